@@ -1,0 +1,1 @@
+//! `call` steps: functions that an embedder registers by name.

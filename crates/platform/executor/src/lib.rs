@@ -1,0 +1,35 @@
+//! The executor port: what performs a step, and what it reports.
+//!
+//! An [`Executor`] starts work and reports once when the work is really over:
+//! ended by itself, or stopped with everything that it left behind. It never
+//! decides whether a step is tried again, and it never writes the event log.
+//!
+//! ```text
+//! StepRequest ──start──▶ Executor ──(work)──▶ StepReport ──▶ ReportSink
+//!                  cancel ─┘
+//! ```
+//!
+//! [`Functions`] performs `call` steps by functions that an embedder registers.
+//!
+//! ```
+//! use rok_executor::{Call, Functions, StepFailure};
+//! use rok_vocabulary::ErrorClass;
+//!
+//! let functions = Functions::new()
+//!     .register("double", |call: &Call<'_>| {
+//!         let n = call.input("n").and_then(serde_json::Value::as_i64)
+//!             .ok_or_else(|| StepFailure::new(ErrorClass::ContractInputMissing, "input `n` is absent"))?;
+//!         Ok(serde_json::json!({ "doubled": n * 2 }))
+//!     });
+//! assert!(functions.contains("double"));
+//! ```
+
+mod functions;
+mod port;
+
+pub use functions::{Call, Functions};
+pub use port::{
+    Artifact, ArtifactSpec, AttemptRef, CallWork, CancelReason, Executor, ExecutorError,
+    PreflightFault, ProcessWork, Program, Remains, ReportSink, StepFailure, StepReport,
+    StepRequest, StepResult, StepSuccess, Usage, Work, Workspace,
+};

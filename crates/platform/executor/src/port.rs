@@ -1,0 +1,287 @@
+//! The port: requests, reports and the trait. Data only, no clock, no I/O.
+
+use rok_expr::SecretText;
+use rok_secrets::Secrets;
+use rok_vocabulary::{ErrorClass, IdempotencyKey, RunId, StepRef, Timestamp};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One attempt of one step of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttemptRef {
+    /// The run.
+    pub run: RunId,
+    /// The step and its attempt.
+    pub step: StepRef,
+}
+
+/// Where a run's executors may write. All paths are absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workspace {
+    /// `logs/STEP.ATTEMPT.log` is written here (epochs after the first:
+    /// `logs/STEP.ATTEMPT.eN.log`).
+    pub logs: PathBuf,
+    /// `ROK_ARTIFACTS`: what steps emit.
+    pub artifacts: PathBuf,
+    /// `procs/STEP.ATTEMPT`: pid, start time and boot id of live processes.
+    pub procs: PathBuf,
+    /// Private files of a running attempt (inputs, outputs, errors); outside
+    /// the run folder, because a step may write a secret there.
+    pub scratch: PathBuf,
+}
+
+/// What is to be done: everything resolved but the secrets, which stand as
+/// names until the executor fills them in.
+#[derive(Debug, Clone)]
+pub struct StepRequest {
+    /// Which attempt this is.
+    pub attempt: AttemptRef,
+    /// The same for every attempt of the step; passed on to the work.
+    pub key: IdempotencyKey,
+    /// The work itself.
+    pub work: Work,
+    /// The run's inputs as one JSON object.
+    pub inputs: Arc<Value>,
+    /// The secrets that the plan names.
+    pub secrets: Secrets,
+    /// How long the work may take, counted from its true start.
+    pub timeout: Option<Duration>,
+    /// From SIGTERM to SIGKILL.
+    pub kill_grace: Duration,
+    /// W3C trace context of the attempt's span.
+    pub traceparent: Option<String>,
+    /// Declared artifacts, to be hashed once the work has succeeded.
+    pub artifacts: Vec<ArtifactSpec>,
+    /// Where the run's executors may write; `None` for a run without a folder.
+    pub workspace: Option<Arc<Workspace>>,
+}
+
+/// The executor's part of a step.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// A process.
+    Process(ProcessWork),
+    /// A function that the embedder registered.
+    Call(CallWork),
+}
+
+impl Work {
+    /// The plan key that asks for this kind of work.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Process(_) => "run",
+            Self::Call(_) => "call",
+        }
+    }
+}
+
+/// A process to be started.
+#[derive(Debug, Clone)]
+pub struct ProcessWork {
+    /// What to run.
+    pub program: Program,
+    /// Variables that the plan sets, in order; a later one wins. The executor
+    /// adds the inherited few (`PATH`, `HOME`, `LANG`, `TZ`, `TMPDIR`) and the
+    /// `ROK_…` ones.
+    pub env: Vec<(String, SecretText)>,
+    /// The working directory, absolute.
+    pub cwd: PathBuf,
+}
+
+/// What a process runs.
+#[derive(Debug, Clone)]
+pub enum Program {
+    /// An argument vector; never seen by a shell. Not empty.
+    Argv(Vec<String>),
+    /// A shell line, already rewritten so that values travel only in `env`.
+    Shell {
+        /// `sh` runs `/bin/sh -e -c`, `bash` runs `bash -eo pipefail -c`.
+        bash: bool,
+        /// The line.
+        script: String,
+        /// The values that the line refers to as `${ROK_E0}`, `${ROK_E1}`, …
+        values: Vec<(String, SecretText)>,
+    },
+}
+
+/// A registered function to be called.
+#[derive(Debug, Clone)]
+pub struct CallWork {
+    /// The name it was registered by.
+    pub function: String,
+    /// Outputs of the steps that this one needs, by step id.
+    pub needs: Arc<Value>,
+}
+
+/// An artifact that a step declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactSpec {
+    /// Path, absolute, or relative to the step's working directory.
+    pub path: String,
+    /// Whether the step fails (`validation_failed`) when it is absent.
+    pub required: bool,
+}
+
+/// An artifact that exists and was hashed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// The path as declared.
+    pub path: String,
+    /// sha-256 of the content, hex.
+    pub sha256: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// What an attempt used, as far as the executor can tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Usage {
+    /// User and system CPU time.
+    pub cpu: Duration,
+    /// Peak resident memory of the largest process, in bytes.
+    pub max_rss: u64,
+    /// Cost in US dollars that the work reported.
+    pub cost_usd: f64,
+    /// Tokens that the work reported.
+    pub tokens: u64,
+}
+
+/// An attempt is over.
+#[derive(Debug, Clone)]
+pub struct StepReport {
+    /// Which attempt.
+    pub attempt: AttemptRef,
+    /// How it ended.
+    pub result: StepResult,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub struct StepResult {
+    /// Its success or failure.
+    pub end: Result<StepSuccess, StepFailure>,
+    /// When the work truly began; `None` when it never did.
+    pub started_at: Option<Timestamp>,
+    /// How long the work took.
+    pub wall: Duration,
+    /// What it used.
+    pub usage: Usage,
+    /// Exit code, where there was a process that exited.
+    pub exit_code: Option<i32>,
+}
+
+/// A success.
+#[derive(Debug, Clone, Default)]
+pub struct StepSuccess {
+    /// What the step hands on: a JSON object, or null when it wrote none.
+    pub outputs: Value,
+    /// Declared artifacts that exist.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// A failure. The reason holds no secret: the executor masks it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{class}: {reason}")]
+pub struct StepFailure {
+    /// Decides about retries.
+    pub class: ErrorClass,
+    /// For people.
+    pub reason: String,
+}
+
+impl StepFailure {
+    /// A failure of a class with a reason for people.
+    pub fn new(class: ErrorClass, reason: impl Into<String>) -> Self {
+        Self { class, reason: reason.into() }
+    }
+}
+
+/// Why an attempt is stopped from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelReason {
+    /// Someone cancelled the run, or a hard gate failed: ends as `cancelled`.
+    Cancelled,
+    /// The run's time is up: ends as `timeout`.
+    RunTimeout,
+    /// The owner stops and leaves the run resumable: ends as `worker_lost`.
+    Interrupted,
+}
+
+/// Receives reports, from any thread. Must not block.
+pub trait ReportSink: Send + Sync {
+    /// Takes one report.
+    fn report(&self, report: StepReport);
+}
+
+impl<F: Fn(StepReport) + Send + Sync> ReportSink for F {
+    fn report(&self, report: StepReport) {
+        self(report);
+    }
+}
+
+/// Something that would make a step fail for sure, found before the run starts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("step `{step}`: {reason}")]
+pub struct PreflightFault {
+    /// The step that would fail.
+    pub step: String,
+    /// Its error class: `config_error` as a rule.
+    pub class: ErrorClass,
+    /// What is wrong and how to mend it.
+    pub reason: String,
+}
+
+/// What was found and ended of an earlier owner's work.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remains {
+    /// Processes that were still alive and have been ended.
+    pub killed: Vec<i32>,
+}
+
+/// The executor itself cannot do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecutorError {
+    /// An operation of the operating system failed.
+    #[error("cannot {what}")]
+    Io {
+        /// What was tried, with the path where there is one.
+        what: String,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A process of an earlier attempt survives every signal.
+    #[error("process {pid} of an earlier attempt of step `{step}` does not end")]
+    Unkillable {
+        /// The process.
+        pid: i32,
+        /// The step that it belongs to.
+        step: String,
+    },
+}
+
+/// Performs steps. One executor serves many runs at once.
+pub trait Executor: Send + Sync {
+    /// Whether this executor performs that kind of work.
+    fn accepts(&self, work: &Work) -> bool;
+
+    /// Looks for what would make the step fail for sure; starts nothing.
+    fn preflight(&self, request: &StepRequest) -> Vec<PreflightFault>;
+
+    /// Starts the work and returns at once; reports exactly once, when the
+    /// work and all that it left behind is over. Work beyond the executor's
+    /// own limit of things in flight waits inside it, in order.
+    fn start(&self, request: StepRequest, sink: Arc<dyn ReportSink>);
+
+    /// Stops an attempt: politely, then by force after its `kill_grace`. Its
+    /// report comes as usual. Unknown or finished attempts are ignored.
+    fn cancel(&self, attempt: &AttemptRef, reason: CancelReason);
+
+    /// Ends whatever an earlier, dead owner left of a run's attempts. Returns
+    /// only when nothing of it is alive.
+    fn stop_remains(&self, run: &RunId, workspace: &Workspace) -> Result<Remains, ExecutorError>;
+}

@@ -1,0 +1,228 @@
+//! The plan as a value: what the file says, decoded, defaults filled in.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+use rok_expr::{Condition, ShellLine, Template};
+use rok_vocabulary::{ErrorClass, InputName, PlanId, Profile, StepId};
+use serde_json::Value;
+
+/// A valid plan. Only [`parse`](crate::parse) and
+/// [`PlanBuilder`](crate::PlanBuilder) make one, so every value of this type
+/// has passed validation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The plan's id.
+    pub id: PlanId,
+    /// The author's version number.
+    pub version: u64,
+    /// Shown to people.
+    pub name: Option<String>,
+    /// Shown to people.
+    pub description: Option<String>,
+    /// Labels of every run of the plan.
+    pub labels: BTreeMap<String, String>,
+    /// The least strict profile that the plan accepts.
+    pub profile: Option<Profile>,
+    /// How steps follow each other besides their edges.
+    pub order: Order,
+    /// When a run of the plan has succeeded.
+    pub success: SuccessRule,
+    /// Active time that a run may take.
+    pub max_duration: Option<Duration>,
+    /// Steps at once within a run; `None`: CPUs for processes, 64 for the rest.
+    pub max_parallel: Option<u32>,
+    /// Declared inputs.
+    pub inputs: BTreeMap<InputName, InputSpec>,
+    /// Environment of every process step, in file order.
+    pub env: Vec<(String, Template)>,
+    /// Names of the secrets that steps may use.
+    pub secrets: Vec<InputName>,
+    /// The steps, in declaration order. Never empty.
+    pub steps: Vec<Step>,
+}
+
+/// How steps follow each other besides their edges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// By their edges alone.
+    #[default]
+    Dag,
+    /// An `after` edge between neighbours: a linear pipeline.
+    Sequential,
+}
+
+/// When a run has succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SuccessRule {
+    /// Every required step succeeded.
+    #[default]
+    Required,
+    /// Any step succeeded.
+    Any,
+}
+
+/// A declared input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputSpec {
+    /// Its type.
+    pub kind: ValueKind,
+    /// The value when none is given; without one the input is required.
+    pub default: Option<Value>,
+    /// Shown to people.
+    pub description: Option<String>,
+    /// Further JSON Schema bounds.
+    pub bounds: Bounds,
+}
+
+/// Bounds on a value, from the JSON Schema subset that plans may use.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Bounds {
+    /// `enum`.
+    pub one_of: Option<Vec<Value>>,
+    /// `minimum`.
+    pub minimum: Option<f64>,
+    /// `maximum`.
+    pub maximum: Option<f64>,
+    /// `minLength`, in characters.
+    pub min_length: Option<u64>,
+    /// `maxLength`, in characters.
+    pub max_length: Option<u64>,
+}
+
+/// JSON types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueKind {
+    /// Text.
+    String,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// true or false.
+    Boolean,
+    /// A list.
+    Array,
+    /// An object.
+    Object,
+}
+
+/// A step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Its id, unique in the plan.
+    pub id: StepId,
+    /// Shown to people.
+    pub name: Option<String>,
+    /// Shown to people.
+    pub description: Option<String>,
+    /// What it does.
+    pub action: Action,
+    /// Runs only if these succeeded. Indices into [`Plan::steps`], in file order.
+    pub needs: Vec<usize>,
+    /// Runs once these are finished, however they finished; includes the
+    /// neighbour's edge of `order: sequential`.
+    pub after: Vec<usize>,
+    /// Runs only if this holds; otherwise it is skipped, which is no failure.
+    pub condition: Option<Condition>,
+    /// What it guards.
+    pub gate: Option<Gate>,
+    /// Whether its failure fails the run.
+    pub required: bool,
+    /// How long an attempt may take.
+    pub timeout: Option<Duration>,
+    /// From SIGTERM to SIGKILL.
+    pub kill_grace: Duration,
+    /// When and how often it is tried again.
+    pub retry: Retry,
+    /// Whether it may be repeated at all.
+    pub idempotent: bool,
+    /// Its environment on top of the plan's, in file order.
+    pub env: Vec<(String, Template)>,
+    /// Its working directory; default: the plan file's folder.
+    pub cwd: Option<Template>,
+    /// What it hands on.
+    pub outputs: BTreeMap<String, OutputSpec>,
+    /// Files that it makes.
+    pub artifacts: Vec<ArtifactDecl>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// A process from an argument vector; never seen by a shell.
+    Argv(Vec<Template>),
+    /// A shell line.
+    Shell {
+        /// The shell that reads it.
+        shell: Shell,
+        /// The line, rewritten so that values travel only in the environment.
+        line: ShellLine,
+    },
+    /// A function that the embedder registered by this name.
+    Call(String),
+}
+
+/// The shell that reads a shell line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shell {
+    /// `/bin/sh -e -c`
+    #[default]
+    Sh,
+    /// `bash -eo pipefail -c`
+    Bash,
+}
+
+/// What a step guards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Its failure stops everything that has not started.
+    Hard,
+    /// A person decides before it runs.
+    Manual,
+}
+
+/// When and how often a step is tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts after the first.
+    pub max: u32,
+    /// The error classes that are tried again.
+    pub classes: Vec<ErrorClass>,
+    /// Delay before the first retry; doubles each time.
+    pub base: Duration,
+    /// The longest delay.
+    pub max_delay: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            max: 0,
+            classes: alloc::vec![ErrorClass::TransientIo],
+            base: Duration::from_secs(2),
+            max_delay: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A declared output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputSpec {
+    /// Its type.
+    pub kind: ValueKind,
+    /// Shown to people.
+    pub description: Option<String>,
+    /// Further JSON Schema bounds.
+    pub bounds: Bounds,
+}
+
+/// A declared artifact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArtifactDecl {
+    /// Its path, absolute or relative to the step's working directory.
+    pub path: Template,
+    /// Whether the step fails when it is absent.
+    pub required: bool,
+}

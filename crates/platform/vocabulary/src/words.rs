@@ -1,0 +1,365 @@
+//! The closed enums. One macro gives each its text form, parser and serde
+//! form, so that the spelling in logs, JSON and errors cannot differ.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A word that is not in the closed set it was read as.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {what} `{word}`, expected one of {known:?}")]
+pub struct UnknownWord {
+    /// What kind of word was expected, for example `run phase`.
+    pub what: &'static str,
+    /// The text that was met.
+    pub word: String,
+    /// Every word that would have been accepted.
+    pub known: &'static [&'static str],
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $what:literal, { $( $(#[$vdoc:meta])* $variant:ident = $text:literal, )+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $( $(#[$vdoc])* $variant, )+ }
+
+        impl $name {
+            /// Every word of the set, in declaration order.
+            pub const ALL: &'static [Self] = &[$( Self::$variant, )+];
+            /// The text of every word, in declaration order.
+            pub const WORDS: &'static [&'static str] = &[$( $text, )+];
+
+            /// The word as it stands in logs, JSON and on the terminal.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $text, )+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                match word {
+                    $( $text => Ok(Self::$variant), )+
+                    _ => Err(UnknownWord { what: $what, word: word.to_owned(), known: Self::WORDS }),
+                }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Word;
+                impl serde::de::Visitor<'_> for Word {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        write!(f, "a {}", $what)
+                    }
+                    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<$name, E> {
+                        word.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Word)
+            }
+        }
+    };
+}
+
+words! {
+    /// The phases of a run: the one canonical state machine (seed 000).
+    RunPhase, "run phase", {
+        /// The run exists; preflight and authorization are under way.
+        Created = "CREATED",
+        /// Authorization was granted; the run waits for a worker's claim.
+        Authorized = "AUTHORIZED",
+        /// Steps are executed.
+        Executing = "EXECUTING",
+        /// Declared duties are reconciled with acknowledgements. Mandatory.
+        GovernanceCheck = "GOVERNANCE_CHECK",
+        /// Reconciled; the result is being committed and published.
+        Finalizing = "FINALIZING",
+        /// Terminal: all duties acknowledged, execution succeeded or partial.
+        Completed = "COMPLETED",
+        /// Terminal: anything else.
+        Failed = "FAILED",
+    }
+}
+
+impl RunPhase {
+    /// Whether the phase has no exit within its epoch.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+words! {
+    /// The states of a step.
+    StepState, "step state", {
+        /// Not started yet.
+        Pending = "pending",
+        /// A manual gate that waits for a decision.
+        Waiting = "waiting",
+        /// An attempt is under way.
+        Running = "running",
+        /// The last attempt succeeded.
+        Succeeded = "succeeded",
+        /// The last attempt failed.
+        Failed = "failed",
+        /// Will not run in this epoch; the event says why.
+        Skipped = "skipped",
+        /// Succeeded and was undone by its compensation (only by rollback).
+        Compensated = "compensated",
+    }
+}
+
+words! {
+    /// How execution ended; set once, at its end or at denial.
+    Outcome, "outcome", {
+        /// No step failed or was skipped because of a failure.
+        Succeeded = "succeeded",
+        /// The run's success rule holds, and something failed.
+        Partial = "partial",
+        /// The run's success rule does not hold.
+        Failed = "failed",
+        /// The run's `max_duration` passed.
+        TimedOut = "timed_out",
+        /// Someone cancelled the run.
+        Cancelled = "cancelled",
+        /// The run was not authorized.
+        Denied = "denied",
+    }
+}
+
+impl Outcome {
+    /// Whether a run with this outcome may end COMPLETED.
+    #[must_use]
+    pub const fn may_complete(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Partial)
+    }
+}
+
+words! {
+    /// Recorded after FAILED; changes no phase.
+    Disposition, "disposition", {
+        /// Nothing was recorded.
+        None = "none",
+        /// All compensations were done.
+        RolledBack = "rolled_back",
+        /// A later epoch of the same run took over.
+        SupersededByResume = "superseded_by_resume",
+    }
+}
+
+words! {
+    /// Why a step or a run failed; decides about retries.
+    ErrorClass, "error class", {
+        /// A fault of transport or resources that may pass.
+        TransientIo = "transient_io",
+        /// The work was stopped at its deadline.
+        Timeout = "timeout",
+        /// A declared input is absent.
+        ContractInputMissing = "contract_input_missing",
+        /// The work says that its input or result is not valid.
+        ValidationFailed = "validation_failed",
+        /// A hard gate said no.
+        HardGateFailed = "hard_gate_failed",
+        /// The plan or the environment is set up wrongly.
+        ConfigError = "config_error",
+        /// A budget of the plan is used up.
+        BudgetExceeded = "budget_exceeded",
+        /// A policy forbids it.
+        PolicyViolation = "policy_violation",
+        /// Someone cancelled it.
+        Cancelled = "cancelled",
+        /// The worker that ran it is gone.
+        WorkerLost = "worker_lost",
+        /// A fault of rok itself: a panic, or a lost invariant.
+        Internal = "internal",
+        /// None of the others.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// How strictly the audit contract is enforced.
+    Profile, "profile", {
+        /// Records what is wrong and goes on.
+        ObserveOnly = "OBSERVE_ONLY",
+        /// Missing and failed acks fail the run; drift is recorded.
+        Standard = "STANDARD",
+        /// Anything that is not clean fails the run. The default.
+        Strict = "STRICT",
+    }
+}
+
+words! {
+    /// Whether an expectation has been met.
+    ExpectationStatus, "expectation status", {
+        /// Not answered yet.
+        Pending = "PENDING",
+        /// Acknowledged with SUCCESS.
+        Acked = "ACKED",
+        /// Acknowledged with FAILED.
+        Failed = "FAILED",
+        /// Unanswered at its deadline.
+        Missing = "MISSING",
+    }
+}
+
+words! {
+    /// What a domain says of a duty.
+    AckStatus, "ack status", {
+        /// Done; a `result_id` proves it.
+        Success = "SUCCESS",
+        /// Not done; an error says why.
+        Failed = "FAILED",
+        /// Done, then undone: cancels the SUCCESS of its key.
+        RolledBack = "ROLLED_BACK",
+    }
+}
+
+words! {
+    /// Why a domain could not do its duty.
+    AckErrorKind, "ack error kind", {
+        /// The domain cannot be reached.
+        Unavailable = "unavailable",
+        /// The domain refuses.
+        Refused = "refused",
+        /// The request made no sense to the domain.
+        Invalid = "invalid",
+    }
+}
+
+words! {
+    /// The verdict of a reconciliation.
+    ReconciliationStatus, "reconciliation status", {
+        /// Nothing missing, nothing unexpected, nothing failed.
+        Complete = "COMPLETE",
+        /// Something is missing, unexpected or failed.
+        Incomplete = "INCOMPLETE",
+        /// `finalize_run` is unacknowledged past its deadline.
+        Stale = "STALE",
+        /// The audit contract is switched off for this run.
+        Disabled = "DISABLED",
+    }
+}
+
+words! {
+    /// How bad an incident is. A successful run has one too, of `none`.
+    Severity, "severity", {
+        /// Nothing happened that needs a person.
+        None = "none",
+        /// Worth knowing.
+        Low = "low",
+        /// Needs a look.
+        Medium = "medium",
+        /// Needs a person soon.
+        High = "high",
+        /// Needs a person now.
+        Critical = "critical",
+    }
+}
+
+words! {
+    /// Why a run is held.
+    HoldReason, "hold reason", {
+        /// A manual gate waits for a decision.
+        ManualGate = "manual_gate",
+        /// Someone paused the run.
+        Pause = "pause",
+        /// A budget is used up.
+        Budget = "budget",
+        /// An attempt that must not be repeated blindly was interrupted.
+        InterruptedStep = "interrupted_step",
+    }
+}
+
+/// The domain that owes a duty: one of the standard four, or one that a plan
+/// names in `expect`. `[a-z][a-z0-9_-]{0,63}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Domain {
+    /// Incident records.
+    Incidents,
+    /// Policy evaluation and lessons.
+    Policies,
+    /// Traces.
+    Logs,
+    /// The kernel itself.
+    Orchestrator,
+    /// A domain that a plan named.
+    Named(String),
+}
+
+impl Domain {
+    /// The domain's name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Incidents => "incidents",
+            Self::Policies => "policies",
+            Self::Logs => "logs",
+            Self::Orchestrator => "orchestrator",
+            Self::Named(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Domain {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Ok(match text {
+            "incidents" => Self::Incidents,
+            "policies" => Self::Policies,
+            "logs" => Self::Logs,
+            "orchestrator" => Self::Orchestrator,
+            other => {
+                let valid = other.len() <= 64
+                    && other.starts_with(|c: char| c.is_ascii_lowercase())
+                    && other
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
+                if !valid {
+                    return Err(UnknownWord {
+                        what: "domain",
+                        word: other.to_owned(),
+                        known: &["incidents", "policies", "logs", "orchestrator", "[a-z][a-z0-9_-]{0,63}"],
+                    });
+                }
+                Self::Named(other.to_owned())
+            }
+        })
+    }
+}
+
+impl Serialize for Domain {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Domain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = alloc::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
