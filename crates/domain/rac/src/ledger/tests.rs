@@ -293,7 +293,7 @@ proptest! {
         for duty in &declared {
             ledger.declare(Expected::new(duty.clone(), Deadline::after(Duration::from_secs(1))), T0);
         }
-        let mut given = alloc::vec::Vec::new();
+        let mut given = Vec::new();
         for (duty, result, kind) in acks {
             let ack = if kind == 0 { failed(duty, AckErrorKind::Refused) } else { success(duty, &alloc::format!("r{result}")) };
             ledger.receive(ack.clone());
