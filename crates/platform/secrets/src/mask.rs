@@ -92,9 +92,13 @@ impl Patterns {
 }
 
 impl Masker {
-    /// A masker of these secrets.
+    /// The masker of these secrets; made once, then shared by their clones.
     #[must_use]
     pub fn new(secrets: &Secrets) -> Self {
+        secrets.masker().clone()
+    }
+
+    pub(crate) fn build(secrets: &Secrets) -> Self {
         let inner = (!secrets.is_empty()).then(|| Arc::new(Patterns::new(secrets)));
         Self { inner }
     }

@@ -1,10 +1,11 @@
 //! [`Secrets`]: values by name. Nothing here prints a value.
 
+use crate::mask::Masker;
 use rok_vocabulary::InputName;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A shorter value cannot be masked without masking unrelated text.
 pub const MIN_SECRET_BYTES: usize = 4;
@@ -12,7 +13,14 @@ pub const MIN_SECRET_BYTES: usize = 4;
 /// The secrets of a run, by name. Cloning is cheap.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    values: Arc<BTreeMap<InputName, Box<str>>>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    values: BTreeMap<InputName, Box<str>>,
+    /// Made once, on first use: every step of a run masks by the same one.
+    masker: OnceLock<Masker>,
 }
 
 /// A secret cannot be had. Names the secret and the place, never a value.
@@ -160,14 +168,22 @@ impl Secrets {
 
     fn new(values: BTreeMap<InputName, Box<str>>) -> Self {
         Self {
-            values: Arc::new(values),
+            inner: Arc::new(Inner {
+                values,
+                masker: OnceLock::new(),
+            }),
         }
+    }
+
+    /// The masker of these secrets, made once for all clones.
+    pub(crate) fn masker(&self) -> &Masker {
+        self.inner.masker.get_or_init(|| Masker::build(self))
     }
 
     /// These secrets and those of `other`, which win where both have one.
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {
-        let mut values = (*self.values).clone();
+        let mut values = self.inner.values.clone();
         values.extend(
             other
                 .values
@@ -180,35 +196,38 @@ impl Secrets {
     /// The value of a secret. Whoever asks must not let it out.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(|value| &**value)
+        self.inner.values.get(name).map(|value| &**value)
     }
 
     /// The names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &InputName> {
-        self.values.keys()
+        self.inner.values.keys()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.inner.values.is_empty()
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.inner.values.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&InputName, &str)> {
-        self.values.iter().map(|(name, value)| (name, &**value))
+        self.inner
+            .values
+            .iter()
+            .map(|(name, value)| (name, &**value))
     }
 }
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secrets")?;
-        f.debug_list().entries(self.values.keys()).finish()
+        f.debug_list().entries(self.inner.values.keys()).finish()
     }
 }
 
