@@ -184,10 +184,9 @@ impl Secrets {
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {
         let mut values = self.inner.values.clone();
+        let more = &other.inner.values;
         values.extend(
-            other
-                .values
-                .iter()
+            more.iter()
                 .map(|(name, value)| (name.clone(), value.clone())),
         );
         Self::new(values)
