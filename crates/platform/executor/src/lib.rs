@@ -25,9 +25,11 @@
 //! ```
 
 mod functions;
+mod outputs;
 mod port;
 
 pub use functions::{Call, Functions};
+pub use outputs::{MAX_OUTPUT_BYTES, check_outputs, oversized_outputs};
 pub use port::{
     Artifact, ArtifactSpec, AttemptRef, CallWork, CancelReason, Executor, ExecutorError,
     PreflightFault, ProcessWork, Program, Remains, ReportSink, StepFailure, StepReport,

@@ -195,7 +195,10 @@ pub struct StepFailure {
 impl StepFailure {
     /// A failure of a class with a reason for people.
     pub fn new(class: ErrorClass, reason: impl Into<String>) -> Self {
-        Self { class, reason: reason.into() }
+        Self {
+            class,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -208,6 +211,20 @@ pub enum CancelReason {
     RunTimeout,
     /// The owner stops and leaves the run resumable: ends as `worker_lost`.
     Interrupted,
+}
+
+impl CancelReason {
+    /// How an attempt ends that is stopped for this reason.
+    #[must_use]
+    pub fn failure(self) -> StepFailure {
+        match self {
+            Self::Cancelled => StepFailure::new(ErrorClass::Cancelled, "cancelled"),
+            Self::RunTimeout => StepFailure::new(ErrorClass::Timeout, "the run's time is up"),
+            Self::Interrupted => {
+                StepFailure::new(ErrorClass::WorkerLost, "interrupted: its worker stops")
+            }
+        }
+    }
 }
 
 /// Receives reports, from any thread. Must not block.
