@@ -1,1 +1,61 @@
-//! Under construction.
+//! The store ports: one write port, three read ports, an inbox, and the
+//! memory store.
+//!
+//! A store carries bytes and rows, never typed events, so that it stays below
+//! whoever decides what an event means. It never computes a row, never reads a
+//! clock, and never acknowledges what is not as durable as it was asked to be.
+//!
+//! ```text
+//!                 ┌ RunStore::commit   seq and fence compared, whole decisions
+//!  runner ────────┤ RunQueue::claim    one owner at a time, each with a higher fence
+//!                 └ Inbox::take, done  commands for a run that someone drives
+//!
+//!                 ┌ EventReader        bytes, documents, seals
+//!  everyone ──────┤ RunIndex           rows
+//!                 └ Inbox::put, answer
+//! ```
+//!
+//! ```
+//! use rok_chain::ChainHash;
+//! use rok_log::{Commit, CommitResult, EventReader, MemoryStore, RunRow, RunStore};
+//! use rok_vocabulary::{Seq, Timestamp};
+//!
+//! let mut store = MemoryStore::new();
+//! let run = "r".parse()?;
+//! let head = ChainHash::genesis(&run);
+//! let line = format!(
+//!     r#"{{"event_id":"r:0","event_type":"run.created","run_id":"r","seq":0,"chain":"{}"}}"#,
+//!     head.short_str(),
+//! );
+//! let row = RunRow::new("deploy".parse()?, Timestamp::from_millis(0));
+//! let commit = Commit::new(run, Seq(0), format!("{line}\n").into_bytes(), 1, head.next(line.as_bytes()), row);
+//! let results = store.commit(std::slice::from_ref(&commit))?;
+//! assert_eq!(results, [CommitResult::Committed { next_seq: Seq(1) }]);
+//! assert_eq!(store.read(&commit.run)?.bytes, commit.lines);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod commit;
+mod row;
+mod ports;
+mod inbox;
+mod error;
+mod memory;
+#[cfg(feature = "testing")]
+mod testing;
+#[cfg(feature = "contract")]
+pub mod contract;
+
+pub use commit::{
+    Commit, CommitResult, Document, DocumentKind, Durability, Fence, Namespace, NamespaceError,
+    Record,
+};
+pub use error::{ClaimError, CommitFault, StoreError};
+pub use inbox::{Answer, Command, CommandError, CommandId, CommandIdError, CommandKind, Verdict};
+pub use memory::MemoryStore;
+pub use ports::{
+    Claim, EventReader, Inbox, LogBytes, Owner, Repair, RunIndex, RunQueue, RunStore, Store,
+};
+pub use row::{Labels, RunEntry, RunFilter, RunRow};
+#[cfg(feature = "testing")]
+pub use testing::{Fault, FaultyStore, Tear};

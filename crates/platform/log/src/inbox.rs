@@ -1,0 +1,212 @@
+//! Commands and answers.
+
+use rok_vocabulary::{Actor, RunId, Seq, StepId, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Identifies a command, so that a second delivery is recognised.
+/// `[A-Za-z0-9_-]{1,64}`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CommandId(Arc<str>);
+
+/// A text that is no command id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no command id: it must match [A-Za-z0-9_-]{{1,64}}")]
+pub struct CommandIdError {
+    /// The text that was met, cut to 80 characters.
+    pub text: String,
+}
+
+impl CommandId {
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CommandId {
+    type Err = CommandIdError;
+    fn from_str(text: &str) -> Result<Self, CommandIdError> {
+        let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        if (1..=64).contains(&text.len()) && text.bytes().all(word) {
+            Ok(Self(Arc::from(text)))
+        } else {
+            Err(CommandIdError { text: text.chars().take(80).collect() })
+        }
+    }
+}
+
+impl fmt::Display for CommandId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for CommandId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+impl Serialize for CommandId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for CommandId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a command asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandKind {
+    /// Let a manual gate pass.
+    Approve,
+    /// Let a manual gate fail.
+    Reject,
+    /// End the run.
+    Cancel,
+}
+
+impl CommandKind {
+    /// The kind's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    /// Whether a command of this kind names a step.
+    pub const fn names_a_step(self) -> bool {
+        match self {
+            Self::Approve | Self::Reject => true,
+            Self::Cancel => false,
+        }
+    }
+}
+
+impl fmt::Display for CommandKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A command that contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The kind needs a step and none is named.
+    #[error("a command to {kind} must name a step")]
+    StepMissing {
+        /// The command's kind.
+        kind: CommandKind,
+    },
+    /// A step is named and the kind knows none.
+    #[error("a command to {kind} is about the whole run and names step `{step}`")]
+    StepUnexpected {
+        /// The command's kind.
+        kind: CommandKind,
+        /// The step that was named.
+        step: StepId,
+    },
+}
+
+/// What someone asks of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// The command's id, made by whoever asks.
+    pub id: CommandId,
+    /// What is asked for.
+    pub kind: CommandKind,
+    /// The step that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepId>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who asks.
+    pub actor: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Command {
+    /// Whether the command names a step exactly when its kind asks for one.
+    pub fn check(&self) -> Result<(), CommandError> {
+        match (&self.step, self.kind.names_a_step()) {
+            (None, true) => Err(CommandError::StepMissing { kind: self.kind }),
+            (Some(step), false) => {
+                Err(CommandError::StepUnexpected { kind: self.kind, step: step.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The order in which commands are taken: by time, then by id.
+    pub fn order(&self) -> (Timestamp, &CommandId) {
+        (self.at, &self.id)
+    }
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is in the log.
+    Accepted,
+    /// It was refused; the answer says why.
+    Refused,
+    /// It came too late to change anything.
+    Absorbed,
+}
+
+/// The owner's answer to a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Why, unless it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The event that carries the command's id, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<Seq>,
+}
+
+impl Answer {
+    /// It is in the log, in event `seq`.
+    pub const fn accepted(seq: Seq) -> Self {
+        Self { verdict: Verdict::Accepted, reason: None, seq: Some(seq) }
+    }
+
+    /// It was refused.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Refused, reason: Some(reason.into()), seq: None }
+    }
+
+    /// It came too late.
+    pub fn absorbed(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Absorbed, reason: Some(reason.into()), seq: None }
+    }
+
+    /// The answer to a command of `run` in words for people.
+    pub fn describe(&self, run: &RunId) -> String {
+        let reason = self.reason.as_deref().unwrap_or("no reason was given");
+        match self.verdict {
+            Verdict::Accepted => format!("run {run} took the command"),
+            Verdict::Refused => format!("run {run} refused the command: {reason}"),
+            Verdict::Absorbed => format!("run {run} had no use for the command: {reason}"),
+        }
+    }
+}

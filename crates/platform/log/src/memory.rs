@@ -1,0 +1,332 @@
+//! The memory store: for tests, for measuring the engine itself, and for runs
+//! that may be forgotten.
+
+use crate::{
+    Answer, Claim, ClaimError, Command, CommandId, Commit, CommitResult, EventReader,
+    Fence, Inbox, LogBytes, Namespace, Owner, Repair, RunEntry, RunFilter, RunIndex, RunQueue,
+    RunRow, RunStore, StoreError,
+};
+use rok_chain::{ChainHash, Digest, Framing, LogFault, Seal, verify_log};
+use rok_vocabulary::{RunId, Seq};
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A store in memory. A clone is another handle on the same runs.
+///
+/// A handle reads, lists and claims in its own namespace; a commit names the
+/// namespace that it goes to.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    namespace: Namespace,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    spaces: HashMap<Namespace, Space>,
+}
+
+#[derive(Debug, Default)]
+struct Space {
+    runs: HashMap<RunId, Run>,
+    documents: HashMap<Digest, Arc<[u8]>>,
+    records: HashMap<&'static str, BTreeMap<String, Vec<u8>>>,
+}
+
+#[derive(Debug)]
+struct Run {
+    log: Vec<u8>,
+    head: ChainHash,
+    next_seq: Seq,
+    fence: Fence,
+    owner: Option<Owner>,
+    row: RunRow,
+    seal: Option<Seal>,
+    /// Whether bytes came in past `commit`, so that a claim must look at them.
+    suspect: bool,
+    inbox: Vec<Command>,
+    answers: HashMap<CommandId, Answer>,
+}
+
+impl MemoryStore {
+    /// An empty store; its handle works in the default namespace.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another handle on the same runs, for `namespace`.
+    #[must_use]
+    pub fn in_namespace(&self, namespace: Namespace) -> Self {
+        Self { namespace, shared: Arc::clone(&self.shared) }
+    }
+
+    /// Forgets a run, claimed or not.
+    pub fn forget(&self, run: &RunId) {
+        if let Some(space) = self.lock().spaces.get_mut(&self.namespace) {
+            space.runs.remove(run);
+        }
+    }
+
+    /// The records of one table, by key.
+    pub fn records(&self, kind: &str) -> Vec<(String, Vec<u8>)> {
+        let shared = self.lock();
+        let space = shared.spaces.get(&self.namespace);
+        let table = space.and_then(|space| space.records.get(kind));
+        table.into_iter().flatten().map(|(key, json)| (key.clone(), json.clone())).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // A panic elsewhere leaves no commit half done: every check comes
+        // before the first change.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(
+        &self,
+        run: &RunId,
+        f: impl FnOnce(&mut Run) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut shared = self.lock();
+        let space = shared.spaces.get_mut(&self.namespace);
+        let found = space.and_then(|space| space.runs.get_mut(run));
+        f(found.ok_or_else(|| StoreError::Unknown { run: run.clone() })?)
+    }
+}
+
+impl Shared {
+    fn commit(&mut self, commit: &Commit) -> CommitResult {
+        if !self.spaces.contains_key(&commit.namespace) {
+            self.spaces.insert(commit.namespace.clone(), Space::default());
+        }
+        let space = self.spaces.get_mut(&commit.namespace).expect("it was there or was put there");
+        match space.runs.get_mut(&commit.run) {
+            None if commit.creates() && commit.fence == Fence::UNCLAIMED => {
+                space.runs.insert(commit.run.clone(), Run::new(commit));
+            }
+            None => return CommitResult::Stale { next_seq: Seq(0), fence: Fence::UNCLAIMED },
+            Some(run) => {
+                let current = run.next_seq == commit.expect_seq
+                    && run.fence == commit.fence
+                    && run.owner.is_some();
+                if !current {
+                    return CommitResult::Stale { next_seq: run.next_seq, fence: run.fence };
+                }
+                run.append(commit);
+            }
+        }
+        for document in &commit.documents {
+            space.documents.entry(document.digest).or_insert_with(|| document.bytes.clone());
+        }
+        for record in &commit.records {
+            let table = space.records.entry(record.kind).or_default();
+            table.insert(record.key.clone(), record.json.clone());
+        }
+        CommitResult::Committed { next_seq: commit.next_seq() }
+    }
+}
+
+impl Run {
+    fn new(commit: &Commit) -> Self {
+        Self {
+            log: commit.lines.clone(),
+            head: commit.head,
+            next_seq: commit.next_seq(),
+            fence: commit.fence,
+            owner: None,
+            row: commit.row.clone(),
+            seal: commit.seal,
+            suspect: false,
+            inbox: Vec::new(),
+            answers: HashMap::new(),
+        }
+    }
+
+    fn append(&mut self, commit: &Commit) {
+        self.log.extend_from_slice(&commit.lines);
+        self.head = commit.head;
+        self.next_seq = commit.next_seq();
+        self.row.clone_from(&commit.row);
+        if commit.seal.is_some() {
+            self.seal = commit.seal;
+        }
+    }
+
+    /// The log up to the last whole decision.
+    fn whole(&self, run: &RunId) -> Result<&[u8], StoreError> {
+        if !self.suspect {
+            return Ok(&self.log);
+        }
+        let framing = Framing::of(&self.log);
+        match framing.unreadable {
+            None => Ok(&self.log[..framing.complete]),
+            Some(_) => Err(corrupt(run, verify_log(run, &self.log, self.seal.as_ref()).fault)),
+        }
+    }
+
+    /// Drops a torn tail and checks the rest.
+    fn recover(&mut self, run: &RunId) -> Result<Option<Repair>, StoreError> {
+        if !self.suspect {
+            return Ok(None);
+        }
+        let report = verify_log(run, &self.log, self.seal.as_ref());
+        if report.fault.is_some() {
+            return Err(corrupt(run, report.fault));
+        }
+        self.log.truncate(report.bytes as usize);
+        self.head = report.head;
+        self.next_seq = Seq(report.events);
+        self.row.next_seq = self.next_seq;
+        self.suspect = false;
+        Ok(report.torn_tail.map(|tail| Repair {
+            dropped_bytes: tail.bytes as u64,
+            dropped_lines: tail.lines as u64,
+            at_seq: self.next_seq,
+        }))
+    }
+}
+
+fn corrupt(run: &RunId, fault: Option<LogFault>) -> StoreError {
+    let fault = fault.expect("called with a report that has a fault");
+    StoreError::corrupt(PathBuf::from(format!("run {run}")), &fault)
+}
+
+impl RunStore for MemoryStore {
+    fn commit(&mut self, commits: &[Commit]) -> Result<Vec<CommitResult>, StoreError> {
+        for commit in commits {
+            commit
+                .check()
+                .map_err(|fault| StoreError::Invalid { run: commit.run.clone(), fault })?;
+        }
+        let mut shared = self.lock();
+        Ok(commits.iter().map(|commit| shared.commit(commit)).collect())
+    }
+}
+
+impl EventReader for MemoryStore {
+    fn read(&self, run: &RunId) -> Result<LogBytes, StoreError> {
+        self.read_from(run, Seq(0))
+    }
+
+    fn read_from(&self, run: &RunId, seq: Seq) -> Result<LogBytes, StoreError> {
+        self.with(run, |found| Ok(LogBytes::from_line(found.whole(run)?, seq)))
+    }
+
+    fn read_raw(&self, run: &RunId) -> Result<Vec<u8>, StoreError> {
+        self.with(run, |found| Ok(found.log.clone()))
+    }
+
+    fn document(&self, run: &RunId, digest: Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.with(run, |_| Ok(()))?;
+        let shared = self.lock();
+        let space = shared.spaces.get(&self.namespace);
+        Ok(space.and_then(|space| space.documents.get(&digest).cloned()))
+    }
+
+    fn seal(&self, run: &RunId) -> Result<Option<Seal>, StoreError> {
+        self.with(run, |found| Ok(found.seal))
+    }
+}
+
+impl RunIndex for MemoryStore {
+    fn get(&self, run: &RunId) -> Result<Option<RunRow>, StoreError> {
+        let shared = self.lock();
+        let space = shared.spaces.get(&self.namespace);
+        Ok(space.and_then(|space| space.runs.get(run)).map(|found| found.row.clone()))
+    }
+
+    fn list(&self, filter: &RunFilter) -> Result<Vec<RunEntry>, StoreError> {
+        let shared = self.lock();
+        let runs = shared.spaces.get(&self.namespace).into_iter().flat_map(|space| &space.runs);
+        let mut found: Vec<_> = runs
+            .filter(|(run, found)| filter.is_after(run.as_str()) && filter.matches(&found.row))
+            .collect();
+        found.sort_unstable_by_key(|(run, _)| *run);
+        found.truncate(filter.limit.unwrap_or(usize::MAX));
+        let entry = |(run, found): (&RunId, &Run)| RunEntry::Run {
+            run: run.clone(),
+            row: found.row.clone(),
+        };
+        Ok(found.into_iter().map(entry).collect())
+    }
+}
+
+impl RunQueue for MemoryStore {
+    fn claim(&mut self, run: &RunId, owner: &Owner) -> Result<Claim, ClaimError> {
+        let mut held_by = None;
+        let claim = self.with(run, |found| {
+            if let Some(by) = &found.owner {
+                held_by = Some(by.to_string());
+                return Ok(None);
+            }
+            let repaired = found.recover(run)?;
+            found.fence = found.fence.next();
+            found.owner = Some(owner.clone());
+            Ok(Some(Claim {
+                fence: found.fence,
+                next_seq: found.next_seq,
+                head: found.head,
+                repaired,
+                resealed: false,
+            }))
+        })?;
+        claim.ok_or_else(|| ClaimError::Held { run: run.clone(), by: held_by.unwrap_or_default() })
+    }
+
+    fn release(&mut self, run: &RunId) {
+        // An unknown run has no claim to give up.
+        let _ = self.with(run, |found| {
+            found.owner = None;
+            Ok(())
+        });
+    }
+}
+
+impl Inbox for MemoryStore {
+    fn put(&self, run: &RunId, command: &Command) -> Result<(), StoreError> {
+        command.check()?;
+        self.with(run, |found| {
+            let known = found.answers.contains_key(&command.id)
+                || found.inbox.iter().any(|waiting| waiting.id == command.id);
+            if !known {
+                found.inbox.push(command.clone());
+            }
+            Ok(())
+        })
+    }
+
+    fn take(&mut self, run: &RunId) -> Result<Vec<Command>, StoreError> {
+        self.with(run, |found| {
+            found.inbox.sort_by(|a, b| a.order().cmp(&b.order()));
+            Ok(found.inbox.clone())
+        })
+    }
+
+    fn done(&mut self, run: &RunId, id: &CommandId, answer: &Answer) -> Result<(), StoreError> {
+        self.with(run, |found| {
+            found.inbox.retain(|command| command.id != *id);
+            found.answers.entry(id.clone()).or_insert_with(|| answer.clone());
+            Ok(())
+        })
+    }
+
+    fn answer(&self, run: &RunId, id: &CommandId) -> Result<Option<Answer>, StoreError> {
+        self.with(run, |found| Ok(found.answers.get(id).cloned()))
+    }
+}
+
+#[cfg(feature = "testing")]
+impl crate::Tear for MemoryStore {
+    fn tear(&mut self, commit: &Commit, keep: usize) {
+        let mut shared = self.lock();
+        let space = shared.spaces.get_mut(&commit.namespace);
+        let Some(run) = space.and_then(|space| space.runs.get_mut(&commit.run)) else { return };
+        if run.next_seq == commit.expect_seq && run.fence == commit.fence && run.owner.is_some() {
+            run.log.extend_from_slice(&commit.lines[..keep.min(commit.lines.len())]);
+            run.suspect = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
