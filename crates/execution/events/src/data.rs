@@ -1,0 +1,382 @@
+//! What stands under `data`: what only one event type has.
+
+use crate::settings::Settings;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use rok_phases::PhaseInput;
+use rok_rac::{AckId, Deadline, Duty, Reconciliation};
+use rok_vocabulary::{
+    AckErrorKind, AckStatus, HoldReason, Outcome, PlanId, Profile, RunPhase, Timestamp,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Which plan a run executes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRef {
+    /// The plan's id.
+    pub id: PlanId,
+    /// The author's version number.
+    pub version: u64,
+    /// sha-256 of the plan's canonical bytes, hex.
+    pub sha256: String,
+}
+
+/// `run.created`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CreatedData {
+    /// The version of the event types' meaning.
+    pub schema: u32,
+    /// The plan.
+    pub plan: PlanRef,
+    /// The inputs, checked and with defaults: a JSON object.
+    pub inputs: Arc<Value>,
+    /// Labels of plan and run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// What the run's decisions depend on.
+    pub settings: Settings,
+    /// The plan file's folder, absolute: where steps run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// The rok version that created the run.
+    pub engine: String,
+}
+
+/// Which duties a transition declared and which are open.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectationsData {
+    /// Declared on entering the phase.
+    pub declared: Vec<Duty>,
+    /// Open after entering the phase.
+    pub pending: Vec<Duty>,
+}
+
+/// `run.state_changed`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateData {
+    /// What happened; absent on the way into CREATED.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "input")]
+    pub input: Option<PhaseInput>,
+    /// How execution ended, from the end of execution on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// Who claimed the run, on the way into EXECUTING.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// `disabled` where lifecycle governance is switched off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governance: Option<String>,
+    /// The duties.
+    pub expectations: ExpectationsData,
+}
+
+mod input {
+    use super::{Deserialize, Deserializer, PhaseInput, Serializer};
+
+    #[expect(clippy::ref_option, reason = "the signature that serde asks for")]
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<PhaseInput>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(input) => serializer.serialize_str(input.as_str()),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<PhaseInput>, D::Error> {
+        let word = alloc::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        word.parse().map(Some).map_err(serde::de::Error::custom)
+    }
+}
+
+/// `run.held`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldData {
+    /// Why the run waits.
+    pub hold: HoldReason,
+    /// Who may release it.
+    pub release: String,
+    /// When the hold ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// `run.stopping`: the run is being brought to an end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppingData {
+    /// How the run will have ended.
+    pub outcome: Outcome,
+}
+
+/// `run.recovered`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveredData {
+    /// The new owner.
+    pub owner: String,
+    /// How long the run had no owner.
+    pub down_ms: u64,
+    /// How many processes of the earlier owner were ended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub killed: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// How many steps ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepCounts {
+    /// All steps of the plan.
+    pub total: u32,
+    /// Succeeded.
+    pub succeeded: u32,
+    /// Failed.
+    pub failed: u32,
+    /// Skipped.
+    pub skipped: u32,
+    /// Attempts beyond the first.
+    pub retries: u32,
+}
+
+/// `run.completed`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompletedData {
+    /// COMPLETED or FAILED.
+    pub phase: RunPhase,
+    /// How execution ended.
+    pub outcome: Outcome,
+    /// From the epoch's start, holds and down times included.
+    pub duration_ms: u64,
+    /// The steps.
+    pub steps: StepCounts,
+    /// The profile that was in force, in words: `STRICT without RAC`.
+    pub profile: String,
+    /// A domain was unavailable and the profile went on without it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub degraded: bool,
+}
+
+/// What an attempt used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct UsageData {
+    /// User and system CPU time.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub cpu_ms: u64,
+    /// Peak resident memory, in KiB.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub max_rss_kib: u64,
+    /// Reported cost.
+    #[serde(default, skip_serializing_if = "is_zero_f64")]
+    pub cost_usd: f64,
+    /// Reported tokens.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub tokens: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+const fn is_zero_u64(n: &u64) -> bool {
+    *n == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_zero_f64(n: &f64) -> bool {
+    n.abs() < f64::EPSILON
+}
+
+/// How an attempt went: `step.succeeded` and `step.failed`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepEndData {
+    /// When the work truly began; absent when it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// How long it took.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub wall_ms: u64,
+    /// What it used.
+    #[serde(default, skip_serializing_if = "UsageData::is_empty")]
+    pub usage: UsageData,
+    /// The exit code of a process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// What a success hands on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Arc<Value>>,
+    /// A failure that no retry follows.
+    #[serde(default, rename = "final", skip_serializing_if = "core::ops::Not::not")]
+    pub last: bool,
+    /// An interrupted attempt that must not be repeated without a decision.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub undecided: bool,
+}
+
+impl UsageData {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Why a step was skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipCause {
+    /// Its `if` is false.
+    Condition,
+    /// What it needs was skipped, without a failure behind it.
+    DependencySkipped,
+    /// What it needs failed, or was skipped because of a failure.
+    DependencyFailed,
+    /// A hard gate failed.
+    HardGate,
+    /// The run is being brought to an end.
+    RunStopped,
+}
+
+impl SkipCause {
+    /// Whether a failure is behind it.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Self::DependencyFailed | Self::HardGate | Self::RunStopped
+        )
+    }
+}
+
+/// `expectation.declared`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeclaredData {
+    /// The duty: the expectation's id.
+    pub id: Duty,
+    /// When it is due.
+    pub deadline: Deadline,
+    /// Whether it is the run's sign of life.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub liveness: bool,
+    /// What the domain should know.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub metadata: Value,
+}
+
+/// `ack.received`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AckData {
+    /// The ack's id.
+    pub id: AckId,
+    /// The duty that is answered.
+    pub duty: Duty,
+    /// Done, not done, or undone.
+    pub status: AckStatus,
+    /// What was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_id: Option<String>,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What kind of failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_kind: Option<AckErrorKind>,
+    /// It came after the seal: kept, shown, changes no verdict.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub late: bool,
+    /// The domain's record, which travels with its ack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Box<RawValue>>,
+}
+
+impl PartialEq for AckData {
+    fn eq(&self, other: &Self) -> bool {
+        let record = |data: &Self| {
+            data.record
+                .as_ref()
+                .map(|raw| raw.get().as_bytes().to_vec())
+        };
+        (self.id, &self.duty, self.status, self.late)
+            == (other.id, &other.duty, other.status, other.late)
+            && (&self.result_id, &self.error, self.error_kind)
+                == (&other.result_id, &other.error, other.error_kind)
+            && record(self) == record(other)
+    }
+}
+
+/// Which reconciliation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReconciliationStage {
+    /// At the governance check.
+    GovernanceCheck,
+    /// The last one, before the terminal phase is entered.
+    Final,
+}
+
+/// `audit.reconciled`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconciledData {
+    /// Which reconciliation.
+    pub stage: ReconciliationStage,
+    /// The profile that judged it.
+    pub profile: Profile,
+    /// Whether the profile accepts it.
+    pub acceptable: bool,
+    /// A domain was unavailable and the profile goes on without it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub degraded: bool,
+    /// The two sides compared.
+    pub result: Reconciliation,
+}
+
+/// Which question was put to the policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyStage {
+    /// May the run start?
+    Authorize,
+    /// May a person do this to the run?
+    Action,
+    /// May the run end like this?
+    Complete,
+}
+
+/// `policy.evaluated` and `policy.violated`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyData {
+    /// Which question.
+    pub stage: PolicyStage,
+    /// The answer.
+    pub allowed: bool,
+    /// Whether a refusal has consequences under the profile.
+    pub blocking: bool,
+    /// Ids of the policies that decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
+    /// The action asked for, at stage `action`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+}
+
+/// `log.repaired`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairedData {
+    /// Bytes of an unfinished decision that were dropped.
+    pub dropped_bytes: u64,
+    /// Whole lines among them.
+    pub dropped_lines: u64,
+}

@@ -1,0 +1,357 @@
+//! Encoding and decoding are inverse for every type; what is wrong is refused.
+
+use super::*;
+use crate::data::*;
+use crate::encode::Encoder;
+use crate::settings::Settings;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+use proptest::prelude::*;
+use rok_phases::PhaseInput;
+use rok_rac::{Deadline, DomainAck, Duty, Reconciliation};
+use rok_vocabulary::{AckStatus, HoldReason, Outcome, Profile, ReconciliationStatus};
+use rstest::rstest;
+use serde_json::json;
+
+fn run() -> RunId {
+    "run_abc".parse().unwrap()
+}
+
+fn event(seq: u64, body: Body) -> Event {
+    let at = Timestamp::from_millis(1_771_283_112_000);
+    Event {
+        seq: Seq(seq),
+        at,
+        epoch: Epoch(0),
+        actor: Actor::Runner,
+        body,
+    }
+}
+
+fn step() -> StepId {
+    "stage".parse().unwrap()
+}
+
+/// One body of every type, with awkward texts.
+fn bodies() -> Vec<Body> {
+    let nasty =
+        || String::from("quote \" backslash \\ newline \n tab \t nul \u{0} emoji 🦀 </script>");
+    let command: CommandId = "c-1".parse().unwrap();
+    let attempt = Attempt(2);
+    let ack = DomainAck::success(
+        &run(),
+        Epoch(0),
+        Duty::START_TRACE,
+        "t-1",
+        Timestamp::default(),
+    )
+    .unwrap();
+    let state = StateData {
+        input: Some(PhaseInput::ExecutionOver),
+        outcome: Some(Outcome::Partial),
+        owner: Some("host:1".into()),
+        governance: Some("disabled".into()),
+        expectations: ExpectationsData {
+            declared: vec![],
+            pending: vec![Duty::FINALIZE_RUN],
+        },
+    };
+    let policy = PolicyData {
+        stage: PolicyStage::Complete,
+        allowed: false,
+        blocking: true,
+        policies: vec!["p1".into()],
+        action: None,
+    };
+    vec![
+        Body::RunCreated {
+            trace_id: crate::trace_id(&run()),
+            reason: Some(nasty()),
+            data: Box::new(CreatedData {
+                schema: SCHEMA,
+                plan: PlanRef {
+                    id: "deliverable".parse().unwrap(),
+                    version: 3,
+                    sha256: "ab".into(),
+                },
+                inputs: Arc::new(json!({ "dataset": nasty(), "min_accuracy": 1.0 })),
+                labels: BTreeMap::from([("team".into(), nasty())]),
+                settings: Settings {
+                    governance_timeout: Duration::from_millis(1),
+                    ..Settings::default()
+                },
+                cwd: Some("/tmp/a b".into()),
+                engine: "0.1.0".into(),
+            }),
+        },
+        Body::RunStateChanged(Box::new(StateChange {
+            from: Some(RunPhase::Executing),
+            to: RunPhase::GovernanceCheck,
+            class: Some(ErrorClass::Timeout),
+            reason: Some(nasty()),
+            data: state,
+        })),
+        Body::RunHeld {
+            step: Some(step()),
+            reason: None,
+            data: HeldData {
+                hold: HoldReason::ManualGate,
+                release: "anyone".into(),
+                expires_at: None,
+            },
+        },
+        Body::RunReleased { reason: None },
+        Body::RunResumed {
+            reason: Some(nasty()),
+            command: None,
+        },
+        Body::RunCancelRequested {
+            reason: None,
+            command: Some(command.clone()),
+        },
+        Body::RunStopping {
+            class: ErrorClass::Timeout,
+            reason: nasty(),
+            data: StoppingData {
+                outcome: Outcome::TimedOut,
+            },
+        },
+        Body::RunRecovered {
+            data: RecoveredData {
+                owner: "h:2".into(),
+                down_ms: 5,
+                killed: 1,
+            },
+        },
+        Body::RunCompleted {
+            class: None,
+            reason: None,
+            data: Box::new(CompletedData {
+                phase: RunPhase::Completed,
+                outcome: Outcome::Succeeded,
+                duration_ms: 12,
+                steps: StepCounts {
+                    total: 8,
+                    succeeded: 8,
+                    ..StepCounts::default()
+                },
+                profile: "STRICT".into(),
+                degraded: true,
+            }),
+        },
+        Body::StepStarted {
+            step: step(),
+            attempt,
+        },
+        Body::StepSucceeded {
+            step: step(),
+            attempt,
+            data: Box::new(StepEndData {
+                started_at: Some(Timestamp::from_millis(3)),
+                wall_ms: 4,
+                usage: UsageData {
+                    cpu_ms: 1,
+                    max_rss_kib: 2,
+                    cost_usd: 0.25,
+                    tokens: 7,
+                },
+                exit_code: Some(0),
+                outputs: Some(Arc::new(json!({ "accuracy": 0.97, "n": [1, null, "x"] }))),
+                ..StepEndData::default()
+            }),
+        },
+        Body::StepFailed {
+            step: step(),
+            attempt,
+            class: ErrorClass::TransientIo,
+            reason: nasty(),
+            data: Box::new(StepEndData {
+                last: true,
+                undecided: true,
+                ..StepEndData::default()
+            }),
+        },
+        Body::StepRetried {
+            step: step(),
+            attempt,
+            class: ErrorClass::TransientIo,
+            due: Timestamp::from_millis(9),
+        },
+        Body::StepSkipped {
+            step: step(),
+            cause: SkipCause::DependencyFailed,
+            reason: nasty(),
+        },
+        Body::StepWaiting { step: step() },
+        Body::GateFailed {
+            step: step(),
+            attempt,
+            class: ErrorClass::HardGateFailed,
+            reason: nasty(),
+        },
+        Body::GateApproved {
+            step: step(),
+            reason: Some(nasty()),
+            command: command.clone(),
+        },
+        Body::GateRejected {
+            step: step(),
+            reason: None,
+            command,
+        },
+        Body::ArtifactEmitted {
+            step: step(),
+            attempt,
+            path: nasty(),
+            sha256: "ff".into(),
+            bytes: 12,
+        },
+        Body::ExpectationDeclared {
+            data: Box::new(DeclaredData {
+                id: Duty::CREATE_INCIDENT.keyed("a/b c").unwrap(),
+                deadline: Deadline::after_entering(
+                    RunPhase::GovernanceCheck,
+                    Duration::from_secs(5),
+                ),
+                liveness: true,
+                metadata: json!({ "k": 1 }),
+            }),
+        },
+        Body::AckReceived {
+            data: Box::new(AckData {
+                id: ack.id(),
+                duty: ack.duty().clone(),
+                status: AckStatus::Success,
+                result_id: Some("t-1".into()),
+                error: None,
+                error_kind: None,
+                late: true,
+                record: Some(RawValue::from_string(r#"{"a":[1,2]}"#.into()).unwrap()),
+            }),
+        },
+        Body::AuditReconciled {
+            data: Box::new(ReconciledData {
+                stage: ReconciliationStage::Final,
+                profile: Profile::Standard,
+                acceptable: true,
+                degraded: true,
+                result: Reconciliation {
+                    status: ReconciliationStatus::Incomplete,
+                    missing: vec![Duty::START_TRACE],
+                    ..Reconciliation::disabled()
+                },
+            }),
+        },
+        Body::PolicyEvaluated {
+            step: None,
+            reason: Some(nasty()),
+            data: Box::new(policy.clone()),
+        },
+        Body::PolicyViolated {
+            reason: None,
+            data: Box::new(policy),
+        },
+        Body::LogRepaired {
+            data: RepairedData {
+                dropped_bytes: 17,
+                dropped_lines: 1,
+            },
+        },
+        Body::RunSealed {
+            phase: RunPhase::Failed,
+            outcome: Outcome::Denied,
+        },
+    ]
+}
+
+fn lines(events: &[Event]) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    Encoder::new(&run()).encode(events, &mut out);
+    out.strip_suffix(b"\n")
+        .unwrap()
+        .split(|b| *b == b'\n')
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+#[test]
+fn every_type_survives_the_round_trip_under_an_intact_chain() {
+    let events: Vec<Event> = bodies()
+        .into_iter()
+        .zip(0..)
+        .map(|(body, seq)| event(seq, body))
+        .collect();
+    let types: BTreeSet<EventType> = events.iter().map(|e| e.body.event_type()).collect();
+    assert_eq!(
+        types.len(),
+        EventType::ALL.len(),
+        "a type has no example here"
+    );
+    let mut verifier = rok_chain::Verifier::new(&run());
+    let lines = lines(&events);
+    assert_eq!(lines.len(), events.len(), "a newline inside a line");
+    for (i, (line, event)) in lines.iter().zip(&events).enumerate() {
+        if i < lines.len() - 1 {
+            verifier.line(line).unwrap();
+        }
+        let decoded = decode(line, &run())
+            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(line)));
+        assert_eq!(decoded.event, *event);
+        assert_eq!(decoded.more, i + 1 < lines.len());
+    }
+}
+
+#[test]
+fn the_line_is_the_documented_one() {
+    let body = Body::GateFailed {
+        step: "phase_benchmark".parse().unwrap(),
+        attempt: Attempt(0),
+        class: ErrorClass::HardGateFailed,
+        reason: "Accuracy 95.2% below threshold 97%".into(),
+    };
+    let line = String::from_utf8(lines(&[event(0, body)]).remove(0)).unwrap();
+    let head = rok_chain::ChainHash::genesis(&run()).short_str();
+    assert_eq!(
+        line,
+        format!(
+            r#"{{"event_id":"run_abc:0","event_type":"gate.failed","run_id":"run_abc","timestamp_utc":"2026-02-16T23:05:12.000Z","actor":"runner","attempt":0,"seq":0,"step_id":"phase_benchmark","error_class":"hard_gate_failed","reason":"Accuracy 95.2% below threshold 97%","chain":"{head}"}}"#
+        )
+    );
+}
+
+#[rstest]
+#[case("not json", "Malformed")]
+#[case(r#"{"event_type":"step.started"}"#, "Malformed")]
+#[case(r#"{"event_type":"step.exploded","run_id":"run_abc","timestamp_utc":"2026-02-16T23:05:12.000Z","actor":"runner","attempt":0,"seq":0}"#, "UnknownType")]
+#[case(r#"{"event_type":"run.released","run_id":"other","timestamp_utc":"2026-02-16T23:05:12.000Z","actor":"runner","attempt":0,"seq":0}"#, "OtherRun")]
+#[case(r#"{"event_type":"run.released","run_id":"run_abc","timestamp_utc":"yesterday","actor":"runner","attempt":0,"seq":0}"#, "timestamp_utc")]
+#[case(r#"{"event_type":"run.released","run_id":"run_abc","timestamp_utc":"2026-02-16T23:05:12.000Z","actor":"root","attempt":0,"seq":0}"#, "actor")]
+#[case(r#"{"event_type":"run.released","run_id":"run_abc","timestamp_utc":"2026-02-16T23:05:12.000Z","actor":"runner","attempt":3,"seq":0}"#, "attempt")]
+#[case(r#"{"event_type":"step.started","run_id":"run_abc","timestamp_utc":"2026-02-16T23:05:12.000Z","actor":"runner","attempt":0,"seq":0}"#, "step_id")]
+#[case(r#"{"event_type":"gate.failed","run_id":"run_abc","timestamp_utc":"2026-02-16T23:05:12.000Z","actor":"runner","attempt":0,"seq":0,"step_id":"a","error_class":"oops","reason":"r"}"#, "error_class")]
+#[case(r#"{"event_type":"run.state_changed","run_id":"run_abc","timestamp_utc":"2026-02-16T23:05:12.000Z","actor":"runner","attempt":0,"seq":0,"new_state":"LIMBO","data":{"expectations":{"declared":[],"pending":[]}}}"#, "new_state")]
+#[case(r#"{"event_type":"run.created","run_id":"run_abc","timestamp_utc":"2026-02-16T23:05:12.000Z","actor":"runner","attempt":0,"seq":0,"data":{"schema":99}}"#, "UnknownSchema")]
+fn what_is_wrong_is_refused(#[case] line: &str, #[case] part: &str) {
+    let error = decode(line.as_bytes(), &run()).unwrap_err();
+    assert!(format!("{error:?}").contains(part), "{error:?}");
+}
+
+proptest! {
+    #[test]
+    fn decoding_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(&bytes, &run());
+    }
+
+    #[test]
+    fn a_mutated_line_never_panics(which in 0..26_usize, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let bodies = bodies();
+        let mut line = lines(&[event(0, bodies[which % bodies.len()].clone())]).remove(0);
+        let at = at.index(line.len());
+        line[at] = byte;
+        let _ = decode(&line, &run());
+    }
+}

@@ -1,0 +1,53 @@
+//! The events of a run: what can be in its log, and how it stands there.
+//!
+//! An [`Event`] is one immutable fact. [`Encoder`] turns events into lines
+//! under the hash chain, [`decode`] turns a line back, strictly: an unknown
+//! type, a missing field or a word outside its closed set is an error. The
+//! crate knows no clock and keeps no state of a run.
+//!
+//! ```text
+//! Event ──Encoder (seq, chain, more)──▶ line ──decode──▶ Event
+//! ```
+//!
+//! ```
+//! use rok_events::{Body, Encoder, Event, decode};
+//! use rok_vocabulary::{Actor, Attempt, Epoch, Seq, Timestamp};
+//!
+//! let event = Event {
+//!     seq: Seq(0),
+//!     at: Timestamp::parse_rfc3339("2026-02-16T23:05:12.000Z")?,
+//!     epoch: Epoch(0),
+//!     actor: Actor::Runner,
+//!     body: Body::StepStarted { step: "stage".parse()?, attempt: Attempt(0) },
+//! };
+//! let run = "run_abc".parse()?;
+//! let mut encoder = Encoder::new(&run);
+//! let mut lines = Vec::new();
+//! encoder.encode(core::slice::from_ref(&event), &mut lines);
+//! let line = lines.strip_suffix(b"\n").ok_or("no newline")?;
+//! assert_eq!(decode(line, &run)?.event, event);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+#![no_std]
+
+extern crate alloc;
+
+mod command;
+mod data;
+mod decode;
+mod encode;
+mod event;
+mod settings;
+mod trace;
+
+pub use command::{CommandId, CommandIdError};
+pub use data::{
+    AckData, CompletedData, CreatedData, DeclaredData, ExpectationsData, HeldData, PlanRef,
+    PolicyData, PolicyStage, ReconciledData, ReconciliationStage, RecoveredData, RepairedData,
+    SkipCause, StateData, StepCounts, StepEndData, StoppingData, UsageData,
+};
+pub use decode::{DecodeError, Decoded, decode};
+pub use encode::Encoder;
+pub use event::{Body, Event, EventType, StateChange};
+pub use settings::{Contract, SCHEMA, Settings};
+pub use trace::{span_id, trace_id};
