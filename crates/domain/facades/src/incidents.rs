@@ -1,0 +1,268 @@
+//! Incidents: every run has one, a successful one too (severity none, closed).
+
+use crate::answer::{Answer, EngineError, FacadeError, Record, answer, plain};
+use crate::facts::{DutyKey, OutcomeFacts, RunFacts};
+use rok_rac::Duty;
+use rok_vocabulary::{
+    Actor, Domain, Epoch, ErrorClass, Outcome, PlanId, RunId, Severity, StepId, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What kind of trouble it is; whom it concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IncidentCategory {
+    /// None: the run succeeded.
+    None,
+    /// Transport, resources, time limits, workers.
+    Infrastructure,
+    /// What the run was given.
+    Input,
+    /// What the run made: validation and hard gates.
+    Quality,
+    /// The plan or the environment.
+    Configuration,
+    /// A budget.
+    Budget,
+    /// Policies, authorization, the audit contract.
+    Governance,
+    /// A person's decision.
+    Operator,
+    /// rok itself, or unknown.
+    Platform,
+}
+
+/// What has been done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum IncidentStatus {
+    /// Nothing yet.
+    Open,
+    /// Somebody looks into it.
+    Acknowledged,
+    /// Somebody says that it is over.
+    Resolved,
+    /// Nothing needed doing.
+    Closed,
+}
+
+/// An incident's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// From the duty key: a repeated call yields the same.
+    pub id: String,
+    /// The run.
+    pub run_id: RunId,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Its plan.
+    pub plan: PlanId,
+    /// How execution ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// How bad it is, by error class.
+    pub severity: Severity,
+    /// Whom it concerns.
+    pub category: IncidentCategory,
+    /// What has been done about it.
+    pub status: IncidentStatus,
+    /// Why the run did not succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_class: Option<ErrorClass>,
+    /// The first step that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepId>,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same plan, step and class.
+    pub dedup_key: String,
+    /// Which occurrence this is, 1-based; in a list, how many there were.
+    pub count: u32,
+    /// The incident that this is a further occurrence of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurrence_of: Option<String>,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// When its status last changed, or it last occurred.
+    pub updated_at: Timestamp,
+    /// Who acknowledged or resolved it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handled_by: Option<Actor>,
+    /// Their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Record for Incident {
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn run_id(&self) -> &RunId {
+        &self.run_id
+    }
+}
+
+/// An incident that is no run's outcome: drift, or what a person reports.
+#[derive(Debug, Clone, Copy)]
+pub struct IncidentReport<'a> {
+    /// The run.
+    pub run: RunFacts<'a>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whom it concerns.
+    pub category: IncidentCategory,
+    /// The step that it is about.
+    pub step: Option<&'a StepId>,
+    /// For people.
+    pub reason: &'a str,
+}
+
+/// Which incidents are listed; an absent part matches all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IncidentFilter {
+    /// Of this run.
+    pub run: Option<RunId>,
+    /// Of this plan.
+    pub plan: Option<PlanId>,
+    /// In this status.
+    pub status: Option<IncidentStatus>,
+    /// At least as bad as this.
+    pub at_least: Option<Severity>,
+}
+
+impl IncidentFilter {
+    /// Whether an incident is asked for.
+    #[must_use]
+    pub fn matches(&self, incident: &Incident) -> bool {
+        self.run.as_ref().is_none_or(|run| *run == incident.run_id)
+            && self.plan.as_ref().is_none_or(|plan| *plan == incident.plan)
+            && self.status.is_none_or(|status| status == incident.status)
+            && self.at_least.is_none_or(|least| least <= incident.severity)
+    }
+}
+
+/// What stands behind the incident facade. Plain results, never an ack.
+///
+/// An implementation derives a record's id from the key it is given, and
+/// answers the same key with the same record.
+pub trait IncidentEngine: Send + Sync {
+    /// Records how a run ended.
+    fn record_run_outcome(
+        &self,
+        key: &DutyKey<'_>,
+        facts: &OutcomeFacts<'_>,
+    ) -> Result<Incident, EngineError>;
+
+    /// Opens an incident that is no run's outcome.
+    fn open(&self, key: &DutyKey<'_>, report: &IncidentReport<'_>)
+    -> Result<Incident, EngineError>;
+
+    /// OPEN → ACKNOWLEDGED.
+    fn acknowledge(&self, id: &str, by: &Actor, at: Timestamp) -> Result<Incident, EngineError>;
+
+    /// OPEN or ACKNOWLEDGED → RESOLVED.
+    fn resolve(
+        &self,
+        id: &str,
+        by: &Actor,
+        note: &str,
+        at: Timestamp,
+    ) -> Result<Incident, EngineError>;
+
+    /// Incidents, the newest first; a further occurrence is counted in the
+    /// first and not listed.
+    fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError>;
+}
+
+/// The door to the incident domain.
+#[derive(Clone)]
+pub struct IncidentFacade {
+    engine: Arc<dyn IncidentEngine>,
+}
+
+impl IncidentFacade {
+    /// A facade over an engine.
+    #[must_use]
+    pub fn new(engine: Arc<dyn IncidentEngine>) -> Self {
+        Self { engine }
+    }
+
+    /// Answers `incidents/create_incident`.
+    pub fn record_run_outcome(&self, facts: &OutcomeFacts<'_>) -> Answer<Incident> {
+        let key = DutyKey::new(&facts.run, Duty::CREATE_INCIDENT);
+        answer(&facts.run, key.duty.clone(), || {
+            self.engine.record_run_outcome(&key, facts)
+        })
+    }
+
+    /// Answers `incidents/create_incident/drift`: acks that nobody expected,
+    /// where the profile goes on in spite of them.
+    pub fn open_drift_incident(&self, facts: &OutcomeFacts<'_>) -> Answer<Incident> {
+        let duty = Duty::CREATE_INCIDENT
+            .keyed("drift")
+            .expect("`drift` is a fit key");
+        let key = DutyKey::new(&facts.run, duty);
+        let drift = facts.reconciliation.map_or(&[][..], |r| &r.drift);
+        let names: Vec<String> = drift.iter().take(10).map(ToString::to_string).collect();
+        let reason = format!(
+            "{} acks were not expected, or answered a duty twice: {}",
+            drift.len(),
+            names.join(", ")
+        );
+        let report = IncidentReport {
+            run: facts.run,
+            severity: Severity::Medium,
+            category: IncidentCategory::Governance,
+            step: None,
+            reason: &reason,
+        };
+        answer(&facts.run, key.duty.clone(), || {
+            self.engine.open(&key, &report)
+        })
+    }
+
+    /// Opens an incident that a person reports; `key` (1 to 256 characters)
+    /// tells several of one run apart, and repeats a call safely. No duty is
+    /// answered, so there is no ack.
+    pub fn open(&self, key: &str, report: &IncidentReport<'_>) -> Result<Incident, FacadeError> {
+        plain(Domain::Incidents, "open an incident", || {
+            let duty = Duty::new(Domain::Incidents, "open", Some(key))
+                .map_err(|error| EngineError::invalid(error.to_string()))?;
+            self.engine.open(&DutyKey::new(&report.run, duty), report)
+        })
+    }
+
+    /// OPEN → ACKNOWLEDGED.
+    pub fn acknowledge(
+        &self,
+        id: &str,
+        by: &Actor,
+        at: Timestamp,
+    ) -> Result<Incident, FacadeError> {
+        plain(Domain::Incidents, "acknowledge the incident", || {
+            self.engine.acknowledge(id, by, at)
+        })
+    }
+
+    /// OPEN or ACKNOWLEDGED → RESOLVED.
+    pub fn resolve(
+        &self,
+        id: &str,
+        by: &Actor,
+        note: &str,
+        at: Timestamp,
+    ) -> Result<Incident, FacadeError> {
+        plain(Domain::Incidents, "resolve the incident", || {
+            self.engine.resolve(id, by, note, at)
+        })
+    }
+
+    /// Incidents, the newest first.
+    pub fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, FacadeError> {
+        plain(Domain::Incidents, "list incidents", || {
+            self.engine.list(filter)
+        })
+    }
+}
