@@ -1,8 +1,9 @@
 //! Conditions: the `if` of a step.
 
 use crate::declarations::Declarations;
-use crate::expression::Expression;
+use crate::expression::{Expression, Parse, Use};
 use crate::fault::{EvalError, Fault};
+use crate::language::{End, find_end};
 use crate::reference::Reference;
 use crate::scope::Scope;
 use alloc::string::{String, ToString};
@@ -18,7 +19,18 @@ pub struct Condition {
 impl Condition {
     /// Parses a condition.
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        Ok(Self { source: text.to_string(), expression: Expression::parse(text, 0)? })
+        let (inner, at) = bare(text)?;
+        match Expression::parse(inner, at)? {
+            Parse::Value(expression) => Ok(Self {
+                source: text.to_string(),
+                expression,
+            }),
+            Parse::Secret(_, reference) => Err(Vec::from([Fault::new(
+                reference.range,
+                "a secret cannot decide",
+            )
+            .hint("let a step look at it and hand on an output")])),
+        }
     }
 
     /// The condition as written.
@@ -32,16 +44,37 @@ impl Condition {
     }
 
     /// Checks it against what the plan declares.
-    pub fn check(&self, _declarations: &dyn Declarations) -> Vec<Fault> {
-        Vec::new()
+    pub fn check(&self, declarations: &dyn Declarations) -> Vec<Fault> {
+        self.expression.check(declarations, Use::Condition)
     }
 
     /// Whether it holds in this run.
     pub fn eval(&self, scope: &dyn Scope) -> Result<bool, EvalError> {
-        let value = self.expression.eval(scope)?;
-        value.as_bool().ok_or_else(|| EvalError::NotBool {
-            expression: self.source.clone(),
-            found: "dyn",
-        })
+        self.expression.bool(scope)
     }
+}
+
+/// The expression without its `${{ }}`, and where it begins.
+fn bare(text: &str) -> Result<(&str, usize), Vec<Fault>> {
+    let start = text.len() - text.trim_start().len();
+    if !text[start..].starts_with("${{") {
+        return Ok((text, 0));
+    }
+    let at = start + 3;
+    let End::Closed(length) = find_end(&text[at..]) else {
+        return Err(Vec::from([Fault::new(
+            start..text.len(),
+            "this `${{` is never closed",
+        )
+        .hint("close it with `}}`")]));
+    };
+    let rest = at + length + 2;
+    if !text[rest..].trim().is_empty() {
+        return Err(Vec::from([Fault::new(
+            rest..text.len(),
+            "a condition is one expression",
+        )
+        .hint("write all of it within one `${{ }}`, or without any")]));
+    }
+    Ok((&text[at..at + length], at))
 }

@@ -28,9 +28,10 @@ impl Kind {
     #[must_use]
     pub fn coerce(self, value: Value) -> Value {
         match (self, &value) {
-            (Self::Number, Value::Number(number)) if !number.is_f64() => {
-                number.as_f64().and_then(Number::from_f64).map_or(value, Value::Number)
-            }
+            (Self::Number, Value::Number(number)) if !number.is_f64() => number
+                .as_f64()
+                .and_then(Number::from_f64)
+                .map_or(value, Value::Number),
             (Self::Integer, Value::Number(number)) if number.is_f64() => match number.as_f64() {
                 // 2^53: up to here every whole double is exactly one integer.
                 Some(x) if x % 1.0 == 0.0 && x.abs() <= 9_007_199_254_740_992.0 => {

@@ -1,35 +1,133 @@
-//! One CEL expression: bounded parsing, checking and evaluation.
+//! One expression: parsing, checking and evaluation in one place.
 
+use crate::declarations::Declarations;
 use crate::fault::{EvalError, Fault};
+use crate::language::{
+    Checker, Evaluation, Node, Parsed, Stop, Type, Value, check_references, parse, scalar_text,
+};
 use crate::reference::Reference;
 use crate::scope::Scope;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use serde_json::Value;
+use rok_vocabulary::InputName;
+use serde_json::Value as Json;
 
-/// One CEL expression, and where it stands in its scalar.
+/// One expression that is a value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Expression {
     source: String,
+    node: Node,
     references: Vec<Reference>,
 }
 
+/// What stands between `${{` and `}}`.
+pub(crate) enum Parse {
+    Value(Expression),
+    Secret(InputName, Reference),
+}
+
+/// What the place of an expression makes of its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// It keeps its type.
+    Value,
+    /// It becomes text.
+    Text,
+    /// It decides.
+    Condition,
+}
+
 impl Expression {
-    pub(crate) fn parse(source: &str, at: usize) -> Result<Self, Vec<Fault>> {
-        if source.trim().is_empty() {
-            return Err(alloc::vec![Fault::new(at..at + source.len(), "the expression is empty")]);
-        }
-        Ok(Self { source: source.trim().into(), references: Vec::new() })
+    pub(crate) fn parse(text: &str, at: usize) -> Result<Parse, Vec<Fault>> {
+        Ok(match parse(text, at)? {
+            Parsed::Secret(name, reference) => Parse::Secret(name, reference),
+            Parsed::Value(node, references) => Parse::Value(Self {
+                source: text.trim().to_string(),
+                node,
+                references,
+            }),
+        })
     }
 
     pub(crate) fn references(&self) -> &[Reference] {
         &self.references
     }
 
-    pub(crate) fn eval(&self, _scope: &dyn Scope) -> Result<Value, EvalError> {
-        Err(EvalError::Failed {
-            expression: self.source.clone(),
-            message: "expressions are not evaluated".into(),
-        })
+    pub(crate) fn check(&self, declarations: &dyn Declarations, used: Use) -> Vec<Fault> {
+        let mut faults = check_references(&self.references, declarations);
+        let mut checker = Checker::new(declarations);
+        match used {
+            Use::Condition => {
+                checker.expect(&self.node, &[Type::Bool], "a condition");
+            }
+            Use::Text => {
+                let found = checker.infer(&self.node);
+                if matches!(found, Type::Null | Type::Bytes | Type::Type) {
+                    let message =
+                        alloc::format!("a value of type {} cannot stand in text", found.as_str());
+                    faults.push(Fault::new(self.node.span.clone(), message));
+                }
+            }
+            Use::Value => {
+                checker.infer(&self.node);
+            }
+        }
+        faults.append(&mut checker.faults);
+        faults
+    }
+
+    fn error(&self, stop: Stop) -> EvalError {
+        let expression = self.source.clone();
+        match stop {
+            Stop::Failed(message) => EvalError::Failed {
+                expression,
+                message,
+            },
+            Stop::Bound(bound) => EvalError::Bound { expression, bound },
+        }
+    }
+
+    pub(crate) fn json(&self, scope: &dyn Scope) -> Result<Json, EvalError> {
+        let mut evaluation = Evaluation::new(scope);
+        evaluation
+            .value(&self.node)
+            .and_then(|value| evaluation.json(&value))
+            .map_err(|stop| self.error(stop))
+    }
+
+    /// The value as text: scalars by CEL's `string()`, lists and maps as
+    /// compact JSON; null has none.
+    pub(crate) fn text(&self, scope: &dyn Scope) -> Result<String, EvalError> {
+        let mut evaluation = Evaluation::new(scope);
+        let value = evaluation
+            .value(&self.node)
+            .map_err(|stop| self.error(stop))?;
+        if let Some(text) = scalar_text(&value) {
+            return Ok(text);
+        }
+        match value {
+            Value::List(_) | Value::Map(_) => evaluation
+                .json(&value)
+                .map(|json| json.to_string())
+                .map_err(|stop| self.error(stop)),
+            other => Err(EvalError::NoText {
+                expression: self.source.clone(),
+                found: other.kind(),
+            }),
+        }
+    }
+
+    pub(crate) fn bool(&self, scope: &dyn Scope) -> Result<bool, EvalError> {
+        let mut evaluation = Evaluation::new(scope);
+        match evaluation
+            .value(&self.node)
+            .map_err(|stop| self.error(stop))?
+        {
+            Value::Bool(b) => Ok(b),
+            other => Err(EvalError::NotBool {
+                expression: self.source.clone(),
+                found: other.kind(),
+            }),
+        }
     }
 }

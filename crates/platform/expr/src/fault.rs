@@ -19,7 +19,11 @@ pub struct Fault {
 impl Fault {
     /// A fault at a place.
     pub fn new(range: Range<usize>, message: impl Into<String>) -> Self {
-        Self { range, message: message.into(), hint: None }
+        Self {
+            range,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The same fault with a way to mend it.
@@ -30,26 +34,39 @@ impl Fault {
     }
 }
 
+/// The known word that a misspelt one was probably meant to be.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A third of the letters may be wrong: more is another word.
+    let limit = (word.chars().count().max(3) / 3).max(1);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
 /// An expression that has no value in this run. Fails its step as
-/// `config_error`. Names what was read, never the value that was found there.
+/// `config_error`. It says what was asked, never what was found: values may be
+/// private.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvalError {
     /// An operation failed.
-    #[error("`${{{{ {expression} }}}}`: {message}")]
+    #[error("`{expression}`: {message}")]
     Failed {
         /// The expression, as written.
         expression: String,
         /// What went wrong.
         message: String,
     },
-    /// A bound on work, items or size was passed.
-    #[error("`${{{{ {expression} }}}}` takes too much: {bound}")]
+    /// A bound on work or items was passed.
+    #[error("`{expression}`: {bound}; let a step work it out")]
     Bound {
         /// The expression, as written.
         expression: String,
         /// The bound that was passed.
-        bound: String,
+        bound: &'static str,
     },
     /// A condition that is neither true nor false.
     #[error("`{expression}` must be true or false, and is of type {found}")]
@@ -60,15 +77,21 @@ pub enum EvalError {
         found: &'static str,
     },
     /// A value that cannot stand in text.
-    #[error("`{text}` holds a value of type {found}, which has no text form")]
+    #[error("`{expression}` is of type {found}, which cannot stand in text")]
     NoText {
-        /// The scalar, as written.
-        text: String,
-        /// The type of the value.
+        /// The expression, as written.
+        expression: String,
+        /// The type of its value.
         found: &'static str,
     },
+    /// A secret where the value itself is asked for.
+    #[error("`{text}` names a secret, which has no value here")]
+    Secret {
+        /// The scalar, as written.
+        text: String,
+    },
     /// A value that cannot travel in the environment.
-    #[error("a value of the shell line `{text}` {reason}; read it from the file that ROK_INPUTS names")]
+    #[error("the value of `{text}` {reason}; read it from the file that ROK_INPUTS names")]
     NoEnvironment {
         /// The expression, as written.
         text: String,

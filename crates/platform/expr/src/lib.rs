@@ -3,10 +3,12 @@
 
 extern crate alloc;
 
+mod bounds;
 mod condition;
 mod declarations;
 mod expression;
 mod fault;
+mod language;
 mod reference;
 mod scope;
 mod secret_text;

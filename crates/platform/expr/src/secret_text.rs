@@ -54,7 +54,9 @@ impl SecretText {
 
     /// Whether a secret stands in it.
     pub fn has_secrets(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Secret(_)))
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Secret(_)))
     }
 
     /// The text, unless a secret stands in it.
@@ -75,9 +77,9 @@ impl SecretText {
         for part in &self.parts {
             match part {
                 Part::Text(plain) => text.push_str(plain),
-                Part::Secret(name) => text.push_str(
-                    lookup(name).ok_or_else(|| MissingSecret { name: name.clone() })?,
-                ),
+                Part::Secret(name) => {
+                    text.push_str(lookup(name).ok_or_else(|| MissingSecret { name: name.clone() })?)
+                }
             }
         }
         Ok(text)

@@ -52,12 +52,18 @@ impl ShellLine {
 
     /// Everything that it reads.
     pub fn references(&self) -> Vec<Reference> {
-        self.values.iter().flat_map(|(_, template)| template.references()).collect()
+        self.values
+            .iter()
+            .flat_map(|(_, template)| template.references())
+            .collect()
     }
 
     /// Checks it against what the plan declares.
     pub fn check(&self, declarations: &dyn Declarations) -> Vec<Fault> {
-        self.values.iter().flat_map(|(_, template)| template.check(declarations)).collect()
+        self.values
+            .iter()
+            .flat_map(|(_, template)| template.check(declarations))
+            .collect()
     }
 
     /// The variables with their values in this run.
