@@ -95,6 +95,9 @@ pub(crate) fn parse(text: &str, at: usize) -> Result<Parsed, Vec<Fault>> {
     }
     match lowering.node(&tree, 1) {
         Some(node) if lowering.faults.is_empty() => Ok(Parsed::Value(node, lowering.references)),
+        _ if lowering.faults.is_empty() => {
+            Err(Vec::from([Fault::new(whole, "this is no expression")]))
+        }
         _ => Err(lowering.faults),
     }
 }
@@ -377,7 +380,7 @@ impl Lowering<'_> {
             ),
             ("run", [field, ..]) => {
                 let Some(known) = RunField::parse(field.name) else {
-                    let hint = one_of(field.name, RunField::WORDS);
+                    let hint = one_of(field.name, RunField::ALL.iter().map(|field| field.as_str()));
                     self.fault(span, format!("a run has no `{}`", field.name), hint);
                     return None;
                 };
@@ -386,7 +389,10 @@ impl Lowering<'_> {
             ("item", _) => (Target::Item, Read::Item, 0),
             ("steps", [step, field, ..]) if !step.test => {
                 let Some(known) = StepField::parse(field.name) else {
-                    let hint = one_of(field.name, StepField::WORDS);
+                    let hint = one_of(
+                        field.name,
+                        StepField::ALL.iter().map(|field| field.as_str()),
+                    );
                     self.fault(span, format!("a step has no `{}`", field.name), hint);
                     return None;
                 };
@@ -528,18 +534,18 @@ impl Lowering<'_> {
     }
 
     fn call(&mut self, call: &CallExpr, span: &Range<usize>, depth: usize) -> Option<NodeKind> {
+        // The parser names operators by what no identifier holds.
+        let identifier = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'.';
+        if call.target.is_none() && !call.func_name.bytes().all(identifier) {
+            let lowered = self.nodes(&call.args, depth + 1)?;
+            return operator(&call.func_name, lowered);
+        }
         let trees: Vec<&IdedExpr> = call
             .target
             .iter()
             .map(|target| &**target)
             .chain(&call.args)
             .collect();
-        if call.target.is_none()
-            && let Some(make) = operator(&call.func_name, trees.len())
-        {
-            let lowered = self.nodes(&call.args, depth + 1)?;
-            return make(lowered);
-        }
         let function = self.function(call, span);
         let mut lowered = Vec::new();
         for tree in trees {
@@ -563,12 +569,21 @@ impl Lowering<'_> {
                 _ => match MACROS.iter().find(|(known, _)| *known == name) {
                     Some((_, usage)) => format!("it is written {usage}"),
                     None => {
-                        let known = Function::WORDS
+                        let known = Function::ALL
                             .iter()
-                            .copied()
+                            .map(|function| function.as_str())
                             .chain(MACROS.iter().map(|(name, _)| *name));
                         nearest(name, known).map_or_else(
-                            || format!("the functions are {}", Function::WORDS.join(", ")),
+                            || {
+                                format!(
+                                    "the functions are {}",
+                                    Function::ALL
+                                        .iter()
+                                        .map(|function| function.as_str())
+                                        .collect::<Vec<_>>()
+                                        .join(", ")
+                                )
+                            },
                             |near| format!("did you mean `{near}`?"),
                         )
                     }
@@ -630,9 +645,9 @@ fn root_id(tree: &IdedExpr) -> u64 {
     }
 }
 
-fn one_of(word: &str, known: &[&str]) -> String {
-    nearest(word, known.iter().copied()).map_or_else(
-        || format!("it has {}", known.join(", ")),
+fn one_of(word: &str, known: impl Iterator<Item = &'static str> + Clone) -> String {
+    nearest(word, known.clone()).map_or_else(
+        || format!("it has {}", known.collect::<Vec<_>>().join(", ")),
         |near| format!("did you mean `{near}`?"),
     )
 }
@@ -680,41 +695,28 @@ fn lower_literal(literal: &LiteralValue) -> Literal {
     }
 }
 
-type Make = fn(Vec<Node>) -> Option<NodeKind>;
-
 fn pair(nodes: Vec<Node>) -> Option<Box<[Node; 2]>> {
     nodes.try_into().ok().map(Box::new)
 }
 
-fn operator(name: &str, arity: usize) -> Option<Make> {
-    macro_rules! binary {
-        ($which:ident) => {
-            |nodes| Some(NodeKind::Binary(Binary::$which, pair(nodes)?))
-        };
+/// The operators by the parser's names: `_+_`, `@in`, `_?_:_`.
+fn operator(name: &str, mut nodes: Vec<Node>) -> Option<NodeKind> {
+    if nodes.len() == 2
+        && let Some(binary) = Binary::parse(name.trim_matches(['_', '@']))
+    {
+        return Some(NodeKind::Binary(binary, pair(nodes)?));
     }
-    Some(match (name, arity) {
-        (operators::ADD, 2) => binary!(Add),
-        (operators::SUBSTRACT, 2) => binary!(Subtract),
-        (operators::MULTIPLY, 2) => binary!(Multiply),
-        (operators::DIVIDE, 2) => binary!(Divide),
-        (operators::MODULO, 2) => binary!(Modulo),
-        (operators::EQUALS, 2) => binary!(Equal),
-        (operators::NOT_EQUALS, 2) => binary!(NotEqual),
-        (operators::LESS, 2) => binary!(Less),
-        (operators::LESS_EQUALS, 2) => binary!(LessEqual),
-        (operators::GREATER, 2) => binary!(Greater),
-        (operators::GREATER_EQUALS, 2) => binary!(GreaterEqual),
-        (operators::IN, 2) => binary!(In),
-        (operators::LOGICAL_AND, 2) => |nodes| Some(NodeKind::And(pair(nodes)?)),
-        (operators::LOGICAL_OR, 2) => |nodes| Some(NodeKind::Or(pair(nodes)?)),
-        (operators::INDEX, 2) => |nodes| Some(NodeKind::Index(pair(nodes)?)),
-        (operators::LOGICAL_NOT, 1) => |mut nodes| Some(NodeKind::Not(Box::new(nodes.pop()?))),
-        (operators::NEGATE, 1) => |mut nodes| Some(NodeKind::Negate(Box::new(nodes.pop()?))),
+    match (name, nodes.len()) {
+        (operators::LOGICAL_AND, 2) => Some(NodeKind::And(pair(nodes)?)),
+        (operators::LOGICAL_OR, 2) => Some(NodeKind::Or(pair(nodes)?)),
+        (operators::INDEX, 2) => Some(NodeKind::Index(pair(nodes)?)),
+        (operators::LOGICAL_NOT, 1) => Some(NodeKind::Not(Box::new(nodes.pop()?))),
+        (operators::NEGATE, 1) => Some(NodeKind::Negate(Box::new(nodes.pop()?))),
         (operators::CONDITIONAL, 3) => {
-            |nodes| Some(NodeKind::Conditional(nodes.try_into().ok().map(Box::new)?))
+            Some(NodeKind::Conditional(nodes.try_into().ok().map(Box::new)?))
         }
-        _ => return None,
-    })
+        _ => None,
+    }
 }
 
 type Parts<'e> = (EachKind, Option<&'e IdedExpr>, Option<&'e IdedExpr>);

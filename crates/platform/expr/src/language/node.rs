@@ -65,10 +65,10 @@ macro_rules! fields {
         pub(crate) enum $name { $( $variant, )+ }
 
         impl $name {
-            pub(crate) const WORDS: &'static [&'static str] = &[$( $text, )+];
+            pub(crate) const ALL: &'static [Self] = &[$( Self::$variant, )+];
 
             pub(crate) fn parse(word: &str) -> Option<Self> {
-                match word { $( $text => Some(Self::$variant), )+ _ => None }
+                Self::ALL.iter().copied().find(|one| one.as_str() == word)
             }
 
             pub(crate) const fn as_str(self) -> &'static str {
