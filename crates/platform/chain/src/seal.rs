@@ -5,6 +5,7 @@ use crate::{ChainHash, header};
 use alloc::string::String;
 use rok_vocabulary::{Epoch, Outcome, RunPhase, Seq};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// What was sealed. Durable before a terminal state is announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +19,8 @@ pub struct Seal {
     pub head: ChainHash,
     /// The terminal phase.
     pub phase: RunPhase,
-    /// How execution ended; absent where it never began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<Outcome>,
+    /// How execution ended.
+    pub outcome: Outcome,
 }
 
 /// A seal that cannot be told from the log.
@@ -32,11 +32,13 @@ pub enum SealError {
         /// Where it was looked for.
         seq: Seq,
     },
-    /// No event of the sealed segment names a terminal phase.
-    #[error("no event up to line {} names the phase that was sealed", .seq.0 + 1)]
-    NoPhase {
+    /// Its `data` does not say which phase and outcome it seals.
+    #[error("line {} does not say what it seals: {message}", .seq.0 + 1)]
+    Unsaid {
         /// The seq of `run.sealed`.
         seq: Seq,
+        /// What is wrong with its `data`.
+        message: String,
     },
 }
 
@@ -45,52 +47,36 @@ struct Line<'a> {
     event_type: &'a str,
     #[serde(default)]
     epoch: Epoch,
-    #[serde(default)]
-    new_state: Option<&'a str>,
-    #[serde(default)]
-    data: Option<Data>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
 }
 
-#[derive(Default, Deserialize)]
-struct Data {
-    #[serde(default)]
-    phase: Option<RunPhase>,
-    #[serde(default)]
-    outcome: Option<Outcome>,
+#[derive(Deserialize)]
+struct Sealed {
+    phase: RunPhase,
+    outcome: Outcome,
 }
 
 impl Seal {
     /// Reads the seal at `seq` back from `log`, whose hash up to and including
     /// that line is `head`: for a store whose seal was lost in a crash between
-    /// the events and the seal. The phase is what `run.sealed` says in its
-    /// `data`, else what the last `run.state_changed` before it entered; the
-    /// outcome what `run.sealed` or `run.completed` says.
+    /// the events and the seal. `run.sealed` says `phase` and `outcome` in its
+    /// `data`.
     pub fn from_log(log: &[u8], seq: Seq, head: ChainHash) -> Result<Self, SealError> {
-        let mut lines = log.split(|b| *b == b'\n');
-        let before = lines.by_ref().take(usize::try_from(seq.0).unwrap_or(usize::MAX));
-        let (mut phase, mut outcome) = (None, None);
-        for line in before {
-            let Ok(line) = header::decode::<Line<'_>>(line) else { continue };
-            let data = line.data.unwrap_or_default();
-            match line.event_type {
-                "run.state_changed" => phase = line.new_state.and_then(|word| word.parse().ok()),
-                "run.completed" => outcome = data.outcome,
-                // The next epoch has its own.
-                "run.sealed" => (phase, outcome) = (None, None),
-                _ => {}
-            }
-        }
-        let sealed = lines.next().and_then(|line| header::decode::<Line<'_>>(line).ok());
-        let sealed = sealed
+        let n = usize::try_from(seq.0).unwrap_or(usize::MAX);
+        let line = log.split(|b| *b == b'\n').nth(n).unwrap_or_default();
+        let line = header::decode::<Line<'_>>(line)
+            .ok()
             .filter(|line| line.event_type == "run.sealed")
             .ok_or(SealError::NoSeal { seq })?;
-        let data = sealed.data.unwrap_or_default();
-        let phase = data
-            .phase
-            .or(phase)
-            .filter(|phase: &RunPhase| phase.is_terminal())
-            .ok_or(SealError::NoPhase { seq })?;
-        Ok(Self { epoch: sealed.epoch, seq, head, phase, outcome: data.outcome.or(outcome) })
+        let data = line.data.map_or("null", RawValue::get).as_bytes();
+        let Sealed { phase, outcome } = header::decode(data)
+            .map_err(|error| SealError::Unsaid { seq, message: error.message })?;
+        if !phase.is_terminal() {
+            let message = alloc::format!("{phase} is not a terminal phase");
+            return Err(SealError::Unsaid { seq, message });
+        }
+        Ok(Self { epoch: line.epoch, seq, head, phase, outcome })
     }
 
     /// The seal as it lies in `seal.json`.

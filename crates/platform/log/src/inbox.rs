@@ -8,13 +8,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// Identifies a command, so that a second delivery is recognised.
-/// `[A-Za-z0-9_-]{1,64}`.
+/// `[A-Za-z0-9._-]{1,64}`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommandId(Arc<str>);
 
 /// A text that is no command id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no command id: it must match [A-Za-z0-9_-]{{1,64}}")]
+#[error("`{text}` is no command id: it must match [A-Za-z0-9._-]{{1,64}}")]
 pub struct CommandIdError {
     /// The text that was met, cut to 80 characters.
     pub text: String,
@@ -30,7 +30,7 @@ impl CommandId {
 impl FromStr for CommandId {
     type Err = CommandIdError;
     fn from_str(text: &str) -> Result<Self, CommandIdError> {
-        let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        let word = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
         if (1..=64).contains(&text.len()) && text.bytes().all(word) {
             Ok(Self(Arc::from(text)))
         } else {

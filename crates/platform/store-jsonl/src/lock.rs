@@ -1,0 +1,120 @@
+//! The lock of a run: an advisory lock on its `lock` file, which the system
+//! takes back when the owner dies, however it dies. The file says who holds
+//! it, and counts the owners (the fence).
+
+use crate::disk::Disk;
+use crate::folder::{Folder, LOCK};
+use rok_log::{ClaimError, Fence, Owner, StoreError};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::PathBuf;
+
+/// Who holds a run's lock, or held it last: the content of `lock`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockHolder {
+    /// The fence of the claim.
+    pub fence: Fence,
+    /// The process.
+    pub pid: u32,
+    /// The boot that the process id is of.
+    pub boot_id: String,
+    /// When the process started, in clock ticks since that boot: a process id
+    /// that was given out again has another start.
+    pub start: u64,
+    /// The owner's name.
+    pub owner: String,
+}
+
+impl fmt::Display for LockHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {})", self.owner, self.pid)
+    }
+}
+
+impl LockHolder {
+    fn of_this_process(fence: Fence, owner: &Owner) -> Self {
+        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // The second field is the program's name in brackets, which may hold
+        // anything; the start time is the 20th after it.
+        let start = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19));
+        Self {
+            fence,
+            pid: std::process::id(),
+            boot_id: boot_id.trim().to_owned(),
+            start: start.and_then(|ticks| ticks.parse().ok()).unwrap_or(0),
+            owner: owner.to_string(),
+        }
+    }
+
+    /// What the lock file says; `None` when nobody ever held it, or when its
+    /// content was lost with the power.
+    pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, StoreError> {
+        let bytes = Disk::read(&folder.file(LOCK))?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+}
+
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+    path: PathBuf,
+    pub(crate) fence: Fence,
+}
+
+impl Lock {
+    /// Takes the lock and raises the fence.
+    pub(crate) fn take(folder: &Folder, owner: &Owner, disk: &Disk) -> Result<Self, ClaimError> {
+        let path = folder.file(LOCK);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = disk.change("open", &path, || {
+            let file = Disk::open(&path, &options)?;
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            Ok(file)
+        })?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let by = LockHolder::read(folder)?.map(|holder| holder.to_string());
+                let by = by.unwrap_or_else(|| "another process".into());
+                return Err(ClaimError::Held { run: folder.run.clone(), by });
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(StoreError::from_io("lock", path, error).into());
+            }
+        }
+        // The lock keeps owners apart. The fence tells them apart in logs and
+        // commits; where power was lost with it, nobody is left to mistake.
+        let last = LockHolder::read(folder)?.map_or(Fence::UNCLAIMED, |holder| holder.fence);
+        let mut lock = Self { file, path, fence: last };
+        lock.check(folder)?;
+        lock.fence = last.next();
+        lock.write(&LockHolder::of_this_process(lock.fence, owner), disk)?;
+        Ok(lock)
+    }
+
+    /// Old content is overwritten, then cut: whoever reads meanwhile finds the
+    /// new first line.
+    fn write(&self, holder: &LockHolder, disk: &Disk) -> Result<(), StoreError> {
+        let mut json = serde_json::to_string(holder).expect("a holder is words and numbers");
+        json.push('\n');
+        disk.change("write", &self.path, || {
+            self.file.write_all_at(json.as_bytes(), 0)?;
+            self.file.set_len(json.len() as u64)
+        })
+    }
+
+    /// Whether the locked file is still the run's lock: without it, another
+    /// owner could lock a new one.
+    pub(crate) fn check(&self, folder: &Folder) -> Result<(), StoreError> {
+        match self.file.metadata() {
+            Ok(metadata) if metadata.nlink() > 0 => Ok(()),
+            Ok(_) => Err(StoreError::LockLost { run: folder.run.clone() }),
+            Err(error) => Err(StoreError::from_io("look at", &self.path, error)),
+        }
+    }
+}
