@@ -204,7 +204,15 @@ impl Keys {
     }
 
     fn from(&mut self) -> Vec<Selector> {
-        self.take("from", |r| r.from.take())
+        let from = self.take("from", |r| r.from.take());
+        if from
+            .iter()
+            .any(|s| !s.edges.is_empty() || s.domain.is_some())
+        {
+            self.faults
+                .push("`from` has neither `edges` nor `domain`; they are a target's".into());
+        }
+        from
     }
 
     /// Absent means all three.
@@ -303,8 +311,12 @@ impl Contract {
         self.governs(importer)
             && edges.contains(&kind)
             && match verdicts {
-                Verdicts::Allow(allow) => !any_matches(allow, importer, target),
-                Verdicts::Forbid(forbid) => any_matches(forbid, importer, target),
+                Verdicts::Allow(allow) => {
+                    !allow.iter().any(|s| s.matches_edge(importer, target, kind))
+                }
+                Verdicts::Forbid(forbid) => forbid
+                    .iter()
+                    .any(|s| s.matches_edge(importer, target, kind)),
             }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::graph::Crate;
+use super::graph::{Crate, EdgeKind};
 
 /// A set of crates, by layer, role, name and domain. Keys that are absent
 /// match anything; a key's words are alternatives.
@@ -25,6 +25,9 @@ pub struct Selector {
     pub not_name: Vec<String>,
     /// How the target's domain stands to the importer's.
     pub domain: Option<Relation>,
+    /// By which kinds of dependency; for targets only.
+    #[serde(default)]
+    pub edges: Vec<EdgeKind>,
 }
 
 /// How a target's domain stands to the importer's.
@@ -51,6 +54,11 @@ impl Selector {
                 Some(Relation::Same) => importer.domain() == candidate.domain(),
                 Some(Relation::Other) => importer.domain() != candidate.domain(),
             }
+    }
+
+    /// The same for a dependency of this kind.
+    pub fn matches_edge(&self, importer: &Crate, candidate: &Crate, kind: EdgeKind) -> bool {
+        (self.edges.is_empty() || self.edges.contains(&kind)) && self.matches(importer, candidate)
     }
 
     /// The names that it uses, in or out.
@@ -93,6 +101,9 @@ impl fmt::Display for Selector {
         }
         if !self.not_name.is_empty() {
             words.push(format!("but not {}", self.not_name.join("|")));
+        }
+        for kind in &self.edges {
+            words.push(format!("as {kind}-dependency"));
         }
         f.write_str(&words.join(" "))
     }
