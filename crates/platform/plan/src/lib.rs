@@ -1,1 +1,65 @@
-//! Under construction.
+//! The plan file: YAML or JSON to a valid [`Plan`], or every fault of the file
+//! at once, each with its place and a hint.
+//!
+//! Never reads a file, a clock or an environment; never guesses: an unknown
+//! key, an ambiguous value or a part of the format that is not carried out yet
+//! is a fault, not a warning.
+//!
+//! ```text
+//!  bytes ─source─▶ text ─tree─▶ spanned tree ─shape (key table)─▶ decode ─graph─▶ Plan
+//!                                    └── every stage adds to one list of faults ──▶ PlanErrors
+//!  PlanBuilder ─JSON─▶ parse          Plan ─canonical JSON─▶ parse ─▶ the same Plan
+//! ```
+//!
+//! ```
+//! let plan = rok_plan::parse(b"plan: hello\nsteps:\n  greet: { run: echo hello }\n", "hello.yaml")?;
+//! assert_eq!(plan.steps[0].id.as_str(), "greet");
+//! assert_eq!(rok_plan::parse(&plan.to_canonical_json(), "plan.json")?, plan);
+//!
+//! let errors = rok_plan::parse(b"plan: hello\nstep: {}\n", "hello.yaml").unwrap_err();
+//! assert_eq!(
+//!     errors.to_string(),
+//!     "hello.yaml:1:1: `steps` is missing (The steps, by id. Within what is ready, \
+//!      their order decides: mapping: step id → mapping, the keys of a step)\n\
+//!      hello.yaml:2:1: unknown key `step` (did you mean `steps`?)"
+//! );
+//! # Ok::<(), rok_plan::PlanErrors>(())
+//! ```
+#![no_std]
+
+extern crate alloc;
+
+mod model;
+
+mod keys;
+
+mod fault;
+mod nearest;
+mod source;
+mod tree;
+
+mod shape;
+
+mod decode;
+mod graph;
+mod values;
+
+mod parse;
+
+mod builder;
+mod builtin;
+mod canonical;
+mod json;
+mod schema;
+
+pub use builder::{PlanBuilder, StepBuilder};
+pub use builtin::{builtin, builtin_ids, template};
+pub use fault::{Fault, FaultCode, PlanErrors, Related};
+pub use keys::{KEYS, KeySpec, Place, Support};
+pub use model::{
+    Action, ArtifactDecl, Bounds, Gate, InputSpec, Order, OutputSpec, Plan, Retry, Shell, Step,
+    SuccessRule, ValueKind,
+};
+pub use parse::parse;
+pub use schema::json_schema;
+pub use values::{InputFault, ValueFault, check_inputs, check_outputs, parse_input};

@@ -1,0 +1,28 @@
+//! The plans that come with rok, and the one that a new plan begins as.
+
+use alloc::string::String;
+use rok_vocabulary::{IdError, PlanId};
+
+const PLANS: &[(&str, &str)] = &[("deliverable", include_str!("../plans/deliverable.yaml"))];
+
+const TEMPLATE: &str = include_str!("../plans/template.yaml");
+
+/// The text of a built-in plan: an ordinary plan file.
+#[must_use]
+pub fn builtin(id: &str) -> Option<&'static str> {
+    PLANS
+        .iter()
+        .find(|(name, _)| *name == id)
+        .map(|(_, text)| *text)
+}
+
+/// The ids of the built-in plans.
+pub fn builtin_ids() -> impl Iterator<Item = &'static str> {
+    PLANS.iter().map(|(name, _)| *name)
+}
+
+/// A small commented plan of this id, for `rok plan new`.
+pub fn template(id: &str) -> Result<String, IdError> {
+    let id: PlanId = id.parse()?;
+    Ok(TEMPLATE.replace("PLAN_ID", id.as_str()))
+}

@@ -1,0 +1,253 @@
+//! A plan as canonical JSON: the bytes that are stored, hashed and replayed.
+//! Keys stand in the table's order, what equals its default is absent, and
+//! `defaults` is spelt out on the steps.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+use rok_vocabulary::format_duration;
+use serde_json::Value;
+
+use crate::decode::{KILL_GRACE, VERSION};
+use crate::json::Json;
+use crate::model::{
+    Action, ArtifactDecl, Bounds, Gate, InputSpec, Order, OutputSpec, Plan, Retry, Shell, Step,
+    SuccessRule,
+};
+
+impl Plan {
+    /// The plan as compact JSON in a stable order. Parsing it gives an equal
+    /// plan, and equal plans give equal bytes.
+    #[must_use]
+    pub fn to_canonical_json(&self) -> Vec<u8> {
+        let mut out = String::new();
+        plan(self).write(&mut out);
+        out.into_bytes()
+    }
+}
+
+/// An object under construction: absent values leave no trace.
+#[derive(Default)]
+struct Keys(Vec<(String, Json)>);
+
+impl Keys {
+    fn set(&mut self, key: &str, value: Json) {
+        self.0.push((key.to_string(), value));
+    }
+
+    fn text(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.set(key, Json::text(value));
+        }
+    }
+
+    fn duration(&mut self, key: &str, value: Option<Duration>) {
+        if let Some(value) = value {
+            self.set(key, Json::text(format_duration(value)));
+        }
+    }
+
+    fn value(&mut self, key: &str, value: Option<Value>) {
+        if let Some(value) = value {
+            self.set(key, Json::Value(value));
+        }
+    }
+
+    fn object(&mut self, key: &str, entries: Vec<(String, Json)>) {
+        if !entries.is_empty() {
+            self.set(key, Json::Object(entries));
+        }
+    }
+
+    fn list(&mut self, key: &str, items: Vec<Json>) {
+        if !items.is_empty() {
+            self.set(key, Json::List(items));
+        }
+    }
+}
+
+fn plan(plan: &Plan) -> Json {
+    let mut keys = Keys::default();
+    keys.text("plan", Some(plan.id.as_str()));
+    keys.value(
+        "version",
+        (plan.version != VERSION).then(|| plan.version.into()),
+    );
+    keys.text("name", plan.name.as_deref());
+    keys.text("description", plan.description.as_deref());
+    let labels = plan
+        .labels
+        .iter()
+        .map(|(name, value)| (name.clone(), Json::text(value.as_str())));
+    keys.object("labels", labels.collect());
+    keys.text("profile", plan.profile.map(rok_vocabulary::Profile::as_str));
+    keys.text(
+        "order",
+        (plan.order == Order::Sequential).then_some("sequential"),
+    );
+    keys.text(
+        "success",
+        (plan.success == SuccessRule::Any).then_some("any"),
+    );
+    keys.duration("max_duration", plan.max_duration);
+    keys.value("max_parallel", plan.max_parallel.map(Value::from));
+    let inputs = plan
+        .inputs
+        .iter()
+        .map(|(name, spec)| (name.to_string(), input(spec)));
+    keys.object("inputs", inputs.collect());
+    keys.object("env", env(&plan.env));
+    keys.list(
+        "secrets",
+        plan.secrets
+            .iter()
+            .map(|name| Json::text(name.as_str()))
+            .collect(),
+    );
+    let steps = plan
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(at, s)| (s.id.to_string(), step(plan, at, s)));
+    keys.object("steps", steps.collect());
+    Json::Object(keys.0)
+}
+
+fn env(env: &[(String, rok_expr::Template)]) -> Vec<(String, Json)> {
+    env.iter()
+        .map(|(name, value)| (name.clone(), Json::text(value.source())))
+        .collect()
+}
+
+fn input(spec: &InputSpec) -> Json {
+    let mut keys = Keys::default();
+    keys.text("type", Some(spec.kind.as_str()));
+    keys.value("default", spec.default.clone());
+    keys.text("description", spec.description.as_deref());
+    bounds(&mut keys, &spec.bounds);
+    Json::Object(keys.0)
+}
+
+fn output(spec: &OutputSpec) -> Json {
+    let mut keys = Keys::default();
+    keys.text("type", Some(spec.kind.as_str()));
+    keys.text("description", spec.description.as_deref());
+    bounds(&mut keys, &spec.bounds);
+    Json::Object(keys.0)
+}
+
+fn bounds(keys: &mut Keys, bounds: &Bounds) {
+    if let Some(values) = &bounds.one_of {
+        keys.set(
+            "enum",
+            Json::List(values.iter().cloned().map(Json::Value).collect()),
+        );
+    }
+    keys.value("minimum", bounds.minimum.map(Value::from));
+    keys.value("maximum", bounds.maximum.map(Value::from));
+    keys.value("minLength", bounds.min_length.map(Value::from));
+    keys.value("maxLength", bounds.max_length.map(Value::from));
+}
+
+fn step(plan: &Plan, at: usize, step: &Step) -> Json {
+    let mut keys = Keys::default();
+    match &step.action {
+        Action::Argv(items) => {
+            keys.set(
+                "run",
+                Json::List(items.iter().map(|item| Json::text(item.source())).collect()),
+            );
+        }
+        Action::Shell { line, .. } => keys.text("run", Some(line.source())),
+        Action::Call(name) => keys.text("call", Some(name)),
+    }
+    keys.text("name", step.name.as_deref());
+    keys.text("description", step.description.as_deref());
+    let ids = |edges: &[usize]| {
+        edges
+            .iter()
+            .map(|at| Json::text(plan.steps[*at].id.as_str()))
+            .collect()
+    };
+    keys.list("needs", ids(&step.needs));
+    keys.list("after", ids(explicit_after(plan, at, step)));
+    keys.text(
+        "if",
+        step.condition.as_ref().map(rok_expr::Condition::source),
+    );
+    keys.text(
+        "gate",
+        step.gate.map(|gate| match gate {
+            Gate::Hard => "hard",
+            Gate::Manual => "manual",
+        }),
+    );
+    keys.value("required", (!step.required).then_some(Value::Bool(false)));
+    keys.duration("timeout", step.timeout);
+    keys.duration(
+        "kill_grace",
+        (step.kill_grace != KILL_GRACE).then_some(step.kill_grace),
+    );
+    keys.object("retry", retry(&step.retry));
+    keys.value(
+        "idempotent",
+        (!step.idempotent).then_some(Value::Bool(false)),
+    );
+    let bash = matches!(
+        step.action,
+        Action::Shell {
+            shell: Shell::Bash,
+            ..
+        }
+    );
+    keys.text("shell", bash.then_some("bash"));
+    keys.object("env", env(&step.env));
+    keys.text("cwd", step.cwd.as_ref().map(rok_expr::Template::source));
+    let outputs = step
+        .outputs
+        .iter()
+        .map(|(name, spec)| (name.clone(), output(spec)));
+    keys.object("outputs", outputs.collect());
+    keys.list("artifacts", step.artifacts.iter().map(artifact).collect());
+    Json::Object(keys.0)
+}
+
+/// The edges that the file has to say: a sequential order implies the last one
+/// when it leads to the neighbour.
+fn explicit_after<'s>(plan: &Plan, at: usize, step: &'s Step) -> &'s [usize] {
+    match step.after.split_last() {
+        Some((last, rest)) if plan.order == Order::Sequential && *last + 1 == at => rest,
+        _ => &step.after,
+    }
+}
+
+fn retry(retry: &Retry) -> Vec<(String, Json)> {
+    let format = Retry::default();
+    let mut keys = Keys::default();
+    keys.value("max", (retry.max != format.max).then(|| retry.max.into()));
+    if retry.classes != format.classes {
+        let classes = retry.classes.iter().map(|class| Json::text(class.as_str()));
+        keys.set("classes", Json::List(classes.collect()));
+    }
+    keys.duration("base", (retry.base != format.base).then_some(retry.base));
+    keys.duration(
+        "max_delay",
+        (retry.max_delay != format.max_delay).then_some(retry.max_delay),
+    );
+    keys.0
+}
+
+fn artifact(artifact: &ArtifactDecl) -> Json {
+    let mut keys = Keys::default();
+    keys.text("path", Some(artifact.path.source()));
+    keys.value("required", artifact.required.then_some(Value::Bool(true)));
+    Json::Object(keys.0)
+}
+
+impl core::fmt::Display for Plan {
+    /// The plan's id and version, as people refer to it.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(&format!("{} v{}", self.id, self.version))
+    }
+}

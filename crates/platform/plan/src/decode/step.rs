@@ -1,0 +1,324 @@
+//! One step.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+use rok_expr::{Condition, ShellLine, Site, Template};
+use rok_vocabulary::{ErrorClass, StepId};
+
+use super::{Decoder, Defaults, Written, read};
+use crate::fault::{FaultCode, Finding, quoted};
+use crate::graph::Graph;
+use crate::model::{Action, ArtifactDecl, Gate, OutputSpec, Retry, Shell, Step};
+use crate::shape;
+use crate::tree::{Entry, Node};
+
+/// The keys of which a step has exactly one.
+const EXECUTORS: &[&str] = &["run", "call", "http", "service", "agent", "plan"];
+
+/// The keys that only a process can obey.
+const PROCESS_ONLY: &[&str] = &["env", "cwd", "shell"];
+
+/// A step whose edges are still names and whose expressions still know where
+/// they were written.
+pub(super) struct StepDraft<'t> {
+    pub(super) id: Option<StepId>,
+    pub(super) name: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) action: Option<ActionDraft<'t>>,
+    pub(super) condition: Option<Written<'t, Condition>>,
+    pub(super) gate: Option<Gate>,
+    pub(super) required: bool,
+    pub(super) timeout: Option<Duration>,
+    pub(super) kill_grace: Duration,
+    pub(super) retry: Retry,
+    pub(super) idempotent: bool,
+    pub(super) env: Vec<(String, Written<'t, Template>)>,
+    pub(super) cwd: Option<Written<'t, Template>>,
+    pub(super) outputs: BTreeMap<String, OutputSpec>,
+    pub(super) artifacts: Vec<(Written<'t, Template>, bool)>,
+}
+
+pub(super) enum ActionDraft<'t> {
+    Argv(Vec<Written<'t, Template>>),
+    Shell {
+        shell: Shell,
+        line: Written<'t, ShellLine>,
+    },
+    Call(String),
+}
+
+impl Decoder<'_> {
+    pub(super) fn step<'t>(&mut self, entry: &'t Entry, defaults: &Defaults<'_>) -> StepDraft<'t> {
+        let node = &entry.node;
+        let gate = match node.get("gate").and_then(Node::text) {
+            Some("hard") => Some(Gate::Hard),
+            Some("manual") => Some(Gate::Manual),
+            _ => None,
+        };
+        let required = read::boolean(node, "required").unwrap_or(true);
+        if let (Some(Gate::Hard), false, Some(key)) = (gate, required, node.entry("required")) {
+            let finding = Finding::new(
+                FaultCode::Conflict,
+                key.span.clone(),
+                "a hard gate cannot be optional",
+            );
+            self.findings.push(finding.hint(
+                "its failure always fails the run: remove `required: false` or `gate: hard`",
+            ));
+        }
+        let idempotent = read::boolean(node, "idempotent").unwrap_or(defaults.idempotent);
+        StepDraft {
+            id: entry.key.parse().ok(),
+            name: read::text(node, "name"),
+            description: read::text(node, "description"),
+            action: self.action(entry, defaults),
+            condition: node
+                .get("if")
+                .and_then(|node| self.written(Condition::parse(node.text()?), node)),
+            gate,
+            required,
+            timeout: read::duration(node, "timeout").or(defaults.timeout),
+            kill_grace: read::duration(node, "kill_grace").unwrap_or(defaults.kill_grace),
+            retry: self.retry(node, defaults, gate, idempotent),
+            idempotent,
+            env: self.env(node),
+            cwd: node
+                .get("cwd")
+                .and_then(|node| self.template(node, Site::Plain)),
+            outputs: self.outputs(node),
+            artifacts: self.artifacts(node),
+        }
+    }
+
+    fn action<'t>(&mut self, entry: &'t Entry, defaults: &Defaults<'_>) -> Option<ActionDraft<'t>> {
+        let node: &'t Node = &entry.node;
+        let entries = node.map()?;
+        let mut found = entries
+            .iter()
+            .filter(|entry| EXECUTORS.contains(&entry.key.as_str()));
+        let Some(first) = found.next() else {
+            let message = format!("step {} does nothing", quoted(&entry.key));
+            let finding = Finding::new(FaultCode::MissingKey, entry.span.clone(), message);
+            self.findings.push(finding.hint("give it `run` or `call`"));
+            return None;
+        };
+        let mut single = true;
+        for other in found {
+            single = false;
+            let message = format!(
+                "a step has one executor, and {} has both {} and {}",
+                quoted(&entry.key),
+                quoted(&first.key),
+                quoted(&other.key)
+            );
+            let finding = Finding::new(FaultCode::Conflict, other.span.clone(), message)
+                .hint("make two steps of it")
+                .related(first.span.clone(), "the first one");
+            self.findings.push(finding);
+        }
+        if !single {
+            return None;
+        }
+        let shell = node.entry("shell");
+        match (first.key.as_str(), &*first.node) {
+            ("run", run) => {
+                if let Some(items) = run.list() {
+                    self.without_effect(shell, "on a list of arguments, which no shell sees");
+                    let argv: Vec<_> = items
+                        .iter()
+                        .map(|item| self.template(item, Site::Plain))
+                        .collect();
+                    return argv
+                        .into_iter()
+                        .collect::<Option<_>>()
+                        .map(ActionDraft::Argv);
+                }
+                let line = self.written(ShellLine::parse(run.text()?), run)?;
+                let shell = read::shell(node).unwrap_or(defaults.shell);
+                Some(ActionDraft::Shell { shell, line })
+            }
+            ("call", call) => {
+                let keys = entries
+                    .iter()
+                    .filter(|entry| PROCESS_ONLY.contains(&entry.key.as_str()));
+                self.without_effect(keys, "on a `call`, which runs within this process");
+                Some(ActionDraft::Call(call.text()?.into()))
+            }
+            _ => None,
+        }
+    }
+
+    fn without_effect<'e>(&mut self, keys: impl IntoIterator<Item = &'e Entry>, whereon: &str) {
+        for entry in keys {
+            let message = format!("{} has no effect {whereon}", quoted(&entry.key));
+            let finding = Finding::new(FaultCode::Conflict, entry.span.clone(), message);
+            self.findings.push(finding.hint("remove it"));
+        }
+    }
+
+    fn retry(
+        &mut self,
+        step: &Node,
+        defaults: &Defaults<'_>,
+        gate: Option<Gate>,
+        idempotent: bool,
+    ) -> Retry {
+        let node = step.get("retry");
+        let own = node.map(read::retry).unwrap_or_default();
+        let mut retry = own.clone().over(&defaults.retry);
+        let at = |key: &str| {
+            node.and_then(|node| node.entry(key))
+                .map(|entry| entry.span.clone())
+        };
+        if !idempotent {
+            if let (Some(1..), Some(span)) = (own.max, at("max")) {
+                let finding = Finding::new(
+                    FaultCode::Conflict,
+                    span,
+                    "a step that is not idempotent cannot be tried again",
+                );
+                self.findings
+                    .push(finding.hint("remove `retry`, or `idempotent: false`"));
+            }
+            retry.max = 0; // what `defaults` grants does not reach it
+        }
+        if gate == Some(Gate::Hard)
+            && let (Some(classes), Some(span)) = (&own.classes, at("classes"))
+            && let Some(class) = classes
+                .iter()
+                .find(|class| **class != ErrorClass::TransientIo)
+        {
+            let message = format!(
+                "a hard gate is not tried again after {}",
+                quoted(class.as_str())
+            );
+            let finding = Finding::new(FaultCode::Conflict, span, message);
+            self.findings
+                .push(finding.hint("a hard gate may retry `transient_io` alone"));
+        } else if gate == Some(Gate::Hard) {
+            retry
+                .classes
+                .retain(|class| *class == ErrorClass::TransientIo);
+        }
+        if retry.base > retry.max_delay
+            && let Some(span) = at("base").or_else(|| at("max_delay"))
+        {
+            let finding = Finding::new(
+                FaultCode::Conflict,
+                span,
+                "`base` of `retry` is longer than `max_delay`",
+            );
+            self.findings.push(finding.hint("the first delay cannot be longer than the longest: raise `max_delay` (default 60s)"));
+        }
+        retry
+    }
+
+    fn outputs(&mut self, step: &Node) -> BTreeMap<String, OutputSpec> {
+        let entries = step.get("outputs").and_then(Node::map).unwrap_or(&[]);
+        entries
+            .iter()
+            .filter_map(|entry| Some((entry.key.clone(), self.output(entry)?)))
+            .collect()
+    }
+
+    fn artifacts<'t>(&mut self, step: &'t Node) -> Vec<(Written<'t, Template>, bool)> {
+        let items = step.get("artifacts").and_then(Node::list).unwrap_or(&[]);
+        let mut artifacts = Vec::new();
+        for item in items {
+            let Some(path) = item.get("path") else {
+                continue;
+            };
+            if path.text().is_some_and(is_glob) {
+                self.findings.push(shape::later(
+                    path.span.clone(),
+                    "a glob in an artifact's path",
+                ));
+            } else if path.text().is_some_and(|text| text.trim().is_empty()) {
+                self.findings.push(Finding::new(
+                    FaultCode::WrongValue,
+                    path.span.clone(),
+                    "the artifact's path is empty",
+                ));
+            }
+            if let Some(template) = self.template(path, Site::Plain) {
+                artifacts.push((template, read::boolean(item, "required").unwrap_or(false)));
+            }
+        }
+        artifacts
+    }
+}
+
+/// Whether a path holds `*`, `?` or `[` outside its expressions.
+fn is_glob(path: &str) -> bool {
+    let mut rest = path;
+    loop {
+        let (literal, expression) = match rest.split_once("${{") {
+            Some((literal, after)) => (literal, after.split_once("}}").map(|(_, after)| after)),
+            None => (rest, None),
+        };
+        if literal.contains(['*', '?', '[']) {
+            return true;
+        }
+        match expression {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+}
+
+impl StepDraft<'_> {
+    /// The step, once nothing is wrong with the plan.
+    pub(super) fn finish(self, graph: &Graph, at: usize, defaults: &Defaults<'_>) -> Option<Step> {
+        let action = match self.action? {
+            ActionDraft::Argv(items) => {
+                Action::Argv(items.into_iter().map(|item| item.expression).collect())
+            }
+            ActionDraft::Shell { shell, line } => Action::Shell {
+                shell,
+                line: line.expression,
+            },
+            ActionDraft::Call(name) => Action::Call(name),
+        };
+        let process = !matches!(action, Action::Call(_));
+        let default_cwd = || {
+            defaults
+                .cwd
+                .as_ref()
+                .filter(|_| process)
+                .map(|cwd| cwd.expression.clone())
+        };
+        Some(Step {
+            id: self.id?,
+            name: self.name,
+            description: self.description,
+            action,
+            needs: graph.needs(at).to_vec(),
+            after: graph.after(at).to_vec(),
+            condition: self.condition.map(|condition| condition.expression),
+            gate: self.gate,
+            required: self.required,
+            timeout: self.timeout,
+            kill_grace: self.kill_grace,
+            retry: self.retry,
+            idempotent: self.idempotent,
+            env: self
+                .env
+                .into_iter()
+                .map(|(name, value)| (name, value.expression))
+                .collect(),
+            cwd: self.cwd.map(|cwd| cwd.expression).or_else(default_cwd),
+            outputs: self.outputs,
+            artifacts: self
+                .artifacts
+                .into_iter()
+                .map(|(path, required)| ArtifactDecl {
+                    path: path.expression,
+                    required,
+                })
+                .collect(),
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! The table itself.
+
+use rok_vocabulary::Profile;
+
+use super::{KeySpec, Names, Place, Support, Ty};
+
+const POSITIVE: Ty = Ty::Duration { zero: false };
+const DURATION: Ty = Ty::Duration { zero: true };
+const ENV: Ty = Ty::Map(Names::Env, &Ty::Template);
+const STEP_IDS: Ty = Ty::List(&Ty::StepId);
+const TYPES: Ty = Ty::Words(
+    &["string", "integer", "number", "boolean", "array", "object"],
+    &[],
+);
+/// More attempts than this are a loop, and a loop wants a condition.
+const MAX_RETRIES: i64 = 100;
+/// More at once than this is more than a machine can hold open.
+const MAX_PARALLEL: i64 = 10_000;
+
+const fn key(place: Place, key: &'static str, ty: Ty, doc: &'static str) -> KeySpec {
+    KeySpec {
+        place,
+        key,
+        doc,
+        required: false,
+        default: None,
+        support: Support::Now,
+        ty,
+    }
+}
+
+impl KeySpec {
+    const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    const fn or(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    const fn later(mut self) -> Self {
+        self.support = Support::Later;
+        self
+    }
+}
+
+use Place::{
+    Approvers, Artifact, Budget, Compensate, Concurrency, Defaults, Expect, Http, Input, Notify,
+    Output, Overrides, Plan, Retry, Step,
+};
+
+/// Every key of the format.
+pub const KEYS: &[KeySpec] = &[
+    key(Plan, "plan", Ty::PlanId, "The plan's id.").required(),
+    key(Plan, "version", Ty::Whole { min: 0, max: i64::MAX }, "The author's version number.").or("1"),
+    key(Plan, "name", Ty::Text, "Shown to people."),
+    key(Plan, "description", Ty::Text, "Shown to people."),
+    key(Plan, "labels", Ty::Map(Names::Any, &Ty::Text), "Labels of every run of the plan."),
+    key(Plan, "profile", Ty::Words(Profile::WORDS, &[]), "The least strict audit profile that the plan accepts; a plan can only be stricter than its server."),
+    key(Plan, "order", Ty::Words(&["dag", "sequential"], &[]), "How steps follow each other besides their edges: `sequential` makes each wait for the one before it.").or("`dag`"),
+    key(Plan, "success", Ty::Words(&["required", "any"], &[]), "When a run has succeeded: every required step did, or any step did.").or("`required`"),
+    key(Plan, "max_duration", POSITIVE, "Active time that a run may take; time under a hold does not count.").or("no limit"),
+    key(Plan, "max_parallel", Ty::Whole { min: 1, max: MAX_PARALLEL }, "Steps at once within a run.").or("CPUs for processes, 64 for the rest"),
+    key(Plan, "on_failure", Ty::Words(&["stop"], &["rollback"]), "What a failed run does besides stopping.").or("`stop`"),
+    key(Plan, "default_mode", Ty::Words(&["local"], &["distributed", "hybrid"]), "Where steps run.").or("`local`"),
+    key(Plan, "inputs", Ty::Map(Names::Input, &Ty::Object(Input)), "Declared inputs, checked before the run exists."),
+    key(Plan, "env", ENV, "Environment of every process step. Names that begin with `ROK_` are ours."),
+    key(Plan, "secrets", Ty::List(&Ty::SecretName), "Names of the secrets that steps may use; values come from the environment or a secrets file and are never logged."),
+    key(Plan, "defaults", Ty::Object(Defaults), "What holds for every step that does not say otherwise."),
+    key(Plan, "steps", Ty::Map(Names::Step, &Ty::Object(Step)), "The steps, by id. Within what is ready, their order decides.").required(),
+    key(Plan, "priority", Ty::Whole { min: -100, max: 100 }, "Rank among the runs that wait.").later(),
+    key(Plan, "concurrency", Ty::Object(Concurrency), "How many runs with the same key go on at once.").later(),
+    key(Plan, "budget", Ty::Object(Budget), "What a run may use up.").later(),
+    key(Plan, "overrides", Ty::Object(Overrides), "How often a failed hard gate may be overridden, and for how long.").later(),
+    key(Plan, "notify", Ty::List(&Ty::Object(Notify)), "Who is told how a run ended.").later(),
+    key(Plan, "expect", Ty::List(&Ty::Object(Expect)), "Obligations on top of the standard ones of the audit contract.").later(),
+    key(Plan, "policies", Ty::List(&Ty::Text), "Policy files that the run is checked against.").later(),
+
+    key(Step, "run", Ty::Command, "A process: a text is a shell line, a list is an argument vector that no shell sees."),
+    key(Step, "call", Ty::Text, "An in-process function, by the name that the embedder registered."),
+    key(Step, "http", Ty::Object(Http), "An HTTP request.").later(),
+    key(Step, "service", Ty::Text, "A service of the service map, by its slug.").later(),
+    key(Step, "agent", Ty::Text, "A remote agent, by capability.").later(),
+    key(Step, "plan", Ty::PlanId, "A run of another plan.").later(),
+    key(Step, "name", Ty::Text, "Shown to people."),
+    key(Step, "description", Ty::Text, "Shown to people."),
+    key(Step, "needs", STEP_IDS, "Runs only if these steps succeeded; if one failed or was skipped, this step is skipped."),
+    key(Step, "after", STEP_IDS, "Order only: runs once these steps are finished, however they finished."),
+    key(Step, "if", Ty::Condition, "Runs only if this holds; otherwise it is skipped, which is no failure."),
+    key(Step, "gate", Ty::Words(&["hard", "manual"], &[]), "What it guards: the failure of a `hard` gate stops whatever has not started; a `manual` gate waits for a person before it runs."),
+    key(Step, "required", Ty::Bool, "Whether its failure fails the run.").or("`true`"),
+    key(Step, "timeout", POSITIVE, "How long an attempt may take.").or("no limit but the run's"),
+    key(Step, "kill_grace", DURATION, "From SIGTERM to SIGKILL.").or("`5s`"),
+    key(Step, "retry", Ty::Object(Retry), "When and how often it is tried again.").or("never"),
+    key(Step, "idempotent", Ty::Bool, "Whether it may be repeated at all; `false` forbids retries and makes an interrupted attempt a failure that asks for a decision.").or("`true`"),
+    key(Step, "shell", Ty::Words(&["sh", "bash"], &[]), "The shell of a shell line: `/bin/sh -e -c` or `bash -eo pipefail -c`.").or("`sh`"),
+    key(Step, "env", ENV, "Its environment on top of the plan's."),
+    key(Step, "cwd", Ty::Template, "Its working directory.").or("the plan file's folder"),
+    key(Step, "outputs", Ty::Map(Names::Input, &Ty::Object(Output)), "What it hands on; what it writes to `ROK_OUTPUT` is checked against this."),
+    key(Step, "artifacts", Ty::List(&Ty::Object(Artifact)), "Files that it makes."),
+    key(Step, "mode", Ty::Words(&["local"], &["distributed"]), "Where it runs.").or("`local`"),
+    key(Step, "for_each", Ty::Condition, "Fan-out over a CEL list: one child for each item.").later(),
+    key(Step, "max_parallel", Ty::Whole { min: 1, max: MAX_PARALLEL }, "Children at once.").later(),
+    key(Step, "compensate", Ty::Object(Compensate), "What undoes it, when the run is rolled back.").later(),
+    key(Step, "cache", Ty::Bool, "Skips it when it already succeeded with the same inputs.").later(),
+    key(Step, "fallback", Ty::StepId, "The step to run instead when this one finally fails.").later(),
+    key(Step, "approvers", Ty::Object(Approvers), "Who may approve a manual gate.").later(),
+    key(Step, "expires", POSITIVE, "How long a manual gate waits before it fails.").later(),
+    key(Step, "capabilities", Ty::List(&Ty::Text), "What an agent or host must offer.").later(),
+    key(Step, "region", Ty::Text, "Where an agent or host must be.").later(),
+    key(Step, "min_trust", Ty::Number, "The least trust that an agent must have.").later(),
+
+    key(Input, "type", TYPES, "Its type.").required(),
+    key(Input, "default", Ty::Json, "The value when none is given; without one the input must be given."),
+    key(Input, "description", Ty::Text, "Shown to people."),
+    key(Input, "enum", Ty::List(&Ty::Json), "The values that are allowed."),
+    key(Input, "minimum", Ty::Number, "The least number allowed."),
+    key(Input, "maximum", Ty::Number, "The greatest number allowed."),
+    key(Input, "minLength", Ty::Whole { min: 0, max: i64::MAX }, "The fewest characters allowed."),
+    key(Input, "maxLength", Ty::Whole { min: 0, max: i64::MAX }, "The most characters allowed."),
+
+    key(Output, "type", TYPES, "Its type.").required(),
+    key(Output, "description", Ty::Text, "Shown to people."),
+    key(Output, "enum", Ty::List(&Ty::Json), "The values that are allowed."),
+    key(Output, "minimum", Ty::Number, "The least number allowed."),
+    key(Output, "maximum", Ty::Number, "The greatest number allowed."),
+    key(Output, "minLength", Ty::Whole { min: 0, max: i64::MAX }, "The fewest characters allowed."),
+    key(Output, "maxLength", Ty::Whole { min: 0, max: i64::MAX }, "The most characters allowed."),
+
+    key(Retry, "max", Ty::Whole { min: 0, max: MAX_RETRIES }, "Attempts after the first.").or("0"),
+    key(Retry, "classes", Ty::List(&Ty::RetryClass), "The error classes that are tried again: `transient_io`, `timeout`, `worker_lost`; of a hard gate, `transient_io` alone.").or("`[transient_io]`"),
+    key(Retry, "base", DURATION, "Delay before the first retry; doubles each time, plus up to a tenth.").or("`2s`"),
+    key(Retry, "max_delay", DURATION, "The longest delay.").or("`60s`"),
+
+    key(Defaults, "timeout", POSITIVE, "How long an attempt may take."),
+    key(Defaults, "kill_grace", DURATION, "From SIGTERM to SIGKILL."),
+    key(Defaults, "retry", Ty::Object(Retry), "When and how often a step is tried again; a step's own `retry` overrides it key by key."),
+    key(Defaults, "idempotent", Ty::Bool, "Whether steps may be repeated at all."),
+    key(Defaults, "shell", Ty::Words(&["sh", "bash"], &[]), "The shell of shell lines."),
+    key(Defaults, "cwd", Ty::Template, "The working directory of process steps."),
+
+    key(Artifact, "path", Ty::Template, "Its path, absolute or relative to the step's working directory; no globs yet.").required(),
+    key(Artifact, "required", Ty::Bool, "Whether the step fails when it is absent.").or("`false`"),
+
+    key(Http, "method", Ty::Words(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], &[]), "The method.").or("`GET`"),
+    key(Http, "url", Ty::Template, "The address.").required(),
+    key(Http, "headers", Ty::Map(Names::Any, &Ty::Template), "Headers."),
+    key(Http, "body", Ty::Json, "The body: text as it is, anything else as JSON."),
+    key(Http, "expect", Ty::List(&Ty::Whole { min: 100, max: 599 }), "The statuses that are a success.").or("2xx"),
+
+    key(Compensate, "run", Ty::Command, "A process, as in a step."),
+    key(Compensate, "call", Ty::Text, "A registered function, as in a step."),
+    key(Compensate, "timeout", POSITIVE, "How long it may take."),
+
+    key(Approvers, "any_of", Ty::List(&Ty::Text), "Who may approve: `user:NAME` or `role:NAME`."),
+    key(Approvers, "count", Ty::Whole { min: 1, max: 100 }, "How many must.").or("1"),
+    key(Approvers, "not_submitter", Ty::Bool, "Whether it must be another person than the one who started the run."),
+
+    key(Concurrency, "key", Ty::Template, "Runs with the same key count together.").required(),
+    key(Concurrency, "limit", Ty::Whole { min: 1, max: MAX_PARALLEL }, "How many go on at once.").or("1"),
+    key(Concurrency, "on_limit", Ty::Words(&["queue", "reject", "cancel_oldest"], &[]), "What the next one does.").or("`queue`"),
+
+    key(Budget, "max_cost_usd", Ty::Number, "Cost in US dollars."),
+    key(Budget, "max_energy_kwh", Ty::Number, "Energy in kilowatt hours."),
+    key(Budget, "max_steps", Ty::Whole { min: 1, max: i64::MAX }, "Attempts at steps."),
+    key(Budget, "max_tokens", Ty::Whole { min: 1, max: i64::MAX }, "Tokens of language models."),
+    key(Budget, "max_time", POSITIVE, "Time summed over the steps."),
+    key(Budget, "on_exceeded", Ty::Words(&["fail", "hold"], &[]), "What then happens.").or("`fail`"),
+
+    key(Overrides, "max", Ty::Whole { min: 0, max: 100 }, "How many a run may have."),
+    key(Overrides, "expires", POSITIVE, "How long one is good for."),
+
+    key(Notify, "email", Ty::Text, "An address to write to."),
+    key(Notify, "webhook", Ty::Text, "An address to post to."),
+
+    key(Expect, "domain", Ty::Text, "The domain that owes it.").required(),
+    key(Expect, "action", Ty::Text, "What it owes.").required(),
+    key(Expect, "key", Ty::Text, "Which one, when there are several."),
+];

@@ -1,0 +1,270 @@
+//! Scalars and names against their types.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use rok_vocabulary::{ErrorClass, InputName, PlanId, StepId, parse_duration};
+
+use super::{Spot, later};
+use crate::fault::{FaultCode, Finding, is_harmful, quoted};
+use crate::keys::{Names, RETRYABLE, Ty};
+use crate::nearest::Nearest;
+use crate::tree::{Plain, Style, resolve};
+
+/// The prefix of the variables that a step gets from us.
+pub(crate) const OURS: &str = "ROK_";
+
+pub(super) fn check(spot: &Spot<'_>, ty: Ty, nearest: &Nearest) -> Result<(), Finding> {
+    match ty {
+        Ty::Bool => boolean(spot),
+        Ty::Whole { min, max } => whole(spot, min, max),
+        Ty::Number => number(spot),
+        Ty::Duration { zero } => duration(spot, zero),
+        Ty::Words(words, coming) => word(spot, words, coming, nearest),
+        Ty::RetryClass => retry_class(spot, nearest),
+        Ty::PlanId => id(spot, |text| {
+            text.parse::<PlanId>()
+                .map(|_| ())
+                .map_err(|e| (e.what, e.pattern))
+        }),
+        Ty::StepId => id(spot, |text| {
+            step_id(text).map_err(|pattern| ("step id", pattern))
+        }),
+        Ty::SecretName => secret(spot),
+        Ty::Text => label(spot),
+        Ty::Condition | Ty::Template => text(spot).map(|_| ()),
+        Ty::Command | Ty::Json | Ty::List(_) | Ty::Map(..) | Ty::Object(_) => Ok(()),
+    }
+}
+
+/// A step id in a plan: a fan-out's children have theirs from us.
+fn step_id(text: &str) -> Result<(), &'static str> {
+    match text.parse::<StepId>() {
+        Ok(_) if !text.contains('[') => Ok(()),
+        _ => Err("[A-Za-z_][A-Za-z0-9_-]{0,127}"),
+    }
+}
+
+/// A name among the keys of a free mapping.
+pub(super) fn name(text: &str, names: Names) -> Result<(), (FaultCode, &'static str, String)> {
+    let bad =
+        |why, pattern: &str| Err((FaultCode::BadName, why, format!("it must match {pattern}")));
+    match names {
+        Names::Any if text.trim().is_empty() || text.chars().any(is_harmful) => {
+            bad("is no name", "printable text")
+        }
+        Names::Any => Ok(()),
+        Names::Step => match step_id(text) {
+            Ok(()) => Ok(()),
+            Err(pattern) => bad("is no step id", pattern),
+        },
+        Names::Env if text.starts_with(OURS) => Err((
+            FaultCode::BadName,
+            "is a name of ours",
+            "choose one that does not begin with `ROK_`".to_string(),
+        )),
+        Names::Env | Names::Input => match text.parse::<InputName>() {
+            Ok(_) => Ok(()),
+            Err(error) if names == Names::Env => bad("is no variable name", error.pattern),
+            Err(error) => bad("is no name", error.pattern),
+        },
+    }
+}
+
+fn text<'n>(spot: &Spot<'n>) -> Result<&'n str, Finding> {
+    spot.node.text().ok_or_else(|| {
+        let finding = spot.mistyped("text");
+        match spot.node.scalar() {
+            Some((written, _)) if !written.is_empty() => finding.hint(format!(
+                "put it in quotes if you mean the text {}",
+                quoted(written)
+            )),
+            _ => finding,
+        }
+    })
+}
+
+/// Text for people, which must not steer their terminals.
+fn label(spot: &Spot<'_>) -> Result<(), Finding> {
+    let text = text(spot)?;
+    if text.trim().is_empty() {
+        return Err(spot
+            .fault(FaultCode::WrongValue, "is empty")
+            .hint("give it a value, or remove the key"));
+    }
+    match text
+        .chars()
+        .find(|c| is_harmful(*c) && !matches!(c, '\n' | '\t'))
+    {
+        Some(c) => {
+            let what = format!("holds the control character U+{:04X}", u32::from(c));
+            Err(spot.fault(FaultCode::WrongValue, &what).hint("remove it"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn boolean(spot: &Spot<'_>) -> Result<(), Finding> {
+    let scalar = spot.node.scalar();
+    let hint = match scalar {
+        Some(("true" | "false", Style::Plain)) => return Ok(()),
+        Some(("true" | "false", _)) => Some("remove the quotes".to_string()),
+        Some((text, _)) => match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "y" | "on" | "1" => Some("write `true`".to_string()),
+            "false" | "no" | "n" | "off" | "0" => Some("write `false`".to_string()),
+            _ => None,
+        },
+        None => None,
+    };
+    Err(match hint {
+        Some(hint) => spot
+            .fault(FaultCode::WrongType, "must be `true` or `false`")
+            .hint(hint),
+        None => spot.mistyped("`true` or `false`"),
+    })
+}
+
+fn whole(spot: &Spot<'_>, min: i64, max: i64) -> Result<(), Finding> {
+    let bounds = if max == i64::MAX {
+        format!("from {min} up")
+    } else {
+        format!("from {min} to {max}")
+    };
+    let hint = format!("it is a whole number {bounds}");
+    match spot.node.scalar() {
+        Some((text, Style::Plain)) => match resolve(text) {
+            Plain::Integer(number) if (i128::from(min)..=i128::from(max)).contains(&number) => {
+                Ok(())
+            }
+            Plain::Integer(_) | Plain::NoNumber => Err(spot
+                .fault(FaultCode::WrongValue, "is out of bounds")
+                .hint(hint)),
+            _ => Err(spot.mistyped("a whole number").hint(hint)),
+        },
+        Some((text, _)) if matches!(resolve(text), Plain::Integer(_)) => {
+            Err(spot.mistyped("a whole number").hint("remove the quotes"))
+        }
+        _ => Err(spot.mistyped("a whole number").hint(hint)),
+    }
+}
+
+fn number(spot: &Spot<'_>) -> Result<(), Finding> {
+    match spot.node.scalar() {
+        Some((text, Style::Plain))
+            if matches!(resolve(text), Plain::Integer(_) | Plain::Float(_)) =>
+        {
+            Ok(())
+        }
+        _ => Err(spot.mistyped("a number")),
+    }
+}
+
+fn duration(spot: &Spot<'_>, zero: bool) -> Result<(), Finding> {
+    const HINT: &str = "write for example 500ms, 60s, 10m, 2h, 7d or 1h30m";
+    let Some(text) = spot.node.text() else {
+        return Err(spot.mistyped("a duration").hint(HINT));
+    };
+    match parse_duration(text) {
+        Ok(duration) if duration.is_zero() && !zero => Err(spot
+            .fault(FaultCode::WrongValue, "must be longer than nothing")
+            .hint(HINT)),
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let bare =
+                !text.is_empty() && text.len() < 12 && text.bytes().all(|b| b.is_ascii_digit());
+            let hint = if bare {
+                format!("write `{text}s` for seconds")
+            } else {
+                HINT.to_string()
+            };
+            let what = format!("is no duration: {}", error.why);
+            Err(spot.fault(FaultCode::WrongValue, &what).hint(hint))
+        }
+    }
+}
+
+fn word(
+    spot: &Spot<'_>,
+    words: &[&'static str],
+    coming: &[&'static str],
+    nearest: &Nearest,
+) -> Result<(), Finding> {
+    let list = || {
+        words
+            .iter()
+            .map(|word| quoted(word))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let Some(text) = spot.node.text() else {
+        return Err(spot.mistyped(&format!("one of {}", list())));
+    };
+    if words.contains(&text) {
+        return Ok(());
+    }
+    if coming.contains(&text) {
+        return Err(later(
+            spot.span.clone(),
+            &format!("{} as {}", quoted(text), (spot.label)()),
+        ));
+    }
+    let hint = match nearest.of(text, words.iter().copied()) {
+        Some(near) => format!("did you mean {}?", quoted(near)),
+        None => format!("use {}", list()),
+    };
+    Err(spot
+        .fault(
+            FaultCode::WrongValue,
+            &format!("cannot be {}", quoted(text)),
+        )
+        .hint(hint))
+}
+
+fn retry_class(spot: &Spot<'_>, nearest: &Nearest) -> Result<(), Finding> {
+    let text = text(spot)?;
+    if RETRYABLE.contains(&text) {
+        return Ok(());
+    }
+    let list = RETRYABLE
+        .iter()
+        .map(|word| quoted(word))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if ErrorClass::WORDS.contains(&text) {
+        let what = format!("cannot be {}, which is never tried again", quoted(text));
+        return Err(spot
+            .fault(FaultCode::WrongValue, &what)
+            .hint(format!("use {list}")));
+    }
+    let hint = match nearest.of(text, RETRYABLE.iter().copied()) {
+        Some(near) => format!("did you mean {}?", quoted(near)),
+        None => format!("use {list}"),
+    };
+    Err(spot
+        .fault(
+            FaultCode::WrongValue,
+            &format!("names no error class: {}", quoted(text)),
+        )
+        .hint(hint))
+}
+
+fn id(
+    spot: &Spot<'_>,
+    parse: impl Fn(&str) -> Result<(), (&'static str, &'static str)>,
+) -> Result<(), Finding> {
+    let text = text(spot)?;
+    parse(text).map_err(|(what, pattern)| {
+        spot.fault(
+            FaultCode::BadName,
+            &format!("is no {what}: {}", quoted(text)),
+        )
+        .hint(format!("it must match {pattern}"))
+    })
+}
+
+fn secret(spot: &Spot<'_>) -> Result<(), Finding> {
+    let text = text(spot)?;
+    name(text, Names::Env).map_err(|(code, why, hint)| {
+        Finding::new(code, spot.span.clone(), format!("{} {why}", quoted(text))).hint(hint)
+    })
+}

@@ -1,0 +1,71 @@
+//! Nodes of a plan file as JSON values.
+
+use alloc::format;
+use alloc::string::ToString;
+use serde_json::{Map, Number, Value};
+
+use super::{ValueFault, of_kind};
+use crate::fault::quoted;
+use crate::model::ValueKind;
+use crate::tree::{self, Node, Plain, Style};
+
+/// A value by its declared type: text is taken as written, so that `1.10`
+/// stays what it is where a `string` was declared.
+pub(crate) fn typed(node: &Node, kind: ValueKind) -> Result<Value, ValueFault> {
+    if kind == ValueKind::String && !node.is_null() {
+        let text = node.text().map(Value::from);
+        return text
+            .ok_or_else(|| ValueFault::new(format!("must be text, and is {}", node.describe())));
+    }
+    if node.is_null() {
+        return Err(ValueFault::new(format!(
+            "must be {}, and is nothing",
+            kind.title()
+        )));
+    }
+    of_kind(kind, untyped(node)?)
+}
+
+/// A value by the YAML core schema, for the insides of lists and objects.
+fn untyped(node: &Node) -> Result<Value, ValueFault> {
+    match &node.value {
+        tree::Value::Scalar {
+            text,
+            style: Style::Plain,
+        } => plain(text),
+        tree::Value::Scalar { text, .. } => Ok(Value::from(text.as_str())),
+        tree::Value::List(items) => items.iter().map(|item| untyped(item)).collect(),
+        tree::Value::Map(entries) => {
+            let mut object = Map::new();
+            for entry in entries {
+                object.insert(entry.key.clone(), untyped(&entry.node)?);
+            }
+            Ok(Value::Object(object))
+        }
+    }
+}
+
+fn plain(text: &str) -> Result<Value, ValueFault> {
+    let too_large = || {
+        ValueFault::new(format!(
+            "holds {}, a number that does not fit into 64 bits",
+            quoted(text)
+        ))
+    };
+    match tree::resolve(text) {
+        Plain::Null => Ok(Value::Null),
+        Plain::Bool(value) => Ok(Value::Bool(value)),
+        Plain::OddBool(value) => Err(ValueFault::new(format!(
+            "holds {}: write `{value}`, or put it in quotes",
+            quoted(text)
+        ))),
+        Plain::Integer(value) => i64::try_from(value)
+            .map(Value::from)
+            .map_err(|_| too_large()),
+        Plain::Float(value) => Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(too_large),
+        Plain::NoNumber => Err(too_large()),
+        Plain::Text => Ok(Value::from(text.to_string())),
+    }
+}
