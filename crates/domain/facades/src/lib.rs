@@ -52,7 +52,7 @@ mod traces;
 mod bounded;
 mod together;
 
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use answer::{Answer, EngineError, FacadeError, Record};
