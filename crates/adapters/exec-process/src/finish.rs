@@ -1,0 +1,195 @@
+//! After the processes: artifacts are hashed, and checked for secrets where the
+//! run has any. Takes as long as the files are large, so it has its own thread.
+
+use crate::contract::{Verdict, judge};
+use crate::places::Places;
+use rok_artifacts::{ArtifactError, measure_with};
+use rok_executor::{Artifact, ArtifactSpec, StepFailure, StepSuccess};
+use rok_secrets::{Masker, Secrets};
+use rok_vocabulary::ErrorClass;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+/// File systems stamp times a clock tick late or early.
+const SLACK_MS: i64 = 100;
+
+/// What is known of an attempt whose processes are gone.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Declared artifacts.
+    pub(crate) artifacts: Vec<ArtifactSpec>,
+    pub(crate) secrets: Secrets,
+    pub(crate) cwd: PathBuf,
+    pub(crate) places: Places,
+    pub(crate) status: ExitStatus,
+    /// How it was stopped from outside, if it was.
+    pub(crate) stopped: Option<StepFailure>,
+    /// What went wrong around it: its log could not be written, or something of
+    /// it does not end.
+    pub(crate) fault: Option<StepFailure>,
+    /// When it started, in milliseconds of the system's clock.
+    pub(crate) started_ms: i64,
+}
+
+impl Ended {
+    /// Judges the attempt and clears its private files.
+    pub(crate) fn finish(self) -> Verdict {
+        let masker = Masker::new(&self.secrets);
+        let was_stopped = self.stopped.is_some();
+        let mut verdict = judge(self.status, self.stopped.clone(), &self.places, &masker);
+        if let Some(fault) = self.fault.clone() {
+            verdict.end = Err(match verdict.end {
+                Ok(_) => fault,
+                Err(failure) => also(failure, &fault),
+            });
+        }
+        let found = self.expose(&masker);
+        verdict.end = match (verdict.end, found) {
+            (Ok(success), None) => self.hashed(success, &masker),
+            (Ok(_), Some(found)) => Err(found),
+            (Err(failure), None) => Err(failure),
+            (Err(failure), Some(found)) => Err(StepFailure {
+                class: if was_stopped {
+                    failure.class
+                } else {
+                    found.class
+                },
+                reason: format!("{}; {}", failure.reason, found.reason),
+            }),
+        };
+        self.places.clear();
+        verdict
+    }
+
+    /// Hashes the declared artifacts.
+    fn hashed(
+        &self,
+        mut success: StepSuccess,
+        masker: &Masker,
+    ) -> Result<StepSuccess, StepFailure> {
+        for spec in &self.artifacts {
+            let path = self.cwd.join(&spec.path);
+            let mut detector = masker.detector();
+            let measured = measure_with(&path, |chunk| detector.push(chunk));
+            if let Some(secret) = detector.found() {
+                return Err(violation(
+                    &spec.path,
+                    &format!("holds secret `{secret}`"),
+                    masker,
+                ));
+            }
+            match measured {
+                Ok(digest) => success.artifacts.push(Artifact {
+                    path: spec.path.clone(),
+                    sha256: digest.sha256,
+                    bytes: digest.bytes,
+                }),
+                Err(ArtifactError::Missing { .. }) if !spec.required => {}
+                Err(error) => {
+                    let reason = match error {
+                        ArtifactError::Missing { .. } => {
+                            format!("required artifact `{}` was not written", spec.path)
+                        }
+                        ArtifactError::Unreadable { source, .. } => {
+                            format!("artifact `{}` cannot be read: {source}", spec.path)
+                        }
+                        other => other.to_string(),
+                    };
+                    let reason = masker.mask_str(&reason).into_owned();
+                    return Err(StepFailure::new(ErrorClass::ValidationFailed, reason));
+                }
+            }
+        }
+        Ok(success)
+    }
+
+    /// Looks for secrets in what the attempt put into `ROK_ARTIFACTS`, and
+    /// removes what holds one or cannot be checked. All is looked at, so that
+    /// nothing stays when the first is found.
+    fn expose(&self, masker: &Masker) -> Option<StepFailure> {
+        if masker.is_empty() {
+            return None;
+        }
+        let root = self.places.artifacts.as_deref()?;
+        let since = self.started_ms - SLACK_MS;
+        let mut first = None;
+        for path in changed(root, since) {
+            let name = path
+                .strip_prefix(root)
+                .unwrap_or(&path)
+                .to_string_lossy()
+                .into_owned();
+            let found = if let Some(secret) = masker.find(name.as_bytes()) {
+                format!("has secret `{secret}` in its name")
+            } else {
+                let mut detector = masker.detector();
+                match (
+                    measure_with(&path, |chunk| detector.push(chunk)),
+                    detector.found(),
+                ) {
+                    (_, Some(secret)) => format!("holds secret `{secret}`"),
+                    // Gone again, or a pipe or link that has no content here.
+                    (
+                        Ok(_) | Err(ArtifactError::Missing { .. } | ArtifactError::NotAFile { .. }),
+                        None,
+                    ) if !path.is_dir() || path.is_symlink() => {
+                        continue;
+                    }
+                    (_, None) => "cannot be read, so not checked for secrets".to_owned(),
+                }
+            };
+            let removed = fs::remove_file(&path);
+            let failure = violation(&name, &found, masker);
+            first.get_or_insert(match removed {
+                Ok(()) => failure,
+                Err(error) => StepFailure {
+                    reason: format!("{}; it cannot be removed: {error}", failure.reason),
+                    ..failure
+                },
+            });
+        }
+        first
+    }
+}
+
+fn also(failure: StepFailure, more: &StepFailure) -> StepFailure {
+    let reason = format!("{}; {}", failure.reason, more.reason);
+    StepFailure::new(failure.class, reason)
+}
+
+fn violation(path: &str, found: &str, masker: &Masker) -> StepFailure {
+    let path = masker.mask_str(path);
+    StepFailure::new(
+        ErrorClass::PolicyViolation,
+        format!("artifact `{path}` {found}"),
+    )
+}
+
+/// The files below a folder that came or changed since. A folder that was moved
+/// in is new itself, its files are not: then all of them count.
+fn changed(root: &Path, since_ms: i64) -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    let mut folders = vec![(root.to_owned(), false)];
+    while let Some((folder, all)) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else {
+            // Stands for what it hides.
+            out.push(folder);
+            continue;
+        };
+        for entry in entries.flatten() {
+            // Not following links: a link is checked by what it leads to, below.
+            let Ok(meta) = entry.metadata() else { continue };
+            // The change time cannot be set by the step, as its others can.
+            let new = all || meta.ctime() * 1000 + meta.ctime_nsec() / 1_000_000 >= since_ms;
+            if meta.is_dir() {
+                folders.push((entry.path(), new));
+            } else if new {
+                out.push(entry.path());
+            }
+        }
+    }
+    out.sort();
+    out
+}

@@ -1,0 +1,161 @@
+//! Where an attempt's files are, and the folders they need.
+
+use rok_executor::{StepFailure, StepRequest, Workspace};
+use rok_vocabulary::{Epoch, ErrorClass, StepRef};
+use std::collections::HashSet;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// How many runs' folders are remembered as made.
+const REMEMBERED: usize = 1024;
+
+/// The files of one attempt.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// `None` for a run without a folder: its output is dropped.
+    pub(crate) log: Option<PathBuf>,
+    pub(crate) record: Option<PathBuf>,
+    pub(crate) artifacts: Option<PathBuf>,
+    pub(crate) inputs: PathBuf,
+    pub(crate) output: PathBuf,
+    pub(crate) error: PathBuf,
+    pub(crate) usage: PathBuf,
+    /// A folder of this attempt alone, removed with it.
+    own: Option<PathBuf>,
+}
+
+/// `STEP.ATTEMPT`, after the first epoch `STEP.ATTEMPT.eN`.
+pub(crate) fn name(step: &StepRef) -> String {
+    match step.epoch {
+        Epoch(0) => format!("{}.{}", step.step, step.attempt),
+        epoch => format!("{}.{}.e{epoch}", step.step, step.attempt),
+    }
+}
+
+/// Makes folders and the inputs file once per run.
+#[derive(Debug, Default)]
+pub(crate) struct Folders {
+    made: HashSet<PathBuf>,
+    /// Numbers the attempts of runs without a folder.
+    next: u64,
+}
+
+impl Folders {
+    /// The attempt's places; their folders exist, and so does the inputs file.
+    pub(crate) fn places(&mut self, request: &StepRequest) -> Result<Places, StepFailure> {
+        let name = name(&request.attempt.step);
+        let (workspace, scratch, own) = if let Some(workspace) = request.workspace.as_deref() {
+            (Some(workspace), workspace.scratch.clone(), None)
+        } else {
+            let own = self.own_folder()?;
+            (None, own.clone(), Some(own))
+        };
+        let inputs = scratch.join("inputs.json");
+        if !self.made.contains(&scratch) {
+            if let Some(workspace) = workspace {
+                make(workspace)?;
+            }
+            write_inputs(&inputs, request).map_err(|error| fault(&inputs, &error))?;
+            if own.is_none() {
+                if self.made.len() >= REMEMBERED {
+                    self.made.clear();
+                }
+                self.made.insert(scratch.clone());
+            }
+        }
+        Ok(Places {
+            log: workspace.map(|workspace| workspace.logs.join(format!("{name}.log"))),
+            record: workspace.map(|workspace| workspace.procs.join(&name)),
+            artifacts: workspace.map(|workspace| workspace.artifacts.clone()),
+            inputs,
+            output: scratch.join(format!("{name}.output")),
+            error: scratch.join(format!("{name}.error")),
+            usage: scratch.join(format!("{name}.usage")),
+            own,
+        })
+    }
+
+    /// Makes a run's folders again next time: one of them has vanished.
+    pub(crate) fn forget(&mut self, request: &StepRequest) {
+        if let Some(workspace) = &request.workspace {
+            self.made.remove(&workspace.scratch);
+        }
+    }
+
+    fn own_folder(&mut self) -> Result<PathBuf, StepFailure> {
+        loop {
+            let path =
+                std::env::temp_dir().join(format!("rok-{}-{}", std::process::id(), self.next));
+            self.next += 1;
+            match private().create(&path) {
+                Ok(()) => return Ok(path),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(fault(&path, &error)),
+            }
+        }
+    }
+}
+
+impl Places {
+    /// Removes what the attempt's own folder holds, if it had one.
+    pub(crate) fn clear(&self) {
+        if let Some(own) = &self.own {
+            // It lies in the temporary folder; what stays is cleared with that.
+            let _ = std::fs::remove_dir_all(own);
+        }
+    }
+}
+
+fn private() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    builder
+}
+
+fn make(workspace: &Workspace) -> Result<(), StepFailure> {
+    let Workspace {
+        logs,
+        artifacts,
+        procs,
+        scratch,
+    } = workspace;
+    for path in [logs, artifacts, procs, scratch] {
+        private()
+            .recursive(true)
+            .create(path)
+            .map_err(|error| fault(path, &error))?;
+    }
+    Ok(())
+}
+
+/// Written beside and renamed: a step of another owner never reads half a file.
+fn write_inputs(path: &Path, request: &StepRequest) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let new = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(request.inputs.to_string().as_bytes())?;
+    std::fs::rename(&new, path)
+}
+
+fn fault(path: &Path, error: &io::Error) -> StepFailure {
+    io_failure(&format!("cannot make {}", path.display()), error)
+}
+
+/// A failure of the machine around the step: some pass, some need mending.
+pub(crate) fn io_failure(what: &str, error: &io::Error) -> StepFailure {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    let class = match error.kind() {
+        NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem => ErrorClass::ConfigError,
+        _ => ErrorClass::TransientIo,
+    };
+    StepFailure::new(class, format!("{what}: {error}"))
+}
