@@ -171,8 +171,9 @@ pub trait IncidentEngine: Send + Sync {
         at: Timestamp,
     ) -> Result<Incident, EngineError>;
 
-    /// Incidents, the newest first; a further occurrence is counted in the
-    /// first and not listed.
+    /// Incidents that somebody may have to handle, the newest first; a further
+    /// occurrence is counted in the first and not listed. Those of severity
+    /// none are in the store alone.
     fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError>;
 }
 
@@ -259,7 +260,7 @@ impl IncidentFacade {
         })
     }
 
-    /// Incidents, the newest first.
+    /// Incidents that somebody may have to handle, the newest first.
     pub fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, FacadeError> {
         plain(Domain::Incidents, "list incidents", || {
             self.engine.list(filter)

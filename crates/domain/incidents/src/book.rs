@@ -1,0 +1,305 @@
+//! The engine: a bounded memory of incidents. Invariant: a key that was
+//! answered once is answered with the same record again, as long as the record
+//! is remembered, and with the same id for ever.
+
+use crate::rules::{category_of, class_of, dedup_key, severity_of};
+use core::time::Duration;
+use rok_facades::{
+    DutyKey, EngineError, Incident, IncidentEngine, IncidentFilter, IncidentReport, IncidentStatus,
+    OutcomeFacts,
+};
+use rok_vocabulary::{Actor, Severity, Timestamp};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard};
+
+/// What is the same within this time, counted from the first, is one incident.
+pub const WINDOW: Duration = Duration::from_secs(3600);
+
+/// Incidents that are remembered: an hour of five failures a second, some
+/// 10 MB. What is forgotten is still in the store; its next occurrence counts
+/// anew.
+pub const KEPT: usize = 20_000;
+
+/// Incidents of this process, in memory. Those of severity none are answered
+/// and not remembered: nobody handles them, and they would push out the rest.
+#[derive(Debug)]
+pub struct IncidentBook {
+    pages: Mutex<Pages>,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    by_id: HashMap<String, Page>,
+    /// The incident that the next occurrence belongs to, by dedup key.
+    current: HashMap<String, String>,
+    /// Ids in the order they came.
+    order: VecDeque<String>,
+    kept: usize,
+}
+
+/// A record as it was answered, and what has happened since.
+#[derive(Debug, Clone)]
+struct Page {
+    answered: Incident,
+    now: Incident,
+}
+
+impl Default for IncidentBook {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl IncidentBook {
+    /// An empty book.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::keeping(KEPT)
+    }
+
+    /// An empty book that remembers so many incidents.
+    #[must_use]
+    pub fn keeping(kept: usize) -> Self {
+        let pages = Pages {
+            kept: kept.max(1),
+            ..Pages::default()
+        };
+        Self {
+            pages: Mutex::new(pages),
+        }
+    }
+
+    /// Takes a record from the store, at start-up; the oldest first.
+    pub fn restore(&self, incident: Incident) -> Result<(), EngineError> {
+        let mut pages = self.pages()?;
+        if incident.severity > Severity::None && !pages.by_id.contains_key(&incident.id) {
+            pages.take(incident);
+        }
+        Ok(())
+    }
+
+    /// A poisoned lock: a bug left the book in pieces, so it answers nothing
+    /// until the process starts anew.
+    fn pages(&self) -> Result<MutexGuard<'_, Pages>, EngineError> {
+        self.pages
+            .lock()
+            .map_err(|_| EngineError::refused("an earlier call panicked; restart the process"))
+    }
+
+    fn change(
+        &self,
+        id: &str,
+        to: IncidentStatus,
+        by: &Actor,
+        note: Option<&str>,
+        at: Timestamp,
+    ) -> Result<Incident, EngineError> {
+        let mut pages = self.pages()?;
+        let Some(page) = pages.by_id.get_mut(id) else {
+            return Err(EngineError::invalid(format!(
+                "there is no incident {id}, or it is older than what is remembered"
+            )));
+        };
+        let incident = &mut page.now;
+        if let Some(first) = &incident.occurrence_of {
+            return Err(EngineError::invalid(format!(
+                "{id} is an occurrence of {first}; handle that one"
+            )));
+        }
+        if incident.status == to && incident.handled_by.as_ref() == Some(by) {
+            return Ok(incident.clone());
+        }
+        if !matches!(
+            (incident.status, to),
+            (
+                IncidentStatus::Open,
+                IncidentStatus::Acknowledged | IncidentStatus::Resolved
+            ) | (IncidentStatus::Acknowledged, IncidentStatus::Resolved)
+        ) {
+            return Err(EngineError::refused(format!(
+                "{id} is {:?} already",
+                incident.status
+            )));
+        }
+        incident.status = to;
+        incident.handled_by = Some(by.clone());
+        incident.updated_at = at;
+        if note.is_some() {
+            incident.note = note.map(str::to_owned);
+        }
+        Ok(incident.clone())
+    }
+}
+
+impl Pages {
+    /// The answer to a key: the remembered one, an occurrence, or a new one.
+    fn answer(&mut self, draft: Incident) -> Incident {
+        if let Some(page) = self.by_id.get(&draft.id) {
+            return page.answered.clone();
+        }
+        let record = match self.ongoing(&draft) {
+            Some(first) => {
+                first.count = first.count.saturating_add(1);
+                first.updated_at = draft.created_at;
+                first.severity = first.severity.max(draft.severity);
+                Incident {
+                    count: first.count,
+                    occurrence_of: Some(first.id.clone()),
+                    ..draft
+                }
+            }
+            None => draft,
+        };
+        self.take(record.clone());
+        record
+    }
+
+    /// The incident of the same key that is still open and within the window.
+    fn ongoing(&mut self, draft: &Incident) -> Option<&mut Incident> {
+        let id = self.current.get(&draft.dedup_key)?;
+        let first = &mut self.by_id.get_mut(id)?.now;
+        let handled = matches!(
+            first.status,
+            IncidentStatus::Resolved | IncidentStatus::Closed
+        );
+        let recent = draft.created_at.since(first.created_at) < WINDOW;
+        (recent && !handled).then_some(first)
+    }
+
+    fn take(&mut self, incident: Incident) {
+        while self.order.len() >= self.kept {
+            self.forget_oldest();
+        }
+        if let Some(first) = &incident.occurrence_of {
+            // Restored: the first one's record does not know of it.
+            if let Some(page) = self.by_id.get_mut(first) {
+                page.now.count = page.now.count.max(incident.count);
+                page.now.updated_at = page.now.updated_at.max(incident.created_at);
+                page.now.severity = page.now.severity.max(incident.severity);
+            }
+        } else {
+            let key = incident.dedup_key.clone();
+            self.current.insert(key, incident.id.clone());
+        }
+        self.order.push_back(incident.id.clone());
+        let page = Page {
+            answered: incident.clone(),
+            now: incident.clone(),
+        };
+        self.by_id.insert(incident.id, page);
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(page) = self.order.pop_front().and_then(|id| self.by_id.remove(&id)) else {
+            return;
+        };
+        let key = &page.now.dedup_key;
+        if self.current.get(key) == Some(&page.now.id) {
+            self.current.remove(key);
+        }
+    }
+}
+
+impl IncidentEngine for IncidentBook {
+    fn record_run_outcome(
+        &self,
+        key: &DutyKey<'_>,
+        facts: &OutcomeFacts<'_>,
+    ) -> Result<Incident, EngineError> {
+        let class = class_of(facts);
+        let severity = severity_of(facts);
+        let what = class.map_or(facts.outcome.as_str(), |class| class.as_str());
+        let run = &facts.run;
+        let draft = Incident {
+            id: key.record_id("inc"),
+            run_id: run.run.clone(),
+            epoch: run.epoch,
+            plan: run.plan.clone(),
+            outcome: Some(facts.outcome),
+            severity,
+            category: category_of(facts),
+            status: if severity == Severity::None {
+                IncidentStatus::Closed
+            } else {
+                IncidentStatus::Open
+            },
+            error_class: class,
+            step: facts.step.cloned(),
+            reason: facts.reason.map(str::to_owned),
+            dedup_key: dedup_key(run.plan.as_str(), facts.step, what),
+            count: 1,
+            occurrence_of: None,
+            created_at: run.now,
+            updated_at: run.now,
+            handled_by: None,
+            note: None,
+        };
+        if severity == Severity::None {
+            return Ok(draft);
+        }
+        Ok(self.pages()?.answer(draft))
+    }
+
+    fn open(
+        &self,
+        key: &DutyKey<'_>,
+        report: &IncidentReport<'_>,
+    ) -> Result<Incident, EngineError> {
+        let run = &report.run;
+        // Drift is the same wherever it comes from; what people report is not.
+        let action = key.duty.action().as_str();
+        let what = match (action, key.duty.key()) {
+            ("create_incident", Some(kind)) => kind.to_owned(),
+            _ => format!("{action}:{}", key.record_id("")),
+        };
+        let draft = Incident {
+            id: key.record_id("inc"),
+            run_id: run.run.clone(),
+            epoch: run.epoch,
+            plan: run.plan.clone(),
+            outcome: None,
+            severity: report.severity.max(Severity::Low),
+            category: report.category,
+            status: IncidentStatus::Open,
+            error_class: None,
+            step: report.step.cloned(),
+            reason: (!report.reason.is_empty()).then(|| report.reason.to_owned()),
+            dedup_key: dedup_key(run.plan.as_str(), report.step, &what),
+            count: 1,
+            occurrence_of: None,
+            created_at: run.now,
+            updated_at: run.now,
+            handled_by: None,
+            note: None,
+        };
+        Ok(self.pages()?.answer(draft))
+    }
+
+    fn acknowledge(&self, id: &str, by: &Actor, at: Timestamp) -> Result<Incident, EngineError> {
+        self.change(id, IncidentStatus::Acknowledged, by, None, at)
+    }
+
+    fn resolve(
+        &self,
+        id: &str,
+        by: &Actor,
+        note: &str,
+        at: Timestamp,
+    ) -> Result<Incident, EngineError> {
+        self.change(id, IncidentStatus::Resolved, by, Some(note), at)
+    }
+
+    fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError> {
+        let pages = self.pages()?;
+        let newest_first = pages.order.iter().rev();
+        Ok(newest_first
+            .filter_map(|id| pages.by_id.get(id))
+            .map(|page| &page.now)
+            .filter(|incident| incident.occurrence_of.is_none() && filter.matches(incident))
+            .cloned()
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;
