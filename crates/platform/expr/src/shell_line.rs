@@ -5,9 +5,6 @@ mod here_doc;
 mod lint;
 mod scanner;
 
-#[cfg(test)]
-mod tests;
-
 use crate::bounds::MAX_ENTRY;
 use crate::declarations::Declarations;
 use crate::expression::Use;

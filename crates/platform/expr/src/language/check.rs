@@ -194,7 +194,11 @@ impl<'a> Checker<'a> {
             NodeKind::Read(read) => self.read(read),
             NodeKind::HasInput(_) => Type::Bool,
             NodeKind::Select(of, field) => {
-                self.expect(of, &[Type::Map, Type::Null], "what is left of `.`");
+                self.expect(
+                    of,
+                    &[Type::Map, Type::Null],
+                    &format!("what `{field}` is read from"),
+                );
                 self.output(of, field)
             }
             NodeKind::Has(of, _) => {
@@ -344,11 +348,14 @@ impl<'a> Checker<'a> {
                 ),
             };
             self.fault(node, message, conversion(left, right));
+            return if result == Type::Bool {
+                Type::Bool
+            } else {
+                Type::Dyn
+            };
         }
-        if known {
+        if known || result == Type::Bool {
             result
-        } else if result == Type::Bool {
-            Type::Bool
         } else {
             Type::Dyn
         }

@@ -344,6 +344,21 @@ impl Lowering<'_> {
                 }
                 Expr::Ident(name) => {
                     segments.reverse();
+                    if let Some((last, before)) =
+                        segments.split_last_mut().filter(|(last, _)| last.test)
+                    {
+                        // The token of `has()` is the call's: look behind
+                        // what it asks.
+                        let from = before
+                            .last()
+                            .map_or(self.token(at.id).end, |segment| segment.end);
+                        let rest = &self.text[from..];
+                        let skipped = rest.trim_start_matches(|c: char| {
+                            c.is_whitespace() || c == '.' || c == ')'
+                        });
+                        last.start = from + (rest.len() - skipped.len());
+                        last.end = (last.start + last.name.len()).min(self.text.len());
+                    }
                     return Some((name, segments));
                 }
                 _ => return None,
@@ -422,10 +437,13 @@ impl Lowering<'_> {
             // Steps and runs have all their fields, always.
             (true, _) => NodeKind::Literal(Literal::Bool(true)),
         };
+        let mut read_to = segments[..used]
+            .last()
+            .map_or(start + root.len(), |segment| segment.end);
         for (level, segment) in segments[used..].iter().enumerate() {
             self.count(tree.id, depth + level + 1)?;
             let of = Box::new(Node {
-                span: span.start..segment.start + self.at,
+                span: span.start..read_to + self.at,
                 kind,
             });
             let name = segment.name.to_owned();
@@ -434,6 +452,7 @@ impl Lowering<'_> {
             } else {
                 NodeKind::Select(of, name)
             };
+            read_to = segment.end;
         }
         Some(Node { span, kind })
     }
@@ -547,6 +566,10 @@ impl Lowering<'_> {
             .chain(&call.args)
             .collect();
         let function = self.function(call, span);
+        if function.is_none() && MACROS.iter().any(|(known, _)| *known == call.func_name) {
+            // Its variable would be one more unknown name.
+            return None;
+        }
         let mut lowered = Vec::new();
         for tree in trees {
             lowered.push(self.node(tree, depth + 1));
