@@ -1,6 +1,5 @@
 //! The command line, and nothing behind it.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,6 +7,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::check_layers::{check, explain, human, json, why};
 use crate::gather::gather;
+use crate::shell::{say, tell};
+use crate::{bench, ci, docs, new_crate, test};
 
 /// What is wrong with the question or the workspace, rather than with a layer.
 const UNUSABLE: u8 = 2;
@@ -23,6 +24,16 @@ struct Cli {
 enum Command {
     /// Checks every import against layers.toml: 0 clean, 1 violations, 2 bad policy, 3 stale exception
     CheckLayers(CheckLayers),
+    /// Runs every test; the runner's own summary comes last
+    Test(test::Args),
+    /// Runs exactly what CI runs, with the command that mends each failure
+    Ci(ci::Args),
+    /// Builds and runs the release benches, with the machine that they ran on
+    Bench(bench::Args),
+    /// Writes the documents that are made from code; --check compares
+    Docs(docs::Args),
+    /// Makes a crate in its floor's folder, classified and building
+    NewCrate(new_crate::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -69,6 +80,17 @@ pub fn main() -> ExitCode {
     let root = workspace_root();
     ExitCode::from(match cli.command {
         Command::CheckLayers(args) => check_layers(&root, &args),
+        Command::Test(args) => u8::from(!test::run(&root, &args).ok),
+        Command::Ci(args) => u8::from(!ci::run(&root, &args)),
+        Command::Bench(args) => bench::run(&root, &args).map_or(UNUSABLE, |ran| u8::from(!ran.ok)),
+        Command::Docs(args) => u8::from(!docs::run(&root, &args)),
+        Command::NewCrate(args) => match new_crate::run(&root, &args) {
+            Ok(text) => {
+                say(&text);
+                0
+            }
+            Err(error) => refuse(&error),
+        },
     })
 }
 
@@ -118,12 +140,7 @@ fn check_layers(root: &Path, args: &CheckLayers) -> u8 {
     }
 }
 
-/// A reader that went away is no fault of ours.
-fn say(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
-}
-
 fn refuse(error: &dyn std::error::Error) -> u8 {
-    let _ = writeln!(io::stderr().lock(), "error: {error}");
+    tell(&format!("error: {error}"));
     UNUSABLE
 }

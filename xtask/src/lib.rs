@@ -36,6 +36,15 @@
 pub mod check_layers;
 pub mod cli;
 
+mod bench;
+mod ci;
+mod deny;
+mod docs;
+mod examples;
 mod gather;
+mod needs;
+mod new_crate;
+mod shell;
+mod test;
 
 pub use gather::{GatherError, Gathered, gather, graph};

@@ -1,0 +1,292 @@
+//! `cargo xtask ci`: exactly what CI runs, with the command that mends each
+//! failure, and a table at the end.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+
+use crate::check_layers::{check, human};
+use crate::gather::gather;
+use crate::shell::{Call, Ran, say, tell};
+use crate::{deny, docs, examples, test};
+
+/// Which checks to run, and how strictly.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only these checks, in CI's order
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Check>,
+    /// Goes without cargo-deny, and says so in the table
+    #[arg(long)]
+    skip_deny: bool,
+    /// A check that could not be made counts as failed
+    #[arg(long)]
+    strict: bool,
+}
+
+/// A check of CI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Check {
+    /// `cargo fmt`
+    Format,
+    /// The layers
+    Layers,
+    /// `cargo clippy`
+    Lints,
+    /// Licences, bans, sources
+    Deny,
+    /// Known vulnerabilities
+    Advisories,
+    /// Files that a program writes
+    Generated,
+    /// `cargo doc`
+    Docs,
+    /// Every test
+    Tests,
+    /// Every example
+    Examples,
+}
+
+/// How a check ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It holds.
+    Ok,
+    /// It does not; with a word on why, where one is known.
+    Failed(String),
+    /// It could not be made.
+    NotChecked(String),
+    /// It was left out on request.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// By a program's exit.
+    pub(crate) fn of(ran: Ran) -> Self {
+        if ran.ok {
+            Self::Ok
+        } else {
+            Self::Failed(String::new())
+        }
+    }
+}
+
+/// A line of the table.
+struct Row {
+    check: Check,
+    outcome: Outcome,
+    took: Duration,
+}
+
+impl Check {
+    /// Quick ones first.
+    const ALL: [Self; 9] = [
+        Self::Format,
+        Self::Layers,
+        Self::Generated,
+        Self::Deny,
+        Self::Advisories,
+        Self::Lints,
+        Self::Docs,
+        Self::Tests,
+        Self::Examples,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Format => "format",
+            Self::Layers => "layers",
+            Self::Lints => "lints",
+            Self::Deny => "deny",
+            Self::Advisories => "advisories",
+            Self::Generated => "generated",
+            Self::Docs => "docs",
+            Self::Tests => "tests",
+            Self::Examples => "examples",
+        }
+    }
+
+    /// What mends it, or shows what there is to mend.
+    fn fix(self) -> &'static str {
+        match self {
+            Self::Format => "cargo fmt --all",
+            Self::Layers => "cargo xtask check-layers",
+            Self::Lints => "cargo clippy --fix --workspace --all-targets",
+            Self::Deny => "cargo deny check licenses bans sources",
+            Self::Advisories => "cargo deny check advisories; cargo update -p CRATE",
+            Self::Generated => "cargo xtask docs",
+            Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps",
+            Self::Tests => "cargo xtask test -- NAME_OF_A_TEST",
+            Self::Examples => "cargo xtask ci --only examples",
+        }
+    }
+
+    fn run(self, root: &Path) -> Outcome {
+        let cargo = |args: &[&str]| Call::cargo(root, args);
+        match self {
+            Self::Format => Outcome::of(cargo(&["fmt", "--all", "--check"]).run()),
+            Self::Layers => layers(root),
+            Self::Lints => {
+                let args = [
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--",
+                    "-D",
+                    "warnings",
+                ];
+                Outcome::of(cargo(&args).run())
+            }
+            Self::Deny => deny::check(root),
+            Self::Advisories => deny::advisories(root),
+            Self::Generated => docs::check(root),
+            Self::Docs => {
+                let call = cargo(&["doc", "--workspace", "--no-deps"]);
+                Outcome::of(call.with_env("RUSTDOCFLAGS", "-D warnings").run())
+            }
+            Self::Tests => Outcome::of(test::run(root, &test::Args::plain())),
+            Self::Examples => examples::check(root),
+        }
+    }
+}
+
+/// Runs the checks; whether all of them hold.
+pub(crate) fn run(root: &Path, args: &Args) -> bool {
+    let mut rows = Vec::new();
+    for check in Check::ALL {
+        if !args.only.is_empty() && !args.only.contains(&check) {
+            continue;
+        }
+        tell(&format!("\n== {} ==", check.name()));
+        let begun = Instant::now();
+        let is_deny = matches!(check, Check::Deny | Check::Advisories);
+        let outcome = if is_deny && args.skip_deny {
+            Outcome::Skipped("by --skip-deny".into())
+        } else {
+            check.run(root)
+        };
+        if let Outcome::Failed(_) = &outcome {
+            tell(&format!(
+                "{} failed; mend it with: {}",
+                check.name(),
+                check.fix()
+            ));
+        }
+        rows.push(Row {
+            check,
+            outcome,
+            took: begun.elapsed(),
+        });
+    }
+    say(&table(&rows));
+    holds(&rows, args.strict)
+}
+
+fn holds(rows: &[Row], is_strict: bool) -> bool {
+    !rows.iter().any(|row| match row.outcome {
+        Outcome::Failed(_) => true,
+        Outcome::NotChecked(_) => is_strict,
+        Outcome::Ok | Outcome::Skipped(_) => false,
+    })
+}
+
+fn layers(root: &Path) -> Outcome {
+    match gather(root) {
+        Ok(found) => {
+            let report = check(&found.graph, &found.policy, found.today);
+            tell(human(&report).trim_end());
+            if report.exit_code == 0 {
+                Outcome::Ok
+            } else {
+                Outcome::Failed(String::new())
+            }
+        }
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut text = String::from("\ncheck       result       took  \n");
+    for row in rows {
+        let (word, remark) = match &row.outcome {
+            Outcome::Ok => ("ok", String::new()),
+            Outcome::Failed(cause) if cause.is_empty() => ("FAILED", row.check.fix().to_owned()),
+            Outcome::Failed(cause) => ("FAILED", format!("{cause}; {}", row.check.fix())),
+            Outcome::NotChecked(cause) => ("NOT CHECKED", cause.clone()),
+            Outcome::Skipped(cause) => ("SKIPPED", cause.clone()),
+        };
+        let took = format!("{:.1} s", row.took.as_secs_f64());
+        let line = format!("{:<11} {word:<12} {took:>7}  {remark}", row.check.name());
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    let count = |wanted: fn(&Outcome) -> bool| rows.iter().filter(|r| wanted(&r.outcome)).count();
+    let _ = writeln!(
+        text,
+        "{} ok, {} failed, {} not checked, {} skipped",
+        count(|o| matches!(o, Outcome::Ok)),
+        count(|o| matches!(o, Outcome::Failed(_))),
+        count(|o| matches!(o, Outcome::NotChecked(_))),
+        count(|o| matches!(o, Outcome::Skipped(_))),
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    use super::{Check, Outcome, Row, holds, table};
+
+    fn row(check: Check, outcome: Outcome) -> Row {
+        Row {
+            check,
+            outcome,
+            took: Duration::from_millis(1500),
+        }
+    }
+
+    #[test]
+    fn the_table_tells_each_result_and_what_mends_it() {
+        let rows = [
+            row(Check::Format, Outcome::Failed(String::new())),
+            row(Check::Lints, Outcome::Ok),
+            row(Check::Advisories, Outcome::NotChecked("no network".into())),
+            row(Check::Deny, Outcome::Skipped("by --skip-deny".into())),
+        ];
+        assert_eq!(
+            table(&rows),
+            "\ncheck       result       took  \n\
+             format      FAILED         1.5 s  cargo fmt --all\n\
+             lints       ok             1.5 s\n\
+             advisories  NOT CHECKED    1.5 s  no network\n\
+             deny        SKIPPED        1.5 s  by --skip-deny\n\
+             1 ok, 1 failed, 1 not checked, 1 skipped\n"
+        );
+    }
+
+    #[rstest]
+    #[case(Outcome::Ok, false, true)]
+    #[case(Outcome::Skipped(String::new()), true, true)]
+    #[case(Outcome::NotChecked(String::new()), false, true)]
+    #[case(Outcome::NotChecked(String::new()), true, false)]
+    #[case(Outcome::Failed(String::new()), false, false)]
+    fn strictness_decides_on_what_was_not_checked(
+        #[case] outcome: Outcome,
+        #[case] is_strict: bool,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(holds(&[row(Check::Format, outcome)], is_strict), expected);
+    }
+
+    #[test]
+    fn every_check_is_in_the_order() {
+        let mut names: Vec<&str> = Check::ALL.iter().map(|c| c.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Check::ALL.len());
+    }
+}
