@@ -2,9 +2,10 @@
 
 use crate::ack::DomainAck;
 use crate::duty::Duty;
-use crate::expectation::{AuditExpectation, Deadline, Expected};
+use crate::expectation::{AuditExpectation, Expected};
 use crate::reconciliation::{FailedDuty, Reconciliation, Scope};
 use alloc::vec::Vec;
+use core::time::Duration;
 use rok_vocabulary::{
     AckStatus, Epoch, ExpectationStatus, ReconciliationStatus, RunId, RunPhase, Timestamp,
 };
@@ -143,19 +144,21 @@ impl Ledger {
 
     /// Starts the clock of every open duty that has none: the run is being
     /// closed, and the phase that would have started it will not come.
-    pub fn closing(&mut self, allowed: Deadline, now: Timestamp) {
+    pub fn closing(&mut self, allowed: Duration, now: Timestamp) {
         for expectation in &mut self.expectations {
             if expectation.due.is_none() {
-                expectation.due = Some(now.after(allowed.allowed()));
+                expectation.due = Some(now.after(allowed));
             }
         }
     }
 
     /// Gives up every open duty whose deadline has passed: PENDING → MISSING.
+    /// The sign of life is not given up: late, it makes the run STALE.
     pub fn expire(&mut self, now: Timestamp) {
         for expectation in &mut self.expectations {
             let late = expectation.due.is_some_and(|due| due <= now);
-            if late && expectation.status == ExpectationStatus::Pending {
+            let open = expectation.status == ExpectationStatus::Pending && !expectation.liveness;
+            if late && open {
                 expectation.status = ExpectationStatus::Missing;
             }
         }
@@ -169,6 +172,16 @@ impl Ledger {
             .filter(|e| e.status == ExpectationStatus::Pending && scope.holds(e))
             .filter_map(|e| e.due)
             .min()
+    }
+
+    /// Whether an open duty in scope may still be answered in time.
+    #[must_use]
+    pub fn is_waiting(&self, scope: Scope, now: Timestamp) -> bool {
+        self.expectations.iter().any(|e| {
+            e.status == ExpectationStatus::Pending
+                && scope.holds(e)
+                && e.due.is_none_or(|due| due > now)
+        })
     }
 
     /// What an ack would come to, without taking it.

@@ -78,7 +78,11 @@ pub struct StateData {
 mod input {
     use super::{Deserialize, Deserializer, PhaseInput, Serializer};
 
-    #[expect(clippy::ref_option, reason = "the signature that serde asks for")]
+    #[expect(
+        clippy::ref_option,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde asks for"
+    )]
     pub(super) fn serialize<S: Serializer>(
         value: &Option<PhaseInput>,
         serializer: S,
@@ -114,6 +118,10 @@ pub struct HeldData {
 pub struct StoppingData {
     /// How the run will have ended.
     pub outcome: Outcome,
+    /// The transition that closes the run where it stands; absent where
+    /// execution is ended in an orderly way first.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "input")]
+    pub exit: Option<PhaseInput>,
 }
 
 /// `run.recovered`

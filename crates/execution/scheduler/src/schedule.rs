@@ -30,6 +30,7 @@ pub enum Finish {
 enum Node {
     Waiting,
     Offered,
+    Taken,
     Finished,
 }
 
@@ -64,19 +65,49 @@ impl Schedule {
 
     /// Takes the first ready node, by declaration order, whose lane is open.
     pub fn pop_ready(&mut self, graph: &Graph, open: impl Fn(usize) -> bool) -> Option<u32> {
-        let node = self.peek_ready(open)?;
-        self.ready[graph.lane(node)].pop();
+        let node = self.next_ready(open)?;
+        self.take(graph, node);
         Some(node)
     }
 
     /// The node that [`pop_ready`](Self::pop_ready) would take.
-    #[must_use]
-    pub fn peek_ready(&self, open: impl Fn(usize) -> bool) -> Option<u32> {
+    pub fn next_ready(&mut self, open: impl Fn(usize) -> bool) -> Option<u32> {
+        let nodes = &self.nodes;
         (0..LANES)
             .filter(|lane| open(*lane))
-            .filter_map(|lane| self.ready[lane].peek())
-            .map(|r| r.0)
+            .filter_map(|lane| {
+                let heap = &mut self.ready[lane];
+                // What was taken out of order is dropped once it comes up.
+                while heap
+                    .peek()
+                    .is_some_and(|r| nodes[r.0 as usize] != Node::Offered)
+                {
+                    heap.pop();
+                }
+                heap.peek().map(|r| r.0)
+            })
             .min()
+    }
+
+    /// Takes one ready node. False, and nothing changes, where it is not ready.
+    pub fn take(&mut self, graph: &Graph, node: u32) -> bool {
+        if self.nodes[node as usize] != Node::Offered {
+            return false;
+        }
+        self.nodes[node as usize] = Node::Taken;
+        let heap = &mut self.ready[graph.lane(node)];
+        if heap.peek() == Some(&Reverse(node)) {
+            heap.pop();
+        }
+        true
+    }
+
+    /// Makes a taken node ready again: a retry is due, or a gate was opened.
+    pub fn offer_again(&mut self, graph: &Graph, node: u32) {
+        if self.nodes[node as usize] == Node::Taken {
+            self.nodes[node as usize] = Node::Offered;
+            self.ready[graph.lane(node)].push(Reverse(node));
+        }
     }
 
     /// Takes a node that must be skipped, with the reason. Each is given once.
@@ -130,12 +161,6 @@ impl Schedule {
     #[must_use]
     pub const fn unfinished(&self) -> usize {
         self.unfinished
-    }
-
-    /// Whether something is ready, in any lane.
-    #[must_use]
-    pub fn has_ready(&self) -> bool {
-        self.ready.iter().any(|lane| !lane.is_empty())
     }
 
     /// Whether a node waits for parents that are not finished.

@@ -1,9 +1,9 @@
 //! The set algebra of the ledger, and the profile table.
 
 use super::*;
+use crate::expectation::Deadline;
 use crate::profile::{Verdict, judge};
 use alloc::vec;
-use core::time::Duration;
 use proptest::prelude::*;
 use rok_vocabulary::{AckErrorKind, Profile};
 use rstest::rstest;

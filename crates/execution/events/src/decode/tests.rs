@@ -117,7 +117,7 @@ fn bodies() -> Vec<Body> {
             class: ErrorClass::Timeout,
             reason: nasty(),
             data: StoppingData {
-                outcome: Outcome::TimedOut,
+                outcome: Outcome::TimedOut, exit: Some(PhaseInput::SystemError),
             },
         },
         Body::RunRecovered {

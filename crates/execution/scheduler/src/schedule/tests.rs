@@ -30,6 +30,22 @@ fn a_closed_lane_does_not_hold_up_the_other() {
 }
 
 #[test]
+fn what_is_taken_out_of_order_is_not_offered_until_it_is_offered_again() {
+    let graph = Graph::new(3, [], |_| 0).unwrap();
+    let mut schedule = Schedule::new(&graph);
+    assert!(schedule.take(&graph, 1));
+    assert!(!schedule.take(&graph, 1));
+    assert_eq!(schedule.pop_ready(&graph, |_| true), Some(0));
+    assert_eq!(schedule.next_ready(|_| true), Some(2));
+    schedule.offer_again(&graph, 1);
+    assert_eq!(schedule.pop_ready(&graph, |_| true), Some(1));
+    schedule.finish(&graph, 1, Finish::Succeeded);
+    schedule.offer_again(&graph, 1);
+    assert_eq!(schedule.pop_ready(&graph, |_| true), Some(2));
+    assert_eq!(schedule.pop_ready(&graph, |_| true), None);
+}
+
+#[test]
 fn a_failure_outweighs_a_skip() {
     let graph = Graph::new(3, [Edge::needs(0, 2), Edge::needs(1, 2)], |_| 0).unwrap();
     let mut schedule = Schedule::new(&graph);

@@ -1,0 +1,113 @@
+//! A plan made ready for many runs: indices and edges, computed once.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use rok_plan::{Action, Plan, Step};
+use rok_scheduler::{Edge, Graph, GraphError};
+use rok_vocabulary::StepId;
+
+/// A step's place in its plan.
+pub type StepIx = u32;
+
+/// The lane of process steps; the rest is in lane 1.
+pub(crate) const PROCESSES: usize = 0;
+
+/// A plan with its graph. Shared by all runs of the plan.
+#[derive(Debug)]
+pub struct CompiledPlan {
+    plan: Plan,
+    sha256: String,
+    graph: Graph,
+    index: BTreeMap<StepId, StepIx>,
+    processes_only: bool,
+}
+
+impl CompiledPlan {
+    /// Compiles a plan; `sha256` is the digest of its canonical bytes, hex.
+    pub fn new(plan: Plan, sha256: String) -> Result<Arc<Self>, GraphError> {
+        let edges = plan.steps.iter().enumerate().flat_map(|(to, step)| {
+            let needs = step
+                .needs
+                .iter()
+                .map(move |from| Edge::needs(*from as u32, to as u32));
+            let after = step
+                .after
+                .iter()
+                .map(move |from| Edge::after(*from as u32, to as u32));
+            needs.chain(after)
+        });
+        let is_process = |step: &Step| !matches!(step.action, Action::Call(_));
+        let graph = Graph::new(plan.steps.len(), edges, |node| {
+            usize::from(!is_process(&plan.steps[node as usize]))
+        })?;
+        let index = plan
+            .steps
+            .iter()
+            .zip(0..)
+            .map(|(step, ix)| (step.id.clone(), ix))
+            .collect();
+        let processes_only = plan.steps.iter().all(is_process);
+        Ok(Arc::new(Self {
+            graph,
+            index,
+            sha256,
+            processes_only,
+            plan,
+        }))
+    }
+
+    /// The plan.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// sha-256 of the plan's canonical bytes, hex.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// A step by its place.
+    #[must_use]
+    pub fn step(&self, ix: StepIx) -> &Step {
+        &self.plan.steps[ix as usize]
+    }
+
+    /// A step's place by its id.
+    #[must_use]
+    pub fn find(&self, id: &StepId) -> Option<StepIx> {
+        self.index.get(id).copied()
+    }
+
+    /// A step's place by the text of its id.
+    #[must_use]
+    pub fn find_str(&self, id: &str) -> Option<StepIx> {
+        self.index.get(id).copied()
+    }
+
+    /// The edges.
+    #[must_use]
+    pub const fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// How many steps there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.plan.steps.len()
+    }
+
+    /// Whether there are no steps; a valid plan has at least one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.plan.steps.is_empty()
+    }
+
+    /// Whether every step is a process.
+    #[must_use]
+    pub const fn processes_only(&self) -> bool {
+        self.processes_only
+    }
+}

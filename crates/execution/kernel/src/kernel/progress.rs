@@ -1,0 +1,538 @@
+//! Execution: starting what is ready, taking results, skipping, retrying,
+//! stopping, and noticing the end.
+
+use super::{KernelError, RunOrchestrationKernel};
+use crate::compiled::{PROCESSES, StepIx};
+use crate::effect::{Effect, Rejected};
+use crate::input::{StepDone, StepEnd, StepSuccess};
+use crate::scope::RunScope;
+use crate::steps::StopReason;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+use rok_events::{Body, HeldData, SkipCause, StepEndData, StoppingData};
+use rok_plan::{Gate, SuccessRule};
+use rok_scheduler::{Doom, retry_delay};
+use rok_vocabulary::{Attempt, ErrorClass, HoldReason, Outcome, RunPhase, StepState, Timestamp};
+
+/// How a failed attempt goes on.
+enum Next {
+    Retry { after: Duration },
+    Ask,
+    Fail,
+}
+
+impl RunOrchestrationKernel {
+    /// Starts what may start, skips what must be skipped, and ends execution
+    /// when nothing is left.
+    pub(super) fn advance(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        self.state.offer_due_retries(now);
+        if self.state.is_halted() {
+            self.skip_the_rest(now)?;
+        } else {
+            loop {
+                self.skip_doomed(now)?;
+                let Some(ix) = self.next_startable() else {
+                    break;
+                };
+                self.start_or_skip(ix, now)?;
+                if self.state.is_halted() {
+                    self.skip_the_rest(now)?;
+                    break;
+                }
+            }
+        }
+        self.notice_the_end(now)
+    }
+
+    /// The first ready step for which there is a free place.
+    fn next_startable(&mut self) -> Option<StepIx> {
+        let settings = self.state.settings();
+        let progress = self.state.progress();
+        let (all, processes) = (progress.running(), progress.running[PROCESSES]);
+        let hard_gate_runs = progress.hard_gates_running > 0;
+        let free_place = all < settings.max_parallel;
+        let free_process = free_place && processes < settings.max_processes;
+        let ahead = !hard_gate_runs
+            && self.state.plan().processes_only()
+            && processes < settings.max_processes.saturating_add(settings.start_ahead);
+        let open = |lane: usize| {
+            if lane == PROCESSES {
+                free_process || ahead
+            } else {
+                free_place
+            }
+        };
+        let ix = self.state.schedule_mut().next_ready(open)?;
+        let step = self.state.plan().step(ix);
+        let is_process = self.state.plan().graph().lane(ix) == PROCESSES;
+        let may_start_ahead = step.idempotent && step.gate.is_none();
+        (!is_process || free_process || may_start_ahead).then_some(ix)
+    }
+
+    fn start_or_skip(&mut self, ix: StepIx, now: Timestamp) -> Result<(), KernelError> {
+        let plan = Arc::clone(self.state.plan());
+        let step = plan.step(ix);
+        let slot = self.state.step(ix);
+        let attempt = slot.attempt;
+        let first = slot.state == StepState::Pending;
+        let verdict = match &step.condition {
+            Some(condition) if first => condition.eval(&RunScope::new(&self.state)),
+            _ => Ok(true),
+        };
+        match verdict {
+            Ok(false) => {
+                let reason = "its condition is false".into();
+                return self.skip(ix, SkipCause::Condition, reason, now);
+            }
+            Err(error) => {
+                self.emit(
+                    now,
+                    Body::StepStarted {
+                        step: step.id.clone(),
+                        attempt,
+                    },
+                )?;
+                let reason = format!("if: {error}");
+                let data = Box::default();
+                return self.attempt_failed(ix, ErrorClass::ConfigError, reason, data, now);
+            }
+            Ok(true) => {}
+        }
+        if first && step.gate == Some(Gate::Manual) {
+            return self.emit(
+                now,
+                Body::StepWaiting {
+                    step: step.id.clone(),
+                },
+            );
+        }
+        self.emit(
+            now,
+            Body::StepStarted {
+                step: step.id.clone(),
+                attempt,
+            },
+        )?;
+        self.step_effects
+            .push(Effect::StartStep { step: ix, attempt });
+        Ok(())
+    }
+
+    fn skip(
+        &mut self,
+        ix: StepIx,
+        cause: SkipCause,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), KernelError> {
+        let step = self.state.plan().step(ix).id.clone();
+        self.emit(
+            now,
+            Body::StepSkipped {
+                step,
+                cause,
+                reason,
+            },
+        )
+    }
+
+    fn skip_doomed(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        while let Some((ix, doom)) = self.state.schedule_mut().pop_doomed() {
+            let (cause, reason) = match doom {
+                Doom::Failure => (
+                    SkipCause::DependencyFailed,
+                    "Dependencies failed or timed out",
+                ),
+                Doom::Skip => (SkipCause::DependencySkipped, "Dependencies were skipped"),
+            };
+            self.skip(ix, cause, reason.into(), now)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing more may start: records what did not run, with why.
+    fn skip_the_rest(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        let (cause, reason, timed_out) =
+            match (self.state.stopping(), self.state.gate_failures().first()) {
+                (Some(stop), _) => (
+                    SkipCause::RunStopped,
+                    stop.reason.clone(),
+                    stop.outcome == Outcome::TimedOut,
+                ),
+                (None, Some(gate)) => (
+                    SkipCause::HardGate,
+                    format!("hard gate `{gate}` failed"),
+                    false,
+                ),
+                (None, None) => return Ok(()),
+            };
+        if self.state.schedule().unfinished() == self.state.progress().running() as usize {
+            return Ok(());
+        }
+        for ix in 0..self.state.plan().len() as StepIx {
+            if !matches!(
+                self.state.step(ix).state,
+                StepState::Pending | StepState::Waiting
+            ) {
+                continue;
+            }
+            if timed_out {
+                let step = self.state.plan().step(ix).id.clone();
+                let data = Box::new(StepEndData {
+                    last: true,
+                    ..StepEndData::default()
+                });
+                let (class, reason) = (ErrorClass::Timeout, reason.clone());
+                self.emit(
+                    now,
+                    Body::StepFailed {
+                        step,
+                        attempt: Attempt::FIRST,
+                        class,
+                        reason,
+                        data,
+                    },
+                )?;
+            } else {
+                self.skip(ix, cause, reason.clone(), now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn notice_the_end(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        let progress = self.state.progress();
+        if progress.running() > 0 || !progress.retries.is_empty() {
+            return Ok(());
+        }
+        if self.state.schedule().unfinished() == 0 {
+            let outcome = self.execution_outcome();
+            self.execution_complete(outcome, now)?;
+            if !self.state.settings().contract.governs() {
+                self.check(now)?;
+            }
+            return Ok(());
+        }
+        if self.state.hold().is_some() {
+            return Ok(());
+        }
+        if let Some((ix, hold)) = self.state.first_undecided() {
+            let step = self.state.plan().step(ix).id.clone();
+            let reason = match hold {
+                HoldReason::InterruptedStep => format!(
+                    "step `{step}` was interrupted and is not idempotent: approve to run it again, reject to fail it"
+                ),
+                _ => format!("manual gate `{step}` waits for a decision"),
+            };
+            let data = HeldData {
+                hold,
+                release: "approve or reject".into(),
+                expires_at: None,
+            };
+            self.emit(
+                now,
+                Body::RunHeld {
+                    step: Some(step),
+                    reason: Some(reason),
+                    data,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// How execution ended, by the plan's rule.
+    fn execution_outcome(&self) -> Outcome {
+        if let Some(stopping) = self.state.stopping() {
+            return stopping.outcome;
+        }
+        let progress = self.state.progress();
+        let bad = progress.required_bad + progress.optional_bad > 0;
+        if !self.state.gate_failures().is_empty() {
+            return Outcome::Failed;
+        }
+        match self.state.plan().plan().success {
+            SuccessRule::Required if progress.required_bad > 0 => Outcome::Failed,
+            SuccessRule::Any if progress.counts.succeeded == 0 => Outcome::Failed,
+            _ if bad => Outcome::Partial,
+            _ => Outcome::Succeeded,
+        }
+    }
+
+    /// An attempt is over. A result of an older attempt or epoch is late.
+    pub(super) fn step_done(&mut self, done: StepDone, now: Timestamp) -> Result<(), Rejected> {
+        let StepDone {
+            epoch,
+            step: ix,
+            attempt,
+            end,
+            mut data,
+        } = done;
+        let known = (ix as usize) < self.state.plan().len();
+        let late = epoch != self.state.epoch()
+            || !known
+            || self.state.phase() != RunPhase::Executing
+            || self.state.closing().is_some()
+            || self.state.step(ix).state != StepState::Running
+            || self.state.step(ix).attempt != attempt;
+        if late {
+            return Ok(());
+        }
+        match end {
+            StepEnd::Succeeded(StepSuccess { outputs, artifacts }) => {
+                let step = self.state.plan().step(ix);
+                let checked = if outputs.is_null() && step.outputs.is_empty() {
+                    Ok(outputs)
+                } else {
+                    rok_plan::check_outputs(step, &outputs)
+                };
+                match checked {
+                    Ok(outputs) => {
+                        data.outputs = (!outputs.is_null()).then(|| Arc::new(outputs));
+                        let step = self.state.plan().step(ix).id.clone();
+                        for (path, sha256, bytes) in artifacts {
+                            let step = step.clone();
+                            self.emit(
+                                now,
+                                Body::ArtifactEmitted {
+                                    step,
+                                    attempt,
+                                    path,
+                                    sha256,
+                                    bytes,
+                                },
+                            )?;
+                        }
+                        self.emit(
+                            now,
+                            Body::StepSucceeded {
+                                step,
+                                attempt,
+                                data,
+                            },
+                        )?;
+                    }
+                    Err(faults) => {
+                        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                        let reason = faults.join("; ");
+                        self.attempt_failed(ix, ErrorClass::ValidationFailed, reason, data, now)?;
+                    }
+                }
+            }
+            StepEnd::Failed { class, reason } => {
+                self.attempt_failed(ix, class, reason, data, now)?
+            }
+        }
+        self.advance(now)?;
+        Ok(())
+    }
+
+    pub(super) fn attempt_failed(
+        &mut self,
+        ix: StepIx,
+        class: ErrorClass,
+        reason: String,
+        mut data: Box<StepEndData>,
+        now: Timestamp,
+    ) -> Result<(), KernelError> {
+        let plan = Arc::clone(self.state.plan());
+        let step = plan.step(ix);
+        let slot = self.state.step(ix);
+        let (attempt, stopped) = (slot.attempt, slot.stop);
+        let next = self.after_failure(ix, class);
+        let hard = step.gate == Some(Gate::Hard);
+        let class = match class {
+            ErrorClass::ValidationFailed if hard => ErrorClass::HardGateFailed,
+            other => other,
+        };
+        data.last = matches!(next, Next::Fail);
+        data.undecided = matches!(next, Next::Ask);
+        let id = step.id.clone();
+        let failed = Body::StepFailed {
+            step: id.clone(),
+            attempt,
+            class,
+            reason: reason.clone(),
+            data,
+        };
+        self.emit(now, failed)?;
+        match next {
+            Next::Retry { after } => {
+                let (attempt, due) = (attempt.next(), now.after(after));
+                self.emit(
+                    now,
+                    Body::StepRetried {
+                        step: id,
+                        attempt,
+                        class,
+                        due,
+                    },
+                )?;
+            }
+            Next::Ask => {}
+            // A gate that was stopped from outside has said nothing.
+            Next::Fail if hard && stopped.is_none() => {
+                self.emit(
+                    now,
+                    Body::GateFailed {
+                        step: id,
+                        attempt,
+                        class,
+                        reason,
+                    },
+                )?;
+            }
+            Next::Fail => {}
+        }
+        Ok(())
+    }
+
+    fn after_failure(&self, ix: StepIx, class: ErrorClass) -> Next {
+        let plan = self.state.plan();
+        let (step, slot) = (plan.step(ix), self.state.step(ix));
+        if self.state.is_halted() {
+            return Next::Fail;
+        }
+        if class == ErrorClass::WorkerLost {
+            return if step.idempotent {
+                Next::Retry {
+                    after: Duration::ZERO,
+                }
+            } else {
+                Next::Ask
+            };
+        }
+        let retry = &step.retry;
+        if !step.idempotent || slot.retries >= retry.max || !retry.classes.contains(&class) {
+            return Next::Fail;
+        }
+        let attempt = slot.attempt.to_string();
+        let seed = [
+            self.state.run_id().as_str(),
+            step.id.as_str(),
+            attempt.as_str(),
+        ];
+        Next::Retry {
+            after: retry_delay(retry.base, retry.max_delay, slot.retries, &seed),
+        }
+    }
+
+    /// An interrupted step that a person lets run again.
+    pub(super) fn retry_now(&mut self, ix: StepIx, now: Timestamp) -> Result<(), KernelError> {
+        let step = self.state.plan().step(ix).id.clone();
+        let attempt = self.state.step(ix).attempt.next();
+        self.emit(
+            now,
+            Body::StepRetried {
+                step,
+                attempt,
+                class: ErrorClass::WorkerLost,
+                due: now,
+            },
+        )
+    }
+
+    /// A waiting step that a person stops.
+    pub(super) fn reject_step(
+        &mut self,
+        ix: StepIx,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), KernelError> {
+        let slot = self.state.step(ix);
+        let (attempt, undecided) = (slot.attempt, slot.undecided);
+        let class = if undecided {
+            ErrorClass::WorkerLost
+        } else {
+            ErrorClass::PolicyViolation
+        };
+        let step = self.state.plan().step(ix).id.clone();
+        let data = Box::new(StepEndData {
+            last: true,
+            ..StepEndData::default()
+        });
+        self.emit(
+            now,
+            Body::StepFailed {
+                step,
+                attempt,
+                class,
+                reason,
+                data,
+            },
+        )
+    }
+
+    /// The plan's `max_duration` has passed.
+    pub(super) fn time_out(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        let Some(deadline) = self.state.run_deadline() else {
+            return Ok(());
+        };
+        let held = self.state.hold().is_some();
+        if held || self.state.stopping().is_some() || self.state.active(now) < deadline {
+            return Ok(());
+        }
+        let max = self.state.plan().plan().max_duration.unwrap_or_default();
+        let reason = format!(
+            "the run's max_duration of {} passed",
+            rok_vocabulary::format_duration(max)
+        );
+        let data = StoppingData {
+            outcome: Outcome::TimedOut,
+            exit: None,
+        };
+        self.emit(
+            now,
+            Body::RunStopping {
+                class: ErrorClass::Timeout,
+                reason,
+                data,
+            },
+        )?;
+        Ok(())
+    }
+
+    /// How long a stopped attempt may take to report: its grace, and as long
+    /// again as the audit would wait.
+    fn stop_allowance(&self, ix: StepIx) -> Duration {
+        let settings = self.state.settings();
+        self.state.plan().step(ix).kill_grace + settings.governance_timeout + settings.grace_period
+    }
+
+    fn stopped_since(&self) -> Option<Timestamp> {
+        self.state.stopping().map(|stopping| stopping.at)
+    }
+
+    pub(super) fn stop_deadline(&self) -> Option<Timestamp> {
+        let since = self.stopped_since()?;
+        let stopped =
+            (0..self.state.plan().len() as StepIx).filter(|ix| self.state.step(*ix).stop.is_some());
+        stopped.map(|ix| since.after(self.stop_allowance(ix))).min()
+    }
+
+    /// A stopped attempt that never reports does not hold the run for ever.
+    pub(super) fn give_up_on_stops(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        let Some(since) = self.stopped_since() else {
+            return Ok(());
+        };
+        for ix in 0..self.state.plan().len() as StepIx {
+            let Some(reason) = self.state.step(ix).stop else {
+                continue;
+            };
+            if now < since.after(self.stop_allowance(ix)) {
+                continue;
+            }
+            let class = match reason {
+                StopReason::Cancelled => ErrorClass::Cancelled,
+                StopReason::RunTimeout => ErrorClass::Timeout,
+            };
+            let why = "it was told to stop and did not report".into();
+            self.attempt_failed(ix, class, why, Box::default(), now)?;
+        }
+        Ok(())
+    }
+}

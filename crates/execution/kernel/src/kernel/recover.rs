@@ -1,0 +1,63 @@
+//! Taking over an interrupted run.
+
+use super::RunOrchestrationKernel;
+use crate::compiled::StepIx;
+use crate::effect::Rejected;
+use crate::input::Repair;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use rok_events::{Body, RecoveredData, RepairedData};
+use rok_vocabulary::{ErrorClass, RunPhase, StepState, Timestamp};
+
+impl RunOrchestrationKernel {
+    /// A new owner goes on with the same epoch: attempts that were running are
+    /// lost, whatever else is outstanding is performed again.
+    pub(super) fn recovered(
+        &mut self,
+        owner: String,
+        repaired: Option<Repair>,
+        killed: u32,
+        now: Timestamp,
+    ) -> Result<(), Rejected> {
+        if let Some(Repair {
+            dropped_bytes,
+            dropped_lines,
+        }) = repaired
+        {
+            let data = RepairedData {
+                dropped_bytes,
+                dropped_lines,
+            };
+            self.emit(now, Body::LogRepaired { data })?;
+        }
+        if self.state.is_sealed() {
+            if repaired.is_some() {
+                self.seal_again(now)?;
+            }
+            return Ok(());
+        }
+        let down_ms = now.since(self.state.last_at()).as_millis() as u64;
+        self.emit(
+            now,
+            Body::RunRecovered {
+                data: RecoveredData {
+                    owner,
+                    down_ms,
+                    killed,
+                },
+            },
+        )?;
+        if self.state.phase() == RunPhase::Executing && self.state.closing().is_none() {
+            let running: Vec<StepIx> = (0..self.state.plan().len() as StepIx)
+                .filter(|ix| self.state.step(*ix).state == StepState::Running)
+                .collect();
+            for ix in running {
+                let reason = "the worker that ran it is gone".into();
+                self.attempt_failed(ix, ErrorClass::WorkerLost, reason, Box::default(), now)?;
+            }
+            self.advance(now)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! Resolving a step: its templates against the run's state. Secrets stay
+//! names; the executor fills them in.
+
+use crate::compiled::StepIx;
+use crate::scope::RunScope;
+use crate::state::RunState;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use rok_expr::{EvalError, SecretText, Template};
+use rok_plan::{Action, Shell};
+use serde_json::{Map, Value};
+
+/// A step with everything filled in but the secrets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolvedStep {
+    /// What it does.
+    pub action: ResolvedAction,
+    /// The plan's environment, then the step's; a later one wins.
+    pub env: Vec<(String, SecretText)>,
+    /// Its working directory as the plan says; `None`: the plan file's folder.
+    pub cwd: Option<String>,
+    /// Declared artifacts: path, required.
+    pub artifacts: Vec<(String, bool)>,
+}
+
+/// What a resolved step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ResolvedAction {
+    /// A process from an argument vector.
+    Argv(Vec<String>),
+    /// A shell line and the values that it refers to.
+    Shell {
+        /// The shell that reads it.
+        shell: Shell,
+        /// The rewritten line.
+        script: String,
+        /// `ROK_E0`, `ROK_E1`, …
+        values: Vec<(String, SecretText)>,
+    },
+    /// A registered function, with the outputs of the steps it needs by id.
+    Call {
+        /// Its name.
+        function: String,
+        /// Outputs by step id.
+        needs: Value,
+    },
+}
+
+/// A step whose expressions cannot be evaluated: `config_error`.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{place}: {source}")]
+pub struct ResolveError {
+    /// Where the expression stands.
+    pub place: String,
+    /// What is wrong.
+    pub source: EvalError,
+}
+
+impl RunState {
+    /// Fills in a step's templates.
+    pub fn resolve(&self, ix: StepIx) -> Result<ResolvedStep, ResolveError> {
+        let step = self.plan().step(ix);
+        let scope = RunScope::new(self);
+        let action = match &step.action {
+            Action::Argv(args) => {
+                let args = args.iter().zip(0_usize..);
+                let args = args.map(|(arg, i)| plain(arg, &scope, || alloc::format!("run[{i}]")));
+                ResolvedAction::Argv(args.collect::<Result<_, _>>()?)
+            }
+            Action::Shell { shell, line } => ResolvedAction::Shell {
+                shell: *shell,
+                script: line.script().into(),
+                values: line.resolve(&scope).map_err(|source| ResolveError {
+                    place: "run".into(),
+                    source,
+                })?,
+            },
+            Action::Call(function) => ResolvedAction::Call {
+                function: function.clone(),
+                needs: self.needs_outputs(ix),
+            },
+        };
+        let env = self.plan().plan().env.iter().chain(&step.env);
+        let env = env.map(|(name, template)| {
+            let text = template.text(&scope);
+            let text = text.map_err(|source| ResolveError {
+                place: alloc::format!("env.{name}"),
+                source,
+            })?;
+            Ok((name.clone(), text))
+        });
+        let cwd = step
+            .cwd
+            .as_ref()
+            .map(|cwd| plain(cwd, &scope, || "cwd".into()))
+            .transpose()?;
+        let artifacts = step.artifacts.iter().map(|artifact| {
+            Ok((
+                plain(&artifact.path, &scope, || "artifacts.path".into())?,
+                artifact.required,
+            ))
+        });
+        Ok(ResolvedStep {
+            action,
+            env: env.collect::<Result<_, _>>()?,
+            cwd,
+            artifacts: artifacts.collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn needs_outputs(&self, ix: StepIx) -> Value {
+        let needs = self.plan().step(ix).needs.iter().filter_map(|need| {
+            let outputs = self.outputs(*need as StepIx)?;
+            Some((
+                self.plan().step(*need as StepIx).id.to_string(),
+                (**outputs).clone(),
+            ))
+        });
+        Value::Object(needs.collect::<Map<String, Value>>())
+    }
+}
+
+/// A template in a place where secrets cannot stand; validation saw to that.
+fn plain(
+    template: &Template,
+    scope: &RunScope<'_>,
+    place: impl FnOnce() -> String,
+) -> Result<String, ResolveError> {
+    match template.text(scope) {
+        Ok(text) => Ok(text
+            .as_plain()
+            .expect("validation refuses secrets here")
+            .into()),
+        Err(source) => Err(ResolveError {
+            place: place(),
+            source,
+        }),
+    }
+}

@@ -1,0 +1,48 @@
+//! What a run offers to the expressions of its plan.
+
+use crate::state::RunState;
+use rok_expr::{RunView, Scope, StepView};
+use serde_json::Value;
+
+/// A run's state as expressions see it.
+#[derive(Debug, Clone, Copy)]
+pub struct RunScope<'a> {
+    state: &'a RunState,
+}
+
+impl<'a> RunScope<'a> {
+    /// The scope of a run that exists.
+    #[must_use]
+    pub const fn new(state: &'a RunState) -> Self {
+        Self { state }
+    }
+}
+
+impl Scope for RunScope<'_> {
+    fn input(&self, name: &str) -> Option<&Value> {
+        self.state.inputs()?.get(name)
+    }
+
+    fn step(&self, id: &str) -> Option<StepView<'_>> {
+        let slot = self.state.step(self.state.plan().find_str(id)?);
+        Some(StepView {
+            state: slot.state,
+            outputs: slot.outputs.as_deref().unwrap_or(&Value::Null),
+            error_class: slot.class,
+            attempt: slot.attempt,
+        })
+    }
+
+    fn run(&self) -> RunView<'_> {
+        static NO_LABELS: alloc::collections::BTreeMap<
+            alloc::string::String,
+            alloc::string::String,
+        > = alloc::collections::BTreeMap::new();
+        RunView {
+            id: self.state.run_id().as_str(),
+            plan: self.state.plan().plan().id.as_str(),
+            epoch: self.state.epoch(),
+            labels: self.state.labels().unwrap_or(&NO_LABELS),
+        }
+    }
+}

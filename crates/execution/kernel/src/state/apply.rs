@@ -1,0 +1,715 @@
+//! Applying an event: the only mutation of a run's state. What cannot have
+//! happened is refused, so a fold of a forged log fails.
+
+use super::{Closing, Created, Hold, PolicyState, Progress, RunState, Stopping};
+use crate::compiled::StepIx;
+use crate::reconciled::mint;
+use crate::steps::{StepSlot, StopReason};
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::time::Duration;
+use rok_events::{
+    AckData, Body, Event, EventType, PolicyStage, ReconciledData, ReconciliationStage, SkipCause,
+    StateChange, StepEndData,
+};
+use rok_phases::{PhaseError, PhaseInput, PhaseStateMachine};
+use rok_plan::Gate;
+use rok_rac::{DomainAck, Duty, Expected, Ledger};
+use rok_scheduler::{Doom, Finish, Schedule};
+use rok_vocabulary::{
+    AckStatus, Attempt, Epoch, ErrorClass, Outcome, RunPhase, Seq, StepId, StepState, Timestamp,
+};
+
+/// An event that cannot follow the events before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// The events are not gap-free.
+    #[error("event {found} where event {expected} must be")]
+    Seq {
+        /// The place that comes next.
+        expected: Seq,
+        /// The place that the event claims.
+        found: Seq,
+    },
+    /// Time ran backwards.
+    #[error("event {seq} is of {found}, before the event that it follows ({last})")]
+    TimeBackwards {
+        /// The event.
+        seq: Seq,
+        /// The instant before.
+        last: Timestamp,
+        /// The event's instant.
+        found: Timestamp,
+    },
+    /// The event belongs to another epoch than the run is in.
+    #[error("event {seq} belongs to epoch {found}, the run is in epoch {epoch}")]
+    OtherEpoch {
+        /// The event.
+        seq: Seq,
+        /// The run's epoch.
+        epoch: Epoch,
+        /// The event's epoch.
+        found: Epoch,
+    },
+    /// The run executes another plan.
+    #[error("the log belongs to plan {found}, not to plan {expected}")]
+    OtherPlan {
+        /// The digest of the plan at hand.
+        expected: String,
+        /// The digest in the log.
+        found: String,
+    },
+    /// The event's type cannot come here.
+    #[error("{event_type} cannot come here: {why}")]
+    OutOfPlace {
+        /// The event's type.
+        event_type: EventType,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A transition that does not exist.
+    #[error(transparent)]
+    Phase(#[from] PhaseError),
+    /// A transition that the event describes wrongly.
+    #[error("the transition on `{input}` leads from {from} to {to}, not as the event says")]
+    WrongTransition {
+        /// What happened.
+        input: PhaseInput,
+        /// Where it starts.
+        from: RunPhase,
+        /// Where it leads.
+        to: RunPhase,
+    },
+    /// The plan has no such step.
+    #[error("the plan has no step `{step}`")]
+    UnknownStep {
+        /// The step.
+        step: StepId,
+    },
+    /// The step is in no state for that.
+    #[error(
+        "{event_type} of step `{step}`, attempt {attempt}: the step is {state}, attempt {current}"
+    )]
+    WrongStep {
+        /// The event's type.
+        event_type: EventType,
+        /// The step.
+        step: StepId,
+        /// The attempt in the event.
+        attempt: Attempt,
+        /// The step's state.
+        state: StepState,
+        /// The step's attempt.
+        current: Attempt,
+    },
+    /// A stored ack contradicts itself.
+    #[error(transparent)]
+    Ack(#[from] rok_rac::AckError),
+    /// The log claims a reconciliation that its own records do not give.
+    #[error("event {seq} claims a reconciliation that the log's expectations and acks do not give")]
+    Forged {
+        /// The event.
+        seq: Seq,
+    },
+}
+
+impl RunState {
+    /// Applies one event. After an error the state must not be used any more.
+    pub fn apply(&mut self, event: &Event) -> Result<(), ApplyError> {
+        self.check_place(event)?;
+        self.apply_body(event)?;
+        self.next_seq = event.seq.next();
+        self.last_at = event.at;
+        Ok(())
+    }
+
+    fn check_place(&self, event: &Event) -> Result<(), ApplyError> {
+        if event.seq != self.next_seq {
+            return Err(ApplyError::Seq {
+                expected: self.next_seq,
+                found: event.seq,
+            });
+        }
+        if event.at < self.last_at {
+            return Err(ApplyError::TimeBackwards {
+                seq: event.seq,
+                last: self.last_at,
+                found: event.at,
+            });
+        }
+        let event_type = event.body.event_type();
+        let out = |why| Err(ApplyError::OutOfPlace { event_type, why });
+        let created = event_type == EventType::RunCreated;
+        if created != self.created.is_none() {
+            return out("run.created comes first, and once");
+        }
+        let resumed = event_type == EventType::RunResumed;
+        let epoch = if resumed {
+            self.epoch.next()
+        } else {
+            self.epoch
+        };
+        if event.epoch != epoch {
+            return Err(ApplyError::OtherEpoch {
+                seq: event.seq,
+                epoch,
+                found: event.epoch,
+            });
+        }
+        let after_seal = matches!(
+            event_type,
+            EventType::RunResumed
+                | EventType::AckReceived
+                | EventType::LogRepaired
+                | EventType::RunSealed
+        );
+        if self.sealed && !after_seal {
+            return out("the epoch is sealed");
+        }
+        if resumed && !self.sealed {
+            return out("the epoch is not sealed");
+        }
+        Ok(())
+    }
+
+    fn apply_body(&mut self, event: &Event) -> Result<(), ApplyError> {
+        let at = event.at;
+        match &event.body {
+            Body::RunCreated { trace_id, data, .. } => {
+                if data.plan.sha256 != self.plan.sha256() {
+                    return Err(ApplyError::OtherPlan {
+                        expected: self.plan.sha256().into(),
+                        found: data.plan.sha256.clone(),
+                    });
+                }
+                self.created = Some(Created {
+                    at,
+                    trace_id: trace_id.clone(),
+                    data: (**data).clone(),
+                });
+                self.epoch_began = at;
+                self.epoch_started = at;
+                self.phases = PhaseStateMachine::new(self.run.clone(), at);
+            }
+            Body::RunStateChanged(change) => self.state_changed(change, at)?,
+            Body::RunHeld { step, data, .. } => {
+                self.hold = Some(Hold {
+                    reason: data.hold,
+                    step: step.clone(),
+                    since: at,
+                });
+                self.clock.hold(at);
+            }
+            Body::RunReleased { .. } => {
+                self.hold = None;
+                self.clock.release(at);
+            }
+            Body::RunResumed { command, .. } => {
+                self.commands.extend(command.clone());
+                self.next_epoch(at);
+            }
+            Body::RunCancelRequested { reason, command } => {
+                self.commands.extend(command.clone());
+                let reason = reason.clone().unwrap_or_else(|| "cancelled".into());
+                self.stop(Outcome::Cancelled, ErrorClass::Cancelled, reason, at);
+                if matches!(self.phase(), RunPhase::Created | RunPhase::Authorized) {
+                    self.close(PhaseInput::CancelledUnclaimed, at);
+                }
+            }
+            Body::RunStopping {
+                class,
+                reason,
+                data,
+            } => {
+                self.stop(data.outcome, *class, reason.clone(), at);
+                if let Some(input) = data.exit {
+                    self.close(input, at);
+                }
+            }
+            Body::RunRecovered { data } => self.clock.was_down(Duration::from_millis(data.down_ms)),
+            Body::RunCompleted { class, reason, .. } => self.end = Some((*class, reason.clone())),
+            Body::RunSealed { .. } => {
+                if !self.phase().is_terminal() {
+                    return self.out_of_place(event, "the phase is not terminal");
+                }
+                self.sealed = true;
+            }
+            Body::StepStarted { step, attempt } => self.step_started(event, step, *attempt)?,
+            Body::StepSucceeded {
+                step,
+                attempt,
+                data,
+            } => {
+                self.step_succeeded(event, step, *attempt, data)?;
+            }
+            Body::StepFailed {
+                step,
+                attempt,
+                class,
+                reason,
+                data,
+            } => {
+                self.step_failed(event, step, *attempt, (*class, reason), data)?;
+            }
+            Body::StepRetried {
+                step,
+                attempt,
+                class,
+                due,
+            } => {
+                self.step_retried(event, step, *attempt, *class, *due)?;
+            }
+            Body::StepSkipped {
+                step,
+                cause,
+                reason,
+            } => self.step_skipped(event, step, *cause, reason)?,
+            Body::StepWaiting { step } => {
+                let ix = self.expect_step(event, step, &[StepState::Pending], Attempt::FIRST)?;
+                let gate = self.plan.step(ix).gate == Some(Gate::Manual);
+                if !gate || self.is_halted() || !self.schedule.take(self.plan.graph(), ix) {
+                    return self.out_of_place(event, "the step cannot wait for a decision");
+                }
+                self.steps[ix as usize].state = StepState::Waiting;
+                self.progress.waiting += 1;
+            }
+            Body::GateFailed { step, .. } => {
+                self.gate_failures.push(step.clone());
+                self.halt(StopReason::Cancelled);
+            }
+            Body::GateApproved { step, command, .. } => {
+                self.gate_decided(event, step, command, true)?
+            }
+            Body::GateRejected { step, command, .. } => {
+                self.gate_decided(event, step, command, false)?
+            }
+            Body::ExpectationDeclared { data } => {
+                let mut expected = Expected::new(data.id.clone(), data.deadline)
+                    .with_metadata(data.metadata.clone());
+                if data.liveness {
+                    expected = expected.liveness();
+                }
+                self.ledger.declare(expected, self.clock.active(at));
+            }
+            Body::AckReceived { data } => self.ack_received(data, at)?,
+            Body::AuditReconciled { data } => self.reconciled(event.seq, data, at)?,
+            Body::PolicyEvaluated { data, .. } => match data.stage {
+                PolicyStage::Authorize => self.admitted = true,
+                PolicyStage::Complete => self.policy = PolicyState::Answered((**data).clone()),
+                PolicyStage::Action => {}
+            },
+            Body::ArtifactEmitted { .. }
+            | Body::PolicyViolated { .. }
+            | Body::LogRepaired { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn out_of_place(&self, event: &Event, why: &'static str) -> Result<(), ApplyError> {
+        Err(ApplyError::OutOfPlace {
+            event_type: event.body.event_type(),
+            why,
+        })
+    }
+
+    fn state_changed(&mut self, change: &StateChange, at: Timestamp) -> Result<(), ApplyError> {
+        let Some(input) = change.data.input else {
+            let place = EventType::RunStateChanged;
+            if self.entered || change.to != RunPhase::Created {
+                let why = "only CREATED is entered without an input, and once in an epoch";
+                return Err(ApplyError::OutOfPlace {
+                    event_type: place,
+                    why,
+                });
+            }
+            self.entered = true;
+            self.ledger
+                .entered(RunPhase::Created, self.clock.active(at));
+            return Ok(());
+        };
+        let from = self.phase();
+        let to = rok_phases::next(from, input).ok_or(PhaseError { from, input })?;
+        if change.from != Some(from) || change.to != to {
+            return Err(ApplyError::WrongTransition { input, from, to });
+        }
+        self.phases
+            .transition(input, at, change.reason.as_deref())?;
+        self.ledger.entered(to, self.clock.active(at));
+        if to.is_terminal() {
+            self.proof = None;
+        }
+        if let Some(outcome) = change.data.outcome {
+            self.outcome.get_or_insert(outcome);
+        }
+        Ok(())
+    }
+
+    /// A fresh contract, clock and phase; succeeded steps stay.
+    fn next_epoch(&mut self, at: Timestamp) {
+        self.epoch = self.epoch.next();
+        self.epoch_began = at;
+        self.epoch_started = self.clock.active(at);
+        self.phases = PhaseStateMachine::new(self.run.clone(), at);
+        self.ledger = Ledger::new(self.run.clone(), self.epoch);
+        self.schedule = Schedule::new(self.plan.graph());
+        self.progress = Progress::new(self.plan.len());
+        for ix in 0..self.plan.len() as StepIx {
+            let slot = &mut self.steps[ix as usize];
+            if slot.state == StepState::Succeeded {
+                self.schedule.take(self.plan.graph(), ix);
+                self.schedule
+                    .finish(self.plan.graph(), ix, Finish::Succeeded);
+                self.progress.counts.succeeded += 1;
+            } else {
+                *slot = StepSlot::default();
+            }
+        }
+        self.entered = false;
+        self.admitted = false;
+        self.outcome = None;
+        self.stopping = None;
+        self.closing = None;
+        self.gate_failures.clear();
+        self.hold = None;
+        self.policy = PolicyState::Open;
+        self.proof = None;
+        self.last_reconciliation = None;
+        self.degraded = false;
+        self.sealed = false;
+        self.end = None;
+    }
+
+    fn stop(&mut self, outcome: Outcome, class: ErrorClass, reason: String, at: Timestamp) {
+        if self.stopping.is_none() {
+            self.stopping = Some(Stopping {
+                outcome,
+                class,
+                reason,
+                at,
+            });
+        }
+        let timed_out = outcome == Outcome::TimedOut;
+        self.halt(if timed_out {
+            StopReason::RunTimeout
+        } else {
+            StopReason::Cancelled
+        });
+    }
+
+    /// Nothing more will start: running attempts are stopped, retries that are
+    /// due and interrupted steps are failed for good.
+    fn halt(&mut self, reason: StopReason) {
+        for ix in 0..self.steps.len() {
+            let slot = &mut self.steps[ix];
+            match slot.state {
+                StepState::Running if slot.stop.is_none() => {
+                    slot.stop = Some(reason);
+                    self.fresh_stops.push(ix as StepIx);
+                }
+                StepState::Failed if !slot.is_finished() => {
+                    slot.retry_due = None;
+                    if core::mem::take(&mut slot.undecided) {
+                        self.progress.undecided -= 1;
+                    }
+                    self.settle(ix as StepIx, Finish::Failed);
+                }
+                _ => {}
+            }
+        }
+        self.progress.retries.clear();
+    }
+
+    fn close(&mut self, input: PhaseInput, at: Timestamp) {
+        if self.closing.is_none() {
+            let now = self.clock.active(at);
+            let allowed = self.settings().governance_timeout;
+            self.ledger.closing(allowed, now);
+            self.closing = Some(Closing {
+                input,
+                until: now.after(allowed),
+            });
+        }
+        let outcome = self.stopping.as_ref().map(|stopping| stopping.outcome);
+        self.outcome = self.outcome.or(outcome);
+    }
+
+    fn expect_step(
+        &self,
+        event: &Event,
+        step: &StepId,
+        states: &[StepState],
+        attempt: Attempt,
+    ) -> Result<StepIx, ApplyError> {
+        let ix = self
+            .plan
+            .find(step)
+            .ok_or_else(|| ApplyError::UnknownStep { step: step.clone() })?;
+        let slot = &self.steps[ix as usize];
+        if self.phase() == RunPhase::Executing
+            && states.contains(&slot.state)
+            && slot.attempt == attempt
+        {
+            return Ok(ix);
+        }
+        Err(ApplyError::WrongStep {
+            event_type: event.body.event_type(),
+            step: step.clone(),
+            attempt,
+            state: slot.state,
+            current: slot.attempt,
+        })
+    }
+
+    fn step_started(
+        &mut self,
+        event: &Event,
+        step: &StepId,
+        attempt: Attempt,
+    ) -> Result<(), ApplyError> {
+        let states = [StepState::Pending, StepState::Waiting, StepState::Failed];
+        let ix = self.expect_step(event, step, &states, attempt)?;
+        let slot = &self.steps[ix as usize];
+        let allowed = match slot.state {
+            StepState::Waiting => slot.approved,
+            StepState::Failed => slot.retry_due.is_some(),
+            _ => self.plan.step(ix).gate != Some(Gate::Manual),
+        };
+        // After a fold a due retry is not in the ready set: put it there first.
+        self.schedule.offer_again(self.plan.graph(), ix);
+        if !allowed || self.is_halted() || !self.schedule.take(self.plan.graph(), ix) {
+            return self.out_of_place(event, "the step must not start");
+        }
+        let slot = &mut self.steps[ix as usize];
+        if slot.state == StepState::Waiting {
+            self.progress.waiting -= 1;
+        }
+        if let Some(due) = slot.retry_due.take() {
+            self.progress.retries.remove(&(due, ix));
+        }
+        slot.state = StepState::Running;
+        slot.started_at.get_or_insert(event.at);
+        self.progress.running[self.plan.graph().lane(ix)] += 1;
+        self.progress.hard_gates_running += u32::from(self.is_hard_gate(ix));
+        Ok(())
+    }
+
+    fn is_hard_gate(&self, ix: StepIx) -> bool {
+        self.plan.step(ix).gate == Some(Gate::Hard)
+    }
+
+    fn stopped_running(&mut self, ix: StepIx) {
+        self.progress.running[self.plan.graph().lane(ix)] -= 1;
+        self.progress.hard_gates_running -= u32::from(self.is_hard_gate(ix));
+        self.steps[ix as usize].stop = None;
+    }
+
+    /// Counts a step that is finished and tells the schedule.
+    fn settle(&mut self, ix: StepIx, how: Finish) {
+        let bad = !matches!(how, Finish::Succeeded | Finish::Skipped(Doom::Skip));
+        let required = self.plan.step(ix).required;
+        self.progress.required_bad += u32::from(bad && required);
+        self.progress.optional_bad += u32::from(bad && !required);
+        let counts = &mut self.progress.counts;
+        match how {
+            Finish::Succeeded => counts.succeeded += 1,
+            Finish::Failed => counts.failed += 1,
+            Finish::Skipped(_) => counts.skipped += 1,
+        }
+        self.schedule.finish(self.plan.graph(), ix, how);
+    }
+
+    fn step_succeeded(
+        &mut self,
+        event: &Event,
+        step: &StepId,
+        attempt: Attempt,
+        data: &StepEndData,
+    ) -> Result<(), ApplyError> {
+        let ix = self.expect_step(event, step, &[StepState::Running], attempt)?;
+        self.stopped_running(ix);
+        let slot = &mut self.steps[ix as usize];
+        slot.state = StepState::Succeeded;
+        slot.outputs.clone_from(&data.outputs);
+        slot.class = None;
+        slot.reason = None;
+        slot.ended_at = Some(event.at);
+        self.settle(ix, Finish::Succeeded);
+        Ok(())
+    }
+
+    fn step_failed(
+        &mut self,
+        event: &Event,
+        step: &StepId,
+        attempt: Attempt,
+        (class, reason): (ErrorClass, &str),
+        data: &StepEndData,
+    ) -> Result<(), ApplyError> {
+        // Without an attempt: a rejected gate, an interrupted step that a
+        // person gave up, or what had not started when the run's time was up.
+        let states = [
+            StepState::Running,
+            StepState::Pending,
+            StepState::Waiting,
+            StepState::Failed,
+        ];
+        let ix = self.expect_step(event, step, &states, attempt)?;
+        let slot = &mut self.steps[ix as usize];
+        match slot.state {
+            StepState::Running => self.stopped_running(ix),
+            StepState::Waiting => self.progress.waiting -= 1,
+            StepState::Failed if slot.undecided => {
+                slot.undecided = false;
+                self.progress.undecided -= 1;
+            }
+            StepState::Pending if self.stopping.is_some() => {}
+            _ => return self.out_of_place(event, "the step has no attempt that could fail"),
+        }
+        let slot = &mut self.steps[ix as usize];
+        slot.state = StepState::Failed;
+        slot.outputs.clone_from(&data.outputs);
+        slot.class = Some(class);
+        slot.reason = Some(reason.into());
+        slot.ended_at = Some(event.at);
+        if data.last {
+            self.settle(ix, Finish::Failed);
+        } else {
+            // Until the decision's next event says when it is tried again.
+            slot.undecided = true;
+            self.progress.undecided += 1;
+        }
+        Ok(())
+    }
+
+    fn step_retried(
+        &mut self,
+        event: &Event,
+        step: &StepId,
+        attempt: Attempt,
+        class: ErrorClass,
+        due: Timestamp,
+    ) -> Result<(), ApplyError> {
+        let before = Attempt(attempt.0.wrapping_sub(1));
+        let ix = self.expect_step(event, step, &[StepState::Failed], before)?;
+        let slot = &mut self.steps[ix as usize];
+        if !core::mem::take(&mut slot.undecided) {
+            return self.out_of_place(event, "the step has failed for good");
+        }
+        slot.attempt = attempt;
+        slot.retry_due = Some(due);
+        slot.retries += u32::from(class != ErrorClass::WorkerLost);
+        self.progress.undecided -= 1;
+        self.progress.counts.retries += 1;
+        self.progress.retries.insert((due, ix));
+        Ok(())
+    }
+
+    fn step_skipped(
+        &mut self,
+        event: &Event,
+        step: &StepId,
+        cause: SkipCause,
+        reason: &str,
+    ) -> Result<(), ApplyError> {
+        let ix = self.expect_step(
+            event,
+            step,
+            &[StepState::Pending, StepState::Waiting],
+            Attempt::FIRST,
+        )?;
+        let slot = &mut self.steps[ix as usize];
+        if slot.state == StepState::Waiting {
+            self.progress.waiting -= 1;
+        }
+        slot.state = StepState::Skipped;
+        slot.skip = Some(cause);
+        slot.reason = Some(reason.into());
+        slot.ended_at = Some(event.at);
+        let doom = if cause.is_failure() {
+            Doom::Failure
+        } else {
+            Doom::Skip
+        };
+        self.settle(ix, Finish::Skipped(doom));
+        Ok(())
+    }
+
+    fn gate_decided(
+        &mut self,
+        event: &Event,
+        step: &StepId,
+        command: &rok_events::CommandId,
+        approved: bool,
+    ) -> Result<(), ApplyError> {
+        let ix = self
+            .plan
+            .find(step)
+            .ok_or_else(|| ApplyError::UnknownStep { step: step.clone() })?;
+        let slot = &mut self.steps[ix as usize];
+        let waits = slot.state == StepState::Waiting && !slot.approved;
+        if !waits && !slot.undecided {
+            return self.out_of_place(event, "the step does not wait for a decision");
+        }
+        self.commands.insert(command.clone());
+        if approved {
+            slot.approved = true;
+            if waits {
+                self.schedule.offer_again(self.plan.graph(), ix);
+            }
+        }
+        Ok(())
+    }
+
+    fn ack_received(&mut self, data: &AckData, at: Timestamp) -> Result<(), ApplyError> {
+        let ack = DomainAck::restore(
+            data.id,
+            &self.run,
+            self.epoch,
+            data.duty.clone(),
+            data.status,
+            data.result_id.as_deref(),
+            data.error.as_deref(),
+            data.error_kind,
+            self.clock.active(at),
+        )?;
+        if data.late || self.sealed {
+            self.late_acks.insert(data.id);
+            return Ok(());
+        }
+        let duty = ack.duty().clone();
+        let done = ack.status() == AckStatus::Success;
+        self.ledger.receive(ack);
+        if duty == Duty::EVALUATE_POLICY && done {
+            self.phases.note_policy();
+        } else if duty == Duty::EVALUATE_POLICY && self.policy == PolicyState::Open {
+            self.policy = PolicyState::Failed;
+        } else if duty == Duty::CREATE_INCIDENT && done {
+            self.phases.note_incident();
+        } else if duty == Duty::COMPLETE_TRACE && done {
+            self.phases.note_trace();
+        }
+        Ok(())
+    }
+
+    fn reconciled(
+        &mut self,
+        seq: Seq,
+        data: &ReconciledData,
+        at: Timestamp,
+    ) -> Result<(), ApplyError> {
+        let proof = mint(self, seq, data, at).map_err(|_| ApplyError::Forged { seq })?;
+        self.last_reconciliation = Some(data.result.clone());
+        self.phases.note_acks(data.result.missing.is_empty());
+        self.degraded |= data.degraded;
+        if data.stage == ReconciliationStage::GovernanceCheck {
+            self.proof = proof;
+        }
+        Ok(())
+    }
+
+    /// Outputs of a step, for expressions and for those who need it.
+    #[must_use]
+    pub fn outputs(&self, ix: StepIx) -> Option<&Arc<serde_json::Value>> {
+        self.steps[ix as usize].outputs.as_ref()
+    }
+}

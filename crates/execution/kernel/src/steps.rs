@@ -1,0 +1,79 @@
+//! What is remembered of a step.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use rok_events::SkipCause;
+use rok_vocabulary::{Attempt, ErrorClass, StepState, Timestamp};
+use serde_json::Value;
+
+/// Why the kernel stops an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StopReason {
+    /// A hard gate failed, or someone cancelled the run.
+    Cancelled,
+    /// The run's `max_duration` passed.
+    RunTimeout,
+}
+
+/// One step of one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepSlot {
+    /// Its state.
+    pub state: StepState,
+    /// The current attempt, or the next one where a retry is due.
+    pub attempt: Attempt,
+    /// Retries used up in this epoch.
+    pub retries: u32,
+    /// What it handed on.
+    pub outputs: Option<Arc<Value>>,
+    /// The class of its last failure.
+    pub class: Option<ErrorClass>,
+    /// The reason of its last failure, or of its skipping.
+    pub reason: Option<String>,
+    /// Why it was skipped.
+    pub skip: Option<SkipCause>,
+    /// Its running attempt is being stopped.
+    pub stop: Option<StopReason>,
+    /// When the next attempt is due.
+    pub retry_due: Option<Timestamp>,
+    /// An interrupted attempt waits for a person's decision.
+    pub undecided: bool,
+    /// A person let it pass.
+    pub approved: bool,
+    /// When the first attempt of this epoch was started.
+    pub started_at: Option<Timestamp>,
+    /// When the step reached its last state.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Default for StepSlot {
+    fn default() -> Self {
+        Self {
+            state: StepState::Pending,
+            attempt: Attempt::FIRST,
+            retries: 0,
+            outputs: None,
+            class: None,
+            reason: None,
+            skip: None,
+            stop: None,
+            retry_due: None,
+            undecided: false,
+            approved: false,
+            started_at: None,
+            ended_at: None,
+        }
+    }
+}
+
+impl StepSlot {
+    /// Whether nothing more will happen to it in this epoch.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        match self.state {
+            StepState::Succeeded | StepState::Skipped | StepState::Compensated => true,
+            StepState::Failed => self.retry_due.is_none() && !self.undecided,
+            StepState::Pending | StepState::Waiting | StepState::Running => false,
+        }
+    }
+}
