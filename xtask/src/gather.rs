@@ -61,9 +61,7 @@ pub fn gather(root: &Path) -> Result<Gathered, GatherError> {
 pub fn graph(root: &Path) -> Result<Graph, GatherError> {
     let mut graph = Graph::default();
     let members = cargo::read(root, &mut graph)?;
-    for member in &members {
-        modules::walk(root, member, &mut graph);
-    }
+    modules::read_all(root, &members, &mut graph);
     Ok(graph)
 }
 

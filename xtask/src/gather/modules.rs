@@ -4,11 +4,14 @@
 //! whether it is compiled into what ships, into tests, or not at all.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use super::cargo::{Member, Root, relative};
 use super::paths::{Declared, Source, read_paths};
-use crate::check_layers::{EdgeKind, Escape, Graph, Place, Unreadable};
+use crate::check_layers::{EdgeKind, Escape, Graph, Mention, Place, Unreadable};
 
 /// A file to read, and how it is reached.
 struct Next {
@@ -18,8 +21,51 @@ struct Next {
     kind: EdgeKind,
 }
 
-/// Reads every source file of `member` into `graph`.
-pub(super) fn walk(root: &Path, member: &Member, graph: &mut Graph) {
+/// What one member's sources held.
+#[derive(Default)]
+struct Walked {
+    mentions: Vec<Mention>,
+    escapes: Vec<Escape>,
+    unreadable: Vec<Unreadable>,
+    files: usize,
+    /// Whether the library is `no_std`, and where it begins.
+    library: Option<(bool, Place)>,
+}
+
+/// Reads every member's sources into `graph`, on all cores: parsing is what the
+/// whole check spends its time on. The order of what is found is the members'.
+pub(super) fn read_all(root: &Path, members: &[Member], graph: &mut Graph) {
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(member) = members.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((member, walk(root, member)));
+        }
+        done
+    };
+    let mut walked: Vec<(&Member, Walked)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let join = |w: thread::ScopedJoinHandle<'_, _>| w.join().expect("a walk does not panic");
+        workers.into_iter().flat_map(join).collect()
+    });
+    walked.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+    for (member, found) in walked {
+        graph.mentions.extend(found.mentions);
+        graph.escapes.extend(found.escapes);
+        graph.unreadable.extend(found.unreadable);
+        graph.files += found.files;
+        if let Some(krate) = graph.crates.get_mut(&member.name)
+            && let Some((no_std, place)) = found.library
+        {
+            krate.no_std = no_std;
+            krate.root = Some(place);
+        }
+    }
+}
+
+fn walk(root: &Path, member: &Member) -> Walked {
+    let mut walked = Walked::default();
     let mut seen = BTreeSet::new();
     for target in &member.roots {
         let mut queue = vec![begin(target)];
@@ -29,15 +75,16 @@ pub(super) fn walk(root: &Path, member: &Member, graph: &mut Graph) {
                 continue;
             }
             let library = target.is_library && std::mem::take(&mut is_root);
-            match read_one(root, member, &next, library, graph) {
+            match read_one(root, member, &next, library, &mut walked) {
                 Ok(found) => queue.extend(found),
                 Err(cause) => {
                     let file = relative(root, &next.path);
-                    graph.unreadable.push(Unreadable { file, cause });
+                    walked.unreadable.push(Unreadable { file, cause });
                 }
             }
         }
     }
+    walked
 }
 
 fn begin(target: &Root) -> Next {
@@ -54,7 +101,7 @@ fn read_one(
     member: &Member,
     next: &Next,
     is_library_root: bool,
-    graph: &mut Graph,
+    walked: &mut Walked,
 ) -> Result<Vec<Next>, String> {
     let text = std::fs::read_to_string(&next.path).map_err(|e| e.to_string())?;
     let syntax = syn::parse_file(&text).map_err(|e| {
@@ -69,20 +116,17 @@ fn read_one(
         text: &text,
     };
     let found = read_paths(&source, &syntax, next.kind);
-    graph.files += 1;
-    graph.mentions.extend(found.mentions);
-    if is_library_root && let Some(krate) = graph.crates.get_mut(&member.name) {
-        krate.no_std = syntax.attrs.iter().any(|a| a.path().is_ident("no_std"));
-        krate.root = Some(Place::new(
-            &file,
-            1,
-            text.lines().next().unwrap_or_default(),
-        ));
+    walked.files += 1;
+    walked.mentions.extend(found.mentions);
+    if is_library_root {
+        let no_std = syntax.attrs.iter().any(|a| a.path().is_ident("no_std"));
+        let first = text.lines().next().unwrap_or_default();
+        walked.library = Some((no_std, Place::new(&file, 1, first)));
     }
     let beside = next.path.parent().unwrap_or(Path::new(""));
     for (target, at) in found.includes {
         if !is_inside(&member.folder, &beside.join(&target)) {
-            graph.escapes.push(Escape {
+            walked.escapes.push(Escape {
                 from: member.name.clone(),
                 target,
                 at,
@@ -91,7 +135,7 @@ fn read_one(
     }
     let mut queue = Vec::new();
     for declared in found.modules {
-        queue.extend(locate(member, next, declared, graph)?);
+        queue.extend(locate(member, next, declared, walked)?);
     }
     Ok(queue)
 }
@@ -101,7 +145,7 @@ fn locate(
     member: &Member,
     parent: &Next,
     declared: Declared,
-    graph: &mut Graph,
+    walked: &mut Walked,
 ) -> Result<Option<Next>, String> {
     let mut folder = parent.children.clone();
     folder.extend(&declared.inside);
@@ -113,7 +157,7 @@ fn locate(
             folder.join(&target)
         };
         if !is_inside(&member.folder, &path) {
-            graph.escapes.push(Escape {
+            walked.escapes.push(Escape {
                 from: member.name.clone(),
                 target,
                 at: declared.at,
