@@ -49,11 +49,19 @@ impl Framing {
                 // A block that never reached the disk reads as NULs; any other
                 // whole line that is no event was changed after it was written.
                 Err(_) if memchr::memchr(0, line).is_some() => {}
-                Err(_) => return Self { complete: start, unreadable: Some(start) },
+                Err(_) => {
+                    return Self {
+                        complete: start,
+                        unreadable: Some(start),
+                    };
+                }
             }
             end = start;
         }
-        Self { complete: end, unreadable: None }
+        Self {
+            complete: end,
+            unreadable: None,
+        }
     }
 
     /// What follows the whole decisions of `log`, if anything does.
@@ -65,7 +73,11 @@ impl Framing {
         }
         let newlines = memchr::memchr_iter(b'\n', tail).count();
         let unended = usize::from(tail.last() != Some(&b'\n'));
-        Some(TornTail { byte: self.complete, bytes: tail.len(), lines: newlines + unended })
+        Some(TornTail {
+            byte: self.complete,
+            bytes: tail.len(),
+            lines: newlines + unended,
+        })
     }
 }
 
@@ -90,7 +102,13 @@ mod tests {
     #[case::an_event_without_its_newline("{}\n{}", 3, Some((2, 1)))]
     fn frames(#[case] log: &str, #[case] complete: usize, #[case] tail: Option<(usize, usize)>) {
         let framing = Framing::of(log.as_bytes());
-        assert_eq!(framing, Framing { complete, unreadable: None });
+        assert_eq!(
+            framing,
+            Framing {
+                complete,
+                unreadable: None
+            }
+        );
         let found = framing.torn_tail(log.as_bytes());
         assert_eq!(found.map(|t| (t.bytes, t.lines)), tail);
         assert!(found.is_none_or(|t| t.byte == complete));
@@ -116,7 +134,11 @@ mod tests {
                 cut if cut >= END.len() => END.len(),
                 _ => 0,
             };
-            assert_eq!(Framing::of(&log.as_bytes()[..cut]).complete, expected, "cut at {cut}");
+            assert_eq!(
+                Framing::of(&log.as_bytes()[..cut]).complete,
+                expected,
+                "cut at {cut}"
+            );
         }
     }
 }

@@ -126,14 +126,22 @@ impl ChainHash {
     /// h(-1): what the first line of a run's log is chained to.
     #[must_use]
     pub fn genesis(run: &RunId) -> Self {
-        let hash = Sha256::new().chain_update(b"rok-log-1\n").chain_update(run.as_str());
+        let hash = Sha256::new()
+            .chain_update(b"rok-log-1\n")
+            .chain_update(run.as_str());
         Self(hash.finalize().into())
     }
 
     /// The hash after `line`, given without its newline.
     #[must_use]
     pub fn next(&self, line: &[u8]) -> Self {
-        Self(Sha256::new().chain_update(self.0).chain_update(line).finalize().into())
+        Self(
+            Sha256::new()
+                .chain_update(self.0)
+                .chain_update(line)
+                .finalize()
+                .into(),
+        )
     }
 
     /// The hash after all of `lines`, each of which ends in a newline.
@@ -190,10 +198,16 @@ mod tests {
     fn the_chain_is_what_the_design_says() {
         let run: RunId = "run_abc".parse().unwrap();
         let genesis = ChainHash::genesis(&run);
-        assert_eq!(genesis.as_bytes(), Digest::of(b"rok-log-1\nrun_abc").as_bytes());
+        assert_eq!(
+            genesis.as_bytes(),
+            Digest::of(b"rok-log-1\nrun_abc").as_bytes()
+        );
         let mut bytes = genesis.as_bytes().to_vec();
         bytes.extend_from_slice(b"line");
-        assert_eq!(genesis.next(b"line").as_bytes(), Digest::of(&bytes).as_bytes());
+        assert_eq!(
+            genesis.next(b"line").as_bytes(),
+            Digest::of(&bytes).as_bytes()
+        );
         assert_eq!(genesis.next(b"a").next(b"b"), genesis.after(b"a\nb\n"));
         assert_eq!(genesis.short_str(), genesis.to_hex()[..16]);
     }

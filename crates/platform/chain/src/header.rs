@@ -43,7 +43,11 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Unread
         message: String::from("not UTF-8"),
     })?;
     serde_json::from_str(text).map_err(|error| Unreadable {
-        at: error.column().saturating_sub(1),
+        at: if error.is_eof() {
+            line.len()
+        } else {
+            error.column().saturating_sub(1)
+        },
         message: message(&error),
     })
 }
@@ -64,5 +68,36 @@ impl<'a> LineHeader<'a> {
     #[must_use]
     pub fn decode(line: &'a [u8]) -> Option<Self> {
         decode(line).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::cut(r#"{"a":"#, 5, "EOF while parsing a value")]
+    #[case::empty("", 0, "EOF while parsing a value")]
+    #[case::two_in_a_line("{}{}", 2, "trailing characters")]
+    #[case::a_bad_word(r#"{"a":tru1}"#, 8, "expected ident")]
+    fn says_where_reading_stopped(#[case] line: &str, #[case] at: usize, #[case] message: &str) {
+        #[derive(Debug, Deserialize)]
+        struct Anything {}
+        let error = decode::<Anything>(line.as_bytes()).unwrap_err();
+        assert_eq!((error.at, &*error.message), (at, message));
+    }
+
+    #[test]
+    fn a_field_given_twice_is_refused() {
+        let line =
+            br#"{"event_id":"r:0","event_type":"a","run_id":"r","seq":0,"seq":1,"chain":"c"}"#;
+        assert_eq!(LineHeader::decode(line), None);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused_where_they_are() {
+        let error = decode::<LineHeader<'_>>(b"{\"reason\":\"\xff\"}").unwrap_err();
+        assert_eq!((error.at, &*error.message), (11, "not UTF-8"));
     }
 }

@@ -36,12 +36,14 @@
 
 extern crate alloc;
 
+mod framing;
 mod hash;
 mod header;
-mod framing;
-mod verifier;
-mod seal;
 mod report;
+#[cfg(test)]
+mod script;
+mod seal;
+mod verifier;
 
 pub use framing::{Framing, TornTail};
 pub use hash::{ChainHash, Digest, HashError};

@@ -58,12 +58,14 @@ pub enum Wrong {
     /// The line cannot be what was written here.
     #[error(transparent)]
     Line(#[from] LineFault),
-    /// The next line's `chain` was computed over other bytes than these.
-    #[error("was changed after it was written: the next line's chain does not fit it")]
+    /// The next line's `chain` was computed over other bytes than these: this
+    /// line was changed, or the one that followed it was taken out and those
+    /// behind it numbered anew.
+    #[error("was changed, or a line after it was taken out: the next line's chain does not fit it")]
     Changed,
     /// As [`Wrong::Changed`], but the next line is the last one, so that it
     /// may be its `chain` that was changed.
-    #[error("or the chain of the line after it was changed after it was written")]
+    #[error("was changed, or the chain of the line after it was")]
     ChangedOrNext,
     /// The seal says that the log goes on.
     #[error("is missing: the run was sealed at line {}, and the log ends before", .sealed.0 + 1)]
@@ -182,22 +184,41 @@ pub fn verify_log(run: &RunId, log: &[u8], seal: Option<&Seal>) -> LogReport {
     }
 }
 
+/// The line that the seal names.
+#[derive(Clone, Copy)]
+struct Named {
+    start: usize,
+    hash: ChainHash,
+    sealed: Option<SealedLine>,
+    /// Where the decision before it ended.
+    before: Mark,
+}
+
 /// One pass over a log.
 struct Walk<'a> {
     verifier: Verifier,
     seal: Option<&'a Seal>,
     mark: Mark,
-    /// The line that the seal names: where it begins, its hash, and the seal
-    /// event if it is one.
-    named: Option<(usize, ChainHash, Option<SealedLine>)>,
+    named: Option<Named>,
 }
 
 impl<'a> Walk<'a> {
     fn new(run: &RunId, seal: Option<&'a Seal>) -> Self {
         let verifier = Verifier::new(run);
         let head = verifier.head();
-        let mark = Mark { events: 0, bytes: 0, head, last_seal: None, sealed: false };
-        Self { verifier, seal, mark, named: None }
+        let mark = Mark {
+            events: 0,
+            bytes: 0,
+            head,
+            last_seal: None,
+            sealed: false,
+        };
+        Self {
+            verifier,
+            seal,
+            mark,
+            named: None,
+        }
     }
 
     fn lines(&mut self, log: &[u8]) -> Option<LogFault> {
@@ -209,7 +230,13 @@ impl<'a> Walk<'a> {
             }
             if self.seal.is_some_and(|seal| seal.seq == seq) {
                 let sealed = self.verifier.last_seal().filter(|sealed| sealed.seq == seq);
-                self.named = Some((start, self.verifier.head(), sealed));
+                let (hash, before) = (self.verifier.head(), self.mark);
+                self.named = Some(Named {
+                    start,
+                    hash,
+                    sealed,
+                    before,
+                });
             }
             before = Some((start, self.mark));
             start = end + 1;
@@ -243,18 +270,30 @@ impl<'a> Walk<'a> {
         };
         let Some((found, (previous, mark))) = found else {
             let byte = (start + fault.at()) as u64;
-            return LogFault { line: here, byte, what: Wrong::Line(fault) };
+            return LogFault {
+                line: here,
+                byte,
+                what: Wrong::Line(fault),
+            };
         };
         let end = memchr::memchr(b'\n', &log[start..]).map_or(log.len(), |at| start + at);
         let what = match self.chain_was_changed(&log[start..end], log.get(end + 1..), found) {
             Some(true) => {
-                return LogFault { line: here, byte: start as u64, what: Wrong::Line(fault) };
+                return LogFault {
+                    line: here,
+                    byte: start as u64,
+                    what: Wrong::Line(fault),
+                };
             }
             Some(false) => Wrong::Changed,
             None => Wrong::ChangedOrNext,
         };
         self.mark = mark;
-        LogFault { line: here - 1, byte: previous as u64, what }
+        LogFault {
+            line: here - 1,
+            byte: previous as u64,
+            what,
+        }
     }
 
     /// Whether `line` fits what follows once its chain is the one that is due;
@@ -263,7 +302,10 @@ impl<'a> Walk<'a> {
         let due = self.verifier.head();
         let mended = mend(line, found, &due.short())?;
         let head = due.next(&mended);
-        if self.seal.is_some_and(|seal| seal.seq == self.verifier.next_seq()) {
+        if self
+            .seal
+            .is_some_and(|seal| seal.seq == self.verifier.next_seq())
+        {
             return self.seal.map(|seal| seal.head == head);
         }
         let rest = rest?;
@@ -272,23 +314,33 @@ impl<'a> Walk<'a> {
     }
 
     /// What the seal says against the lines that were taken.
-    fn against(&self, seal: &Seal) -> Option<LogFault> {
-        let fault = |byte: usize, what| {
-            Some(LogFault { line: seal.seq.0 + 1, byte: byte as u64, what })
-        };
-        let Some((start, found, sealed)) = self.named else {
+    fn against(&mut self, seal: &Seal) -> Option<LogFault> {
+        let Some(named) = self.named else {
             let (line, byte) = (self.mark.events + 1, self.mark.bytes as u64);
-            return Some(LogFault { line, byte, what: Wrong::Cut { sealed: seal.seq } });
+            return Some(LogFault {
+                line,
+                byte,
+                what: Wrong::Cut { sealed: seal.seq },
+            });
         };
-        let Some(sealed) = sealed else { return fault(start, Wrong::NotSealed) };
-        if found != seal.head {
-            return fault(start, Wrong::OtherHead { expected: seal.head, found });
-        }
-        if sealed.epoch != seal.epoch {
-            let what = Wrong::OtherEpoch { expected: seal.epoch, found: sealed.epoch };
-            return fault(start, what);
-        }
-        None
+        let what = match named.sealed {
+            None => Wrong::NotSealed,
+            Some(_) if named.hash != seal.head => Wrong::OtherHead {
+                expected: seal.head,
+                found: named.hash,
+            },
+            Some(sealed) if sealed.epoch != seal.epoch => Wrong::OtherEpoch {
+                expected: seal.epoch,
+                found: sealed.epoch,
+            },
+            Some(_) => return None,
+        };
+        self.mark = named.before;
+        Some(LogFault {
+            line: seal.seq.0 + 1,
+            byte: named.start as u64,
+            what,
+        })
     }
 }
 

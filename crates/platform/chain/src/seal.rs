@@ -70,13 +70,22 @@ impl Seal {
             .filter(|line| line.event_type == "run.sealed")
             .ok_or(SealError::NoSeal { seq })?;
         let data = line.data.map_or("null", RawValue::get).as_bytes();
-        let Sealed { phase, outcome } = header::decode(data)
-            .map_err(|error| SealError::Unsaid { seq, message: error.message })?;
+        let Sealed { phase, outcome } =
+            header::decode(data).map_err(|error| SealError::Unsaid {
+                seq,
+                message: error.message,
+            })?;
         if !phase.is_terminal() {
             let message = alloc::format!("{phase} is not a terminal phase");
             return Err(SealError::Unsaid { seq, message });
         }
-        Ok(Self { epoch: line.epoch, seq, head, phase, outcome })
+        Ok(Self {
+            epoch: line.epoch,
+            seq,
+            head,
+            phase,
+            outcome,
+        })
     }
 
     /// The seal as it lies in `seal.json`.

@@ -126,18 +126,31 @@ impl Verifier {
     #[must_use]
     pub fn new(run: &RunId) -> Self {
         let head = ChainHash::genesis(run);
-        Self { run: run.clone(), next: 0, head, more: false, sealed: None }
+        Self {
+            run: run.clone(),
+            next: 0,
+            head,
+            more: false,
+            sealed: None,
+        }
     }
 
     /// Takes the next line, given without its newline.
     pub fn line(&mut self, line: &[u8]) -> Result<(), LineFault> {
-        let header: LineHeader<'_> = header::decode(line)
-            .map_err(|error| LineFault::Unreadable { at: error.at, message: error.message })?;
+        let header: LineHeader<'_> =
+            header::decode(line).map_err(|error| LineFault::Unreadable {
+                at: error.at,
+                message: error.message,
+            })?;
         self.check(&header)?;
         self.head = self.head.next(line);
         if header.event_type == "run.sealed" {
             let epoch = Epoch(header.epoch.unwrap_or_default());
-            self.sealed = Some(SealedLine { epoch, seq: Seq(self.next), head: self.head });
+            self.sealed = Some(SealedLine {
+                epoch,
+                seq: Seq(self.next),
+                head: self.head,
+            });
         }
         self.next += 1;
         self.more = header.more;
@@ -152,7 +165,10 @@ impl Verifier {
             });
         }
         if header.seq != self.next {
-            return Err(LineFault::WrongSeq { expected: self.next, found: header.seq });
+            return Err(LineFault::WrongSeq {
+                expected: self.next,
+                found: header.seq,
+            });
         }
         if !is_event_id(header.event_id, &self.run, self.next) {
             return Err(LineFault::WrongEventId {
@@ -169,13 +185,18 @@ impl Verifier {
         if let Some(found) = header.log_hash
             && found.as_bytes() != self.head.hex()
         {
-            return Err(LineFault::WrongLogHash { expected: self.head, found: cut(found) });
+            return Err(LineFault::WrongLogHash {
+                expected: self.head,
+                found: cut(found),
+            });
         }
         if header.more && header.event_type == "run.sealed" {
             return Err(LineFault::SealNotLast);
         }
         if self.is_sealed() && !AFTER_SEAL.contains(&header.event_type) {
-            return Err(LineFault::AfterSeal { event_type: cut(header.event_type) });
+            return Err(LineFault::AfterSeal {
+                event_type: cut(header.event_type),
+            });
         }
         Ok(())
     }
@@ -218,7 +239,9 @@ fn cut(text: &str) -> String {
 
 /// Whether `id` is `run:seq`, without an allocation.
 fn is_event_id(id: &str, run: &RunId, seq: u64) -> bool {
-    let digits = id.strip_prefix(run.as_str()).and_then(|rest| rest.strip_prefix(':'));
+    let digits = id
+        .strip_prefix(run.as_str())
+        .and_then(|rest| rest.strip_prefix(':'));
     digits.is_some_and(|digits| {
         let canonical = digits == "0" || !digits.starts_with(['0', '+']);
         canonical && digits.parse() == Ok(seq)

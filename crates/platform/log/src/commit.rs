@@ -68,7 +68,9 @@ impl FromStr for Namespace {
         if (1..=64).contains(&text.len()) && text.bytes().all(word) && !text.starts_with('-') {
             Ok(Self(Arc::from(text)))
         } else {
-            Err(NamespaceError { text: text.chars().take(80).collect() })
+            Err(NamespaceError {
+                text: text.chars().take(80).collect(),
+            })
         }
     }
 }
@@ -126,7 +128,11 @@ impl Document {
     /// The document with this content.
     pub fn new(kind: DocumentKind, bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
-        Self { digest: Digest::of(&bytes), bytes, kind }
+        Self {
+            digest: Digest::of(&bytes),
+            bytes,
+            kind,
+        }
     }
 }
 
@@ -180,7 +186,10 @@ impl Commit {
         head: ChainHash,
         row: RunRow,
     ) -> Self {
-        let row = RunRow { next_seq: Seq(expect_seq.0 + u64::from(events)), ..row };
+        let row = RunRow {
+            next_seq: Seq(expect_seq.0 + u64::from(events)),
+            ..row
+        };
         Self {
             namespace: Namespace::default(),
             run,
@@ -213,20 +222,32 @@ impl Commit {
         if self.lines.last() != Some(&b'\n') {
             return Err(CommitFault::Unended);
         }
-        let lines = self.lines.iter().filter(|b| **b == b'\n').count();
+        let lines = memchr::memchr_iter(b'\n', &self.lines).count();
         if lines != self.events as usize {
-            return Err(CommitFault::Count { events: self.events, lines });
+            return Err(CommitFault::Count {
+                events: self.events,
+                lines,
+            });
         }
         if self.row.next_seq != self.next_seq() {
-            return Err(CommitFault::Row { row: self.row.next_seq, lines: self.next_seq() });
+            return Err(CommitFault::Row {
+                row: self.row.next_seq,
+                lines: self.next_seq(),
+            });
         }
         if let Some(seal) = &self.seal
             && (seal.head != self.head || seal.seq.next() != self.next_seq())
         {
             return Err(CommitFault::Seal { seq: seal.seq });
         }
-        if let Some(document) = self.documents.iter().find(|d| Digest::of(&d.bytes) != d.digest) {
-            return Err(CommitFault::Document { digest: document.digest });
+        if let Some(document) = self
+            .documents
+            .iter()
+            .find(|d| Digest::of(&d.bytes) != d.digest)
+        {
+            return Err(CommitFault::Document {
+                digest: document.digest,
+            });
         }
         Ok(())
     }

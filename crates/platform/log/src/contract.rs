@@ -1,1 +1,135 @@
-//! The contract.
+//! The contract that every store keeps, one function a rule, and a
+//! differential test over random histories.
+//!
+//! A store's tests call [`store_contract!`](crate::store_contract) with a
+//! [`Fixture`]:
+//!
+//! ```
+//! use rok_log::{MemoryStore, contract::Fixture};
+//!
+//! struct Memory(MemoryStore);
+//!
+//! impl Fixture for Memory {
+//!     type Store = MemoryStore;
+//!     fn open(&self) -> MemoryStore {
+//!         self.0.clone()
+//!     }
+//! }
+//!
+//! rok_log::contract::a_run_is_created_once(&Memory(MemoryStore::new()));
+//! ```
+
+mod differ;
+mod inbox;
+mod index;
+mod writing;
+
+pub use differ::same_history;
+pub use inbox::{
+    a_command_contradicts_nothing, a_command_waits_until_it_is_done, a_second_delivery_is_absorbed,
+    commands_come_in_order, commands_need_a_run, the_first_answer_stands,
+};
+pub use index::{
+    lists_are_filtered, lists_are_paged, lists_are_sorted, rows_are_what_was_committed,
+};
+pub use writing::{
+    a_batch_goes_on_past_a_stale_commit, a_claim_names_where_the_log_ends, a_run_has_one_owner,
+    a_run_is_created_once, a_seal_is_kept_with_its_events, an_append_at_another_seq_is_stale,
+    an_append_needs_a_claim, an_unknown_run_is_an_error, documents_are_kept_by_digest,
+    each_claim_raises_the_fence, everyone_reads_while_one_writes,
+    nothing_is_appended_under_an_old_fence, reading_starts_where_it_is_asked_to,
+    what_contradicts_itself_is_refused, what_was_committed_verifies,
+};
+
+use crate::{Claim, Commit, CommitResult, Fence, Owner, RunQueue, RunStore, Script, Store};
+use rok_vocabulary::{RunId, Seq};
+
+/// An empty store that can be opened more than once.
+pub trait Fixture {
+    /// The store.
+    type Store: Store;
+
+    /// Another handle on the same runs.
+    fn open(&self) -> Self::Store;
+}
+
+/// Makes one test of each rule of the contract. The expression makes a
+/// [`Fixture`], and is evaluated for each.
+#[macro_export]
+macro_rules! store_contract {
+    ($fixture:expr) => {
+        $crate::store_contract! { @rules $fixture;
+            a_batch_goes_on_past_a_stale_commit,
+            a_claim_names_where_the_log_ends,
+            a_command_contradicts_nothing,
+            a_command_waits_until_it_is_done,
+            a_run_has_one_owner,
+            a_run_is_created_once,
+            a_seal_is_kept_with_its_events,
+            a_second_delivery_is_absorbed,
+            an_append_at_another_seq_is_stale,
+            an_append_needs_a_claim,
+            an_unknown_run_is_an_error,
+            commands_come_in_order,
+            commands_need_a_run,
+            documents_are_kept_by_digest,
+            each_claim_raises_the_fence,
+            everyone_reads_while_one_writes,
+            lists_are_filtered,
+            lists_are_paged,
+            lists_are_sorted,
+            nothing_is_appended_under_an_old_fence,
+            reading_starts_where_it_is_asked_to,
+            rows_are_what_was_committed,
+            the_first_answer_stands,
+            what_contradicts_itself_is_refused,
+            what_was_committed_verifies,
+        }
+    };
+    (@rules $fixture:expr; $($rule:ident,)+) => { $(
+        #[test]
+        fn $rule() {
+            $crate::contract::$rule(&$fixture);
+        }
+    )+ };
+}
+
+fn id(text: &str) -> RunId {
+    text.parse().expect("it is a run id")
+}
+
+fn owner(name: &str) -> Owner {
+    Owner::new(name)
+}
+
+/// Commits one commit; the store must not fail.
+fn put(store: &mut impl RunStore, commit: Commit) -> CommitResult {
+    let mut results = store.commit(&[commit]).expect("the store must not fail");
+    assert_eq!(results.len(), 1, "one result for one commit");
+    results.remove(0)
+}
+
+fn committed(next_seq: u64) -> CommitResult {
+    CommitResult::Committed {
+        next_seq: Seq(next_seq),
+    }
+}
+
+fn stale(next_seq: u64, fence: u64) -> CommitResult {
+    CommitResult::Stale {
+        next_seq: Seq(next_seq),
+        fence: Fence(fence),
+    }
+}
+
+fn created(store: &mut impl RunStore, run: &str) -> Script {
+    let mut script = Script::new(&id(run));
+    assert_eq!(put(store, script.create()), committed(2));
+    script
+}
+
+fn claimed(store: &mut impl RunQueue, run: &RunId) -> Claim {
+    store
+        .claim(run, &owner("the owner"))
+        .expect("nobody else has it")
+}

@@ -61,7 +61,9 @@ pub enum StoreError {
         run: RunId,
     },
     /// An earlier write or sync failed: nothing more is acknowledged.
-    #[error("the store is closed because a write failed ({cause}): open it again and read what is there")]
+    #[error(
+        "the store is closed because a write failed ({cause}): open it again and read what is there"
+    )]
     Poisoned {
         /// What failed.
         cause: String,
@@ -149,11 +151,21 @@ impl StoreError {
         use io::ErrorKind as Kind;
         let path = path.into();
         match source.kind() {
-            Kind::StorageFull | Kind::QuotaExceeded => Self::Full { operation, path, source },
-            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
-                Self::Denied { operation, path, source }
-            }
-            _ => Self::Io { operation, path, source },
+            Kind::StorageFull | Kind::QuotaExceeded => Self::Full {
+                operation,
+                path,
+                source,
+            },
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Self::Denied {
+                operation,
+                path,
+                source,
+            },
+            _ => Self::Io {
+                operation,
+                path,
+                source,
+            },
         }
     }
 
@@ -169,7 +181,10 @@ impl StoreError {
 
     /// Whether the store goes on after this error: nothing was written.
     pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Invalid { .. } | Self::Command(_) | Self::Unknown { .. })
+        matches!(
+            self,
+            Self::Invalid { .. } | Self::Command(_) | Self::Unknown { .. }
+        )
     }
 }
 

@@ -34,7 +34,9 @@ impl FromStr for CommandId {
         if (1..=64).contains(&text.len()) && text.bytes().all(word) {
             Ok(Self(Arc::from(text)))
         } else {
-            Err(CommandIdError { text: text.chars().take(80).collect() })
+            Err(CommandIdError {
+                text: text.chars().take(80).collect(),
+            })
         }
     }
 }
@@ -145,9 +147,10 @@ impl Command {
     pub fn check(&self) -> Result<(), CommandError> {
         match (&self.step, self.kind.names_a_step()) {
             (None, true) => Err(CommandError::StepMissing { kind: self.kind }),
-            (Some(step), false) => {
-                Err(CommandError::StepUnexpected { kind: self.kind, step: step.clone() })
-            }
+            (Some(step), false) => Err(CommandError::StepUnexpected {
+                kind: self.kind,
+                step: step.clone(),
+            }),
             _ => Ok(()),
         }
     }
@@ -187,17 +190,29 @@ pub struct Answer {
 impl Answer {
     /// It is in the log, in event `seq`.
     pub const fn accepted(seq: Seq) -> Self {
-        Self { verdict: Verdict::Accepted, reason: None, seq: Some(seq) }
+        Self {
+            verdict: Verdict::Accepted,
+            reason: None,
+            seq: Some(seq),
+        }
     }
 
     /// It was refused.
     pub fn refused(reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Refused, reason: Some(reason.into()), seq: None }
+        Self {
+            verdict: Verdict::Refused,
+            reason: Some(reason.into()),
+            seq: None,
+        }
     }
 
     /// It came too late.
     pub fn absorbed(reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Absorbed, reason: Some(reason.into()), seq: None }
+        Self {
+            verdict: Verdict::Absorbed,
+            reason: Some(reason.into()),
+            seq: None,
+        }
     }
 
     /// The answer to a command of `run` in words for people.

@@ -36,15 +36,15 @@
 //! ```
 
 mod commit;
-mod row;
-mod ports;
-mod inbox;
-mod error;
-mod memory;
-#[cfg(feature = "testing")]
-mod testing;
-#[cfg(feature = "contract")]
+#[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod error;
+mod inbox;
+mod memory;
+mod ports;
+mod row;
+#[cfg(any(test, feature = "testing"))]
+mod testing;
 
 pub use commit::{
     Commit, CommitResult, Document, DocumentKind, Durability, Fence, Namespace, NamespaceError,
@@ -57,5 +57,5 @@ pub use ports::{
     Claim, EventReader, Inbox, LogBytes, Owner, Repair, RunIndex, RunQueue, RunStore, Store,
 };
 pub use row::{Labels, RunEntry, RunFilter, RunRow};
-#[cfg(feature = "testing")]
-pub use testing::{Fault, FaultyStore, Tear};
+#[cfg(any(test, feature = "testing"))]
+pub use testing::{Fault, FaultyStore, SCRIPT_START, Script, Tear};

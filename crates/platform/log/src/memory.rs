@@ -2,9 +2,9 @@
 //! that may be forgotten.
 
 use crate::{
-    Answer, Claim, ClaimError, Command, CommandId, Commit, CommitResult, EventReader,
-    Fence, Inbox, LogBytes, Namespace, Owner, Repair, RunEntry, RunFilter, RunIndex, RunQueue,
-    RunRow, RunStore, StoreError,
+    Answer, Claim, ClaimError, Command, CommandId, Commit, CommitResult, EventReader, Fence, Inbox,
+    LogBytes, Namespace, Owner, Repair, RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore,
+    StoreError,
 };
 use rok_chain::{ChainHash, Digest, Framing, LogFault, Seal, verify_log};
 use rok_vocabulary::{RunId, Seq};
@@ -58,7 +58,10 @@ impl MemoryStore {
     /// Another handle on the same runs, for `namespace`.
     #[must_use]
     pub fn in_namespace(&self, namespace: Namespace) -> Self {
-        Self { namespace, shared: Arc::clone(&self.shared) }
+        Self {
+            namespace,
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     /// Forgets a run, claimed or not.
@@ -73,7 +76,11 @@ impl MemoryStore {
         let shared = self.lock();
         let space = shared.spaces.get(&self.namespace);
         let table = space.and_then(|space| space.records.get(kind));
-        table.into_iter().flatten().map(|(key, json)| (key.clone(), json.clone())).collect()
+        table
+            .into_iter()
+            .flatten()
+            .map(|(key, json)| (key.clone(), json.clone()))
+            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -97,32 +104,49 @@ impl MemoryStore {
 impl Shared {
     fn commit(&mut self, commit: &Commit) -> CommitResult {
         if !self.spaces.contains_key(&commit.namespace) {
-            self.spaces.insert(commit.namespace.clone(), Space::default());
+            self.spaces
+                .insert(commit.namespace.clone(), Space::default());
         }
-        let space = self.spaces.get_mut(&commit.namespace).expect("it was there or was put there");
+        let space = self
+            .spaces
+            .get_mut(&commit.namespace)
+            .expect("it was there or was put there");
         match space.runs.get_mut(&commit.run) {
             None if commit.creates() && commit.fence == Fence::UNCLAIMED => {
                 space.runs.insert(commit.run.clone(), Run::new(commit));
             }
-            None => return CommitResult::Stale { next_seq: Seq(0), fence: Fence::UNCLAIMED },
+            None => {
+                return CommitResult::Stale {
+                    next_seq: Seq(0),
+                    fence: Fence::UNCLAIMED,
+                };
+            }
             Some(run) => {
                 let current = run.next_seq == commit.expect_seq
                     && run.fence == commit.fence
                     && run.owner.is_some();
                 if !current {
-                    return CommitResult::Stale { next_seq: run.next_seq, fence: run.fence };
+                    return CommitResult::Stale {
+                        next_seq: run.next_seq,
+                        fence: run.fence,
+                    };
                 }
                 run.append(commit);
             }
         }
         for document in &commit.documents {
-            space.documents.entry(document.digest).or_insert_with(|| document.bytes.clone());
+            space
+                .documents
+                .entry(document.digest)
+                .or_insert_with(|| document.bytes.clone());
         }
         for record in &commit.records {
             let table = space.records.entry(record.kind).or_default();
             table.insert(record.key.clone(), record.json.clone());
         }
-        CommitResult::Committed { next_seq: commit.next_seq() }
+        CommitResult::Committed {
+            next_seq: commit.next_seq(),
+        }
     }
 }
 
@@ -160,7 +184,10 @@ impl Run {
         let framing = Framing::of(&self.log);
         match framing.unreadable {
             None => Ok(&self.log[..framing.complete]),
-            Some(_) => Err(corrupt(run, verify_log(run, &self.log, self.seal.as_ref()).fault)),
+            Some(_) => Err(corrupt(
+                run,
+                verify_log(run, &self.log, self.seal.as_ref()).fault,
+            )),
         }
     }
 
@@ -194,9 +221,10 @@ fn corrupt(run: &RunId, fault: Option<LogFault>) -> StoreError {
 impl RunStore for MemoryStore {
     fn commit(&mut self, commits: &[Commit]) -> Result<Vec<CommitResult>, StoreError> {
         for commit in commits {
-            commit
-                .check()
-                .map_err(|fault| StoreError::Invalid { run: commit.run.clone(), fault })?;
+            commit.check().map_err(|fault| StoreError::Invalid {
+                run: commit.run.clone(),
+                fault,
+            })?;
         }
         let mut shared = self.lock();
         Ok(commits.iter().map(|commit| shared.commit(commit)).collect())
@@ -232,12 +260,18 @@ impl RunIndex for MemoryStore {
     fn get(&self, run: &RunId) -> Result<Option<RunRow>, StoreError> {
         let shared = self.lock();
         let space = shared.spaces.get(&self.namespace);
-        Ok(space.and_then(|space| space.runs.get(run)).map(|found| found.row.clone()))
+        Ok(space
+            .and_then(|space| space.runs.get(run))
+            .map(|found| found.row.clone()))
     }
 
     fn list(&self, filter: &RunFilter) -> Result<Vec<RunEntry>, StoreError> {
         let shared = self.lock();
-        let runs = shared.spaces.get(&self.namespace).into_iter().flat_map(|space| &space.runs);
+        let runs = shared
+            .spaces
+            .get(&self.namespace)
+            .into_iter()
+            .flat_map(|space| &space.runs);
         let mut found: Vec<_> = runs
             .filter(|(run, found)| filter.is_after(run.as_str()) && filter.matches(&found.row))
             .collect();
@@ -270,7 +304,10 @@ impl RunQueue for MemoryStore {
                 resealed: false,
             }))
         })?;
-        claim.ok_or_else(|| ClaimError::Held { run: run.clone(), by: held_by.unwrap_or_default() })
+        claim.ok_or_else(|| ClaimError::Held {
+            run: run.clone(),
+            by: held_by.unwrap_or_default(),
+        })
     }
 
     fn release(&mut self, run: &RunId) {
@@ -305,7 +342,10 @@ impl Inbox for MemoryStore {
     fn done(&mut self, run: &RunId, id: &CommandId, answer: &Answer) -> Result<(), StoreError> {
         self.with(run, |found| {
             found.inbox.retain(|command| command.id != *id);
-            found.answers.entry(id.clone()).or_insert_with(|| answer.clone());
+            found
+                .answers
+                .entry(id.clone())
+                .or_insert_with(|| answer.clone());
             Ok(())
         })
     }
@@ -315,14 +355,17 @@ impl Inbox for MemoryStore {
     }
 }
 
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 impl crate::Tear for MemoryStore {
     fn tear(&mut self, commit: &Commit, keep: usize) {
         let mut shared = self.lock();
         let space = shared.spaces.get_mut(&commit.namespace);
-        let Some(run) = space.and_then(|space| space.runs.get_mut(&commit.run)) else { return };
+        let Some(run) = space.and_then(|space| space.runs.get_mut(&commit.run)) else {
+            return;
+        };
         if run.next_seq == commit.expect_seq && run.fence == commit.fence && run.owner.is_some() {
-            run.log.extend_from_slice(&commit.lines[..keep.min(commit.lines.len())]);
+            run.log
+                .extend_from_slice(&commit.lines[..keep.min(commit.lines.len())]);
             run.suspect = true;
         }
     }

@@ -40,14 +40,21 @@ impl LogBytes {
     pub fn from_line(log: &[u8], seq: Seq) -> Self {
         let at = match usize::try_from(seq.0).unwrap_or(usize::MAX) {
             0 => 0,
-            n => memchr::memchr_iter(b'\n', log).nth(n - 1).map_or(log.len(), |at| at + 1),
+            n => memchr::memchr_iter(b'\n', log)
+                .nth(n - 1)
+                .map_or(log.len(), |at| at + 1),
         };
-        Self { first_seq: seq, bytes: log[at..].to_vec() }
+        Self {
+            first_seq: seq,
+            bytes: log[at..].to_vec(),
+        }
     }
 
     /// The lines, each without its newline.
     pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.bytes.split_inclusive(|b| *b == b'\n').map(|line| &line[..line.len() - 1])
+        self.bytes
+            .split_inclusive(|b| *b == b'\n')
+            .map(|line| &line[..line.len() - 1])
     }
 }
 

@@ -25,7 +25,9 @@ impl From<BTreeMap<String, String>> for Labels {
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Labels {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(labels: I) -> Self {
-        let labels = labels.into_iter().map(|(key, value)| (key.into(), value.into()));
+        let labels = labels
+            .into_iter()
+            .map(|(key, value)| (key.into(), value.into()));
         Self(Arc::new(labels.collect()))
     }
 }
@@ -159,11 +161,16 @@ impl RunFilter {
     pub fn matches(&self, row: &RunRow) -> bool {
         (self.phases.is_empty() || self.phases.contains(&row.phase))
             && (self.outcomes.is_empty()
-                || row.outcome.is_some_and(|outcome| self.outcomes.contains(&outcome)))
+                || row
+                    .outcome
+                    .is_some_and(|outcome| self.outcomes.contains(&outcome)))
             && self.held.is_none_or(|held| held == row.hold.is_some())
             && self.plan.as_ref().is_none_or(|plan| *plan == row.plan)
             && self.since.is_none_or(|since| row.created_at >= since)
-            && self.labels.iter().all(|(key, value)| row.labels.get(key) == Some(value))
+            && self
+                .labels
+                .iter()
+                .all(|(key, value)| row.labels.get(key) == Some(value))
     }
 
     /// Whether an entry of this name comes after the page before.

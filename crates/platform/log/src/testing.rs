@@ -1,7 +1,12 @@
-//! A store that fails on purpose: [`FaultyStore`].
+//! A store that fails on purpose, [`FaultyStore`], and logs to fill stores
+//! with, [`Script`].
+
+mod script;
 
 use crate::{Commit, CommitResult, RunStore, StoreError};
 use std::io;
+
+pub use script::{SCRIPT_START, Script};
 
 /// How a commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +54,12 @@ pub struct FaultyStore<S> {
 impl<S> FaultyStore<S> {
     /// Lets the `n`-th commit to come fail, from 1.
     pub const fn new(inner: S, n: u64, fault: Fault) -> Self {
-        Self { inner, left: n, fault, poisoned: false }
+        Self {
+            inner,
+            left: n,
+            fault,
+            poisoned: false,
+        }
     }
 
     /// Whether the fault has struck.
@@ -76,7 +86,9 @@ impl<S> FaultyStore<S> {
 impl<S: RunStore + Tear> RunStore for FaultyStore<S> {
     fn commit(&mut self, commits: &[Commit]) -> Result<Vec<CommitResult>, StoreError> {
         if self.poisoned {
-            return Err(StoreError::Poisoned { cause: "the injected fault".into() });
+            return Err(StoreError::Poisoned {
+                cause: "the injected fault".into(),
+            });
         }
         self.left = self.left.saturating_sub(1);
         if self.left > 0 {

@@ -86,7 +86,9 @@ fn cut(
     report: &LogReport,
     disk: &Disk,
 ) -> Result<Option<Repair>, StoreError> {
-    let Some(tail) = report.torn_tail else { return Ok(None) };
+    let Some(tail) = report.torn_tail else {
+        return Ok(None);
+    };
     disk.change("truncate", path, || log.set_len(report.bytes))?;
     Ok(Some(Repair {
         dropped_bytes: tail.bytes as u64,
@@ -116,3 +118,6 @@ fn reseal(
     disk.replace(&folder.path, SEAL, seal.to_json().as_bytes())?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

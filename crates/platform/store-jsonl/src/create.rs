@@ -25,8 +25,11 @@ pub(crate) fn create(
         return Ok(None);
     }
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let unfinished =
-        root.join(format!("{UNFINISHED}{}~{}~{count}", commit.run, std::process::id()));
+    let unfinished = root.join(format!(
+        "{UNFINISHED}{}~{}~{count}",
+        commit.run,
+        std::process::id()
+    ));
     let path = root.join(commit.run.as_str());
     let made = fill(&unfinished, commit, disk).and_then(|()| rename(&unfinished, &path, disk));
     if !matches!(made, Ok(true)) {
@@ -35,7 +38,10 @@ pub(crate) fn create(
     }
     if made? {
         disk.sync_dir(root)?;
-        Ok(Some(Folder { run: commit.run.clone(), path }))
+        Ok(Some(Folder {
+            run: commit.run.clone(),
+            path,
+        }))
     } else {
         Ok(None)
     }

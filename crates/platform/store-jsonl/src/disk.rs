@@ -26,7 +26,7 @@ pub struct DiskFault {
 }
 
 /// The disk, and how durable changes of it must be.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Disk {
     durability: Durability,
     #[cfg(any(test, feature = "testing"))]
@@ -35,23 +35,36 @@ pub(crate) struct Disk {
 
 impl Disk {
     pub(crate) fn new(durability: Durability) -> Self {
-        Self { durability, ..Self::default() }
+        Self {
+            durability,
+            #[cfg(any(test, feature = "testing"))]
+            fault: std::sync::Mutex::default(),
+        }
     }
 
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn fail(&self, fault: Option<DiskFault>) {
-        *self.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = fault;
+        *self
+            .fault
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = fault;
     }
 
     /// Whether the injected fault has struck, or there was none.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn has_failed(&self) -> bool {
-        self.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_none()
+        self.fault
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .is_none()
     }
 
     #[cfg(any(test, feature = "testing"))]
     fn turn(&self) -> io::Result<()> {
-        let mut slot = self.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut slot = self
+            .fault
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(fault) = slot.as_mut() {
             fault.at = fault.at.saturating_sub(1);
             if fault.at == 0 {
@@ -64,7 +77,11 @@ impl Disk {
     }
 
     #[cfg(not(any(test, feature = "testing")))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "its twin injects faults")]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "its twin injects faults"
+    )]
     const fn turn(&self) -> io::Result<()> {
         Ok(())
     }
@@ -128,7 +145,9 @@ impl Disk {
         if path.as_os_str().is_empty() || path.is_dir() {
             return Ok(());
         }
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
         if let Some(parent) = parent {
             self.create_dirs(parent)?;
         }
@@ -209,7 +228,9 @@ impl Disk {
         let mut options = options.clone();
         // A pipe in a file's place must not block us.
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = options.custom_flags(flags.bits().cast_signed()).open(path)?;
+        let file = options
+            .custom_flags(flags.bits().cast_signed())
+            .open(path)?;
         if file.metadata()?.is_file() {
             Ok(file)
         } else {

@@ -30,7 +30,10 @@ impl Folder {
     pub(crate) fn find(root: &Path, run: &RunId) -> Result<Option<Self>, StoreError> {
         let path = root.join(run.as_str());
         match Self::look(&path) {
-            Ok(true) => Ok(Some(Self { run: run.clone(), path })),
+            Ok(true) => Ok(Some(Self {
+                run: run.clone(),
+                path,
+            })),
             Ok(false) => Ok(None),
             Err(error) => Err(error),
         }
@@ -42,7 +45,12 @@ impl Folder {
 
     /// Whether `path` is a run folder; `false` when nothing is there.
     pub(crate) fn look(path: &Path) -> Result<bool, StoreError> {
-        let refused = |why| Err(StoreError::NotARun { path: path.to_owned(), why });
+        let refused = |why| {
+            Err(StoreError::NotARun {
+                path: path.to_owned(),
+                why,
+            })
+        };
         let found = |path: &Path| match path.symlink_metadata() {
             Ok(metadata) => Ok(Some(metadata)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -70,7 +78,9 @@ impl Folder {
     /// Every byte of the log.
     pub(crate) fn raw(&self) -> Result<Vec<u8>, StoreError> {
         let log = Disk::read(&self.file(EVENTS))?;
-        log.ok_or_else(|| StoreError::Unknown { run: self.run.clone() })
+        log.ok_or_else(|| StoreError::Unknown {
+            run: self.run.clone(),
+        })
     }
 
     /// The log up to its last whole decision.
@@ -89,31 +99,45 @@ impl Folder {
     pub(crate) fn lines_from(&self, seq: Seq) -> Result<LogBytes, StoreError> {
         let log = self.whole()?;
         Ok(match seq {
-            Seq(0) => LogBytes { first_seq: seq, bytes: log },
+            Seq(0) => LogBytes {
+                first_seq: seq,
+                bytes: log,
+            },
             seq => LogBytes::from_line(&log, seq),
         })
     }
 
     pub(crate) fn seal(&self) -> Result<Option<Seal>, StoreError> {
         let path = self.file(SEAL);
-        let Some(bytes) = Disk::read(&path)? else { return Ok(None) };
-        Seal::from_json(&bytes).map(Some).map_err(|(at, what)| StoreError::Corrupt {
-            path,
-            line: 1,
-            byte: at as u64,
-            what: format!("is no seal: {what}"),
-        })
+        let Some(bytes) = Disk::read(&path)? else {
+            return Ok(None);
+        };
+        Seal::from_json(&bytes)
+            .map(Some)
+            .map_err(|(at, what)| StoreError::Corrupt {
+                path,
+                line: 1,
+                byte: at as u64,
+                what: format!("is no seal: {what}"),
+            })
     }
 
     pub(crate) fn document(&self, digest: Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
         // The folder holds one document: the plan.
         let path = self.file(PLAN);
-        let Some(bytes) = Disk::read(&path)? else { return Ok(None) };
+        let Some(bytes) = Disk::read(&path)? else {
+            return Ok(None);
+        };
         let found = Digest::of(&bytes);
         if found == digest {
             return Ok(Some(bytes.into()));
         }
         let what = format!("does not have digest {digest}: its content has {found}");
-        Err(StoreError::Corrupt { path, line: 1, byte: 0, what })
+        Err(StoreError::Corrupt {
+            path,
+            line: 1,
+            byte: 0,
+            what,
+        })
     }
 }

@@ -29,19 +29,22 @@ fn exists(path: &Path) -> Result<bool, StoreError> {
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
-    let Some(bytes) = Disk::read(path)? else { return Ok(None) };
+    let Some(bytes) = Disk::read(path)? else {
+        return Ok(None);
+    };
     let too_long = bytes.len() as u64 > MAX_BYTES;
     let read = if too_long {
         Err((0, format!("is longer than {MAX_BYTES} bytes")))
     } else {
         serde_json::from_slice(&bytes).map_err(|error| (error.column(), error.to_string()))
     };
-    read.map(Some).map_err(|(column, what)| StoreError::Corrupt {
-        path: path.to_owned(),
-        line: 1,
-        byte: column.saturating_sub(1) as u64,
-        what,
-    })
+    read.map(Some)
+        .map_err(|(column, what)| StoreError::Corrupt {
+            path: path.to_owned(),
+            line: 1,
+            byte: column.saturating_sub(1) as u64,
+            what,
+        })
 }
 
 impl JsonlStore {
@@ -49,7 +52,10 @@ impl JsonlStore {
         let dir = Folder::get(&self.root, run)?.file(INBOX);
         match dir.symlink_metadata() {
             Ok(it) if it.is_dir() => Ok(dir),
-            Ok(_) => Err(StoreError::NotARun { path: dir, why: "its inbox is not a folder" }),
+            Ok(_) => Err(StoreError::NotARun {
+                path: dir,
+                why: "its inbox is not a folder",
+            }),
             // A run that was copied without its empty folders.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.disk.create_dirs(&dir)?;
@@ -60,7 +66,12 @@ impl JsonlStore {
     }
 
     /// The command in a file; what is none is refused once and for all.
-    fn command(&mut self, run: &RunId, dir: &Path, id: &CommandId) -> Result<Option<Command>, StoreError> {
+    fn command(
+        &mut self,
+        run: &RunId,
+        dir: &Path,
+        id: &CommandId,
+    ) -> Result<Option<Command>, StoreError> {
         let path = dir.join(name(id, COMMAND));
         let why = match read::<Command>(&path) {
             Ok(None) => return Ok(None),
@@ -72,7 +83,11 @@ impl JsonlStore {
             Err(StoreError::Corrupt { what, .. }) => what,
             Err(error) => return Err(error),
         };
-        self.done(run, id, &Answer::refused(format!("the file is no command: {why}")))?;
+        self.done(
+            run,
+            id,
+            &Answer::refused(format!("the file is no command: {why}")),
+        )?;
         Ok(None)
     }
 }
@@ -96,7 +111,9 @@ impl Inbox for JsonlStore {
         for entry in fs::read_dir(&dir).map_err(failed)? {
             let file = entry.map_err(failed)?.file_name();
             let id = file.to_str().and_then(|file| file.strip_suffix(COMMAND));
-            let Some(Ok(id)) = id.map(str::parse) else { continue };
+            let Some(Ok(id)) = id.map(str::parse) else {
+                continue;
+            };
             commands.extend(self.command(run, &dir, &id)?);
         }
         commands.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -110,8 +127,13 @@ impl Inbox for JsonlStore {
             self.disk.replace(&dir, &name(id, ANSWER), &json)?;
         }
         let command = dir.join(name(id, COMMAND));
-        match self.disk.change("remove", &command, || fs::remove_file(&command)) {
-            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+        match self
+            .disk
+            .change("remove", &command, || fs::remove_file(&command))
+        {
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(())
+            }
             removed => removed,
         }
     }
@@ -121,3 +143,6 @@ impl Inbox for JsonlStore {
         read(&dir.join(name(id, ANSWER)))
     }
 }
+
+#[cfg(test)]
+mod tests;

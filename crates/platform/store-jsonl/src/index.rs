@@ -11,9 +11,7 @@ use crate::folder::{EVENTS, Folder, ROW};
 use crate::store::JsonlStore;
 use rok_chain::{Framing, LineHeader};
 use rok_log::{Labels, RunEntry, RunFilter, RunIndex, RunRow, StoreError};
-use rok_vocabulary::{
-    Epoch, HoldReason, Outcome, PlanId, RunId, RunPhase, Seq, Timestamp,
-};
+use rok_vocabulary::{Epoch, HoldReason, Outcome, PlanId, RunId, RunPhase, Seq, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
@@ -54,7 +52,12 @@ pub(crate) fn show(owned: &mut Owned, row: &RunRow, disk: &Disk) -> Result<(), S
 fn is_the_same_to_a_list(shown: &RunRow, row: &RunRow) -> bool {
     let volatile = |row: &RunRow| (row.next_seq, row.updated_at, row.wake_at);
     let (next_seq, updated_at, wake_at) = volatile(shown);
-    RunRow { next_seq, updated_at, wake_at, ..row.clone() } == *shown
+    RunRow {
+        next_seq,
+        updated_at,
+        wake_at,
+        ..row.clone()
+    } == *shown
 }
 
 pub(crate) fn write(
@@ -147,7 +150,7 @@ pub(crate) fn row_of(folder: &Folder) -> Result<RunRow, StoreError> {
     }
     let log = folder.whole()?;
     let mut row = None;
-    read_lines(folder, &log, 0, |line| {
+    let read = read_lines(&log, |line| {
         let mut begun = match row.take() {
             None => line.begin()?,
             Some(row) => row,
@@ -155,6 +158,12 @@ pub(crate) fn row_of(folder: &Folder) -> Result<RunRow, StoreError> {
         line.apply(&mut begun)?;
         row = Some(begun);
         Ok(())
+    });
+    read.map_err(|Unlisted { n, byte, error }| StoreError::Corrupt {
+        path: folder.file(EVENTS),
+        line: n as u64 + 1,
+        byte: byte as u64,
+        what: format!("cannot be listed: {error}"),
     })?;
     row.ok_or_else(|| StoreError::NotARun {
         path: folder.path.clone(),
@@ -167,39 +176,39 @@ pub(crate) fn row_of(folder: &Folder) -> Result<RunRow, StoreError> {
 fn advance(folder: &Folder, mut row: RunRow, from: u64) -> Result<Option<RunRow>, StoreError> {
     // One byte before: the newline of the line that the row was written with.
     let tail = Disk::read_from(&folder.file(EVENTS), from.saturating_sub(1))?.unwrap_or_default();
-    let Some((b'\n', tail)) = tail.split_first() else { return Ok(None) };
+    let Some((b'\n', tail)) = tail.split_first() else {
+        return Ok(None);
+    };
     let framing = Framing::of(tail);
     if framing.unreadable.is_some() {
         return Ok(None);
     }
     let mut follows = true;
-    read_lines(folder, &tail[..framing.complete], from, |line| {
+    // What is wrong is named by who looks at the whole log.
+    let read = read_lines(&tail[..framing.complete], |line| {
         follows &= line.seq == row.next_seq;
         line.apply(&mut row)
-    })?;
-    Ok(follows.then_some(row))
+    });
+    Ok((read.is_ok() && follows).then_some(row))
+}
+
+/// A line that cannot be read: its number, from 0, and its first byte.
+struct Unlisted {
+    n: usize,
+    byte: usize,
+    error: serde_json::Error,
 }
 
 fn read_lines(
-    folder: &Folder,
     log: &[u8],
-    from: u64,
     mut each: impl FnMut(&Line<'_>) -> Result<(), serde_json::Error>,
-) -> Result<(), StoreError> {
-    let mut byte = from;
+) -> Result<(), Unlisted> {
+    let mut byte = 0;
     for (n, line) in log.split_inclusive(|b| *b == b'\n').enumerate() {
-        let read = serde_json::from_slice::<Line<'_>>(line).and_then(|line| each(&line));
-        if let Err(error) = read {
-            let path = folder.file(EVENTS);
-            // Only a look at the whole log tells the line's number.
-            let before = match from {
-                0 => 0,
-                _ => folder.raw()?[..from as usize].iter().filter(|b| **b == b'\n').count(),
-            };
-            let what = format!("cannot be listed: {error}");
-            return Err(StoreError::Corrupt { path, line: (before + n + 1) as u64, byte, what });
-        }
-        byte += line.len() as u64;
+        serde_json::from_slice::<Line<'_>>(line)
+            .and_then(|line| each(&line))
+            .map_err(|error| Unlisted { n, byte, error })?;
+        byte += line.len();
     }
     Ok(())
 }
@@ -216,11 +225,21 @@ fn names_itself(folder: &Folder) -> Result<(), StoreError> {
     }
 }
 
-fn entry(store: &JsonlStore, name: String, filter: &RunFilter) -> Option<RunEntry> {
-    let broken = |why: String| Some(RunEntry::Broken { name: name.clone(), why });
+fn entry(store: &JsonlStore, name: &str, filter: &RunFilter) -> Option<RunEntry> {
+    let broken = |why: String| {
+        Some(RunEntry::Broken {
+            name: name.to_owned(),
+            why,
+        })
+    };
     let run: RunId = match name.parse() {
         Ok(run) => run,
-        Err(_) => return broken(format!("{} is no run folder: its name is no run id", store.root.join(&name).display())),
+        Err(_) => {
+            return broken(format!(
+                "{} is no run folder: its name is no run id",
+                store.root.join(name).display()
+            ));
+        }
     };
     let row = Folder::get(&store.root, &run).and_then(|folder| {
         names_itself(&folder)?;
@@ -264,19 +283,31 @@ impl JsonlStore {
 
     /// The ids of all that could be a run.
     pub(crate) fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
-        Ok(self.names()?.iter().filter_map(|name| name.parse().ok()).collect())
+        Ok(self
+            .names()?
+            .iter()
+            .filter_map(|name| name.parse().ok())
+            .collect())
     }
 }
 
 impl RunIndex for JsonlStore {
     fn get(&self, run: &RunId) -> Result<Option<RunRow>, StoreError> {
         let folder = Folder::find(&self.root, run)?;
-        folder.map(|folder| names_itself(&folder).and_then(|()| row_of(&folder))).transpose()
+        folder
+            .map(|folder| names_itself(&folder).and_then(|()| row_of(&folder)))
+            .transpose()
     }
 
     fn list(&self, filter: &RunFilter) -> Result<Vec<RunEntry>, StoreError> {
-        let names = self.names()?.into_iter().filter(|name| filter.is_after(name));
-        let entries = names.filter_map(|name| entry(self, name, filter));
+        let names = self
+            .names()?
+            .into_iter()
+            .filter(|name| filter.is_after(name));
+        let entries = names.filter_map(|name| entry(self, &name, filter));
         Ok(entries.take(filter.limit.unwrap_or(usize::MAX)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

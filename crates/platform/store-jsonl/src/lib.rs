@@ -41,16 +41,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod claim;
+mod create;
 mod disk;
 mod folder;
-mod lock;
-mod create;
-mod claim;
-mod store;
-mod index;
 mod inbox;
-mod watch;
+mod index;
+mod lock;
 mod resolve;
+mod store;
+mod watch;
 
 #[cfg(any(test, feature = "testing"))]
 pub use disk::DiskFault;

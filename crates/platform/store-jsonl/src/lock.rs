@@ -39,7 +39,10 @@ impl LockHolder {
         let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         // The second field is the program's name in brackets, which may hold
         // anything; the start time is the 20th after it.
-        let start = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19));
+        let start = stat
+            .rsplit(')')
+            .next()
+            .and_then(|rest| rest.split_whitespace().nth(19));
         Self {
             fence,
             pid: std::process::id(),
@@ -70,7 +73,12 @@ impl Lock {
     pub(crate) fn take(folder: &Folder, owner: &Owner, disk: &Disk) -> Result<Self, ClaimError> {
         let path = folder.file(LOCK);
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600);
         let file = disk.change("open", &path, || {
             let file = Disk::open(&path, &options)?;
             file.set_permissions(Permissions::from_mode(0o600))?;
@@ -81,7 +89,10 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let by = LockHolder::read(folder)?.map(|holder| holder.to_string());
                 let by = by.unwrap_or_else(|| "another process".into());
-                return Err(ClaimError::Held { run: folder.run.clone(), by });
+                return Err(ClaimError::Held {
+                    run: folder.run.clone(),
+                    by,
+                });
             }
             Err(TryLockError::Error(error)) => {
                 return Err(StoreError::from_io("lock", path, error).into());
@@ -90,7 +101,11 @@ impl Lock {
         // The lock keeps owners apart. The fence tells them apart in logs and
         // commits; where power was lost with it, nobody is left to mistake.
         let last = LockHolder::read(folder)?.map_or(Fence::UNCLAIMED, |holder| holder.fence);
-        let mut lock = Self { file, path, fence: last };
+        let mut lock = Self {
+            file,
+            path,
+            fence: last,
+        };
         lock.check(folder)?;
         lock.fence = last.next();
         lock.write(&LockHolder::of_this_process(lock.fence, owner), disk)?;
@@ -113,7 +128,9 @@ impl Lock {
     pub(crate) fn check(&self, folder: &Folder) -> Result<(), StoreError> {
         match self.file.metadata() {
             Ok(metadata) if metadata.nlink() > 0 => Ok(()),
-            Ok(_) => Err(StoreError::LockLost { run: folder.run.clone() }),
+            Ok(_) => Err(StoreError::LockLost {
+                run: folder.run.clone(),
+            }),
             Err(error) => Err(StoreError::from_io("look at", &self.path, error)),
         }
     }

@@ -59,15 +59,26 @@ pub enum ResolveError {
 }
 
 fn listed(runs: &[RunId]) -> String {
-    runs.iter().map(RunId::as_str).collect::<Vec<_>>().join(", ")
+    runs.iter()
+        .map(RunId::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn besides(n: usize) -> String {
-    if n == 0 { String::new() } else { format!(" and {n} more") }
+    if n == 0 {
+        String::new()
+    } else {
+        format!(" and {n} more")
+    }
 }
 
 fn near_it(runs: &[RunId]) -> String {
-    if runs.is_empty() { String::new() } else { format!("; near it: {}", listed(runs)) }
+    if runs.is_empty() {
+        String::new()
+    } else {
+        format!("; near it: {}", listed(runs))
+    }
 }
 
 /// Finds the run that `text` means, among those in `root` and, where it is the
@@ -81,7 +92,10 @@ pub fn resolve(root: &Path, text: &str) -> Result<Resolved, ResolveError> {
     if let Some(run) = &exact
         && Folder::find(root, run)?.is_some()
     {
-        return Ok(Resolved { run: run.clone(), root: root.to_owned() });
+        return Ok(Resolved {
+            run: run.clone(),
+            root: root.to_owned(),
+        });
     }
     if !text.is_empty() && Path::new(text).join(EVENTS).exists() {
         return folder(Path::new(text));
@@ -89,13 +103,20 @@ pub fn resolve(root: &Path, text: &str) -> Result<Resolved, ResolveError> {
     let runs = store.run_ids()?;
     let mut found: Vec<RunId> = match text {
         "" => Vec::new(),
-        _ => runs.iter().filter(|run| run.as_str().starts_with(text)).cloned().collect(),
+        _ => runs
+            .iter()
+            .filter(|run| run.as_str().starts_with(text))
+            .cloned()
+            .collect(),
     };
     match (found.len(), found.pop()) {
         (1, Some(run)) => {
             // Refused clearly if it is no run folder.
             Folder::get(root, &run)?;
-            Ok(Resolved { run, root: root.to_owned() })
+            Ok(Resolved {
+                run,
+                root: root.to_owned(),
+            })
         }
         (0, _) | (_, None) => Err(ResolveError::Unknown {
             text: text.to_owned(),
@@ -106,7 +127,11 @@ pub fn resolve(root: &Path, text: &str) -> Result<Resolved, ResolveError> {
             found.push(last);
             found.truncate(NAMED);
             let more = n - found.len();
-            Err(ResolveError::Ambiguous { text: text.to_owned(), candidates: found, more })
+            Err(ResolveError::Ambiguous {
+                text: text.to_owned(),
+                candidates: found,
+                more,
+            })
         }
     }
 }
@@ -126,20 +151,37 @@ fn folder(path: &Path) -> Result<Resolved, ResolveError> {
     if !Folder::look(&path)? {
         let nearest = Vec::new();
         let root = path.parent().unwrap_or(Path::new("/")).to_owned();
-        return Err(ResolveError::Unknown { text: path.display().to_string(), root, nearest });
+        return Err(ResolveError::Unknown {
+            text: path.display().to_string(),
+            root,
+            nearest,
+        });
     }
     let full = path
         .canonicalize()
         .map_err(|error| StoreError::from_io("look at", &path, error))?;
-    let name = full.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-    let refused = |why| ResolveError::Store(StoreError::NotARun { path: path.clone(), why });
+    let name = full
+        .file_name()
+        .and_then(|name| name.to_str())
+        .and_then(|name| name.parse().ok());
+    let refused = |why| {
+        ResolveError::Store(StoreError::NotARun {
+            path: path.clone(),
+            why,
+        })
+    };
     let Some(run): Option<RunId> = name else {
         return Err(refused("its name is no run id"));
     };
     let first = Disk::read_first_line(&full.join(EVENTS))?;
     if LineHeader::decode(&first).is_some_and(|header| header.run_id != run.as_str()) {
-        return Err(refused("its log is of another run: name the folder after the run_id in it"));
+        return Err(refused(
+            "its log is of another run: name the folder after the run_id in it",
+        ));
     }
     let root = full.parent().unwrap_or(Path::new("/")).to_owned();
     Ok(Resolved { run, root })
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,8 @@ use crate::index;
 use crate::lock::LockHolder;
 use rok_chain::{Digest, LogReport, Seal, verify_log};
 use rok_log::{
-    Claim, ClaimError, Commit, CommitFault, CommitResult, Durability, EventReader, Fence,
-    LogBytes, Namespace, Owner, RunQueue, RunStore, StoreError,
+    Claim, ClaimError, Commit, CommitFault, CommitResult, Durability, EventReader, Fence, LogBytes,
+    Namespace, Owner, RunQueue, RunStore, StoreError,
 };
 use rok_vocabulary::{RunId, Seq};
 use std::collections::HashMap;
@@ -80,7 +80,9 @@ impl JsonlStore {
     fn writable(&self) -> Result<(), StoreError> {
         match &self.poisoned {
             None => Ok(()),
-            Some(cause) => Err(StoreError::Poisoned { cause: cause.clone() }),
+            Some(cause) => Err(StoreError::Poisoned {
+                cause: cause.clone(),
+            }),
         }
     }
 
@@ -89,11 +91,17 @@ impl JsonlStore {
         let fault = if commit.namespace == held {
             commit.check().err()
         } else {
-            Some(CommitFault::Namespace { namespace: commit.namespace.clone(), held })
+            Some(CommitFault::Namespace {
+                namespace: commit.namespace.clone(),
+                held,
+            })
         };
         match fault {
             None => Ok(()),
-            Some(fault) => Err(StoreError::Invalid { run: commit.run.clone(), fault }),
+            Some(fault) => Err(StoreError::Invalid {
+                run: commit.run.clone(),
+                fault,
+            }),
         }
     }
 
@@ -122,7 +130,8 @@ impl JsonlStore {
         for commit in appended {
             let owned = self.owned.get_mut(&commit.run).expect("it was appended to");
             if let Some(seal) = &commit.seal {
-                self.disk.replace(&owned.folder.path, SEAL, seal.to_json().as_bytes())?;
+                self.disk
+                    .replace(&owned.folder.path, SEAL, seal.to_json().as_bytes())?;
             }
             index::show(owned, &commit.row, &self.disk)?;
         }
@@ -135,7 +144,9 @@ impl JsonlStore {
             Some(folder) => {
                 let len = commit.lines.len() as u64;
                 index::write(&folder, &commit.row, len, &self.disk)?;
-                Ok(CommitResult::Committed { next_seq: commit.next_seq() })
+                Ok(CommitResult::Committed {
+                    next_seq: commit.next_seq(),
+                })
             }
         }
     }
@@ -153,16 +164,20 @@ impl JsonlStore {
         for document in &commit.documents {
             let kept = Disk::read(&owned.folder.file(PLAN))?.map(|bytes| Digest::of(&bytes));
             if kept.is_none() {
-                self.disk.replace(&owned.folder.path, PLAN, &document.bytes)?;
+                self.disk
+                    .replace(&owned.folder.path, PLAN, &document.bytes)?;
             } else if kept != Some(document.digest) {
                 owned.folder.document(document.digest)?;
             }
         }
-        self.disk.write(&owned.log, &owned.log_path, &commit.lines)?;
+        self.disk
+            .write(&owned.log, &owned.log_path, &commit.lines)?;
         owned.len += commit.lines.len() as u64;
         owned.next_seq = commit.next_seq();
         owned.head = commit.head;
-        Ok(CommitResult::Committed { next_seq: owned.next_seq })
+        Ok(CommitResult::Committed {
+            next_seq: owned.next_seq,
+        })
     }
 
     fn stale(&self, run: &RunId) -> Result<CommitResult, StoreError> {
@@ -171,11 +186,17 @@ impl JsonlStore {
             return Ok(CommitResult::Stale { next_seq, fence });
         }
         let Some(folder) = Folder::find(&self.root, run)? else {
-            return Ok(CommitResult::Stale { next_seq: Seq(0), fence: Fence::UNCLAIMED });
+            return Ok(CommitResult::Stale {
+                next_seq: Seq(0),
+                fence: Fence::UNCLAIMED,
+            });
         };
-        let lines = folder.whole()?.iter().filter(|b| **b == b'\n').count();
+        let lines = folder.lines_from(Seq(0))?.lines().count();
         let fence = LockHolder::read(&folder)?.map_or(Fence::UNCLAIMED, |holder| holder.fence);
-        Ok(CommitResult::Stale { next_seq: Seq(lines as u64), fence })
+        Ok(CommitResult::Stale {
+            next_seq: Seq(lines as u64),
+            fence,
+        })
     }
 }
 
@@ -250,3 +271,6 @@ impl EventReader for JsonlStore {
         Folder::get(&self.root, run)?.seal()
     }
 }
+
+#[cfg(test)]
+mod tests;

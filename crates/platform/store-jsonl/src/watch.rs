@@ -66,7 +66,12 @@ impl Watch {
             Ok((fd, stop))
         };
         let (inotify, stop) = open().map_err(|error: Errno| failed(&path, error))?;
-        Ok(Self { inotify, stop: Arc::new(stop), path, suffix })
+        Ok(Self {
+            inotify,
+            stop: Arc::new(stop),
+            path,
+            suffix,
+        })
     }
 
     /// Ends this watch's waits from another thread.
@@ -144,3 +149,6 @@ impl JsonlStore {
         Watch::new(folder.file(EVENTS), WatchFlags::MODIFY, "")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+use super::*;
+use rok_log::{Durability, EventReader, Owner, RunQueue, RunStore, Script};
+use rok_vocabulary::{Outcome, RunPhase};
+use std::path::Path;
+use tempfile::TempDir;
+
+fn store(dir: &Path) -> JsonlStore {
+    JsonlStore::open(dir, Durability::Flush)
+}
+
+fn filled(run: &str) -> (TempDir, JsonlStore, Script, rok_log::Fence) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = store(dir.path());
+    let labels = [("team", "core")].into_iter().collect();
+    let mut script = Script::new(&run.parse().unwrap()).with_labels(labels);
+    store.commit(&[script.create()]).unwrap();
+    let fence = store.claim(script.run(), &Owner::new("a")).unwrap().fence;
+    (dir, store, script, fence)
+}
+
+fn broken(store: &JsonlStore) -> Vec<(String, String)> {
+    let entries = store
+        .list(&RunFilter {
+            held: Some(true),
+            ..RunFilter::default()
+        })
+        .unwrap();
+    let broken = entries.into_iter().filter_map(|entry| match entry {
+        RunEntry::Broken { name, why } => Some((name, why)),
+        RunEntry::Run { .. } => None,
+    });
+    broken.collect()
+}
+
+#[test]
+fn what_is_no_run_is_listed_as_broken() {
+    let (dir, store, script, _) = filled("good");
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir(path("notes")).unwrap();
+    fs::create_dir(path("not an id")).unwrap();
+    fs::create_dir(path(".new~half~1~2")).unwrap();
+    fs::write(path("README"), "hello").unwrap();
+    std::os::unix::fs::symlink(path("good"), path("link")).unwrap();
+    fs::create_dir(path("copy")).unwrap();
+    fs::copy(path("good").join(EVENTS), path("copy").join(EVENTS)).unwrap();
+    fs::create_dir_all(path("pipe").join(EVENTS)).unwrap();
+    let found = broken(&store);
+    let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["copy", "link", "not an id", "notes", "pipe"]);
+    for (n, why) in [
+        "its log is of another run",
+        "it is a symbolic link",
+        "its name is no run id",
+        "it holds no events.jsonl",
+        "its events.jsonl is not a regular file",
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert!(found[n].1.contains(why), "{}", found[n].1);
+        assert!(
+            found[n].1.contains(&found[n].0),
+            "it names the folder: {}",
+            found[n].1
+        );
+    }
+    assert_eq!(
+        store.get(script.run()).unwrap().as_ref(),
+        Some(script.row())
+    );
+}
+
+#[test]
+fn a_broken_log_is_listed_and_hides_no_other() {
+    let (dir, mut store, _, _) = filled("bad");
+    let mut other = Script::new(&"good".parse().unwrap());
+    store.commit(&[other.create()]).unwrap();
+    let log = dir.path().join("bad").join(EVENTS);
+    let mut bytes = fs::read(&log).unwrap();
+    bytes.extend_from_slice(b"garbage\n");
+    fs::write(&log, bytes).unwrap();
+    let entries = store.list(&RunFilter::default()).unwrap();
+    assert_eq!(
+        entries.iter().map(RunEntry::name).collect::<Vec<_>>(),
+        ["bad", "good"]
+    );
+    assert!(matches!(&entries[0], RunEntry::Broken { why, .. } if why.contains("line 3")));
+}
+
+#[test]
+fn without_its_cache_a_row_comes_from_the_log() {
+    let (dir, mut store, mut script, fence) = filled("r");
+    let cache = dir.path().join("r").join(ROW);
+    for commit in [
+        script.phase(fence, RunPhase::Executing),
+        script.hold(fence, HoldReason::Budget),
+        script.release(fence),
+        script.seal(fence, Outcome::TimedOut),
+        script.resume(fence),
+        script.steps(fence, 3),
+    ] {
+        let row = commit.row.clone();
+        store.commit(&[commit]).unwrap();
+        assert_eq!(
+            store.get(script.run()).unwrap(),
+            Some(row.clone()),
+            "with its cache"
+        );
+        let kept = fs::read(&cache).unwrap();
+        for content in [
+            None,
+            Some(&b"{"[..]),
+            Some(b""),
+            Some(&kept[..kept.len() - 4]),
+        ] {
+            match content {
+                None => fs::remove_file(&cache).unwrap(),
+                Some(content) => fs::write(&cache, content).unwrap(),
+            }
+            assert_eq!(
+                store.get(script.run()).unwrap(),
+                Some(row.clone()),
+                "{content:?}"
+            );
+        }
+        fs::write(&cache, kept).unwrap();
+    }
+}
+
+/// The owner died between its events and the row.
+#[test]
+fn an_old_cache_is_brought_up_to_the_log() {
+    let (dir, mut store, mut script, fence) = filled("r");
+    let cache = dir.path().join("r").join(ROW);
+    let old = fs::read(&cache).unwrap();
+    let commits = [
+        script.phase(fence, RunPhase::Executing),
+        script.seal(fence, Outcome::Failed),
+    ];
+    store.commit(&commits).unwrap();
+    fs::write(&cache, &old).unwrap();
+    assert_eq!(
+        store.get(script.run()).unwrap().as_ref(),
+        Some(script.row())
+    );
+    // A log that was cut behind the cache's back.
+    store.commit(&[script.resume(fence)]).unwrap();
+    let log = dir.path().join("r").join(EVENTS);
+    let bytes = store.read_raw(script.run()).unwrap();
+    let first = bytes.iter().position(|b| *b == b'\n').unwrap() + 1;
+    let second = bytes[first..].iter().position(|b| *b == b'\n').unwrap() + first + 1;
+    fs::write(&log, &bytes[..second]).unwrap();
+    let row = store.get(script.run()).unwrap().unwrap();
+    assert_eq!((row.phase, row.next_seq), (RunPhase::Created, Seq(2)));
+}
+
+#[test]
+fn a_row_is_written_when_a_list_would_show_it() {
+    let (dir, mut store, mut script, fence) = filled("r");
+    let cache = dir.path().join("r").join(ROW);
+    let stamp = || {
+        fs::metadata(&cache)
+            .map(|it| std::os::unix::fs::MetadataExt::ino(&it))
+            .unwrap()
+    };
+    store
+        .commit(&[script.phase(fence, RunPhase::Executing)])
+        .unwrap();
+    let before = stamp();
+    store.commit(&[script.steps(fence, 2)]).unwrap();
+    assert_eq!(stamp(), before, "steps change nothing that a list shows");
+    store.commit(&[script.steps(fence, 2000)]).unwrap();
+    assert_ne!(stamp(), before, "a long log is not read again and again");
+    assert_eq!(
+        store.get(script.run()).unwrap().as_ref(),
+        Some(script.row())
+    );
+}
