@@ -7,6 +7,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use rok_vocabulary::StepId;
+
 use crate::decode::twice;
 use crate::fault::{FaultCode, Finding, Findings, quoted};
 use crate::model::Order;
@@ -284,6 +286,9 @@ impl<'a> Reader<'a> {
     }
 
     fn unknown(&mut self, text: &str, item: &Node) {
+        if text.parse::<StepId>().is_err() {
+            return; // the shape has said so
+        }
         let near = self.nearest.of(text, self.index.keys().copied());
         let hint = near.map(|near| format!("did you mean {}?", quoted(near)));
         let message = format!("there is no step {}", quoted(text));

@@ -19,8 +19,7 @@
 //! let errors = rok_plan::parse(b"plan: hello\nstep: {}\n", "hello.yaml").unwrap_err();
 //! assert_eq!(
 //!     errors.to_string(),
-//!     "hello.yaml:1:1: `steps` is missing (The steps, by id. Within what is ready, \
-//!      their order decides: mapping: step id → mapping, the keys of a step)\n\
+//!     "hello.yaml:1:1: `steps` is missing (add `steps: …`)\n\
 //!      hello.yaml:2:1: unknown key `step` (did you mean `steps`?)"
 //! );
 //! # Ok::<(), rok_plan::PlanErrors>(())

@@ -11,6 +11,7 @@ use core::ops::Range;
 
 use crate::fault::{FaultCode, Finding, Findings, quoted};
 use crate::keys::{FOREIGN_SCHEMA, KEYS, KeySpec, Names, Place, SYNONYMS, Support, Ty};
+use crate::model::ValueKind;
 use crate::nearest::Nearest;
 use crate::tree::{Entry, Node};
 
@@ -116,11 +117,8 @@ impl Shape<'_> {
         {
             let message = format!("{} is missing{}", quoted(spec.key), owner.inside());
             let finding = Finding::new(FaultCode::MissingKey, owner.span.clone(), message);
-            self.findings.push(finding.hint(format!(
-                "{}: {}",
-                spec.doc.trim_end_matches('.'),
-                spec.kind()
-            )));
+            self.findings
+                .push(finding.hint(format!("add `{}: …`", spec.key)));
         }
     }
 
@@ -213,9 +211,12 @@ impl Shape<'_> {
                         },
                     );
                 } else {
-                    self.findings.push(
-                        spot.mistyped(&format!("a mapping with the keys of {}", place.title())),
-                    );
+                    let expected = format!("a mapping with the keys of {}", place.title());
+                    let finding = spot.mistyped(&expected);
+                    self.findings.push(match in_full(spot.node, place) {
+                        Some(full) => finding.hint(format!("write {}", quoted(&full))),
+                        None => finding,
+                    });
                 }
             }
             Ty::Command => self.command(spot),
@@ -320,13 +321,31 @@ impl Shape<'_> {
                     self.findings
                         .push(spot.fault(FaultCode::WrongValue, "is an empty shell line"));
                 }
-                Some(_) => {}
+                Some(text) => {
+                    if let Err(finding) = scalars::without_nul(spot, text) {
+                        self.findings.push(finding);
+                    }
+                }
                 None => self
                     .findings
                     .push(spot.mistyped("a shell line or a list of arguments")),
             },
         }
     }
+}
+
+/// A scalar where a mapping belongs, written as the mapping that was probably
+/// meant.
+fn in_full(node: &Node, place: Place) -> Option<String> {
+    let text = node.text().filter(|text| text.len() <= 60)?;
+    let key = match place {
+        Place::Step => "run",
+        Place::Retry => "max",
+        Place::Artifact => "path",
+        Place::Input | Place::Output if ValueKind::from_word(text).is_some() => "type",
+        _ => return None,
+    };
+    Some(format!("{{ {key}: {text} }}"))
 }
 
 /// The refusal of what is carried out later.

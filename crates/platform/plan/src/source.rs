@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::fault::{FaultCode, Finding};
+use crate::fault::{FaultCode, Finding, is_harmful};
 
 /// The largest plan file: 10,000 long steps fit, and a parse stays well under
 /// a second.
@@ -139,9 +139,14 @@ pub(crate) fn read(bytes: &[u8]) -> (String, Option<Finding>) {
     }
 }
 
-/// YAML's printable set, which holds for plans as well.
+/// YAML's printable set holds for plans as well, less the characters that turn
+/// the direction of text: a reviewer must see what will run.
 fn forbidden(text: &str) -> Option<Finding> {
-    let allowed = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..);
+    let allowed = |c: char| match c {
+        '\t' | '\n' | '\r' | '\u{85}' => true,
+        '\u{fffe}' | '\u{ffff}' => false,
+        c => !is_harmful(c),
+    };
     let (at, c) = text.char_indices().find(|(_, c)| !allowed(*c))?;
     let message = alloc::format!("the file holds the character U+{:04X}", u32::from(c));
     let finding = Finding::new(FaultCode::Encoding, at..at + c.len_utf8(), message);
@@ -178,6 +183,8 @@ mod tests {
     #[rstest]
     #[case(b"a\0b", "U+0000")]
     #[case(b"a\x1b[31m", "U+001B")]
+    #[case("a: \u{202e}b".as_bytes(), "U+202E")]
+    #[case("a: \u{80}b".as_bytes(), "U+0080")]
     #[case(b"plan: \xff", "not UTF-8")]
     #[case(b"\xff\xfep\0", "UTF-16")]
     fn bytes_that_are_no_text(#[case] bytes: &[u8], #[case] message: &str) {

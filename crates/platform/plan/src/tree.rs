@@ -86,7 +86,8 @@ impl Node {
             } => match resolve(text) {
                 Plain::Null => "nothing",
                 Plain::Bool(_) | Plain::OddBool(_) => "a boolean",
-                Plain::Integer(_) | Plain::Float(_) | Plain::NoNumber => "a number",
+                Plain::Float(_) => "a number with a fraction",
+                Plain::Integer(_) | Plain::NoNumber => "a number",
                 Plain::Text => "text",
             },
             Value::Scalar { .. } => "text",

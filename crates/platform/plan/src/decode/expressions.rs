@@ -179,8 +179,12 @@ impl Declarations for Known<'_> {
             .is_some_and(|step| self.ancestors.contains(&(step, target)));
         Some(StepDecl {
             ancestor,
-            fan_out: false,
+            fan_out: self.steps[target].fan_out,
         })
+    }
+
+    fn item(&self) -> bool {
+        self.step.is_some_and(|step| self.steps[step].fan_out)
     }
 
     fn step_names(&self) -> Vec<&str> {

@@ -60,24 +60,19 @@ impl Decoder<'_> {
         match typed(node, kind) {
             Ok(value) => {
                 for fault in bounds.broken_by(&value) {
-                    self.misfit(entry, "default", node, &fault);
+                    self.misfit(entry, "`default`", node, &fault);
                 }
                 Some(value)
             }
             Err(fault) => {
-                self.misfit(entry, "default", node, &fault);
+                self.misfit(entry, "`default`", node, &fault);
                 None
             }
         }
     }
 
-    fn misfit(&mut self, entry: &Entry, key: &str, node: &Node, fault: &ValueFault) {
-        let message = format!(
-            "{} of {} {}",
-            quoted(key),
-            quoted(&entry.key),
-            fault.message
-        );
+    fn misfit(&mut self, entry: &Entry, what: &str, node: &Node, fault: &ValueFault) {
+        let message = format!("{what} of {} {}", quoted(&entry.key), fault.message);
         self.findings.push(Finding::new(
             FaultCode::WrongValue,
             node.span.clone(),

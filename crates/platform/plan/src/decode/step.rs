@@ -11,6 +11,7 @@ use rok_vocabulary::{ErrorClass, StepId};
 use super::{Decoder, Defaults, Written, read};
 use crate::fault::{FaultCode, Finding, quoted};
 use crate::graph::Graph;
+use crate::keys::{KeySpec, Place};
 use crate::model::{Action, ArtifactDecl, Gate, OutputSpec, Retry, Shell, Step};
 use crate::shape;
 use crate::tree::{Entry, Node};
@@ -25,6 +26,9 @@ const PROCESS_ONLY: &[&str] = &["env", "cwd", "shell"];
 /// they were written.
 pub(super) struct StepDraft<'t> {
     pub(super) id: Option<StepId>,
+    /// Whether it has a `for_each`, which is refused, and whose expressions
+    /// are no further faults.
+    pub(super) fan_out: bool,
     pub(super) name: Option<String>,
     pub(super) description: Option<String>,
     pub(super) action: Option<ActionDraft<'t>>,
@@ -72,6 +76,7 @@ impl Decoder<'_> {
         let idempotent = read::boolean(node, "idempotent").unwrap_or(defaults.idempotent);
         StepDraft {
             id: entry.key.parse().ok(),
+            fan_out: node.get("for_each").is_some(),
             name: read::text(node, "name"),
             description: read::text(node, "description"),
             action: self.action(entry, defaults),
@@ -100,6 +105,10 @@ impl Decoder<'_> {
             .iter()
             .filter(|entry| EXECUTORS.contains(&entry.key.as_str()));
         let Some(first) = found.next() else {
+            let known = |entry: &Entry| KeySpec::find(Place::Step, &entry.key).is_some();
+            if !entries.iter().all(known) {
+                return None; // the unknown key may be the executor
+            }
             let message = format!("step {} does nothing", quoted(&entry.key));
             let finding = Finding::new(FaultCode::MissingKey, entry.span.clone(), message);
             self.findings.push(finding.hint("give it `run` or `call`"));

@@ -10,6 +10,7 @@ use crate::fault::{FaultCode, Finding, is_harmful, quoted};
 use crate::keys::{Names, RETRYABLE, Ty};
 use crate::nearest::Nearest;
 use crate::tree::{Plain, Style, resolve};
+use crate::values::meant_bool;
 
 /// The prefix of the variables that a step gets from us.
 pub(crate) const OURS: &str = "ROK_";
@@ -32,7 +33,7 @@ pub(super) fn check(spot: &Spot<'_>, ty: Ty, nearest: &Nearest) -> Result<(), Fi
         }),
         Ty::SecretName => secret(spot),
         Ty::Text => label(spot),
-        Ty::Condition | Ty::Template => text(spot).map(|_| ()),
+        Ty::Condition | Ty::Template => text(spot).and_then(|text| without_nul(spot, text)),
         Ty::Command | Ty::Json | Ty::List(_) | Ty::Map(..) | Ty::Object(_) => Ok(()),
     }
 }
@@ -84,6 +85,16 @@ fn text<'n>(spot: &Spot<'n>) -> Result<&'n str, Finding> {
     })
 }
 
+/// No argument, variable or path can hold a NUL.
+pub(super) fn without_nul(spot: &Spot<'_>, text: &str) -> Result<(), Finding> {
+    if text.contains('\0') {
+        return Err(spot
+            .fault(FaultCode::WrongValue, "holds a NUL")
+            .hint("remove it"));
+    }
+    Ok(())
+}
+
 /// Text for people, which must not steer their terminals.
 fn label(spot: &Spot<'_>) -> Result<(), Finding> {
     let text = text(spot)?;
@@ -109,11 +120,7 @@ fn boolean(spot: &Spot<'_>) -> Result<(), Finding> {
     let hint = match scalar {
         Some(("true" | "false", Style::Plain)) => return Ok(()),
         Some(("true" | "false", _)) => Some("remove the quotes".to_string()),
-        Some((text, _)) => match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "y" | "on" | "1" => Some("write `true`".to_string()),
-            "false" | "no" | "n" | "off" | "0" => Some("write `false`".to_string()),
-            _ => None,
-        },
+        Some((text, _)) => meant_bool(text).map(|value| format!("write `{value}`")),
         None => None,
     };
     Err(match hint {

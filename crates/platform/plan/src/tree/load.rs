@@ -21,6 +21,10 @@ const MAX_DEPTH: usize = 64;
 /// Scalars, lists, mappings and keys after aliases: 10,000 steps of 20 each.
 const MAX_NODES: usize = 200_000;
 
+/// Characters of a key: the longest of our names. YAML itself ends at 1,024,
+/// escapes included.
+const MAX_KEY: usize = 128;
+
 /// What a finished node stands for once aliases are expanded.
 #[derive(Debug, Clone, Copy, Default)]
 struct Weight {
@@ -206,6 +210,10 @@ impl Loader<'_, '_> {
                     span,
                     "a key is missing here",
                 ));
+            }
+            if text.chars().nth(MAX_KEY).is_some() {
+                let message = "the key is longer than 128 characters";
+                return Err(Finding::new(FaultCode::Limit, span, message));
             }
             *key = Some((text, span));
             self.grow(weight);
@@ -395,6 +403,9 @@ impl Loader<'_, '_> {
         let text = self.source.slice(&self.source.line_range(line));
         let indent = &text[..text.len() - text.trim_start().len()];
         let info = error.info();
+        if info == "recursion limit exceeded" {
+            return too_deep(span); // the parser's own limit, which looks further ahead
+        }
         let hint = if indent.contains('\t') {
             "indent with spaces, never with tabs"
         } else if text.contains("${{") {

@@ -23,7 +23,23 @@ pub(crate) fn typed(node: &Node, kind: ValueKind) -> Result<Value, ValueFault> {
             kind.title()
         )));
     }
+    if let (ValueKind::Boolean, Some((text, _))) = (kind, node.scalar())
+        && !matches!(tree::resolve(text), Plain::Bool(_))
+        && let Some(value) = meant_bool(text)
+    {
+        let why = format!("must be `true` or `false`: write `{value}` without quotes");
+        return Err(ValueFault::new(why));
+    }
     of_kind(kind, untyped(node)?)
+}
+
+/// What people write for a boolean elsewhere.
+pub(crate) fn meant_bool(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "y" | "on" | "1" => Some(true),
+        "false" | "no" | "n" | "off" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 /// A value by the YAML core schema, for the insides of lists and objects.

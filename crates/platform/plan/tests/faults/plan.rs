@@ -1,0 +1,175 @@
+//! Faults of the top level.
+
+use crate::faults;
+use rstest::rstest;
+
+#[rstest]
+#[case::a_list("- a", &["1:1: a plan is a mapping, and this is a list (it begins with `plan: some-id` and has `steps:`)"])]
+#[case::a_text("just text", &["1:1: a plan is a mapping, and this is text (it begins with `plan: some-id` and has `steps:`)"])]
+#[case::no_plan("steps:\n  a: { run: echo a }", &["1:1: `plan` is missing (add `plan: …`)"])]
+#[case::no_steps("plan: p", &["1:1: `steps` is missing (add `steps: …`)"])]
+#[case::empty_steps("plan: p\nsteps: {}", &["2:8: `steps` holds no step (a plan has at least one step)"])]
+#[case::null_steps("plan: p\nsteps:", &["2:1: `steps` must be a mapping from step ids to steps, and is nothing (give it a value, or remove the key)"])]
+#[case::steps_as_list(r"plan: p
+steps:
+  - run: echo a", &["3:3: `steps` must be a mapping from step ids to steps, and is a list"])]
+#[case::plan_id(r"plan: My Plan
+steps:
+  a: { run: echo a }", &["1:7: `plan` is no plan id: `My Plan` (it must match [a-z0-9][a-z0-9-]{0,63})"])]
+#[case::version_text(r"plan: p
+version: two
+steps:
+  a: { run: echo a }", &["2:10: `version` must be a whole number, and is text (it is a whole number from 0 up)"])]
+#[case::version_quoted(r"plan: p
+version: '2'
+steps:
+  a: { run: echo a }", &["2:10: `version` must be a whole number, and is text (remove the quotes)"])]
+#[case::version_negative(r"plan: p
+version: -1
+steps:
+  a: { run: echo a }", &["2:10: `version` is out of bounds (it is a whole number from 0 up)"])]
+#[case::version_huge(r"plan: p
+version: 99999999999999999999
+steps:
+  a: { run: echo a }", &["2:10: `version` is out of bounds (it is a whole number from 0 up)"])]
+#[case::name_empty(r"plan: p
+name: ''
+steps:
+  a: { run: echo a }", &["2:7: `name` is empty (give it a value, or remove the key)"])]
+#[case::name_null(r"plan: p
+name: ~
+steps:
+  a: { run: echo a }", &["2:1: `name` must be text, and is nothing (put it in quotes if you mean the text `~`)"])]
+#[case::name_control(r#"plan: p
+name: "a\e[31m"
+steps:
+  a: { run: echo a }
+"#, &["2:7: `name` holds the control character U+001B (remove it)"])]
+#[case::description_list(r"plan: p
+description: [a]
+steps:
+  a: { run: echo a }", &["2:14: `description` must be text, and is a list"])]
+#[case::labels_list(r"plan: p
+labels: [a]
+steps:
+  a: { run: echo a }", &["2:9: `labels` must be a mapping from names to values, and is a list"])]
+#[case::labels_null(r"plan: p
+labels: { team: null }
+steps:
+  a: { run: echo a }", &["2:11: `team` of `labels` must be text, and is nothing (put it in quotes if you mean the text `null`)"])]
+#[case::profile_case(r"plan: p
+profile: strict
+steps:
+  a: { run: echo a }", &["2:10: `profile` cannot be `strict` (did you mean `STRICT`?)"])]
+#[case::order_word(r"plan: p
+order: serial
+steps:
+  a: { run: echo a }", &["2:8: `order` cannot be `serial` (use `dag`, `sequential`)"])]
+#[case::success_word(r"plan: p
+success: all
+steps:
+  a: { run: echo a }", &["2:10: `success` cannot be `all` (use `required`, `any`)"])]
+#[case::max_duration_unit(r"plan: p
+max_duration: 600
+steps:
+  a: { run: echo a }", &["2:15: `max_duration` is no duration: the unit is missing (write `600s` for seconds)"])]
+#[case::max_duration_zero(r"plan: p
+max_duration: 0s
+steps:
+  a: { run: echo a }", &["2:15: `max_duration` must be longer than nothing (write for example 500ms, 60s, 10m, 2h, 7d or 1h30m)"])]
+#[case::max_parallel_zero(r"plan: p
+max_parallel: 0
+steps:
+  a: { run: echo a }", &["2:15: `max_parallel` is out of bounds (it is a whole number from 1 to 10000)"])]
+#[case::max_parallel_float(r"plan: p
+max_parallel: 2.5
+steps:
+  a: { run: echo a }", &["2:15: `max_parallel` must be a whole number, and is a number with a fraction (it is a whole number from 1 to 10000)"])]
+#[case::on_failure_rollback(r"plan: p
+on_failure: rollback
+steps:
+  a: { run: echo a }", &["2:13: `rollback` as `on_failure` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+#[case::on_failure_word(r"plan: p
+on_failure: continue
+steps:
+  a: { run: echo a }", &["2:13: `on_failure` cannot be `continue` (use `stop`)"])]
+#[case::default_mode_later(r"plan: p
+default_mode: distributed
+steps:
+  a: { run: echo a }", &["2:15: `distributed` as `default_mode` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+#[case::priority_later(r"plan: p
+priority: 500
+steps:
+  a: { run: echo a }", &["2:1: `priority` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "2:11: `priority` is out of bounds (it is a whole number from -100 to 100)"])]
+#[case::concurrency_shape(r"plan: p
+concurrency: { limit: 0, on_limit: wait }
+steps:
+  a: { run: echo a }", &["2:1: `concurrency` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "2:1: `key` is missing in `concurrency` (add `key: …`)", "2:23: `limit` of `concurrency` is out of bounds (it is a whole number from 1 to 10000)", "2:36: `on_limit` of `concurrency` cannot be `wait` (use `queue`, `reject`, `cancel_oldest`)"])]
+#[case::budget_shape(r"plan: p
+budget: { max_cost: 5 }
+steps:
+  a: { run: echo a }", &["2:1: `budget` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "2:11: unknown key `max_cost` in `budget`"])]
+#[case::notify_shape(r"plan: p
+notify: { email: a }
+steps:
+  a: { run: echo a }", &["2:1: `notify` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "2:9: `notify` must be a list, and is a mapping"])]
+#[case::expect_shape(r"plan: p
+expect: [{ domain: artifacts }]
+steps:
+  a: { run: echo a }", &["2:1: `expect` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "2:10: `action` is missing in an item of `expect` (add `action: …`)"])]
+#[case::unknown_key(r"plan: p
+max-paralel: 3
+steps:
+  a: { run: echo a }", &["2:1: unknown key `max-paralel` (did you mean `max_parallel`?)"])]
+#[case::foreign_key(r"plan: p
+jobs: {}
+steps:
+  a: { run: echo a }", &["2:1: unknown key `jobs` (here it is called `steps`)"])]
+#[case::key_elsewhere(r"plan: p
+needs: [a]
+steps:
+  a: { run: echo a }", &["2:1: unknown key `needs` (`needs` belongs in a step)"])]
+#[case::unknown_far(r"plan: p
+zebra: 1
+steps:
+  a: { run: echo a }", &["2:1: unknown key `zebra`"])]
+#[case::empty_env(r"plan: p
+env:
+steps:
+  a: { run: echo a }", &["2:1: `env` must be a mapping from names to values, and is nothing (give it a value, or remove the key)"])]
+#[case::env_ours(r"plan: p
+env: { ROK_RUN_ID: x }
+steps:
+  a: { run: echo a }", &["2:8: `ROK_RUN_ID` is a name of ours (choose one that does not begin with `ROK_`)"])]
+#[case::env_name(r"plan: p
+env: { A-B: x }
+steps:
+  a: { run: echo a }", &["2:8: `A-B` is no variable name (it must match [A-Za-z_][A-Za-z0-9_]{0,127})"])]
+#[case::env_null(r"plan: p
+env: { A: }
+steps:
+  a: { run: echo a }", &["2:8: `A` of `env` must be text, and is nothing (give it a value, or remove the key)"])]
+#[case::secrets_text(r"plan: p
+secrets: TOKEN
+steps:
+  a: { run: echo a }", &["2:10: `secrets` must be a list, and is text (write `[TOKEN]`)"])]
+#[case::secrets_ours(r"plan: p
+secrets: [ROK_KEY]
+steps:
+  a: { run: echo a }", &["2:11: `ROK_KEY` is a name of ours (choose one that does not begin with `ROK_`)"])]
+#[case::secrets_twice(r"plan: p
+secrets: [A, B, A]
+steps:
+  a: { run: echo a }", &["2:17: `A` is named twice in `secrets` (first named here at 2:11) (remove one of the two)"])]
+#[case::defaults_key(r"plan: p
+defaults: { timeut: 3s, needs: [a] }
+steps:
+  a: { run: echo a }", &["2:13: unknown key `timeut` in `defaults` (did you mean `timeout`?)", "2:25: unknown key `needs` in `defaults` (`needs` belongs in a step)"])]
+#[case::twice(r"plan: p
+name: a
+name: b
+steps:
+  a: { run: echo a }", &["3:1: `name` is given twice (first given here at 2:1) (rename or remove one of the two)"])]
+fn plan(#[case] text: &str, #[case] expected: &[&str]) {
+    assert_eq!(faults(text), expected);
+}

@@ -1,0 +1,295 @@
+//! Faults of steps and their edges.
+
+use crate::faults;
+use rstest::rstest;
+
+#[rstest]
+#[case::step_id(r"plan: p
+steps:
+  1st: { run: echo }", &["3:3: `1st` is no step id (it must match [A-Za-z_][A-Za-z0-9_-]{0,127})"])]
+#[case::step_id_child(r"plan: p
+steps:
+  'a[0]': { run: echo }", &["3:3: `a[0]` is no step id (it must match [A-Za-z_][A-Za-z0-9_-]{0,127})"])]
+#[case::step_null(r"plan: p
+steps:
+  a:", &["3:3: step `a` must be a mapping with the keys of a step, and is nothing (give it a value, or remove the key)"])]
+#[case::step_text(r"plan: p
+steps:
+  a: echo hi", &["3:6: step `a` must be a mapping with the keys of a step, and is text (write `{ run: echo hi }`)"])]
+#[case::step_nothing(r"plan: p
+steps:
+  a: { name: A }", &["3:3: step `a` does nothing (give it `run` or `call`)"])]
+#[case::step_two_executors(r"plan: p
+steps:
+  a: { run: echo, call: f }", &["3:19: a step has one executor, and `a` has both `run` and `call` (the first one at 3:8) (make two steps of it)"])]
+#[case::step_later_executor(r"plan: p
+steps:
+  a: { http: { url: 'https://x' } }", &["3:8: `http` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+#[case::step_later_shape(r"plan: p
+steps:
+  a: { http: { method: FETCH, body: x } }", &["3:8: `http` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "3:8: `url` is missing in `http` of step `a` (add `url: …`)", "3:24: `method` of `http` of step `a` cannot be `FETCH` (use `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`)"])]
+#[case::step_twice(r"plan: p
+steps:
+  a: { run: echo }
+  b: { run: echo }
+  a: { call: f }", &["5:3: `a` is given twice (first given here at 3:3) (rename or remove one of the two)"])]
+#[case::step_command(r"plan: p
+steps:
+  a: { command: echo }", &["3:8: unknown key `command` in step `a` (here it is called `run`)"])]
+#[case::step_unknown_key(r"plan: p
+steps:
+  a:
+    run: echo a
+    kill-grace: 3s", &["5:5: unknown key `kill-grace` in step `a` (did you mean `kill_grace`?)"])]
+#[case::step_depends_on(r"plan: p
+steps:
+  a:
+    run: echo a
+    depends_on: [b]", &["5:5: unknown key `depends_on` in step `a` (here it is called `needs`)"])]
+#[case::step_plan_key(r"plan: p
+steps:
+  a:
+    run: echo a
+    success: any", &["5:5: unknown key `success` in step `a` (`success` belongs in the plan)"])]
+#[case::run_empty_list(r"plan: p
+steps:
+  a: { run: [] }", &["3:13: `run` of step `a` is an empty list (the first item is the program)"])]
+#[case::run_empty(r"plan: p
+steps:
+  a: { run: '' }", &["3:13: `run` of step `a` is an empty shell line"])]
+#[case::run_null_arg(r"plan: p
+steps:
+  a: { run: [echo, ~] }", &["3:20: an item of `run` of step `a` must be text, and is nothing (put it in quotes if you mean the text `~`)"])]
+#[case::run_nested(r"plan: p
+steps:
+  a: { run: [echo, [a]] }", &["3:20: an item of `run` of step `a` must be text, and is a list"])]
+#[case::run_map(r"plan: p
+steps:
+  a: { run: { cmd: x } }", &["3:13: `run` of step `a` must be a shell line or a list of arguments, and is a mapping"])]
+#[case::run_nul(r#"plan: p
+steps:
+  a: { run: [echo, "a\0"] }
+"#, &["3:20: an item of `run` of step `a` holds a NUL (remove it)"])]
+#[case::call_list(r"plan: p
+steps:
+  a: { call: [f] }", &["3:14: `call` of step `a` must be text, and is a list"])]
+#[case::call_env(r"plan: p
+steps:
+  a: { call: f, env: { A: b }, cwd: x }", &["3:17: `env` has no effect on a `call`, which runs within this process (remove it)", "3:32: `cwd` has no effect on a `call`, which runs within this process (remove it)"])]
+#[case::shell_on_list(r"plan: p
+steps:
+  a: { run: [echo], shell: bash }", &["3:21: `shell` has no effect on a list of arguments, which no shell sees (remove it)"])]
+#[case::shell_word(r"plan: p
+steps:
+  a:
+    run: echo a
+    shell: zsh", &["5:12: `shell` of step `a` cannot be `zsh` (did you mean `sh`?)"])]
+#[case::gate_word(r"plan: p
+steps:
+  a:
+    run: echo a
+    gate: harrd", &["5:11: `gate` of step `a` cannot be `harrd` (did you mean `hard`?)"])]
+#[case::gate_optional(r"plan: p
+steps:
+  a:
+    run: echo a
+    gate: hard
+    required: false", &["6:5: a hard gate cannot be optional (its failure always fails the run: remove `required: false` or `gate: hard`)"])]
+#[case::required_yes(r"plan: p
+steps:
+  a:
+    run: echo a
+    required: yes", &["5:15: `required` of step `a` must be `true` or `false` (write `true`)"])]
+#[case::required_quoted(r"plan: p
+steps:
+  a:
+    run: echo a
+    required: 'true'", &["5:15: `required` of step `a` must be `true` or `false` (remove the quotes)"])]
+#[case::required_list(r"plan: p
+steps:
+  a:
+    run: echo a
+    required: []", &["5:15: `required` of step `a` must be `true` or `false`, and is a list"])]
+#[case::timeout_bare(r"plan: p
+steps:
+  a:
+    run: echo a
+    timeout: 60", &["5:14: `timeout` of step `a` is no duration: the unit is missing (write `60s` for seconds)"])]
+#[case::timeout_words(r"plan: p
+steps:
+  a:
+    run: echo a
+    timeout: one minute", &["5:14: `timeout` of step `a` is no duration: a whole number must come first (write for example 500ms, 60s, 10m, 2h, 7d or 1h30m)"])]
+#[case::timeout_list(r"plan: p
+steps:
+  a:
+    run: echo a
+    timeout: [60s]", &["5:14: `timeout` of step `a` must be a duration, and is a list (write for example 500ms, 60s, 10m, 2h, 7d or 1h30m)"])]
+#[case::timeout_zero(r"plan: p
+steps:
+  a:
+    run: echo a
+    timeout: 0s", &["5:14: `timeout` of step `a` must be longer than nothing (write for example 500ms, 60s, 10m, 2h, 7d or 1h30m)"])]
+#[case::retry_number(r"plan: p
+steps:
+  a:
+    run: echo a
+    retry: 3", &["5:12: `retry` of step `a` must be a mapping with the keys of `retry`, and is a number (write `{ max: 3 }`)"])]
+#[case::retry_max(r"plan: p
+steps:
+  a:
+    run: echo a
+    retry: { max: 101 }", &["5:19: `max` of `retry` of step `a` is out of bounds (it is a whole number from 0 to 100)"])]
+#[case::retry_key(r"plan: p
+steps:
+  a:
+    run: echo a
+    retry: { attempts: 3 }", &["5:14: unknown key `attempts` in `retry` of step `a` (here it is called `max`)"])]
+#[case::retry_class_never(r"plan: p
+steps:
+  a:
+    run: echo a
+    retry: { classes: [validation_failed] }", &["5:24: an item of `classes` of `retry` of step `a` cannot be `validation_failed`, which is never tried again (use `transient_io`, `timeout`, `worker_lost`)"])]
+#[case::retry_class_typo(r"plan: p
+steps:
+  a:
+    run: echo a
+    retry: { classes: [transient-io] }", &["5:24: an item of `classes` of `retry` of step `a` names no error class: `transient-io` (did you mean `transient_io`?)"])]
+#[case::retry_class_nonsense(r"plan: p
+steps:
+  a:
+    run: echo a
+    retry: { classes: [rain] }", &["5:24: an item of `classes` of `retry` of step `a` names no error class: `rain` (use `transient_io`, `timeout`, `worker_lost`)"])]
+#[case::retry_hard_gate(r"plan: p
+steps:
+  a:
+    run: echo a
+    gate: hard
+    retry: { max: 1, classes: [timeout] }", &["6:22: a hard gate is not tried again after `timeout` (a hard gate may retry `transient_io` alone)"])]
+#[case::retry_not_idempotent(r"plan: p
+steps:
+  a:
+    run: echo a
+    idempotent: false
+    retry: { max: 1 }", &["6:14: a step that is not idempotent cannot be tried again (remove `retry`, or `idempotent: false`)"])]
+#[case::retry_base(r"plan: p
+steps:
+  a:
+    run: echo a
+    retry: { base: 90s }", &["5:14: `base` of `retry` is longer than `max_delay` (the first delay cannot be longer than the longest: raise `max_delay` (default 60s))"])]
+#[case::needs_text(r"plan: p
+steps:
+  a:
+    run: echo a
+    needs: b", &["5:12: `needs` of step `a` must be a list, and is text (write `[b]`)"])]
+#[case::needs_unknown(r"plan: p
+steps:
+  build: { run: echo }
+  b: { run: echo, needs: [biuld] }", &["4:27: there is no step `biuld` (did you mean `build`?)"])]
+#[case::needs_itself(r"plan: p
+steps:
+  a:
+    run: echo a
+    needs: [a]", &["5:13: step `a` waits for itself (remove it)"])]
+#[case::needs_twice(r"plan: p
+steps:
+  b: { run: echo }
+  a: { run: echo, needs: [b, b] }", &["4:30: `b` is named twice in `needs` (first named here at 4:27) (remove one of the two)"])]
+#[case::needs_and_after(r"plan: p
+steps:
+  b: { run: echo }
+  a: { run: echo, needs: [b], after: [b] }", &["4:39: `b` is named twice in `needs` and `after` (first named here at 4:27) (remove one of the two)"])]
+#[case::needs_bad_id(r"plan: p
+steps:
+  a:
+    run: echo a
+    needs: ['b c']", &["5:13: an item of `needs` of step `a` is no step id: `b c` (it must match [A-Za-z_][A-Za-z0-9_-]{0,127})"])]
+#[case::cycle(r"plan: p
+steps:
+  a: { run: echo, needs: [c] }
+  b: { run: echo, after: [a] }
+  c: { run: echo, needs: [b] }", &["3:27: the steps wait for each other: a → c → b → a (each step waits for the one after the arrow: remove one edge)"])]
+#[case::two_cycles(r"plan: p
+steps:
+  a: { run: echo, needs: [b] }
+  b: { run: echo, needs: [a] }
+  c: { run: echo, needs: [d] }
+  d: { run: echo, needs: [c] }", &["3:27: the steps wait for each other: a → b → a (each step waits for the one after the arrow: remove one edge)", "5:27: the steps wait for each other: c → d → c (each step waits for the one after the arrow: remove one edge)"])]
+#[case::cycle_sequential(r"plan: p
+order: sequential
+steps:
+  a: { run: echo, needs: [b] }
+  b: { run: echo }", &["4:27: the steps wait for each other: a → b → a (each step waits for the one after the arrow, and by `order: sequential` for the one above it: remove one edge)"])]
+#[case::artifact_glob(r"plan: p
+steps:
+  a:
+    run: echo a
+    artifacts: [{ path: 'out/*.csv' }]", &["5:25: a glob in an artifact's path is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+#[case::artifact_text(r"plan: p
+steps:
+  a:
+    run: echo a
+    artifacts: [out.csv]", &["5:17: an item of `artifacts` of step `a` must be a mapping with the keys of an artifact, and is text (write `{ path: out.csv }`)"])]
+#[case::artifact_no_path(r"plan: p
+steps:
+  a:
+    run: echo a
+    artifacts: [{ required: true }]", &["5:17: `path` is missing in an item of `artifacts` of step `a` (add `path: …`)"])]
+#[case::artifact_empty(r"plan: p
+steps:
+  a:
+    run: echo a
+    artifacts: [{ path: '' }]", &["5:25: the artifact's path is empty"])]
+#[case::outputs_type(r"plan: p
+steps:
+  a:
+    run: echo a
+    outputs: { n: { type: float } }", &["5:27: `type` of `n` of `outputs` of step `a` cannot be `float` (use `string`, `integer`, `number`, `boolean`, `array`, `object`)"])]
+#[case::outputs_default(r"plan: p
+steps:
+  a:
+    run: echo a
+    outputs: { n: { type: number, default: 1 } }", &["5:35: unknown key `default` in `n` of `outputs` of step `a` (`default` belongs in an input)"])]
+#[case::mode_later(r"plan: p
+steps:
+  a:
+    run: echo a
+    mode: distributed", &["5:11: `distributed` as `mode` of step `a` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+#[case::for_each_later(r"plan: p
+steps:
+  a:
+    run: echo a
+    for_each: inputs.regions
+    max_parallel: 4", &["5:5: `for_each` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "6:5: `max_parallel` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+#[case::compensate_later(r"plan: p
+steps:
+  a:
+    run: echo a
+    compensate: { run: undo }", &["5:5: `compensate` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+#[case::cache_later(r"plan: p
+steps:
+  a:
+    run: echo a
+    cache: yes", &["5:5: `cache` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "5:12: `cache` of step `a` must be `true` or `false` (write `true`)"])]
+#[case::fallback_later(r"plan: p
+steps:
+  a:
+    run: echo a
+    fallback: b", &["5:5: `fallback` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+#[case::approvers_later(r"plan: p
+steps:
+  a:
+    run: echo a
+    gate: manual
+    approvers: { any_of: [user:ann], number: 1 }
+    expires: 24h", &["6:5: `approvers` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "6:38: unknown key `number` in `approvers` of step `a`", "7:5: `expires` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+#[case::capabilities_later(r"plan: p
+steps:
+  a:
+    run: echo a
+    capabilities: [gpu]
+    region: eu
+    min_trust: 0.5", &["5:5: `capabilities` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "6:5: `region` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "7:5: `min_trust` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+fn steps(#[case] text: &str, #[case] expected: &[&str]) {
+    assert_eq!(faults(text), expected);
+}

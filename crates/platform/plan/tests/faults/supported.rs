@@ -1,0 +1,161 @@
+//! What is carried out is accepted, what is not is refused by name.
+
+use crate::faults;
+use rok_plan::{Action, Gate, KEYS, KeySpec, Order, Place, Shell, SuccessRule, Support, parse};
+use rok_vocabulary::{ErrorClass, Profile};
+use serde_json::json;
+use std::time::Duration;
+
+const EVERYTHING: &str = include_str!("../plans/everything.yaml");
+const WHOLE_FORMAT: &str = include_str!("../plans/whole-format.yaml");
+
+#[test]
+fn a_plan_of_every_key_is_decoded_as_written() {
+    let plan = parse(EVERYTHING.as_bytes(), "everything.yaml").unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((plan.id.as_str(), plan.version), ("everything", 3));
+    assert_eq!(plan.description.as_deref(), Some("Two lines\nof text.\n"));
+    assert_eq!(plan.labels["tier"], "1.10");
+    assert_eq!(plan.profile, Some(Profile::Strict));
+    assert_eq!(
+        (plan.order, plan.success),
+        (Order::Sequential, SuccessRule::Any)
+    );
+    assert_eq!(plan.max_duration, Some(Duration::from_secs(5400)));
+    assert_eq!(plan.max_parallel, Some(8));
+    let default = |name: &str| plan.inputs[name].default.clone().unwrap_or_default();
+    assert_eq!(default("dataset"), json!("1.10"));
+    assert!(default("min_accuracy").is_f64());
+    assert_eq!(default("rounds"), json!(16));
+    assert_eq!(default("regions"), json!(["eu", 1, 2.5, true, null]));
+    assert_eq!(default("extra"), json!({ "a": { "b": 1 } }));
+    assert_eq!(plan.inputs["token_file"].default, None);
+    let names: Vec<&str> = plan.env.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["RUST_LOG", "VERSION", "AUTH"]);
+    assert_eq!(plan.env[1].1.as_literal(), Some("1.10"));
+    assert_eq!(plan.secrets[0].as_str(), "PUBLISH_TOKEN");
+}
+
+#[test]
+fn steps_take_defaults_and_say_otherwise() {
+    let plan = parse(EVERYTHING.as_bytes(), "everything.yaml").unwrap_or_else(|e| panic!("{e}"));
+    let [check, benchmark, stage, publish] = plan.steps.as_slice() else {
+        panic!("four steps")
+    };
+
+    assert_eq!(check.gate, Some(Gate::Hard));
+    assert_eq!(
+        (check.timeout, check.kill_grace),
+        (Some(Duration::from_secs(5)), Duration::ZERO)
+    );
+    assert!(matches!(
+        &check.action,
+        Action::Shell {
+            shell: Shell::Sh,
+            ..
+        }
+    ));
+    assert_eq!(check.retry.max, 1);
+    assert_eq!(check.retry.base, Duration::from_millis(100));
+
+    assert_eq!((&*benchmark.needs, &*benchmark.after), (&[0][..], &[][..]));
+    assert_eq!(benchmark.retry.max, 2);
+    assert_eq!(
+        benchmark.retry.classes,
+        [ErrorClass::TransientIo, ErrorClass::Timeout]
+    );
+    assert_eq!(benchmark.kill_grace, Duration::from_secs(2));
+    assert_eq!(
+        benchmark.cwd.as_ref().and_then(|cwd| cwd.as_literal()),
+        Some("work")
+    );
+    let Action::Argv(argv) = &benchmark.action else {
+        panic!("argv")
+    };
+    assert_eq!(argv[5].as_literal(), Some("true"));
+    assert_eq!(argv[4].as_literal(), Some("1.10"));
+    assert!(benchmark.artifacts[0].required && !benchmark.artifacts[1].required);
+
+    assert_eq!(stage.after, [1]);
+    assert!(matches!(
+        &stage.action,
+        Action::Shell {
+            shell: Shell::Bash,
+            ..
+        }
+    ));
+    assert_eq!((stage.idempotent, stage.retry.max), (false, 0));
+
+    assert_eq!((&*publish.needs, &*publish.after), (&[0][..], &[1, 2][..]));
+    assert_eq!(
+        (publish.gate, publish.required),
+        (Some(Gate::Manual), false)
+    );
+    assert_eq!(publish.action, Action::Call("publish".into()));
+    assert_eq!(publish.cwd, None);
+}
+
+/// Where the plan above has a mapping with the keys of a place.
+fn carried_out(place: Place) -> bool {
+    KEYS.iter().any(|spec| {
+        spec.support == Support::Now
+            && spec.kind().ends_with(place.title())
+            && (spec.place == Place::Plan
+                || spec.place == Place::Step
+                || spec.place == Place::Defaults)
+    }) || place == Place::Plan
+}
+
+#[test]
+fn the_plan_of_every_key_has_every_key() {
+    for spec in KEYS
+        .iter()
+        .filter(|spec| spec.support == Support::Now && carried_out(spec.place))
+    {
+        let key = format!("{}:", spec.key);
+        assert!(EVERYTHING.contains(&key), "{key} of {}", spec.place.title());
+    }
+}
+
+#[test]
+fn what_comes_later_is_refused_by_name() {
+    let later = KEYS.iter().filter(|spec| spec.support == Support::Later);
+    for KeySpec { place, key, .. } in later {
+        let text = match place {
+            Place::Plan => format!("plan: p\n{key}: x\nsteps: {{ a: {{ run: x }} }}"),
+            Place::Step => format!("plan: p\nsteps: {{ a: {{ run: x, {key}: x }} }}"),
+            other => panic!("{other:?} has a later key"),
+        };
+        let refusal = format!("`{key}` is not supported yet");
+        assert!(
+            faults(&text).iter().any(|fault| fault.contains(&refusal)),
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn the_whole_format_is_known_and_what_is_not_carried_out_is_refused() {
+    let errors = parse(WHOLE_FORMAT.as_bytes(), "plan.yaml").unwrap_err();
+    let messages: Vec<&str> = errors
+        .faults
+        .iter()
+        .map(|fault| fault.message.as_str())
+        .collect();
+    let expected = [
+        "priority",
+        "concurrency",
+        "budget",
+        "overrides",
+        "notify",
+        "expect",
+        "policies",
+        "compensate",
+        "for_each",
+        "max_parallel",
+        "approvers",
+        "expires",
+        "http",
+    ];
+    let expected = expected.map(|key| format!("`{key}` is not supported yet"));
+    assert_eq!(messages, expected);
+}
