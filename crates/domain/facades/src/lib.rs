@@ -47,6 +47,7 @@ mod answer;
 mod governance;
 mod incidents;
 mod lessons;
+pub mod runs;
 mod traces;
 
 mod bounded;

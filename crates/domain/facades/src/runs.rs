@@ -1,0 +1,21 @@
+//! The door to runs: what the layers above may ask of runs, and the views that
+//! they get. Views are plain data; their JSON is the documented JSON.
+
+mod error;
+mod facade;
+mod requests;
+mod stop;
+mod views;
+
+pub use error::{ErrorKind, RunsError};
+pub use facade::{RunsEngine, RunsFacade};
+pub use requests::{
+    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions, RunSelector,
+    Submission, Verb,
+};
+pub use stop::StopSignal;
+pub use views::{
+    AckView, ApprovalView, ArtifactView, AuditView, ErrorView, EventLine, EventQuery,
+    ExpectationView, Explanation, HoldView, IncidentView, ListQuery, LogQuery, Remedy, Resumable,
+    RunListing, RunSummary, StepSummary, StepTotals, VerifyFault, VerifyReport, VerifyVerdict,
+};

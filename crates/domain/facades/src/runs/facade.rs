@@ -1,0 +1,116 @@
+//! The engine trait of runs and the facade over it.
+
+use super::error::RunsError;
+use super::requests::{
+    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions, RunSelector,
+    Submission,
+};
+use super::stop::StopSignal;
+use super::views::{
+    AuditView, EventLine, EventQuery, Explanation, ListQuery, LogQuery, Resumable, RunListing,
+    RunSummary, VerifyReport,
+};
+use rok_vocabulary::RunId;
+use std::io::Write;
+use std::sync::Arc;
+
+/// What the domain of runs can do. Synchronous.
+pub trait RunsEngine: Send + Sync {
+    /// Creates a run, durably; nothing of it has started.
+    fn submit(&self, submission: Submission) -> Result<RunId, RunsError>;
+
+    /// Drives a run that this process submitted until it ends, only holds
+    /// remain, or `stop` is given.
+    fn drive(
+        &self,
+        run: &RunId,
+        options: &DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError>;
+
+    /// Takes over an interrupted run, or begins the next epoch of a failed
+    /// one, and drives it.
+    fn resume(
+        &self,
+        run: &RunId,
+        options: &ResumeOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError>;
+
+    /// Whether and from where a run can be resumed; changes nothing.
+    fn resumable(&self, run: &RunId) -> Result<Resumable, RunsError>;
+
+    /// Brings a command to a run, whether someone drives it or nobody does.
+    fn command(&self, run: &RunId, request: CommandRequest) -> Result<CommandAnswer, RunsError>;
+
+    /// Finds the run that a person names.
+    fn find(&self, selector: &RunSelector) -> Result<RunId, RunsError>;
+
+    /// What the run is, has done and owes.
+    fn summary(&self, run: &RunId) -> Result<RunSummary, RunsError>;
+
+    /// Expectations, acks and reconciliations.
+    fn audit(&self, run: &RunId) -> Result<AuditView, RunsError>;
+
+    /// Why a run or a step is as it is, and what can be done.
+    fn explain(&self, run: &RunId, step: Option<&str>) -> Result<Explanation, RunsError>;
+
+    /// Events that match, in order.
+    fn events(&self, run: &RunId, query: &EventQuery) -> Result<Vec<EventLine>, RunsError>;
+
+    /// Follows matching events across epochs until the run is closed and can
+    /// not go on, `stop` is given, or `each` says to stop by `false`.
+    fn follow(
+        &self,
+        run: &RunId,
+        query: &EventQuery,
+        stop: &StopSignal,
+        each: &mut dyn FnMut(&EventLine) -> bool,
+    ) -> Result<(), RunsError>;
+
+    /// Copies a step's output to `out`; follows it while the step runs where
+    /// the query says so.
+    fn logs(
+        &self,
+        run: &RunId,
+        query: &LogQuery,
+        stop: &StopSignal,
+        out: &mut dyn Write,
+    ) -> Result<(), RunsError>;
+
+    /// The runs that match, newest last; a broken run folder is listed too.
+    fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError>;
+
+    /// Checks chain, seal, artifacts and that a replay gives the claimed
+    /// state. Writes nothing.
+    fn verify(&self, run: &RunId) -> Result<VerifyReport, RunsError>;
+}
+
+/// The only door to runs.
+#[derive(Clone)]
+pub struct RunsFacade {
+    engine: Arc<dyn RunsEngine>,
+}
+
+impl RunsFacade {
+    /// A facade over an engine.
+    pub fn new(engine: Arc<dyn RunsEngine>) -> Self {
+        Self { engine }
+    }
+}
+
+impl std::ops::Deref for RunsFacade {
+    type Target = dyn RunsEngine;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.engine
+    }
+}
+
+impl std::fmt::Debug for RunsFacade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunsFacade").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,121 @@
+//! What can be asked of runs.
+
+use super::views::{EventLine, HoldView};
+use rok_vocabulary::{Actor, Outcome, Profile, RunId, RunPhase, StepId};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// How a person names a run: a run folder, a run id, or a unique prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSelector(pub String);
+
+/// A plan to be run.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// The plan's text, YAML or JSON.
+    pub plan: Vec<u8>,
+    /// The plan's name for messages: its path as given, or `builtin:ID`.
+    pub source: String,
+    /// The folder that steps run in by default, absolute.
+    pub cwd: PathBuf,
+    /// Inputs as JSON values (from a file).
+    pub inputs: Map<String, Value>,
+    /// Inputs as text, `k=v`, read by their declared type; these win.
+    pub input_texts: Vec<(String, String)>,
+    /// Labels of this run; these win over the plan's.
+    pub labels: BTreeMap<String, String>,
+    /// A stricter profile than configured.
+    pub profile: Option<Profile>,
+    /// The run's id; `None`: a new one that sorts by time.
+    pub run_id: Option<RunId>,
+    /// Who submits.
+    pub submitter: Actor,
+    /// Why.
+    pub reason: Option<String>,
+    /// A file with secret values, besides the environment.
+    pub secrets_file: Option<PathBuf>,
+}
+
+/// How a run is driven.
+#[derive(Debug, Clone, Default)]
+pub struct DriveOptions {
+    /// Stay when only holds remain, until they are released.
+    pub wait_on_hold: bool,
+}
+
+/// How a run is resumed.
+#[derive(Debug, Clone)]
+pub struct ResumeOptions {
+    /// Who resumes.
+    pub actor: Actor,
+    /// Why.
+    pub reason: Option<String>,
+    /// A file with secret values, besides the environment.
+    pub secrets_file: Option<PathBuf>,
+    /// How to drive it on.
+    pub drive: DriveOptions,
+}
+
+/// How driving a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DriveEnd {
+    /// The run is closed.
+    Ended {
+        /// COMPLETED or FAILED.
+        phase: RunPhase,
+        /// How execution ended.
+        outcome: Outcome,
+        /// Whether a policy, or the reconciliation, failed the run: exit 5 or 4.
+        refused_by: Option<super::ErrorKind>,
+    },
+    /// Only holds remain.
+    Held(HoldView),
+    /// It was told to stop; the run can be resumed.
+    Interrupted,
+}
+
+/// What a person wants of a run that someone may be driving.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verb {
+    /// Let a waiting step pass.
+    Approve(StepId),
+    /// Stop a waiting step.
+    Reject(StepId),
+    /// End the run.
+    Cancel,
+}
+
+/// A command.
+#[derive(Debug, Clone)]
+pub struct CommandRequest {
+    /// What.
+    pub verb: Verb,
+    /// Who.
+    pub actor: Actor,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommandAnswer {
+    /// It is in the log.
+    Done {
+        /// Whether a live owner took it, and so goes on by itself.
+        by_owner: bool,
+    },
+    /// A live owner has it, and had not answered in time; it is not lost.
+    Delivered,
+}
+
+/// Watches a run that is being driven. Called on the driving thread, after the
+/// events are durable; must not block for long.
+pub trait Observer: Send {
+    /// Events became durable, in order.
+    fn events(&mut self, events: &[EventLine]);
+}
+
+impl Observer for () {
+    fn events(&mut self, _: &[EventLine]) {}
+}

@@ -1,0 +1,385 @@
+//! What the layers above see of runs.
+
+use rok_rac::Reconciliation;
+use rok_vocabulary::{
+    AckStatus, Epoch, ErrorClass, ExpectationStatus, HoldReason, Outcome, PlanId, Profile, RunId,
+    RunPhase, Seq, Severity, StepState, Timestamp,
+};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A run: what it is, has done and owes (seed 004's summary, widened).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunSummary {
+    /// The run.
+    pub run_id: RunId,
+    /// Its plan.
+    pub plan: PlanId,
+    /// The plan's version.
+    pub plan_version: u64,
+    /// The plan's name for people.
+    pub plan_name: Option<String>,
+    /// sha-256 of the plan's canonical bytes, hex.
+    pub plan_sha256: String,
+    /// The phase.
+    pub phase: RunPhase,
+    /// Seed 004's word: created, `preflight_validated`, executing, blocked,
+    /// succeeded, failed, `rolled_back`.
+    pub status: String,
+    /// How execution ended, once it has.
+    pub outcome: Option<Outcome>,
+    /// The current epoch, 0-based.
+    pub epoch: Epoch,
+    /// Why the run failed, if it has.
+    pub error: Option<ErrorView>,
+    /// What it waits for, if it does.
+    pub hold: Option<HoldView>,
+    /// Who submitted it.
+    pub submitter: String,
+    /// Labels of plan and run.
+    pub labels: BTreeMap<String, String>,
+    /// Its inputs: a JSON object.
+    pub inputs: Value,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When its current epoch ended.
+    pub completed_at: Option<Timestamp>,
+    /// From the epoch's start to its end, or to its last event.
+    pub duration_ms: u64,
+    /// The profile in force, in words: `STRICT`, `STRICT without RAC`.
+    pub profile: String,
+    /// A domain was unavailable and the profile went on without it.
+    pub degraded: bool,
+    /// How many steps are in which state.
+    pub totals: StepTotals,
+    /// Attempts beyond the first.
+    pub retries: u32,
+    /// Hard gates that failed.
+    pub gate_failures: Vec<String>,
+    /// The last comparison of expectations with acks; before the check, how it
+    /// stands now.
+    pub reconciliation: Reconciliation,
+    /// The incident record.
+    pub incident: Option<IncidentView>,
+    /// Decisions of people.
+    pub approvals: Vec<ApprovalView>,
+    /// Whether the epoch is sealed.
+    pub sealed: bool,
+    /// How many events the log has.
+    pub events: u64,
+    /// The steps, in declaration order.
+    pub steps: Vec<StepSummary>,
+    /// Artifacts of all steps.
+    pub artifacts: Vec<ArtifactView>,
+}
+
+/// Why something failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrorView {
+    /// The class.
+    pub class: ErrorClass,
+    /// For people.
+    pub reason: String,
+}
+
+/// What a run waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HoldView {
+    /// Why.
+    pub reason: HoldReason,
+    /// Every step that waits for a decision.
+    pub steps: Vec<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// For people.
+    pub message: String,
+}
+
+/// How many steps are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the states' own names")]
+pub struct StepTotals {
+    pub total: u32,
+    pub pending: u32,
+    pub waiting: u32,
+    pub running: u32,
+    pub succeeded: u32,
+    pub failed: u32,
+    pub skipped: u32,
+}
+
+/// A step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepSummary {
+    /// Its id.
+    pub id: String,
+    /// Its name for people.
+    pub name: Option<String>,
+    /// Its state.
+    pub state: StepState,
+    /// The current or last attempt, 0-based.
+    pub attempt: u32,
+    /// `hard`, `manual` or absent.
+    pub gate: Option<String>,
+    /// Whether its failure fails the run.
+    pub required: bool,
+    /// Why it failed or was skipped.
+    pub error: Option<ErrorView>,
+    /// Why it was skipped.
+    pub skip_reason: Option<String>,
+    /// When its first attempt of this epoch was started.
+    pub started_at: Option<Timestamp>,
+    /// When it reached its last state.
+    pub ended_at: Option<Timestamp>,
+    /// How long the last attempt took.
+    pub wall_ms: Option<u64>,
+    /// When the next attempt is due.
+    pub retry_at: Option<Timestamp>,
+    /// What it handed on.
+    pub outputs: Option<Arc<Value>>,
+}
+
+/// An artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ArtifactView {
+    pub step: String,
+    pub path: String,
+    pub sha256: String,
+    pub bytes: u64,
+}
+
+/// A person's decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ApprovalView {
+    pub step: String,
+    pub decision: String,
+    pub actor: String,
+    pub reason: Option<String>,
+    pub at: Timestamp,
+}
+
+/// The incident record of a run, a successful one's too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct IncidentView {
+    pub id: String,
+    pub severity: Severity,
+    pub status: String,
+    pub category: Option<String>,
+}
+
+/// Expectations, acks and reconciliations of the current epoch.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct AuditView {
+    pub run_id: RunId,
+    pub epoch: Epoch,
+    pub profile: Profile,
+    pub expectations: Vec<ExpectationView>,
+    pub acks: Vec<AckView>,
+    pub reconciliation: Reconciliation,
+}
+
+/// A declared duty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ExpectationView {
+    pub id: String,
+    pub status: ExpectationStatus,
+    pub created_at: Timestamp,
+    pub deadline: Option<Timestamp>,
+    pub acked_at: Option<Timestamp>,
+    pub liveness: bool,
+}
+
+/// An answer to a duty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct AckView {
+    pub id: String,
+    pub duty: String,
+    pub status: AckStatus,
+    pub result_id: Option<String>,
+    pub error: Option<String>,
+    pub at: Timestamp,
+}
+
+/// Why a run or a step is as it is, and what can be done about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The run.
+    pub run_id: RunId,
+    /// The step, where one was asked for.
+    pub step: Option<String>,
+    /// One sentence: the answer.
+    pub headline: String,
+    /// What led to it, in order; facts from the log.
+    pub because: Vec<String>,
+    /// What happens next by itself, or nothing.
+    pub next: Vec<String>,
+    /// What can be done.
+    pub remedies: Vec<Remedy>,
+}
+
+/// Something that can be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Remedy {
+    /// What it does.
+    pub does: String,
+    /// The command, after the program's name: `approve RUN STEP`.
+    pub command: Option<String>,
+}
+
+/// One event, as far as people and filters need it, and its line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventLine {
+    /// Its place.
+    pub seq: Seq,
+    /// Its type; a type that this version does not know stands verbatim.
+    pub event_type: String,
+    /// When.
+    pub at: Timestamp,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The step.
+    pub step: Option<String>,
+    /// The attempt.
+    pub attempt: u32,
+    /// Who.
+    pub actor: String,
+    /// The phase that was entered.
+    pub new_state: Option<String>,
+    /// The class of a failure.
+    pub error_class: Option<String>,
+    /// For people.
+    pub reason: Option<String>,
+    /// The line as it stands in the log, without its newline.
+    pub line: Arc<str>,
+}
+
+/// Which events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Only the last so many that match.
+    pub tail: Option<usize>,
+    /// Only these types; `step.*` stands for all that begin so.
+    pub types: Vec<String>,
+    /// Only these steps.
+    pub steps: Vec<String>,
+    /// Only from this place on.
+    pub from: Option<Seq>,
+}
+
+/// Whose output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogQuery {
+    /// The step.
+    pub step: String,
+    /// The attempt; `None`: the last one.
+    pub attempt: Option<u32>,
+    /// Only the last so many lines.
+    pub tail: Option<usize>,
+    /// Go on while the step runs.
+    pub follow: bool,
+}
+
+/// Which runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Seed 004's words, or phases, or outcomes.
+    pub statuses: Vec<String>,
+    /// Only runs of this plan.
+    pub plan: Option<String>,
+    /// Only runs created since.
+    pub since: Option<Timestamp>,
+    /// Only runs with all of these labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A run in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunListing {
+    /// The run.
+    pub run_id: String,
+    /// Its plan; absent where the folder is broken.
+    pub plan: Option<PlanId>,
+    /// Seed 004's word, or `broken`.
+    pub status: String,
+    /// The phase.
+    pub phase: Option<RunPhase>,
+    /// How execution ended.
+    pub outcome: Option<Outcome>,
+    /// When it was created.
+    pub created_at: Option<Timestamp>,
+    /// The instant of its last event.
+    pub updated_at: Option<Timestamp>,
+    /// The epoch.
+    pub epoch: Option<Epoch>,
+    /// What is wrong with a broken one.
+    pub broken: Option<String>,
+}
+
+/// Whether and from where a run can be resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resumable {
+    /// Whether it can.
+    pub resumable: bool,
+    /// `same_epoch`, `next_epoch` or `refused`.
+    pub how: String,
+    /// For people: from where, or why not.
+    pub reason: String,
+    /// The steps that would run.
+    pub steps: Vec<String>,
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// The run.
+    pub run_id: RunId,
+    /// The verdict.
+    pub verdict: VerifyVerdict,
+    /// Lines of the log that were checked.
+    pub lines: u64,
+    /// The hash after the last intact line, hex.
+    pub head: String,
+    /// The phase that a replay gives.
+    pub phase: Option<RunPhase>,
+    /// The epoch that a replay gives.
+    pub epoch: Option<Epoch>,
+    /// Artifacts that were hashed again.
+    pub artifacts: u64,
+    /// Everything that is wrong, first first.
+    pub faults: Vec<VerifyFault>,
+    /// What a reader should know and is no fault.
+    pub notes: Vec<String>,
+}
+
+/// The verdict of `verify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyVerdict {
+    /// Sealed and intact.
+    Intact,
+    /// Intact, and not sealed: a cut cannot be told from a crash.
+    Open,
+    /// Not what it claims to be.
+    Broken,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyFault {
+    /// The file.
+    pub file: String,
+    /// The line, 1-based.
+    pub line: Option<u64>,
+    /// The byte within the file, 0-based.
+    pub byte: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+}
