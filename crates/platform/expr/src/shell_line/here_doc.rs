@@ -1,6 +1,7 @@
 //! Here-documents: their delimiters and bodies.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// A here-document whose body has not been met yet.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,14 +96,48 @@ impl HereDoc {
             } else {
                 line
             };
-            if bare == self.delimiter {
-                // After a joined line, shells differ on whether this ends it.
-                return ((end + 1).min(text.len()), clear && !joined);
-            }
+            // After a joined line, shells differ on whether this is the end.
             clear &= !(joined && bare.starts_with(self.delimiter.as_str()));
+            if bare == self.delimiter {
+                clear &= self.quoted || closed(&text[from..at]);
+                return ((end + 1).min(text.len()), clear);
+            }
             joined = !self.quoted && line.ends_with('\\');
             at = end + 1;
         }
         (text.len(), clear)
     }
+}
+
+/// Whether every substitution in a body ends in it, beyond doubt: some shells
+/// look for the end of one behind the end of the here-document.
+fn closed(body: &str) -> bool {
+    let bytes = body.as_bytes();
+    let mut open: Vec<u8> = Vec::new();
+    let (mut backquotes, mut single, mut double) = (0, 0, 0);
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            b'`' => backquotes += 1,
+            b'$' => match bytes.get(at + 1) {
+                Some(b'(') => open.push(b')'),
+                Some(b'{') => open.push(b'}'),
+                Some(b'[') => open.push(b']'),
+                _ => {}
+            },
+            b'(' if !open.is_empty() && bytes[at - 1] != b'$' => open.push(b')'),
+            b'\'' if !open.is_empty() => single += 1,
+            b'"' if !open.is_empty() => double += 1,
+            b')' | b'}' | b']' if open.last() == Some(byte) => {
+                open.pop();
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    open.is_empty()
+        && [backquotes, single, double]
+            .iter()
+            .all(|count| count % 2 == 0)
 }

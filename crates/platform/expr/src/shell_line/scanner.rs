@@ -565,7 +565,7 @@ impl<'t> Scanner<'t> {
         for here_doc in core::mem::take(&mut command.here_docs) {
             let (end, clear) = here_doc.body(self.text, self.at);
             if !clear {
-                self.unclear("a line of a here-document is joined with its end");
+                self.unclear("the end of a here-document is not sure");
             }
             self.raw(end, "an expression cannot stand in a here-document");
         }

@@ -175,7 +175,7 @@ fn rewritten(#[case] text: &str, #[case] script: &str) {
 )]
 #[case(
     "cat <<E\na\\\nE\nE\n${{ inputs.a }}",
-    "shells may read this line differently: a line of a here-document is joined with its end"
+    "shells may read this line differently: the end of a here-document is not sure"
 )]
 fn refused(#[case] text: &str, #[case] message: &str) {
     let faults = ShellLine::parse(text).expect_err(text);
