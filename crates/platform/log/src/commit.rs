@@ -1,6 +1,7 @@
 //! What the write port takes: [`Commit`], and what travels in it.
 
 use crate::{CommitFault, RunRow};
+use memchr::memmem;
 use rok_chain::{ChainHash, Digest, Seal};
 use rok_vocabulary::{RunId, Seq};
 use serde::{Deserialize, Serialize};
@@ -215,8 +216,14 @@ impl Commit {
         self.expect_seq.0 == 0
     }
 
+    fn last_line(&self) -> &[u8] {
+        let line = self.lines.strip_suffix(b"\n").unwrap_or(&self.lines);
+        let start = memchr::memrchr(b'\n', line).map_or(0, |at| at + 1);
+        &line[start..]
+    }
+
     /// Whether the parts agree with each other, at the cost of one look for
-    /// newlines. The chain is the encoder's business: what it hashed is what
+    /// newlines and one at the last line. The chain is the encoder's business: what it hashed is what
     /// is written.
     pub fn check(&self) -> Result<(), CommitFault> {
         if self.lines.last() != Some(&b'\n') {
@@ -239,6 +246,14 @@ impl Commit {
             && (seal.head != self.head || seal.seq.next() != self.next_seq())
         {
             return Err(CommitFault::Seal { seq: seal.seq });
+        }
+        let last = self.last_line();
+        if memmem::find(last, b"\"more\":true").is_some() {
+            return Err(CommitFault::Unfinished);
+        }
+        let is_seal = memmem::find(last, b"\"event_type\":\"run.sealed\"").is_some();
+        if is_seal != self.seal.is_some() {
+            return Err(CommitFault::Unsealed { is_seal });
         }
         if let Some(document) = self
             .documents

@@ -34,6 +34,15 @@ pub enum CommitFault {
         /// The seq that the seal names.
         seq: Seq,
     },
+    /// The last line says that its decision goes on: recovery would drop it.
+    #[error("its last line says that its decision goes on")]
+    Unfinished,
+    /// A seal without a sealing event, or the other way round.
+    #[error("{}", if *is_seal { "its last line seals the run, and it brings no seal" } else { "it brings a seal, and its last line is no run.sealed" })]
+    Unsealed {
+        /// Whether the last line is a `run.sealed`.
+        is_seal: bool,
+    },
     /// A document's bytes are not those of its digest.
     #[error("its document {digest} has other bytes")]
     Document {

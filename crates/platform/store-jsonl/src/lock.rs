@@ -68,6 +68,14 @@ pub(crate) struct Lock {
     pub(crate) fence: Fence,
 }
 
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that is between fork and exec and
+        // has the file open still. What cannot be unlocked is closed below.
+        let _ = self.file.unlock();
+    }
+}
+
 impl Lock {
     /// Takes the lock and raises the fence.
     pub(crate) fn take(folder: &Folder, owner: &Owner, disk: &Disk) -> Result<Self, ClaimError> {

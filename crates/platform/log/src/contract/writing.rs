@@ -2,8 +2,8 @@
 
 use super::{Fixture, claimed, committed, created, id, owner, put, stale};
 use crate::{
-    ClaimError, CommitFault, CommitResult, EventReader, Fence, RunIndex, RunQueue, RunStore,
-    Script, StoreError,
+    ClaimError, Commit, CommitFault, CommitResult, EventReader, Fence, RunIndex, RunQueue,
+    RunStore, Script, StoreError,
 };
 use rok_chain::{ChainHash, Digest, LogState, SealCheck, verify_log};
 use rok_vocabulary::{Outcome, RunPhase, Seq};
@@ -221,6 +221,26 @@ pub fn what_contradicts_itself_is_refused(fixture: &impl Fixture) {
     bad[4].head = ChainHash::genesis(script.run());
     bad[5].documents = script_documents(&script);
     bad[5].documents[0].digest = Digest::of(b"other");
+    bad.push(Commit {
+        seal: None,
+        ..good.clone()
+    });
+    bad.push(Commit {
+        seal: good.seal,
+        ..script.clone().steps(fence, 3)
+    });
+    // A decision without its last line.
+    let mut cut = Commit {
+        events: 2,
+        seal: None,
+        ..good.clone()
+    };
+    cut.lines.pop();
+    while cut.lines.last() != Some(&b'\n') {
+        cut.lines.pop();
+    }
+    cut.row.next_seq = Seq(4);
+    bad.push(cut);
     for commit in bad {
         let other = script.clone().steps(fence, 1);
         match store.commit(&[other, commit]) {
