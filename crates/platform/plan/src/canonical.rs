@@ -2,7 +2,6 @@
 //! Keys stand in the table's order, what equals its default is absent, and
 //! `defaults` is spelt out on the steps.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -243,11 +242,4 @@ fn artifact(artifact: &ArtifactDecl) -> Json {
     keys.text("path", Some(artifact.path.source()));
     keys.value("required", artifact.required.then_some(Value::Bool(true)));
     Json::Object(keys.0)
-}
-
-impl core::fmt::Display for Plan {
-    /// The plan's id and version, as people refer to it.
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.pad(&format!("{} v{}", self.id, self.version))
-    }
 }

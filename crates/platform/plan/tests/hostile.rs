@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn first(text: &str) -> (FaultCode, String) {
     let start = Instant::now();
-    let errors = parse(text.as_bytes(), "p").unwrap_err();
+    let errors = parse(text.as_bytes(), "p").expect_err("it means harm");
     let _ = (errors.to_string(), errors.render());
     assert!(start.elapsed() < PATIENCE, "took {:?}", start.elapsed());
     (errors.faults[0].code, errors.faults[0].message.clone())
@@ -81,7 +81,7 @@ fn aliases_within_bounds_are_ordinary() {
 fn many(step: impl Fn(usize) -> String, head: &str) -> String {
     let mut text = format!("plan: big\n{head}\nsteps:\n");
     for n in 0..STEPS {
-        writeln!(text, "  s{n}: {}", step(n)).unwrap();
+        writeln!(text, "  s{n}: {}", step(n)).expect("writing to a string");
     }
     text
 }

@@ -6,16 +6,16 @@ use proptest::prelude::*;
 
 /// A graph of `count` steps with these `needs` edges.
 fn graph(count: usize, edges: &[(usize, usize)]) -> (Graph, usize) {
-    let mut text = String::new();
-    for step in 0..count {
+    let line = |step: usize| {
         let needs: BTreeSet<String> = edges
             .iter()
             .filter(|(from, to)| *from == step && from != to)
             .map(|(_, to)| format!("s{to}"))
             .collect();
         let needs: Vec<_> = needs.into_iter().collect();
-        text += &format!("s{step}: {{ needs: [{}] }}\n", needs.join(", "));
-    }
+        format!("s{step}: {{ needs: [{}] }}\n", needs.join(", "))
+    };
+    let text: String = (0..count).map(line).collect();
     let source = Source::new(&text);
     let mut findings = Findings::default();
     let root = tree::load(&source, &mut findings).expect("a mapping");

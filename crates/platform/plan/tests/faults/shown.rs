@@ -3,7 +3,9 @@
 use rok_plan::{FaultCode, parse};
 
 fn shown(text: &str) -> String {
-    parse(text.as_bytes(), "plan.yaml").unwrap_err().render()
+    parse(text.as_bytes(), "plan.yaml")
+        .expect_err("it has a fault")
+        .render()
 }
 
 #[test]
@@ -110,9 +112,10 @@ fn control_characters_never_reach_the_terminal() {
 
 #[test]
 fn too_many_faults_are_counted() {
-    let unknown: String = (0..2000).map(|n| format!("k{n}: 1\n")).collect();
+    let unknown: Vec<String> = (0..2000).map(|n| format!("k{n}: 1")).collect();
+    let unknown = unknown.join("\n");
     let errors = parse(
-        format!("plan: p\n{unknown}steps: {{ a: {{ run: x }} }}\n").as_bytes(),
+        format!("plan: p\n{unknown}\nsteps: {{ a: {{ run: x }} }}\n").as_bytes(),
         "p",
     )
     .unwrap_err();
