@@ -6,15 +6,17 @@
 //!
 //! ```text
 //! layers.toml ─parse─→ Policy ─┐
-//! cargo metadata, syn → Graph ─┼─ check → Report ─→ human, json
+//! cargo metadata, syn → Graph ─┼─ check → Report ─→ human, json, github, sarif
 //! HEAD's date ─────────────────┘
 //! ```
 
 mod answer;
 mod contract;
 mod date;
+mod drawing;
 mod engine;
 mod graph;
+mod machine;
 mod policy;
 mod render;
 mod report;
@@ -24,8 +26,10 @@ mod selftest;
 pub use answer::{Answer, AskError, Verdict, explain, why};
 pub use contract::{Contract, Probe, Rule, Verdicts};
 pub use date::{Date, DateError};
+pub use drawing::{dot, mermaid};
 pub use engine::check;
 pub use graph::{Claims, Crate, Edge, EdgeKind, Escape, Graph, Mention, Place, Unreadable};
+pub use machine::{github, sarif};
 pub use policy::{Exception, Layer, Planned, Policy, PolicyError};
 pub use render::{human, json};
 pub use report::{

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::check_layers::{check, explain, human, json, why};
-use crate::gather::gather;
+use crate::check_layers::{
+    AskError, check, dot, explain, github, human, json, mermaid, sarif, why,
+};
+use crate::gather::{Gathered, gather};
 use crate::shell::{say, tell};
 use crate::{bench, ci, docs, new_crate, test};
 
@@ -39,7 +41,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct CheckLayers {
     /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
+    #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     #[command(subcommand)]
     question: Option<Question>,
@@ -48,30 +50,45 @@ struct CheckLayers {
 #[derive(Debug, Subcommand)]
 enum Question {
     /// Whether A may import B, which contract forbids it, and the path that leads there today
-    Why {
-        /// The importer
-        from: String,
-        /// What it would import
-        to: String,
-    },
-    /// The same in an exit code: 0 if A may import B, 1 if not
-    Can {
-        /// The importer
-        from: String,
-        /// What it would import
-        to: String,
-    },
+    Why(Pair),
+    /// The same with an exit code: 0 if A may ship with B, 1 if not
+    Can(Pair),
     /// What a contract says, why, and whom it governs
     Explain {
         /// Such as LYR007
         id: String,
     },
+    /// The crates and their edges as a picture
+    Graph {
+        /// For which program
+        #[arg(long, value_enum, default_value_t = Drawing::Mermaid)]
+        format: Drawing,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Pair {
+    /// The importer
+    from: String,
+    /// What it would import
+    to: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     Human,
     Json,
+    Github,
+    Sarif,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Drawing {
+    Mermaid,
+    Dot,
 }
 
 /// Reads the arguments, runs the command, returns its exit code.
@@ -94,10 +111,12 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// The folder above this crate's.
+/// The folder above this crate's, as cargo gives it at run time: with a target
+/// folder that several checkouts share, the one at compile time may be another's.
 fn workspace_root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.parent().map_or_else(|| here.clone(), Path::to_owned)
 }
 
 fn check_layers(root: &Path, args: &CheckLayers) -> u8 {
@@ -106,38 +125,43 @@ fn check_layers(root: &Path, args: &CheckLayers) -> u8 {
         Err(error) => return refuse(&error),
     };
     let (graph, policy) = (&gathered.graph, &gathered.policy);
-    match &args.question {
+    let answered = match &args.question {
         None => {
             let report = check(graph, policy, gathered.today);
-            say(&if args.format == Format::Json {
-                json(&report)
-            } else {
-                human(&report)
+            say(&match args.format {
+                Format::Human => human(&report),
+                Format::Json => json(&report),
+                Format::Github => github(&report),
+                Format::Sarif => sarif(&report),
             });
-            report.exit_code
+            return report.exit_code;
         }
-        Some(Question::Why { from, to } | Question::Can { from, to }) => {
-            match why(graph, policy, from, to) {
-                Ok(answer) => {
-                    say(&if args.format == Format::Json {
-                        answer.json()
-                    } else {
-                        answer.human(policy)
-                    });
-                    let asks_for_code = matches!(args.question, Some(Question::Can { .. }));
-                    u8::from(asks_for_code && !answer.allowed())
-                }
-                Err(error) => refuse(&error),
-            }
+        Some(Question::Why(pair)) => ask(&gathered, pair).map(|_| 0),
+        Some(Question::Can(pair)) => ask(&gathered, pair).map(|allowed| u8::from(!allowed)),
+        Some(Question::Explain { id }) => explain(graph, policy, id).map(|text| {
+            say(&text);
+            0
+        }),
+        Some(Question::Graph { format }) => {
+            say(&match format {
+                Drawing::Mermaid => mermaid(graph, policy),
+                Drawing::Dot => dot(graph, policy),
+            });
+            Ok(0)
         }
-        Some(Question::Explain { id }) => match explain(graph, policy, id) {
-            Ok(text) => {
-                say(&text);
-                0
-            }
-            Err(error) => refuse(&error),
-        },
-    }
+    };
+    answered.unwrap_or_else(|error| refuse(&error))
+}
+
+/// Says whether one may import the other, and returns it.
+fn ask(gathered: &Gathered, pair: &Pair) -> Result<bool, AskError> {
+    let answer = why(&gathered.graph, &gathered.policy, &pair.from, &pair.to)?;
+    say(&if pair.json {
+        answer.json()
+    } else {
+        answer.human(&gathered.policy)
+    });
+    Ok(answer.allowed())
 }
 
 fn refuse(error: &dyn std::error::Error) -> u8 {

@@ -7,6 +7,7 @@
 
 mod contracts;
 mod exceptions;
+mod formats;
 mod gathering;
 mod house;
 mod matrix;
