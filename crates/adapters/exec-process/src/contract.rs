@@ -221,7 +221,7 @@ fn add(line: &[u8], usage: &mut Usage) -> Option<()> {
             "cost_usd" => {
                 cost = value
                     .as_f64()
-                    .filter(|cost| cost.is_finite() && *cost >= 0.0)?
+                    .filter(|cost| cost.is_finite() && *cost >= 0.0)?;
             }
             "tokens" => tokens = value.as_u64()?,
             _ => return None,

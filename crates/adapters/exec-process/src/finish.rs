@@ -42,7 +42,7 @@ impl Ended {
         if let Some(fault) = self.fault.clone() {
             verdict.end = Err(match verdict.end {
                 Ok(_) => fault,
-                Err(failure) => also(failure, &fault),
+                Err(failure) => also(&failure, &fault),
             });
         }
         let found = self.expose(&masker);
@@ -50,14 +50,8 @@ impl Ended {
             (Ok(success), None) => self.hashed(success, &masker),
             (Ok(_), Some(found)) => Err(found),
             (Err(failure), None) => Err(failure),
-            (Err(failure), Some(found)) => Err(StepFailure {
-                class: if was_stopped {
-                    failure.class
-                } else {
-                    found.class
-                },
-                reason: format!("{}; {}", failure.reason, found.reason),
-            }),
+            (Err(failure), Some(found)) if was_stopped => Err(also(&failure, &found)),
+            (Err(failure), Some(found)) => Err(also(&found, &failure)),
         };
         self.places.clear();
         verdict
@@ -154,7 +148,7 @@ impl Ended {
     }
 }
 
-fn also(failure: StepFailure, more: &StepFailure) -> StepFailure {
+fn also(failure: &StepFailure, more: &StepFailure) -> StepFailure {
     let reason = format!("{}; {}", failure.reason, more.reason);
     StepFailure::new(failure.class, reason)
 }

@@ -98,7 +98,7 @@ impl Copy {
                 self.rest(&mut chunk)?;
                 break;
             }
-            if readable && !self.step(&mut chunk)?.is_some_and(|read| read > 0) {
+            if readable && matches!(self.step(&mut chunk)?, None | Some(0)) {
                 break;
             }
         }

@@ -42,7 +42,7 @@ impl Orphans {
     pub(crate) fn sweep<'a>(
         &mut self,
         ending: &Mark,
-        others: impl Iterator<Item = Origin<'a>> + Clone,
+        others: &(impl Iterator<Item = Origin<'a>> + Clone),
         is_leader: impl Fn(i32) -> bool,
     ) -> Vec<i32> {
         let mut left = Vec::new();

@@ -18,7 +18,7 @@ use crate::orphans::{Origin, Orphans};
 use crate::places::{Folders, Places, io_failure};
 use crate::procfs;
 use crate::record;
-use attempt::{Attempt, Stage, Started};
+use attempt::{Attempt, Spawned, Stage};
 use rok_executor::{
     AttemptRef, CancelReason, ReportSink, StepFailure, StepReport, StepRequest, StepResult, Usage,
     Work,
@@ -118,7 +118,7 @@ impl Supervisor {
             }
             self.fill();
             for attempt in std::mem::take(&mut self.over) {
-                self.conclude(attempt);
+                attempt.conclude();
             }
             if self.closing && self.attempts.is_empty() && self.waiting.is_empty() {
                 return;
@@ -222,8 +222,8 @@ impl Supervisor {
             self.last_id += 1;
             let id = self.last_id;
             match self.spawn(id, &request) {
-                Ok(started) => {
-                    let attempt = Attempt::new(id, request, sink, started);
+                Ok(spawned) => {
+                    let attempt = Attempt::new(id, request, sink, spawned);
                     self.timers.extend(attempt.timer.map(|at| (at, id)));
                     self.attempts.insert(id, attempt);
                     self.in_flight += 1;
@@ -239,7 +239,7 @@ impl Supervisor {
     }
 
     /// Starts the process and records it.
-    fn spawn(&mut self, id: u64, request: &StepRequest) -> Result<Started, StepFailure> {
+    fn spawn(&mut self, id: u64, request: &StepRequest) -> Result<Spawned, StepFailure> {
         let Work::Process(work) = &request.work else {
             let reason = format!(
                 "a `{}` step was given to the executor of processes",
@@ -274,7 +274,7 @@ impl Supervisor {
             io_failure("cannot watch the process", &error)
         })?;
         self.shared.add_leader(pid);
-        Ok(Started {
+        Ok(Spawned {
             places,
             pid,
             start,
@@ -443,12 +443,10 @@ impl Supervisor {
         };
         // Non-blocking: the leader is known to be dead.
         let pid = attempt.pid.as_raw_nonzero().get();
-        match wait4::try_wait4_pid(pid.cast_unsigned()) {
-            Ok(Some(usage)) => attempt.usage = Some(usage),
-            Ok(None) | Err(_) => {
-                let reason = "its exit status was taken by somebody else in this process";
-                attempt.fault = Some(StepFailure::new(ErrorClass::Internal, reason));
-            }
+        attempt.usage = wait4::try_wait4_pid(pid.cast_unsigned()).ok().flatten();
+        if attempt.usage.is_none() {
+            let reason = "its exit status was taken by somebody else in this process";
+            attempt.fault = Some(StepFailure::new(ErrorClass::Internal, reason));
         }
         self.shared.remove_leader(attempt.pid);
         attempt.stage = Stage::Draining;
@@ -499,7 +497,7 @@ impl Supervisor {
                 mark: &other.mark,
                 start: other.start,
             });
-            left = orphans.sweep(&attempt.mark, others, |pid| self.shared.is_leader(pid));
+            left = orphans.sweep(&attempt.mark, &others, |pid| self.shared.is_leader(pid));
         }
         // Zombies count here; the table, which costs more, says whether it is
         // only these, which somebody else has to reap.
@@ -539,20 +537,15 @@ impl Supervisor {
             let ended = attempt.ended();
             let shared = self.shared.clone();
             self.attempts.insert(id, attempt);
-            return finish_aside(id, ended, shared);
+            return finish_aside(id, ended, &shared);
         }
         self.in_flight -= 1;
         self.over.push(attempt);
     }
-
-    fn conclude(&mut self, mut attempt: Attempt) {
-        let verdict = attempt.ended().finish();
-        attempt.report(verdict);
-    }
 }
 
 /// Judges on a thread of its own; here, if there can be none.
-fn finish_aside(id: u64, ended: Ended, shared: Arc<Shared>) {
+fn finish_aside(id: u64, ended: Ended, shared: &Arc<Shared>) {
     let slot = Arc::new(std::sync::Mutex::new(Some(ended)));
     let work = {
         let (slot, shared) = (slot.clone(), shared.clone());

@@ -33,8 +33,8 @@ pub(super) enum Stage {
     Finishing,
 }
 
-/// A process that has just been started.
-pub(super) struct Started {
+/// A process that has just been spawned.
+pub(super) struct Spawned {
     pub(super) places: Places,
     pub(super) pid: Pid,
     pub(super) start: u64,
@@ -80,33 +80,33 @@ impl Attempt {
         id: u64,
         request: Box<StepRequest>,
         sink: Arc<dyn ReportSink>,
-        started: Started,
+        spawned: Spawned,
     ) -> Self {
         let step = &request.attempt.step;
         Self {
             id,
             sink,
-            places: started.places,
-            pid: started.pid,
-            start: started.start,
+            places: spawned.places,
+            pid: spawned.pid,
+            start: spawned.start,
             mark: Mark {
                 run: request.attempt.run.clone(),
                 step: step.step.clone(),
                 attempt: step.attempt,
             },
-            pidfd: Some(started.pidfd),
-            began: started.began,
-            started_at: started.started_at,
+            pidfd: Some(spawned.pidfd),
+            began: spawned.began,
+            started_at: spawned.started_at,
             stage: Stage::Running,
             stopped: None,
             fault: None,
             forced: false,
             usage: None,
             wall: Duration::ZERO,
-            timer: request.timeout.map(|timeout| started.began + timeout),
+            timer: request.timeout.map(|timeout| spawned.began + timeout),
             look: FIRST_LOOK,
             until: None,
-            mask: started.mask,
+            mask: spawned.mask,
             request,
         }
     }
@@ -148,6 +148,12 @@ impl Attempt {
             fault: self.fault.clone(),
             started_ms: self.started_at.as_millis(),
         }
+    }
+
+    /// Judges and reports, where that takes no time.
+    pub(super) fn conclude(mut self) {
+        let verdict = self.ended().finish();
+        self.report(verdict);
     }
 
     pub(super) fn report(self, verdict: Verdict) {

@@ -1,0 +1,13 @@
+//! Process steps with real processes. What a test has to wait for it waits for
+//! by a pipe or a report; the only times are the deadlines under test.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod artifacts;
+mod contract;
+mod ending;
+mod exits;
+mod remains;
+mod secrets;
+mod starting;
+mod support;
