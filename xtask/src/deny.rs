@@ -18,7 +18,8 @@ const TOOLS: &str = "target/tools";
 pub(crate) fn check(root: &Path) -> Outcome {
     match tool(root) {
         Ok(deny) => {
-            let args = ["check", "licenses", "bans", "sources"];
+            // Warnings (two versions of one crate) are for who asks; here errors count.
+            let args = ["-L", "error", "check", "licenses", "bans", "sources"];
             Outcome::of(Call::new(root, &deny, "cargo deny", &args).run())
         }
         Err(cause) => Outcome::Failed(cause),
