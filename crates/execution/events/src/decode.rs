@@ -1,7 +1,6 @@
 //! Lines to events, strictly: a driver that cannot read a line whole must not
 //! go on from it.
 
-use crate::command::CommandId;
 use crate::data::{CreatedData, StepEndData};
 use crate::encode::{Cause, Commanded, Due, Emitted, Sealed};
 use crate::event::{Body, Event, EventType, StateChange};
@@ -10,7 +9,9 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::str::FromStr;
-use rok_vocabulary::{Actor, Attempt, Epoch, ErrorClass, RunId, RunPhase, Seq, StepId, Timestamp};
+use rok_vocabulary::{
+    Actor, Attempt, CommandId, Epoch, ErrorClass, RunId, RunPhase, Seq, StepId, Timestamp,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

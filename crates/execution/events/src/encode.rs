@@ -6,6 +6,7 @@ use crate::event::{Body, Event};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use rok_chain::ChainHash;
+use rok_trace_ids::SpanId;
 use rok_vocabulary::{Actor, RunId, Seq};
 use serde::Serialize;
 
@@ -144,10 +145,8 @@ impl Encoder {
                 line.data(data);
             }
             Body::StepStarted { step, attempt } => {
-                line.plain(
-                    "span_id",
-                    &crate::trace::span_id(&self.run, event.epoch, step, *attempt),
-                );
+                let span = SpanId::of_attempt(&self.run, event.epoch, step, *attempt);
+                line.plain("span_id", &span.to_string());
             }
             Body::StepWaiting { .. } => {}
             Body::StepSucceeded { data, .. } => {
@@ -242,7 +241,7 @@ pub(crate) struct Emitted<'a> {
 /// `data` of the events that a command caused.
 #[derive(Serialize, serde::Deserialize)]
 pub(crate) struct Commanded {
-    pub(crate) command: crate::command::CommandId,
+    pub(crate) command: rok_vocabulary::CommandId,
 }
 
 /// `data` of `run.sealed`.
@@ -305,7 +304,7 @@ impl Line<'_> {
         self.out.push(b'"');
     }
 
-    fn command(&mut self, command: Option<&crate::command::CommandId>) {
+    fn command(&mut self, command: Option<&rok_vocabulary::CommandId>) {
         if let Some(command) = command {
             self.data(&Commanded {
                 command: command.clone(),

@@ -1,6 +1,5 @@
 //! The event: one immutable fact in a run's log.
 
-use crate::command::CommandId;
 use crate::data::{
     AckData, CompletedData, CreatedData, DeclaredData, HeldData, PolicyData, ReconciledData,
     RecoveredData, RepairedData, SkipCause, StateData, StepEndData, StoppingData,
@@ -10,7 +9,8 @@ use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 use rok_vocabulary::{
-    Actor, Attempt, Epoch, ErrorClass, Outcome, RunPhase, Seq, StepId, Timestamp, UnknownWord,
+    Actor, Attempt, CommandId, Epoch, ErrorClass, Outcome, RunPhase, Seq, StepId, Timestamp,
+    UnknownWord,
 };
 
 /// One immutable fact.

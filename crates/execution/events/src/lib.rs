@@ -32,15 +32,12 @@
 
 extern crate alloc;
 
-mod command;
 mod data;
 mod decode;
 mod encode;
 mod event;
 mod settings;
-mod trace;
 
-pub use command::{CommandId, CommandIdError};
 pub use data::{
     AckData, CompletedData, CreatedData, DeclaredData, ExpectationsData, HeldData, PlanRef,
     PolicyData, PolicyStage, ReconciledData, ReconciliationStage, RecoveredData, RepairedData,
@@ -50,4 +47,3 @@ pub use decode::{DecodeError, Decoded, decode};
 pub use encode::Encoder;
 pub use event::{Body, Event, EventType, StateChange};
 pub use settings::{Contract, SCHEMA, Settings};
-pub use trace::{span_id, trace_id};

@@ -6,9 +6,9 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use rok_events::{CommandId, PolicyData, Settings, StepEndData};
+use rok_events::{PolicyData, Settings, StepEndData};
 use rok_rac::DomainAck;
-use rok_vocabulary::{Actor, Attempt, Epoch, ErrorClass, StepId};
+use rok_vocabulary::{Actor, Attempt, CommandId, Epoch, ErrorClass, StepId};
 use serde_json::Value;
 use serde_json::value::RawValue;
 

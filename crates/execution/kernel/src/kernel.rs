@@ -12,15 +12,16 @@ use crate::input::{PolicyAnswer, RunSpec};
 use crate::reconciled::{Reconciled, compare};
 use crate::state::{ApplyError, PolicyState, RunState};
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rok_events::{
     Body, Contract, CreatedData, DeclaredData, Event, ExpectationsData, PlanRef,
-    ReconciliationStage, SCHEMA, StateChange, StateData, trace_id,
+    ReconciliationStage, SCHEMA, StateChange, StateData,
 };
 use rok_phases::{PhaseError, PhaseInput, next};
 use rok_rac::{Deadline, Duty, Expected, Scope};
+use rok_trace_ids::TraceId;
 use rok_vocabulary::{
     Actor, ErrorClass, ExpectationStatus, Outcome, Profile, RunId, RunPhase, StepState, Timestamp,
 };
@@ -83,6 +84,7 @@ pub struct RunOrchestrationKernel {
     events: Vec<Event>,
     step_effects: Vec<Effect>,
     actor: Actor,
+    draining: bool,
 }
 
 /// Creates the kernel of a new run: the factory of seed 000. The first
@@ -110,7 +112,13 @@ impl RunOrchestrationKernel {
             events: Vec::new(),
             step_effects: Vec::new(),
             actor: Actor::Runner,
+            draining: false,
         }
+    }
+
+    /// The owner is about to stop: results are still taken, nothing new starts.
+    pub fn drain(&mut self) {
+        self.draining = true;
     }
 
     /// The run's state.
@@ -144,7 +152,7 @@ impl RunOrchestrationKernel {
             cwd,
             engine,
         };
-        let trace_id = trace_id(self.state.run_id());
+        let trace_id = TraceId::of(self.state.run_id()).to_string();
         self.actor = submitter;
         self.emit(
             now,

@@ -13,12 +13,13 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
-use rok_events::{CommandId, CreatedData, PolicyData, Settings, StepCounts};
+use rok_events::{CreatedData, PolicyData, Settings, StepCounts};
 use rok_phases::{PhaseContext, PhaseInput, PhaseStateMachine};
 use rok_rac::{AckId, Ledger, Reconciliation};
 use rok_scheduler::Schedule;
 use rok_vocabulary::{
-    Epoch, ErrorClass, HoldReason, Outcome, RunId, RunPhase, Seq, StepId, StepState, Timestamp,
+    CommandId, Epoch, ErrorClass, HoldReason, Outcome, RunId, RunPhase, Seq, StepId, StepState,
+    Timestamp,
 };
 use serde_json::Value;
 

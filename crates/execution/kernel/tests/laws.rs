@@ -8,9 +8,8 @@ use proptest::prelude::*;
 use rok_chain::Verifier;
 use rok_events::{Contract, Encoder, PolicyData, PolicyStage, Settings, decode};
 use rok_kernel::{
-    Admission, Command, CommandKind, CompiledPlan, Decision, Effect, Input, PolicyAnswer,
-    Rejected, RunOrchestrationKernel, RunSpec, RunState, StepDone, StepEnd, StepSuccess,
-    create_rok,
+    Admission, Command, CommandKind, CompiledPlan, Decision, Effect, Input, PolicyAnswer, Rejected,
+    RunOrchestrationKernel, RunSpec, RunState, StepDone, StepEnd, StepSuccess, create_rok,
 };
 use rok_rac::{DomainAck, Duty};
 use rok_vocabulary::{
@@ -27,7 +26,10 @@ struct Choices(u64);
 
 impl Choices {
     fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % n
     }
 
@@ -74,13 +76,24 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
             yaml += "    retry: { max: 2, base: 1s }\n";
         }
     }
-    let plan = rok_plan::parse(yaml.as_bytes(), "random.yaml").unwrap_or_else(|e| panic!("{e}\n{yaml}"));
+    let plan =
+        rok_plan::parse(yaml.as_bytes(), "random.yaml").unwrap_or_else(|e| panic!("{e}\n{yaml}"));
     CompiledPlan::new(plan, "00".repeat(32)).unwrap()
 }
 
 fn policy(stage: PolicyStage, allowed: bool) -> PolicyAnswer {
-    let data = PolicyData { stage, allowed, blocking: true, policies: vec!["p".into()], action: None };
-    PolicyAnswer { data, reason: None, violations: Vec::new() }
+    let data = PolicyData {
+        stage,
+        allowed,
+        blocking: true,
+        policies: vec!["p".into()],
+        action: None,
+    };
+    PolicyAnswer {
+        data,
+        reason: None,
+        violations: Vec::new(),
+    }
 }
 
 struct World {
@@ -161,8 +174,10 @@ impl World {
         self.encoder.encode(&decision.events, &mut self.log);
         let mut last = self.shadow.last_at();
         let run = self.run.clone();
-        let lines: Vec<Vec<u8>> =
-            self.log[start..].split_inclusive(|b| *b == b'\n').map(|l| l[..l.len() - 1].to_vec()).collect();
+        let lines: Vec<Vec<u8>> = self.log[start..]
+            .split_inclusive(|b| *b == b'\n')
+            .map(|l| l[..l.len() - 1].to_vec())
+            .collect();
         for (line, event) in lines.iter().zip(&decision.events) {
             let decoded = decode(line, &run).unwrap();
             assert_eq!(decoded.event, *event, "a decoded event differs");
@@ -174,11 +189,22 @@ impl World {
         let live: BTreeSet<Effect> = self.state().outstanding().into_iter().collect();
         let folded: BTreeSet<Effect> = self.shadow.outstanding().into_iter().collect();
         assert_eq!(live, folded, "a fold has other outstanding effects (law 1)");
-        assert_eq!(self.state().outstanding().len(), live.len(), "an effect is outstanding twice");
+        assert_eq!(
+            self.state().outstanding().len(),
+            live.len(),
+            "an effect is outstanding twice"
+        );
         let issued: BTreeSet<Effect> = decision.effects.iter().cloned().collect();
-        assert_eq!(issued.len(), decision.effects.len(), "an effect was issued twice");
+        assert_eq!(
+            issued.len(),
+            decision.effects.len(),
+            "an effect was issued twice"
+        );
         let increment: BTreeSet<Effect> = live.difference(&self.before).cloned().collect();
-        assert_eq!(issued, increment, "effects are not the increment of outstanding (law 1)");
+        assert_eq!(
+            issued, increment,
+            "effects are not the increment of outstanding (law 1)"
+        );
         self.same_state();
         self.before = live;
         self.todo.extend(decision.effects);
@@ -187,9 +213,14 @@ impl World {
     fn count(&mut self, event: &rok_events::Event) {
         match &event.body {
             rok_events::Body::RunSealed { .. } => {}
-            rok_events::Body::RunStateChanged(change) if change.to.is_terminal() => self.terminals += 1,
+            rok_events::Body::RunStateChanged(change) if change.to.is_terminal() => {
+                self.terminals += 1
+            }
             rok_events::Body::StepSucceeded { step, .. } => {
-                let times = self.succeeded.entry(self.plan.find(step).unwrap()).or_default();
+                let times = self
+                    .succeeded
+                    .entry(self.plan.find(step).unwrap())
+                    .or_default();
                 *times += 1;
                 assert_eq!(*times, 1, "a step succeeded twice");
             }
@@ -205,7 +236,11 @@ impl World {
         assert_eq!(live.ledger(), folded.ledger());
         assert_eq!(live.hold(), folded.hold());
         assert_eq!(live.outcome(), folded.outcome());
-        assert_eq!(live.proof(), folded.proof(), "the proof is lost in a fold (law 2)");
+        assert_eq!(
+            live.proof(),
+            folded.proof(),
+            "the proof is lost in a fold (law 2)"
+        );
         assert_eq!(live.resumability(), folded.resumability());
     }
 
@@ -220,7 +255,11 @@ impl World {
             }
             Err(Rejected::Kernel(error)) => panic!("the kernel broke its own rules: {error}"),
             Err(refusal) => {
-                assert_eq!(self.state().next_seq(), self.shadow.next_seq(), "a refusal changed the state");
+                assert_eq!(
+                    self.state().next_seq(),
+                    self.shadow.next_seq(),
+                    "a refusal changed the state"
+                );
                 Err(refusal)
             }
         }
@@ -230,12 +269,21 @@ impl World {
     fn crash(&mut self) {
         let mut folded = RunState::new(Arc::clone(&self.plan), self.run.clone());
         for line in self.log.split_inclusive(|b| *b == b'\n') {
-            folded.apply(&decode(&line[..line.len() - 1], &self.run).unwrap().event).unwrap();
+            folded
+                .apply(&decode(&line[..line.len() - 1], &self.run).unwrap().event)
+                .unwrap();
         }
         self.kernel = Some(RunOrchestrationKernel::over(folded));
-        self.now = self.now.after(Duration::from_millis(self.choices.below(60_000)));
+        self.now = self
+            .now
+            .after(Duration::from_millis(self.choices.below(60_000)));
         if !self.state().is_sealed() {
-            self.say(Input::Recovered { owner: "w2".into(), repaired: None, killed: 0 }).unwrap();
+            self.say(Input::Recovered {
+                owner: "w2".into(),
+                repaired: None,
+                killed: 0,
+            })
+            .unwrap();
             self.todo = self.state().outstanding();
         }
     }
@@ -243,7 +291,9 @@ impl World {
     fn ack(&mut self, duty: Duty) -> DomainAck {
         let (run, epoch, at) = (self.run.clone(), self.state().epoch(), self.now);
         match self.choices.below(12) {
-            0 => DomainAck::failed(&run, epoch, duty, AckErrorKind::Unavailable, "down", at).unwrap(),
+            0 => {
+                DomainAck::failed(&run, epoch, duty, AckErrorKind::Unavailable, "down", at).unwrap()
+            }
             1 => DomainAck::failed(&run, epoch, duty, AckErrorKind::Refused, "no", at).unwrap(),
             _ => DomainAck::success(&run, epoch, duty, "r", at).unwrap(),
         }
@@ -259,7 +309,11 @@ impl World {
             Effect::EvaluatePolicy => Duty::EVALUATE_POLICY,
             Effect::Admit => return self.admit(),
             Effect::Publish => {
-                let result = if self.choices.one_in(10) { Err("disk".into()) } else { Ok(()) };
+                let result = if self.choices.one_in(10) {
+                    Err("disk".into())
+                } else {
+                    Ok(())
+                };
                 return self.say(Input::Published(result)).unwrap();
             }
             Effect::StartStep { step, attempt } => return self.finish(*step, *attempt, None),
@@ -276,7 +330,11 @@ impl World {
         let answer = (ack.error().is_none()).then(|| policy_answer(&mut self.choices));
         let input = |ack| {
             if policy {
-                Input::PolicyEvaluated { answer: answer.clone(), ack, record: None }
+                Input::PolicyEvaluated {
+                    answer: answer.clone(),
+                    ack,
+                    record: None,
+                }
             } else {
                 Input::Ack { ack, record: None }
             }
@@ -285,13 +343,20 @@ impl World {
         if self.choices.one_in(4) {
             let seq = self.state().next_seq();
             self.say(input(again)).unwrap();
-            assert_eq!(self.state().next_seq(), seq, "a redelivery was not absorbed (law 3)");
+            assert_eq!(
+                self.state().next_seq(),
+                seq,
+                "a redelivery was not absorbed (law 3)"
+            );
         }
     }
 
     fn admit(&mut self) {
         let admission = match self.choices.below(12) {
-            0 => Admission::Refused { class: ErrorClass::ConfigError, reason: "no such program".into() },
+            0 => Admission::Refused {
+                class: ErrorClass::ConfigError,
+                reason: "no such program".into(),
+            },
             1 => Admission::Checked(Some(policy(PolicyStage::Authorize, false))),
             _ if !self.state().settings().contract.governs() => Admission::Checked(None),
             _ => Admission::Checked(Some(policy(PolicyStage::Authorize, true))),
@@ -301,18 +366,45 @@ impl World {
 
     fn finish(&mut self, step: u32, attempt: Attempt, class: Option<ErrorClass>) {
         let end = match (class, self.choices.below(6)) {
-            (Some(class), _) => StepEnd::Failed { class, reason: "stopped".into() },
-            (None, 0) => StepEnd::Failed { class: ErrorClass::TransientIo, reason: "net".into() },
-            (None, 1) => StepEnd::Failed { class: ErrorClass::ValidationFailed, reason: "bad".into() },
+            (Some(class), _) => StepEnd::Failed {
+                class,
+                reason: "stopped".into(),
+            },
+            (None, 0) => StepEnd::Failed {
+                class: ErrorClass::TransientIo,
+                reason: "net".into(),
+            },
+            (None, 1) => StepEnd::Failed {
+                class: ErrorClass::ValidationFailed,
+                reason: "bad".into(),
+            },
             _ => StepEnd::Succeeded(StepSuccess::default()),
         };
         let epoch = self.state().epoch();
-        self.say(Input::StepDone(StepDone { epoch, step, attempt, end, data: Box::default() })).unwrap();
+        self.say(Input::StepDone(StepDone {
+            epoch,
+            step,
+            attempt,
+            end,
+            data: Box::default(),
+        }))
+        .unwrap();
         if self.choices.one_in(5) {
             let seq = self.state().next_seq();
             let end = StepEnd::Succeeded(StepSuccess::default());
-            self.say(Input::StepDone(StepDone { epoch, step, attempt, end, data: Box::default() })).unwrap();
-            assert_eq!(self.state().next_seq(), seq, "a late result was not absorbed (law 3)");
+            self.say(Input::StepDone(StepDone {
+                epoch,
+                step,
+                attempt,
+                end,
+                data: Box::default(),
+            }))
+            .unwrap();
+            assert_eq!(
+                self.state().next_seq(),
+                seq,
+                "a late result was not absorbed (law 3)"
+            );
         }
     }
 
@@ -324,14 +416,27 @@ impl World {
             1 if self.choices.one_in(3) => Some(policy(PolicyStage::Action, false)),
             _ => Some(policy(PolicyStage::Action, true)),
         };
-        let command = Command { id, actor: Actor::Manual, kind, reason: None, authorization };
+        let command = Command {
+            id,
+            actor: Actor::Manual,
+            kind,
+            reason: None,
+            authorization,
+        };
         let again = command.clone();
-        let denied = command.authorization.as_ref().is_some_and(|a| !a.data.allowed);
+        let denied = command
+            .authorization
+            .as_ref()
+            .is_some_and(|a| !a.data.allowed);
         self.say(Input::Command(command))?;
         if !denied {
             let seq = self.state().next_seq();
             let _ = self.say(Input::Command(again));
-            assert_eq!(self.state().next_seq(), seq, "a command counted twice (law 3)");
+            assert_eq!(
+                self.state().next_seq(),
+                seq,
+                "a command counted twice (law 3)"
+            );
         }
         Ok(())
     }
@@ -350,11 +455,24 @@ impl World {
                 let step = self.plan.step(0).id.clone();
                 drop(self.command(CommandKind::Approve(step)));
             }
-            5 if self.choices.one_in(4) => self.say(Input::Fault { reason: "panic".into() }).unwrap(),
+            5 if self.choices.one_in(4) => self
+                .say(Input::Fault {
+                    reason: "panic".into(),
+                })
+                .unwrap(),
             6 => {
                 let foreign: RunId = "another".parse().unwrap();
-                let ack = DomainAck::success(&foreign, self.state().epoch(), Duty::START_TRACE, "t", self.now);
-                let refused = self.say(Input::Ack { ack: ack.unwrap(), record: None });
+                let ack = DomainAck::success(
+                    &foreign,
+                    self.state().epoch(),
+                    Duty::START_TRACE,
+                    "t",
+                    self.now,
+                );
+                let refused = self.say(Input::Ack {
+                    ack: ack.unwrap(),
+                    record: None,
+                });
                 assert!(matches!(refused, Err(Rejected::ForeignAck { .. })));
             }
             _ => {}
@@ -397,8 +515,16 @@ impl World {
         let waiting = self.state().steps().iter().position(|slot| {
             (slot.state == StepState::Waiting && !slot.approved) || slot.undecided
         });
-        let step = self.plan.step(waiting.expect("a hold has a step") as u32).id.clone();
-        let kind = if self.choices.one_in(4) { CommandKind::Reject(step) } else { CommandKind::Approve(step) };
+        let step = self
+            .plan
+            .step(waiting.expect("a hold has a step") as u32)
+            .id
+            .clone();
+        let kind = if self.choices.one_in(4) {
+            CommandKind::Reject(step)
+        } else {
+            CommandKind::Approve(step)
+        };
         drop(self.command(kind));
     }
 
@@ -412,11 +538,23 @@ impl World {
             let profile = state.settings().profile;
             let last = state.last_reconciliation().expect("reconciled");
             if profile == Profile::Strict && state.settings().contract == Contract::Full {
-                assert!(last.is_clean(), "COMPLETED without a clean reconciliation: {last:?}");
+                assert!(
+                    last.is_clean(),
+                    "COMPLETED without a clean reconciliation: {last:?}"
+                );
             }
-            let failed = state.steps().iter().any(|slot| slot.state == StepState::Failed);
-            assert!(!(outcome == Outcome::Succeeded && failed), "success reported with work failed");
-            assert!(state.steps().iter().all(rok_kernel::StepSlot::is_finished), "work left behind");
+            let failed = state
+                .steps()
+                .iter()
+                .any(|slot| slot.state == StepState::Failed);
+            assert!(
+                !(outcome == Outcome::Succeeded && failed),
+                "success reported with work failed"
+            );
+            assert!(
+                state.steps().iter().all(rok_kernel::StepSlot::is_finished),
+                "work left behind"
+            );
         }
         let mut verifier = Verifier::new(&self.run);
         for line in self.log.split_inclusive(|b| *b == b'\n') {
@@ -444,7 +582,11 @@ fn live(seed: u64) {
         world.say(Input::Ack { ack, record: None }).unwrap();
         assert_eq!(world.state().phase(), phase);
         world.check_the_end();
-        let resume = Input::Resume { actor: Actor::Manual, reason: None, command: None };
+        let resume = Input::Resume {
+            actor: Actor::Manual,
+            reason: None,
+            command: None,
+        };
         match world.say(resume) {
             Ok(()) => world.todo = world.state().outstanding(),
             Err(Rejected::NotResumable { .. }) => break,

@@ -24,7 +24,9 @@ pub enum Actor {
 
 /// A text that names no actor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` names no actor: use runner, manual, user:NAME, agent:ID or schedule:NAME, names of 1 to 128 printable characters")]
+#[error(
+    "`{text}` names no actor: use runner, manual, user:NAME, agent:ID or schedule:NAME, names of 1 to 128 printable characters"
+)]
 pub struct ActorError {
     /// The text that was met.
     pub text: String,
@@ -45,7 +47,9 @@ impl fmt::Display for Actor {
 impl FromStr for Actor {
     type Err = ActorError;
     fn from_str(text: &str) -> Result<Self, ActorError> {
-        let error = || ActorError { text: text.chars().take(80).collect() };
+        let error = || ActorError {
+            text: text.chars().take(80).collect(),
+        };
         let name = |name: &str| {
             let printable = name.chars().all(|c| !c.is_control());
             if printable && (1..=128).contains(&name.chars().count()) {

@@ -14,8 +14,13 @@ pub struct DurationError {
     pub why: &'static str,
 }
 
-const UNITS: [(&str, u64); 5] =
-    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const UNITS: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
 
 /// A hundred years: longer durations are a slip of the pen.
 const MAX_MS: u64 = 100 * 366 * 86_400_000;
@@ -23,7 +28,10 @@ const MAX_MS: u64 = 100 * 366 * 86_400_000;
 /// Reads a duration such as `500ms`, `60s`, `10m`, `2h`, `7d`, `1h30m`.
 /// A number without a unit is an error.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let error = |why| DurationError { text: text.chars().take(80).collect(), why };
+    let error = |why| DurationError {
+        text: text.chars().take(80).collect(),
+        why,
+    };
     let mut rest = text;
     let mut total: u64 = 0;
     if rest.is_empty() {
@@ -34,14 +42,22 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         if digits == 0 {
             return Err(error("a whole number must come first"));
         }
-        let number: u64 = rest[..digits].parse().map_err(|_| error("the number is too large"))?;
+        let number: u64 = rest[..digits]
+            .parse()
+            .map_err(|_| error("the number is too large"))?;
         rest = &rest[digits..];
         let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
         let unit = &rest[..letters];
         let &(_, factor) = UNITS
             .iter()
             .find(|(name, _)| *name == unit)
-            .ok_or_else(|| error(if unit.is_empty() { "the unit is missing" } else { "the unit is unknown" }))?;
+            .ok_or_else(|| {
+                error(if unit.is_empty() {
+                    "the unit is missing"
+                } else {
+                    "the unit is unknown"
+                })
+            })?;
         total = number
             .checked_mul(factor)
             .and_then(|ms| total.checked_add(ms))

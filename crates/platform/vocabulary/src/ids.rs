@@ -152,6 +152,16 @@ ids! {
     )
 }
 
+ids! {
+    /// Identifies a command: the same command twice counts once.
+    CommandId, "command id", "[A-Za-z0-9._-]{1,64}", |text| word(
+        text,
+        64,
+        |_| true,
+        |b| b.is_ascii_alphanumeric() || b"._-".contains(&b),
+    )
+}
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident($int:ty);)+) => { $(
         $(#[$doc])*

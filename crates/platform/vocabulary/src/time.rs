@@ -80,12 +80,23 @@ impl Timestamp {
             }
             _ => return Err(TimeError),
         };
-        let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (b.len() - 1, b'Z')];
+        let separators = [
+            (4, b'-'),
+            (7, b'-'),
+            (10, b'T'),
+            (13, b':'),
+            (16, b':'),
+            (b.len() - 1, b'Z'),
+        ];
         if separators.iter().any(|&(at, byte)| b[at] != byte) {
             return Err(TimeError);
         }
         let (year, month, day) = (number(&b[0..4])?, number(&b[5..7])?, number(&b[8..10])?);
-        let (hour, minute, second) = (number(&b[11..13])?, number(&b[14..16])?, number(&b[17..19])?);
+        let (hour, minute, second) = (
+            number(&b[11..13])?,
+            number(&b[14..16])?,
+            number(&b[17..19])?,
+        );
         let days = days(year, month, day);
         if civil(days) != (year, month, day) || hour > 23 || minute > 59 || second > 59 {
             return Err(TimeError);
@@ -104,7 +115,9 @@ fn digits(out: &mut [u8], mut value: i64) {
 
 fn number(digits: &[u8]) -> Result<i64, TimeError> {
     digits.iter().try_fold(0, |sum, b| {
-        b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')).ok_or(TimeError)
+        b.is_ascii_digit()
+            .then(|| sum * 10 + i64::from(b - b'0'))
+            .ok_or(TimeError)
     })
 }
 
@@ -162,7 +175,10 @@ mod tests {
     #[case("1969-12-31T23:59:59.999Z", -1)]
     #[case("2026-02-16T23:05:12.000Z", 1_771_283_112_000)]
     fn known_instants(#[case] text: &str, #[case] ms: i64) {
-        assert_eq!(Timestamp::parse_rfc3339(text), Ok(Timestamp::from_millis(ms)));
+        assert_eq!(
+            Timestamp::parse_rfc3339(text),
+            Ok(Timestamp::from_millis(ms))
+        );
         assert_eq!(Timestamp::from_millis(ms).to_string(), text);
     }
 

@@ -335,14 +335,20 @@ impl FromStr for Domain {
             other => {
                 let valid = other.len() <= 64
                     && other.starts_with(|c: char| c.is_ascii_lowercase())
-                    && other
-                        .bytes()
-                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
+                    && other.bytes().all(|b| {
+                        b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b)
+                    });
                 if !valid {
                     return Err(UnknownWord {
                         what: "domain",
                         word: other.to_owned(),
-                        known: &["incidents", "policies", "logs", "orchestrator", "[a-z][a-z0-9_-]{0,63}"],
+                        known: &[
+                            "incidents",
+                            "policies",
+                            "logs",
+                            "orchestrator",
+                            "[a-z][a-z0-9_-]{0,63}",
+                        ],
                     });
                 }
                 Self::Named(other.to_owned())

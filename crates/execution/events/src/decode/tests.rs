@@ -69,7 +69,7 @@ fn bodies() -> Vec<Body> {
     };
     vec![
         Body::RunCreated {
-            trace_id: crate::trace_id(&run()),
+            trace_id: rok_trace_ids::TraceId::of(&run()).to_string(),
             reason: Some(nasty()),
             data: Box::new(CreatedData {
                 schema: SCHEMA,
@@ -117,7 +117,8 @@ fn bodies() -> Vec<Body> {
             class: ErrorClass::Timeout,
             reason: nasty(),
             data: StoppingData {
-                outcome: Outcome::TimedOut, exit: Some(PhaseInput::SystemError),
+                outcome: Outcome::TimedOut,
+                exit: Some(PhaseInput::SystemError),
             },
         },
         Body::RunRecovered {

@@ -225,7 +225,11 @@ impl RunOrchestrationKernel {
         } else if let Some(proof) = self.state.take_proof() {
             self.finalize(proof, now)?;
         } else {
-            self.fail(ErrorClass::Internal, "the proof of the passed check is lost".into(), now)?;
+            self.fail(
+                ErrorClass::Internal,
+                "the proof of the passed check is lost".into(),
+                now,
+            )?;
         }
         Ok(())
     }
@@ -284,7 +288,7 @@ impl RunOrchestrationKernel {
 
     fn obey(
         &mut self,
-        id: rok_events::CommandId,
+        id: rok_vocabulary::CommandId,
         kind: &CommandKind,
         waiting: Option<u32>,
         reason: Option<String>,
@@ -384,7 +388,7 @@ impl RunOrchestrationKernel {
         &mut self,
         actor: Actor,
         reason: Option<String>,
-        command: Option<rok_events::CommandId>,
+        command: Option<rok_vocabulary::CommandId>,
         now: Timestamp,
     ) -> Result<(), Rejected> {
         if command.as_ref().is_some_and(|id| self.state.has_seen(id)) {

@@ -50,6 +50,9 @@ impl RunOrchestrationKernel {
 
     /// The first ready step for which there is a free place.
     fn next_startable(&mut self) -> Option<StepIx> {
+        if self.draining {
+            return None;
+        }
         let settings = self.state.settings();
         let progress = self.state.progress();
         let (all, processes) = (progress.running(), progress.running[PROCESSES]);

@@ -638,7 +638,7 @@ impl RunState {
         &mut self,
         event: &Event,
         step: &StepId,
-        command: &rok_events::CommandId,
+        command: &rok_vocabulary::CommandId,
         approved: bool,
     ) -> Result<(), ApplyError> {
         let ix = self
