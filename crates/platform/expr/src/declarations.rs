@@ -82,3 +82,22 @@ pub trait Declarations {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    #[rstest]
+    #[case(Kind::Number, json!(1), json!(1.0))]
+    #[case(Kind::Number, json!(0.5), json!(0.5))]
+    #[case(Kind::Integer, json!(2.0), json!(2))]
+    #[case(Kind::Integer, json!(2.5), json!(2.5))]
+    #[case(Kind::Integer, json!(1e300), json!(1e300))]
+    #[case(Kind::String, json!(1), json!(1))]
+    #[case(Kind::Number, json!("1"), json!("1"))]
+    fn coercion(#[case] kind: Kind, #[case] value: Value, #[case] expected: Value) {
+        assert_eq!(kind.coerce(value), expected);
+    }
+}

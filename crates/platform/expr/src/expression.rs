@@ -62,7 +62,7 @@ impl Expression {
             }
             Use::Text => {
                 let found = checker.infer(&self.node);
-                if matches!(found, Type::Null | Type::Bytes | Type::Type) {
+                if matches!(found, Type::Null | Type::Bytes | Type::Meta) {
                     let message =
                         alloc::format!("a value of type {} cannot stand in text", found.as_str());
                     faults.push(Fault::new(self.node.span.clone(), message));

@@ -78,7 +78,8 @@ impl SecretText {
             match part {
                 Part::Text(plain) => text.push_str(plain),
                 Part::Secret(name) => {
-                    text.push_str(lookup(name).ok_or_else(|| MissingSecret { name: name.clone() })?)
+                    let value = lookup(name).ok_or_else(|| MissingSecret { name: name.clone() })?;
+                    text.push_str(value);
                 }
             }
         }

@@ -178,7 +178,7 @@ impl Template {
             match piece {
                 Piece::Text(_) => {}
                 Piece::Expression(expression) => {
-                    faults.append(&mut expression.check(declarations, used))
+                    faults.append(&mut expression.check(declarations, used));
                 }
                 Piece::Secret(_, reference) => {
                     faults.append(&mut check_references(

@@ -16,17 +16,13 @@ impl Budget {
 
     /// Pays for nodes or items, before they are touched.
     pub(crate) fn pay(&mut self, units: usize) -> Result<(), Stop> {
-        match self.left.checked_sub(units as u64) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => {
-                // Nothing may go on from here, whatever it costs.
-                self.left = 0;
-                Err(Stop::Bound("it would do more work than one expression may"))
-            }
-        }
+        let Some(left) = self.left.checked_sub(units as u64) else {
+            // Nothing may go on from here, whatever it costs.
+            self.left = 0;
+            return Err(Stop::Bound("it would do more work than one expression may"));
+        };
+        self.left = left;
+        Ok(())
     }
 
     /// Pays for bytes that are read or copied.

@@ -26,7 +26,8 @@ pub(crate) enum Type {
     Bytes,
     List,
     Map,
-    Type,
+    /// A type itself.
+    Meta,
 }
 
 impl Type {
@@ -42,7 +43,7 @@ impl Type {
             Self::Bytes => "bytes",
             Self::List => "list",
             Self::Map => "map",
-            Self::Type => "type",
+            Self::Meta => "type",
         }
     }
 
@@ -189,7 +190,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn infer(&mut self, node: &Node) -> Type {
         match &node.kind {
             NodeKind::Literal(literal) => literal_type(literal),
-            NodeKind::TypeName(_) => Type::Type,
+            NodeKind::TypeName(_) => Type::Meta,
             NodeKind::Variable(_) => Type::Dyn,
             NodeKind::Read(read) => self.read(read),
             NodeKind::HasInput(_) => Type::Bool,
@@ -423,7 +424,7 @@ impl<'a> Checker<'a> {
                     self.infer(arg);
                 }
                 return if function == Function::Type {
-                    Type::Type
+                    Type::Meta
                 } else {
                     Type::Dyn
                 };

@@ -73,7 +73,12 @@ impl<'a> Evaluation<'a> {
             NodeKind::Select(of, field) => self.select(of, field),
             NodeKind::Has(of, field) => match self.value(of)? {
                 Value::Map(map) => Ok(Value::Bool(map.field(field).is_some())),
-                Value::Null => Ok(Value::Bool(false)),
+                // A step that did not succeed has handed on nothing.
+                Value::Null
+                    if matches!(of.kind, NodeKind::Read(Read::Step(_, StepField::Outputs))) =>
+                {
+                    Ok(Value::Bool(false))
+                }
                 other => Err(Stop::failed(format!(
                     "has() asks a map, not a {}",
                     other.kind()

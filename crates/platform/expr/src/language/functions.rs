@@ -84,10 +84,11 @@ fn contained<'a>(item: &Value<'a>, of: &Value<'a>, budget: &mut Budget) -> Resul
             }
             Ok(Value::Bool(false))
         }
-        Value::Map(map) => match Key::of(item, budget) {
-            Ok(key) => Ok(Value::Bool(map.get(&key).is_some())),
-            Err(Stop::Failed(_)) => Ok(Value::Bool(false)),
-            Err(bound) => Err(bound),
+        Value::Map(map) => match (Key::of(item, budget), item) {
+            (Ok(key), _) => Ok(Value::Bool(map.get(&key).is_some())),
+            // No key is such a number, so it is not found.
+            (Err(Stop::Failed(_)), Value::Double(_)) => Ok(Value::Bool(false)),
+            (Err(stop), _) => Err(stop),
         },
         _ => Err(unsupported("in", item, of)),
     }
@@ -350,7 +351,7 @@ fn text<'a>(value: &Value<'a>, budget: &mut Budget) -> Result<Value<'a>> {
         Value::Bytes(bytes) => {
             budget.pay_bytes(bytes.len())?;
             core::str::from_utf8(bytes)
-                .map(|text| Value::made(text))
+                .map(Value::made)
                 .map_err(|_| Stop::failed("the bytes are not UTF-8"))
         }
         other => scalar_text(other)

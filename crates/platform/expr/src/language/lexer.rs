@@ -42,7 +42,6 @@ pub(crate) fn admit(text: &str) -> Result<(), Fault> {
     while let Some(token) = lexer.next() {
         let range = token.start..token.end;
         match token.kind {
-            Kind::Word | Kind::Number | Kind::Text => nodes += 1,
             Kind::Unclosed => return Err(Fault::new(range, "this quote is never closed")),
             Kind::Foreign => {
                 return Err(Fault::new(
@@ -67,7 +66,7 @@ pub(crate) fn admit(text: &str) -> Result<(), Fault> {
                 }
             }
             Kind::Punctuation(b'.' | b':') => {}
-            Kind::Punctuation(_) => nodes += 1,
+            Kind::Word | Kind::Number | Kind::Text | Kind::Punctuation(_) => nodes += 1,
         }
         if levels.len() > MAX_DEPTH + 1 || levels.last().is_some_and(|n| *n > MAX_DEPTH) {
             return Err(too_deep(range));
@@ -153,16 +152,15 @@ impl Lexer<'_> {
                 self.word();
                 Kind::Number
             }
-            b if b.is_ascii_alphabetic() || b == b'_' => match self.prefix() {
-                Some((length, raw)) => {
+            b if b.is_ascii_alphabetic() || b == b'_' => {
+                if let Some((length, raw)) = self.prefix() {
                     self.at += length;
                     self.string(raw)
-                }
-                None => {
+                } else {
                     self.word();
                     Kind::Word
                 }
-            },
+            }
             b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b'.' | b':' | b'?' | b'+' | b'-'
             | b'*' | b'/' | b'%' | b'!' | b'=' | b'<' | b'>' | b'&' | b'|' => {
                 self.at += 1;

@@ -1,12 +1,13 @@
 //! From CEL's syntax tree to ours: names, functions and nesting are settled
 //! here, so that evaluation meets nothing that it does not know.
 
-use super::lexer::{admit, too_deep, too_many, word_at};
-use super::node::{
-    Binary, Each, EachKind, Function, Literal, Node, NodeKind, Read, RunField, StepField,
-};
+mod calls;
+mod names;
+
+use super::lexer::{admit, too_deep, too_many};
+use super::node::{Each, EachKind, Literal, Node, NodeKind};
 use crate::bounds::{MAX_COMPREHENSIONS, MAX_DEPTH, MAX_NODES, MAX_SOURCE};
-use crate::fault::{Fault, nearest};
+use crate::fault::Fault;
 use crate::reference::{Reference, Target};
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -19,6 +20,7 @@ use cel::common::ast::{
 };
 use cel::parser::{ParseError, PrattParser};
 use core::ops::Range;
+use names::{ROOTS, root_id};
 use rok_vocabulary::InputName;
 
 /// What an expression turned out to be.
@@ -29,30 +31,6 @@ pub(crate) enum Parsed {
     /// A value, and what it reads.
     Value(Node, Vec<Reference>),
 }
-
-/// The names that an expression may begin with.
-const ROOTS: &[&str] = &["inputs", "steps", "run", "item", "secrets"];
-const TYPE_NAMES: &[&str] = &[
-    "bool",
-    "bytes",
-    "double",
-    "int",
-    "list",
-    "map",
-    "null_type",
-    "string",
-    "type",
-    "uint",
-];
-/// What expands into a tree, and how it is written.
-const MACROS: &[(&str, &str)] = &[
-    ("has", "has(inputs.name)"),
-    ("all", "list.all(x, condition)"),
-    ("exists", "list.exists(x, condition)"),
-    ("exists_one", "list.exists_one(x, condition)"),
-    ("map", "list.map(x, value)"),
-    ("filter", "list.filter(x, condition)"),
-];
 
 /// Parses the expression `text`, which stands at offset `at` of its scalar.
 pub(crate) fn parse(text: &str, at: usize) -> Result<Parsed, Vec<Fault>> {
@@ -145,17 +123,6 @@ fn syntax_fault(error: &ParseError, text: &str, at: usize) -> Fault {
     }
 }
 
-/// One literal name after a root: `.name` or `['name']`.
-struct Segment<'e> {
-    name: &'e str,
-    /// Where the name begins, in the expression's text.
-    start: usize,
-    /// Where it ends, bracket included.
-    end: usize,
-    /// Whether `has()` asks for it.
-    test: bool,
-}
-
 struct Lowering<'t> {
     text: &'t str,
     at: usize,
@@ -226,8 +193,8 @@ impl Lowering<'_> {
 
     fn node(&mut self, tree: &IdedExpr, depth: usize) -> Option<Node> {
         self.count(tree.id, depth)?;
-        if let Some(read) = self.read(tree, depth) {
-            return read;
+        if let Some((root, segments)) = self.rooted(tree) {
+            return self.read_root(tree, root, &segments, depth);
         }
         let span = self.span(tree.id);
         let kind = match &tree.expr {
@@ -275,238 +242,9 @@ impl Lowering<'_> {
         lowered.into_iter().collect()
     }
 
-    fn name(&mut self, name: &str, span: &Range<usize>) -> Option<NodeKind> {
-        if let Some(index) = self.variables.iter().rposition(|variable| variable == name) {
-            return Some(NodeKind::Variable(index));
-        }
-        if let Some(name) = TYPE_NAMES.iter().find(|known| **known == name) {
-            return Some(NodeKind::TypeName(name));
-        }
-        if !self
-            .hyphenated
-            .iter()
-            .any(|range| range.contains(&span.start))
-        {
-            let known = ROOTS
-                .iter()
-                .copied()
-                .chain(self.variables.iter().map(String::as_str));
-            let hint = match nearest(name, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!(
-                    "names begin with inputs, steps, run or item; a text stands in quotes: '{name}'"
-                ),
-            };
-            self.fault(span.clone(), format!("unknown name `{name}`"), hint);
-        }
-        None
-    }
-
-    /// The literal names after a root, when there is nothing else in between.
-    fn path<'e>(&self, tree: &'e IdedExpr) -> Option<(&'e str, Vec<Segment<'e>>)> {
-        let mut segments = Vec::new();
-        let mut at = tree;
-        loop {
-            match &at.expr {
-                Expr::Select(select) => {
-                    let dot = self.token(at.id).end;
-                    let rest = &self.text[dot..];
-                    let start = dot + (rest.len() - rest.trim_start().len());
-                    let end = (start + select.field.len()).min(self.text.len());
-                    segments.push(Segment {
-                        name: &select.field,
-                        start,
-                        end,
-                        test: select.test,
-                    });
-                    at = &select.operand;
-                }
-                Expr::Call(CallExpr {
-                    func_name,
-                    target: None,
-                    args,
-                }) if func_name == operators::INDEX => {
-                    let [of, index] = args.as_slice() else {
-                        return None;
-                    };
-                    let Expr::Literal(LiteralValue::String(name)) = &index.expr else {
-                        return None;
-                    };
-                    let Range { start, end } = self.token(index.id);
-                    let end = end + usize::from(self.text[end..].starts_with(']'));
-                    segments.push(Segment {
-                        name: name.inner(),
-                        start,
-                        end,
-                        test: false,
-                    });
-                    at = of;
-                }
-                Expr::Ident(name) => {
-                    segments.reverse();
-                    if let Some((last, before)) =
-                        segments.split_last_mut().filter(|(last, _)| last.test)
-                    {
-                        // The token of `has()` is the call's: look behind
-                        // what it asks.
-                        let from = before
-                            .last()
-                            .map_or(self.token(at.id).end, |segment| segment.end);
-                        let rest = &self.text[from..];
-                        let skipped = rest.trim_start_matches(|c: char| {
-                            c.is_whitespace() || c == '.' || c == ')'
-                        });
-                        last.start = from + (rest.len() - skipped.len());
-                        last.end = (last.start + last.name.len()).min(self.text.len());
-                    }
-                    return Some((name, segments));
-                }
-                _ => return None,
-            }
-        }
-    }
-
-    /// What begins with a root. The outer `None`: it does not.
-    fn read(&mut self, tree: &IdedExpr, depth: usize) -> Option<Option<Node>> {
-        let (root, segments) = self.path(tree)?;
-        if self.variables.iter().any(|variable| variable == root) || !ROOTS.contains(&root) {
-            return None;
-        }
-        Some(self.read_root(tree, root, &segments, depth))
-    }
-
-    fn read_root(
-        &mut self,
-        tree: &IdedExpr,
-        root: &str,
-        segments: &[Segment<'_>],
-        depth: usize,
-    ) -> Option<Node> {
-        let start = self.token(root_id(tree)).start;
-        let end = segments
-            .last()
-            .map_or(start + root.len(), |segment| segment.end);
-        let span = start + self.at..end + self.at;
-        let (target, read, used) = match (root, segments) {
-            ("inputs", [input, ..]) => (
-                Target::Input(input.name.to_owned()),
-                Read::Input(input.name.to_owned()),
-                1,
-            ),
-            ("run", [field, ..]) => {
-                let Some(known) = RunField::parse(field.name) else {
-                    let hint = one_of(field.name, RunField::ALL.iter().map(|field| field.as_str()));
-                    self.fault(span, format!("a run has no `{}`", field.name), hint);
-                    return None;
-                };
-                (Target::Run(field.name.to_owned()), Read::Run(known), 1)
-            }
-            ("item", _) => (Target::Item, Read::Item, 0),
-            ("steps", [step, field, ..]) if !step.test => {
-                let Some(known) = StepField::parse(field.name) else {
-                    let hint = one_of(
-                        field.name,
-                        StepField::ALL.iter().map(|field| field.as_str()),
-                    );
-                    self.fault(span, format!("a step has no `{}`", field.name), hint);
-                    return None;
-                };
-                let path = segments[1..]
-                    .iter()
-                    .map(|segment| segment.name.to_owned())
-                    .collect();
-                let target = Target::Step {
-                    id: step.name.to_owned(),
-                    path,
-                };
-                (target, Read::Step(step.name.to_owned(), known), 2)
-            }
-            _ => {
-                self.incomplete(root, segments, span);
-                return None;
-            }
-        };
-        self.references.push(Reference {
-            target,
-            range: span.clone(),
-        });
-        let asked = used > 0 && segments[used - 1].test;
-        let mut kind = match (asked, read) {
-            (false, read) => NodeKind::Read(read),
-            (true, Read::Input(name)) => NodeKind::HasInput(name),
-            // Steps and runs have all their fields, always.
-            (true, _) => NodeKind::Literal(Literal::Bool(true)),
-        };
-        let mut read_to = segments[..used]
-            .last()
-            .map_or(start + root.len(), |segment| segment.end);
-        for (level, segment) in segments[used..].iter().enumerate() {
-            self.count(tree.id, depth + level + 1)?;
-            let of = Box::new(Node {
-                span: span.start..read_to + self.at,
-                kind,
-            });
-            let name = segment.name.to_owned();
-            kind = if segment.test {
-                NodeKind::Has(of, name)
-            } else {
-                NodeKind::Select(of, name)
-            };
-            read_to = segment.end;
-        }
-        Some(Node { span, kind })
-    }
-
-    /// A root that is not followed by what it needs.
-    fn incomplete(&mut self, root: &str, segments: &[Segment<'_>], span: Range<usize>) {
-        match (root, segments) {
-            ("secrets", _) => self.fault(
-                span,
-                "a secret cannot be part of an operation",
-                "it stands alone, text around it: `Bearer ${{ secrets.NAME }}`",
-            ),
-            ("steps", [step]) => {
-                let word = word_at(self.text, step.start);
-                if word.len() > step.name.len() && word.starts_with(step.name) && word.contains('-')
-                {
-                    let end = step.start + word.len();
-                    let field = match self.text[end..].strip_prefix('.') {
-                        Some(_) => word_at(self.text, end + 1),
-                        None => "outputs",
-                    };
-                    self.hyphenated
-                        .push(step.start + self.at..end + field.len() + 1 + self.at);
-                    self.fault(
-                        span.start..end + self.at,
-                        format!("`steps.{word}` reads as a subtraction"),
-                        format!("write steps['{word}'].{field}"),
-                    );
-                } else {
-                    self.fault(
-                        span,
-                        format!("step `{}` as a whole is no value", step.name),
-                        "write steps.ID.outputs.NAME, .state, .error_class or .attempt",
-                    );
-                }
-            }
-            ("steps", _) => {
-                self.fault(
-                    span,
-                    "the steps as a whole are no value",
-                    "write steps.ID.outputs.NAME, or steps['my-id'].state",
-                );
-            }
-            ("run", _) => self.fault(
-                span,
-                "the run as a whole is no value",
-                "write run.id, run.plan, run.epoch or run.labels",
-            ),
-            _ => self.fault(
-                span,
-                "the inputs as a whole are no value",
-                "write inputs.NAME, with a literal name",
-            ),
-        }
+    fn optional(&mut self, tree: Option<&IdedExpr>, depth: usize) -> Result<Option<Node>, ()> {
+        tree.map(|tree| self.node(tree, depth).ok_or(()))
+            .transpose()
     }
 
     fn each(
@@ -541,138 +279,16 @@ impl Lowering<'_> {
             return None;
         };
         self.variables.push(each.iter_var.clone());
-        let predicate = predicate.map(|tree| self.node(tree, depth + 1));
-        let result = result.map(|tree| self.node(tree, depth + 1));
+        let predicate = self.optional(predicate, depth + 1);
+        let result = self.optional(result, depth + 1);
         self.variables.pop();
         Some(Each {
             kind,
             range: range?,
-            predicate: flip(predicate)?,
-            result: flip(result)?,
+            predicate: predicate.ok()?,
+            result: result.ok()?,
         })
     }
-
-    fn call(&mut self, call: &CallExpr, span: &Range<usize>, depth: usize) -> Option<NodeKind> {
-        // The parser names operators by what no identifier holds.
-        let identifier = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'.';
-        if call.target.is_none() && !call.func_name.bytes().all(identifier) {
-            let lowered = self.nodes(&call.args, depth + 1)?;
-            return operator(&call.func_name, lowered);
-        }
-        let trees: Vec<&IdedExpr> = call
-            .target
-            .iter()
-            .map(|target| &**target)
-            .chain(&call.args)
-            .collect();
-        let function = self.function(call, span);
-        if function.is_none() && MACROS.iter().any(|(known, _)| *known == call.func_name) {
-            // Its variable would be one more unknown name.
-            return None;
-        }
-        let mut lowered = Vec::new();
-        for tree in trees {
-            lowered.push(self.node(tree, depth + 1));
-        }
-        let args: Option<Vec<Node>> = lowered.into_iter().collect();
-        Some(NodeKind::Call(function?, args?))
-    }
-
-    fn function(&mut self, call: &CallExpr, span: &Range<usize>) -> Option<Function> {
-        let name = call.func_name.as_str();
-        let Some(function) = Function::parse(name) else {
-            let hint = match name {
-                "matches" => {
-                    "regular expressions are not available; try contains, startsWith or endsWith"
-                        .to_owned()
-                }
-                "timestamp" | "duration" | "now" => {
-                    "an expression knows no time; let a step work it out".to_owned()
-                }
-                _ => match MACROS.iter().find(|(known, _)| *known == name) {
-                    Some((_, usage)) => format!("it is written {usage}"),
-                    None => {
-                        let known = Function::ALL
-                            .iter()
-                            .map(|function| function.as_str())
-                            .chain(MACROS.iter().map(|(name, _)| *name));
-                        nearest(name, known).map_or_else(
-                            || {
-                                format!(
-                                    "the functions are {}",
-                                    Function::ALL
-                                        .iter()
-                                        .map(|function| function.as_str())
-                                        .collect::<Vec<_>>()
-                                        .join(", ")
-                                )
-                            },
-                            |near| format!("did you mean `{near}`?"),
-                        )
-                    }
-                },
-            };
-            let known = MACROS.iter().any(|(known, _)| *known == name);
-            let message = if known {
-                format!("`{name}` is not used like this")
-            } else {
-                format!("unknown function `{name}`")
-            };
-            self.fault(span.clone(), message, hint);
-            return None;
-        };
-        let (global, member, arity) = function.shape();
-        let given = call.args.len() + usize::from(call.target.is_some());
-        let usage = match (global, arity) {
-            (true, _) => format!("it is written {name}(x)"),
-            (false, _) => format!("it is written x.{name}(y)"),
-        };
-        if (call.target.is_some() && !member) || (call.target.is_none() && !global) {
-            self.fault(
-                span.clone(),
-                format!("`{name}` is not called like this"),
-                usage,
-            );
-            return None;
-        }
-        if given != arity {
-            let wanted = arity - usize::from(call.target.is_some());
-            let message = format!(
-                "`{name}` takes {wanted} argument(s), not {}",
-                call.args.len()
-            );
-            self.fault(span.clone(), message, usage);
-            return None;
-        }
-        Some(function)
-    }
-}
-
-fn flip<T>(nested: Option<Option<T>>) -> Option<Option<T>> {
-    match nested {
-        None => Some(None),
-        Some(inner) => inner.map(Some),
-    }
-}
-
-fn root_id(tree: &IdedExpr) -> u64 {
-    let mut at = tree;
-    loop {
-        match &at.expr {
-            Expr::Select(select) => at = &select.operand,
-            Expr::Call(call) if call.func_name == operators::INDEX && !call.args.is_empty() => {
-                at = &call.args[0]
-            }
-            _ => return at.id,
-        }
-    }
-}
-
-fn one_of(word: &str, known: impl Iterator<Item = &'static str> + Clone) -> String {
-    nearest(word, known.clone()).map_or_else(
-        || format!("it has {}", known.collect::<Vec<_>>().join(", ")),
-        |near| format!("did you mean `{near}`?"),
-    )
 }
 
 /// A node's span: its own token and all of its children.
@@ -715,30 +331,6 @@ fn lower_literal(literal: &LiteralValue) -> Literal {
         LiteralValue::Double(d) => Literal::Double(*d.inner()),
         LiteralValue::String(s) => Literal::Text(s.inner().to_owned()),
         LiteralValue::Bytes(b) => Literal::Bytes(b.inner().to_vec()),
-    }
-}
-
-fn pair(nodes: Vec<Node>) -> Option<Box<[Node; 2]>> {
-    nodes.try_into().ok().map(Box::new)
-}
-
-/// The operators by the parser's names: `_+_`, `@in`, `_?_:_`.
-fn operator(name: &str, mut nodes: Vec<Node>) -> Option<NodeKind> {
-    if nodes.len() == 2
-        && let Some(binary) = Binary::parse(name.trim_matches(['_', '@']))
-    {
-        return Some(NodeKind::Binary(binary, pair(nodes)?));
-    }
-    match (name, nodes.len()) {
-        (operators::LOGICAL_AND, 2) => Some(NodeKind::And(pair(nodes)?)),
-        (operators::LOGICAL_OR, 2) => Some(NodeKind::Or(pair(nodes)?)),
-        (operators::INDEX, 2) => Some(NodeKind::Index(pair(nodes)?)),
-        (operators::LOGICAL_NOT, 1) => Some(NodeKind::Not(Box::new(nodes.pop()?))),
-        (operators::NEGATE, 1) => Some(NodeKind::Negate(Box::new(nodes.pop()?))),
-        (operators::CONDITIONAL, 3) => {
-            Some(NodeKind::Conditional(nodes.try_into().ok().map(Box::new)?))
-        }
-        _ => None,
     }
 }
 

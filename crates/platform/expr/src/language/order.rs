@@ -57,7 +57,7 @@ mod tests {
     #[case(Number::Int(-1), Number::Double(-1.5), Some(Ordering::Greater))]
     #[case(
         Number::Int(i64::MAX),
-        Number::Double(9.223_372_036_854_775_807e18),
+        Number::Double(9_223_372_036_854_775_808.0),
         Some(Ordering::Less)
     )]
     #[case(

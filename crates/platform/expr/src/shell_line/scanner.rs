@@ -188,10 +188,9 @@ impl<'t> Scanner<'t> {
         match Template::expression(&self.text[range], start) {
             Ok(template) => {
                 let name = format!("ROK_E{}", self.values.len());
-                if self.stack.len() == 1 {
-                    self.script.push_str(&format!("\"${{{name}}}\""));
-                } else {
-                    self.script.push_str(&format!("${{{name}}}"));
+                let quote = if self.stack.len() == 1 { "\"" } else { "" };
+                for part in [quote, "${", &name, "}", quote] {
+                    self.script.push_str(part);
                 }
                 self.values.push((name, template));
             }
@@ -202,9 +201,8 @@ impl<'t> Scanner<'t> {
     /// Why an expression may not stand here, and what to do.
     fn refusal(&self, start: usize) -> Option<(&'static str, &'static str)> {
         match self.stack.as_slice() {
-            [_] | [_, Frame::Double] => {}
+            [] | [_] | [_, Frame::Double] => {}
             [.., top] => return Some((top.refusal(), HINT)),
-            [] => {}
         }
         if self.in_test {
             return Some(("bash evaluates numbers in `[[ ]]` as code", "use `[ ]`"));
@@ -472,7 +470,7 @@ impl<'t> Scanner<'t> {
 
     fn command(&mut self, byte: u8) {
         match byte {
-            b' ' | b'\t' => {
+            b' ' | b'\t' | b'>' => {
                 self.end_word();
                 self.take(1);
             }
@@ -493,10 +491,6 @@ impl<'t> Scanner<'t> {
             b'`' => self.push(Frame::Backquote, 1),
             b'$' => self.dollar(false),
             b'<' => self.less(),
-            b'>' => {
-                self.end_word();
-                self.take(1);
-            }
             b'(' | b')' => self.paren(byte),
             _ => {
                 self.begin_word();

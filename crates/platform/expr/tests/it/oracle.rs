@@ -18,7 +18,7 @@ fn to_cel(json: &Json) -> Cel {
         Json::Number(n) => match (n.as_i64(), n.as_u64()) {
             (Some(i), _) => Cel::Int(i),
             (_, Some(u)) => Cel::UInt(u),
-            _ => Cel::Float(n.as_f64().unwrap()),
+            _ => Cel::Float(n.as_f64().expect("a number")),
         },
         Json::String(s) => Cel::String(Arc::new(s.clone())),
         Json::Array(items) => Cel::List(Arc::new(items.iter().map(to_cel).collect())),
@@ -142,6 +142,8 @@ proptest! {
             (Ok(ours), Ok(theirs)) => prop_assert_eq!(Some(ours), to_json(theirs), "{}", text),
             // Types and bytes: values that ours refuses to hand on.
             (Err(EvalError::Failed { message, .. }), Ok(_)) if message.starts_with("JSON has no form") => {}
+            // The crate adds a map's keys to a list, which CEL does not.
+            (Err(EvalError::Failed { message, .. }), Ok(_)) if message == "no `+` between list and map" => {}
             (Err(_), Err(_)) => {}
             (ours, theirs) => prop_assert!(false, "{}: {:?}, and not {:?}", text, ours, theirs),
         }

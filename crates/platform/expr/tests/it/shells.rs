@@ -107,9 +107,9 @@ fn piece(values: usize) -> impl Strategy<Value = Piece> {
 /// Runs a line as a step would, and returns the NUL-separated fields of what
 /// it printed.
 fn run(shell: &str, line: &ShellLine, world: &World, errexit: bool) -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a"), "").unwrap();
-    let values = line.resolve(world).unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("a"), "").expect("a file");
+    let values = line.resolve(world).expect("values");
     let mut command = Command::new(shell);
     if errexit {
         command.arg("-e");
@@ -123,15 +123,15 @@ fn run(shell: &str, line: &ShellLine, world: &World, errexit: bool) -> Vec<u8> {
         .envs(
             values
                 .iter()
-                .map(|(name, text)| (name, text.as_plain().unwrap())),
+                .map(|(name, text)| (name, text.as_plain().expect("no secrets"))),
         )
         .current_dir(folder.path())
         .stdin(Stdio::null())
         .output()
-        .unwrap();
+        .expect("a shell");
     let left: Vec<_> = std::fs::read_dir(folder.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").file_name())
         .filter(|name| name.to_string_lossy().contains("pwned"))
         .collect();
     assert!(
