@@ -2,6 +2,7 @@
 //! text in which it is shown.
 
 use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -297,16 +298,25 @@ impl Finding {
     }
 }
 
-/// Collects findings, at most so many; the rest are counted.
+/// Collects findings, at most so many; the rest are counted. What an alias
+/// brings in twice is said once.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     list: Vec<Finding>,
+    said: BTreeSet<(usize, usize, FaultCode, String)>,
     omitted: usize,
 }
 
 impl Findings {
     pub(crate) fn push(&mut self, finding: Finding) {
+        // The message names its step, which an alias changes; the hint does not.
+        let text = finding.hint.as_ref().unwrap_or(&finding.message).clone();
+        let key = (finding.span.start, finding.span.end, finding.code, text);
+        if self.said.contains(&key) {
+            return;
+        }
         if self.list.len() < MAX_FAULTS {
+            self.said.insert(key);
             self.list.push(finding);
         } else {
             self.omitted += 1;
@@ -317,11 +327,10 @@ impl Findings {
         self.list.is_empty()
     }
 
-    /// The errors, sorted by place; what an alias brought in twice is said once.
+    /// The errors, sorted by place.
     pub(crate) fn into_errors(mut self, file: &str, source: &Source<'_>) -> PlanErrors {
         self.list
             .sort_by_key(|finding| (finding.span.start, finding.span.end));
-        self.list.dedup();
         let faults = self.list.into_iter().map(|finding| {
             let (line, column) = source.position(finding.span.start);
             Fault {

@@ -51,6 +51,11 @@ mod canonical;
 mod json;
 mod schema;
 
+/// The README's example is run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use builder::{PlanBuilder, StepBuilder};
 pub use builtin::{builtin, builtin_ids, template};
 pub use fault::{Fault, FaultCode, PlanErrors, Related};

@@ -77,6 +77,41 @@ fn aliases_within_bounds_are_ordinary() {
     assert_eq!((plan.steps.len(), plan.steps[2].retry.max), (3, 2));
 }
 
+#[test]
+fn a_fault_that_aliases_repeat_is_said_once() {
+    let text = format!(
+        "plan: p\nsteps:\n  a: &a {{ run: echo, timeout: 5 }}\n{}",
+        (1..2000)
+            .map(|n| format!("  b{n}: *a"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+    let errors = parse(text.as_bytes(), "p").unwrap_err();
+    assert_eq!((errors.faults.len(), errors.omitted), (1, 0), "{errors}");
+}
+
+#[rstest]
+#[case::byte_order_mark("\u{feff}plan: p\nsteps: { a: { run: echo } }\n")]
+#[case::line_ends_of_windows("plan: p\r\nsteps:\r\n  a:\r\n    run: |\r\n      echo\r\n")]
+#[case::explicit_document("%YAML 1.2\n---\nplan: p\nsteps: { a: { run: echo } }\n...\n")]
+#[case::keys_that_are_no_strings_to_yaml(
+    "plan: p\nlabels: { 1: a, true: b }\nsteps: { yes: { run: echo } }\n"
+)]
+#[case::json_with_tabs(
+    "{\n\t\"plan\": \"p\",\n\t\"steps\": {\n\t\t\"a\": { \"run\": \"echo\" }\n\t}\n}\n"
+)]
+#[case::json_in_a_line("{\"plan\":\"p\",\"steps\":{\"a\":{\"run\":[\"echo\",\"\\u00e9\\/\"]}}}")]
+fn odd_and_fine(#[case] text: &str) {
+    let plan = parse(text.as_bytes(), "p").unwrap_or_else(|e| panic!("{}", e.render()));
+    assert_eq!(plan.steps.len(), 1);
+}
+
+#[test]
+fn toml_is_refused_by_its_name() {
+    let errors = parse(b"plan = 'p'", "plan.toml").unwrap_err();
+    assert_eq!(errors.faults[0].code, FaultCode::NotSupported);
+}
+
 /// Ten thousand steps in a shape.
 fn many(step: impl Fn(usize) -> String, head: &str) -> String {
     let mut text = format!("plan: big\n{head}\nsteps:\n");
