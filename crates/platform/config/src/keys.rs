@@ -1,0 +1,183 @@
+//! The one table of settings: files, environment, flags, `config show` and the
+//! docs all read it.
+
+/// What a setting's value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// STRICT, STANDARD or `OBSERVE_ONLY`.
+    Profile,
+    /// `true` or `false`.
+    Bool,
+    /// A positive number of milliseconds.
+    Millis,
+    /// A number of at least 1.
+    Count,
+    /// `fsync` or `flush`.
+    Durability,
+    /// A path; relative to the file that holds it, else to the current folder.
+    Path,
+    /// Paths, as [`Kind::Path`]; separated by `:` outside files.
+    Paths,
+    /// A person's name.
+    Name,
+    /// Words, separated by commas outside files.
+    Words,
+}
+
+/// A setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeySpec {
+    /// Its name in files, in `--set` and in `config show`.
+    pub key: &'static str,
+    /// Its environment variable.
+    pub env: &'static str,
+    /// Its own flag, where it has one; `--set KEY=VALUE` sets any.
+    pub flag: Option<&'static str>,
+    /// What its value is.
+    pub kind: Kind,
+    /// Its default as text; `None`: taken from the machine.
+    pub default: Option<&'static str>,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+impl KeySpec {
+    /// The setting of this name.
+    #[must_use]
+    pub fn of(key: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|spec| spec.key == key)
+    }
+}
+
+const fn key(
+    key: &'static str,
+    env: &'static str,
+    flag: Option<&'static str>,
+    kind: Kind,
+    default: Option<&'static str>,
+    doc: &'static str,
+) -> KeySpec {
+    KeySpec {
+        key,
+        env,
+        flag,
+        kind,
+        default,
+        doc,
+    }
+}
+
+/// Every setting.
+pub const KEYS: &[KeySpec] = &[
+    key(
+        "profile",
+        "ROK_PROFILE",
+        Some("--profile"),
+        Kind::Profile,
+        Some("STRICT"),
+        "How strictly the audit contract is enforced; a plan can only be stricter.",
+    ),
+    key(
+        "enabled",
+        "ROK_ENABLED",
+        None,
+        Kind::Bool,
+        Some("true"),
+        "Lifecycle governance: authorization, policies, expectations. Off, a run says so.",
+    ),
+    key(
+        "rac_enabled",
+        "RAC_ENABLED",
+        None,
+        Kind::Bool,
+        Some("true"),
+        "The audit contract: expectations and reconciliation. Off, a run says so.",
+    ),
+    key(
+        "governance_timeout_ms",
+        "ROK_GOVERNANCE_TIMEOUT_MS",
+        None,
+        Kind::Millis,
+        Some("5000"),
+        "How long the governance check waits for acknowledgements.",
+    ),
+    key(
+        "default_run_timeout_ms",
+        "ROK_DEFAULT_RUN_TIMEOUT_MS",
+        None,
+        Kind::Millis,
+        Some("30000"),
+        "The deadline of finalize_run for a plan without max_duration; stops nothing.",
+    ),
+    key(
+        "grace_period_ms",
+        "ROK_GRACE_PERIOD_MS",
+        None,
+        Kind::Millis,
+        Some("5000"),
+        "Added to the run's time for the deadline of finalize_run.",
+    ),
+    key(
+        "dir",
+        "ROK_DIR",
+        Some("--dir"),
+        Kind::Path,
+        Some("runs"),
+        "The folder of run folders.",
+    ),
+    key(
+        "durability",
+        "ROK_DURABILITY",
+        Some("--durability"),
+        Kind::Durability,
+        Some("fsync"),
+        "What is durable before a step starts: fsync survives the loss of power, flush the process.",
+    ),
+    key(
+        "policies",
+        "ROK_POLICIES",
+        Some("--policies"),
+        Kind::Paths,
+        Some(""),
+        "Cedar policy files, or folders of them; none: rok's own policies alone.",
+    ),
+    key(
+        "max_processes",
+        "ROK_MAX_PROCESSES",
+        None,
+        Kind::Count,
+        None,
+        "Processes at once, whatever max_parallel says; default: the CPUs.",
+    ),
+    key(
+        "user",
+        "ROK_USER",
+        None,
+        Kind::Name,
+        None,
+        "Who acts, as events name it; default: the user of the operating system.",
+    ),
+    key(
+        "roles",
+        "ROK_ROLES",
+        None,
+        Kind::Words,
+        Some(""),
+        "The roles of that user, for policies.",
+    ),
+];
+
+/// Variables that begin like settings and are something else: where settings
+/// are, and what a step of a run is told.
+pub(crate) const OTHER_VARIABLES: &[&str] = &[
+    "ROK_CONFIG",
+    "ROK_RUN_ID",
+    "ROK_STEP_ID",
+    "ROK_ATTEMPT",
+    "ROK_IDEMPOTENCY_KEY",
+    "ROK_INPUTS",
+    "ROK_OUTPUT",
+    "ROK_ERROR",
+    "ROK_USAGE",
+    "ROK_ARTIFACTS",
+];

@@ -1,0 +1,232 @@
+//! Resolving: layer over layer, then what cannot both hold.
+
+use crate::error::{ConfigErrors, ConfigFault};
+use crate::file::{self, Layer};
+use crate::inputs::Inputs;
+use crate::keys::{KEYS, KeySpec, Kind, OTHER_VARIABLES};
+use crate::nearest::nearest;
+use crate::settings::{Entry, Resolved, Settings, Source};
+use crate::user::os_user;
+use crate::value::Value;
+use rok_vocabulary::Profile;
+use std::path::PathBuf;
+
+impl Inputs {
+    /// The settings in force, or everything that is wrong with them.
+    pub fn resolve(&self) -> Result<Resolved, ConfigErrors> {
+        let mut faults = Vec::new();
+        let mut layer = self.files(&mut faults);
+        layer.extend(self.variables(&mut faults));
+        layer.extend(self.given(&mut faults));
+        let entries: Vec<Entry> = KEYS
+            .iter()
+            .map(|spec| match layer.remove(spec.key) {
+                Some((value, source)) => Entry::new(spec, Some(value), source),
+                None => Entry::new(spec, self.default(spec, &mut faults), Source::Default),
+            })
+            .collect();
+        contradictions(&entries, &mut faults);
+        if faults.is_empty() {
+            Ok(Resolved {
+                settings: settings(&entries),
+                entries,
+            })
+        } else {
+            Err(ConfigErrors { faults })
+        }
+    }
+
+    fn files(&self, faults: &mut Vec<ConfigFault>) -> Layer {
+        let folder = |name: &str| self.var(name).filter(|path| !path.is_empty());
+        let user = folder("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .or_else(|| folder("HOME").map(|home| PathBuf::from(home).join(".config")));
+        let mut layer = match user {
+            Some(folder) => file::read(&folder.join("rok/config.toml"), false, faults),
+            None => Layer::new(),
+        };
+        let named = self
+            .config
+            .clone()
+            .or_else(|| self.env.get("ROK_CONFIG").map(PathBuf::from));
+        let project = match &named {
+            Some(path) => self.cwd.join(path),
+            None => self.cwd.join("rok.toml"),
+        };
+        layer.extend(file::read(&project, named.is_some(), faults));
+        layer
+    }
+
+    fn variables(&self, faults: &mut Vec<ConfigFault>) -> Layer {
+        let mut layer = Layer::new();
+        for spec in KEYS {
+            let Some(value) = self.env.get(spec.env) else {
+                continue;
+            };
+            let parsed = match value.to_str() {
+                Some(text) => Value::parse(spec.kind, text, &self.cwd),
+                None => Err("the value is not UTF-8".to_owned()),
+            };
+            match parsed {
+                Ok(value) => {
+                    layer.insert(spec.key, (value, Source::Env(spec.env)));
+                }
+                Err(what) => faults.push(ConfigFault::BadValue {
+                    place: spec.env.to_owned(),
+                    key: spec.key,
+                    what,
+                }),
+            }
+        }
+        self.misspelt(faults);
+        layer
+    }
+
+    /// A misspelt variable would leave a default in force, silently.
+    fn misspelt(&self, faults: &mut Vec<ConfigFault>) {
+        for name in self.env.keys() {
+            let ours = name.starts_with("ROK_") || name.starts_with("RAC_");
+            let known = KEYS.iter().any(|spec| spec.env == name);
+            if !ours || known || OTHER_VARIABLES.contains(&name.as_str()) {
+                continue;
+            }
+            if let Some(nearest) = nearest(name, KEYS.iter().map(|spec| spec.env)) {
+                faults.push(ConfigFault::UnknownVariable {
+                    name: name.clone(),
+                    nearest,
+                });
+            }
+        }
+    }
+
+    fn given(&self, faults: &mut Vec<ConfigFault>) -> Layer {
+        let mut layer = Layer::new();
+        for given in &self.flags {
+            let Some(spec) = KeySpec::of(&given.key) else {
+                faults.push(ConfigFault::UnknownKey {
+                    place: given.flag.clone(),
+                    key: given.key.clone(),
+                    nearest: nearest(&given.key, KEYS.iter().map(|spec| spec.key)),
+                });
+                continue;
+            };
+            let value = match Value::parse(spec.kind, &given.value, &self.cwd) {
+                Ok(value) => value,
+                Err(what) => {
+                    faults.push(ConfigFault::BadValue {
+                        place: given.flag.clone(),
+                        key: spec.key,
+                        what,
+                    });
+                    continue;
+                }
+            };
+            match (layer.get_mut(spec.key), value) {
+                (Some((Value::Paths(before), _)), Value::Paths(more)) => before.extend(more),
+                (Some((Value::Words(before), _)), Value::Words(more)) => before.extend(more),
+                (Some(_), _) => faults.push(ConfigFault::Twice {
+                    place: given.flag.clone(),
+                    key: spec.key,
+                }),
+                (None, value) => {
+                    layer.insert(spec.key, (value, Source::Flag(given.flag.clone())));
+                }
+            }
+        }
+        layer
+    }
+
+    fn default(&self, spec: &KeySpec, faults: &mut Vec<ConfigFault>) -> Option<Value> {
+        match (spec.default, spec.kind) {
+            (Some(text), kind) => {
+                Some(Value::parse(kind, text, &self.cwd).expect("a test reads every default"))
+            }
+            (None, Kind::Name) => {
+                let user = self
+                    .os_user
+                    .then(|| os_user(|name| self.var(name)))
+                    .flatten();
+                if user.is_none() {
+                    faults.push(ConfigFault::NoUser);
+                }
+                user.map(Value::Name)
+            }
+            (None, _) => None,
+        }
+    }
+}
+
+fn find<'e>(entries: &'e [Entry], key: &str) -> &'e Entry {
+    entries
+        .iter()
+        .find(|entry| entry.key == key)
+        .expect("entries are made from the key table")
+}
+
+/// Every pair that cannot both hold, and times that are none.
+fn contradictions(entries: &[Entry], faults: &mut Vec<ConfigFault>) {
+    let off = |key| find(entries, key).value == Some(Value::Bool(false));
+    let said = |key| {
+        let entry = find(entries, key);
+        let value = entry.value.as_ref().map(ToString::to_string);
+        format!("{key} = {} ({})", value.unwrap_or_default(), entry.source)
+    };
+    let profile = find(entries, "profile");
+    let strict = profile.value == Some(Value::Profile(Profile::Strict));
+    let mut tell = |what| faults.push(ConfigFault::Contradiction { what });
+    if strict && profile.source.is_explicit() {
+        for key in ["enabled", "rac_enabled"] {
+            if off(key) {
+                tell(format!(
+                    "{} contradicts {}: STRICT cannot hold with the audit contract off",
+                    said(key),
+                    said("profile"),
+                ));
+            }
+        }
+    }
+    let rac = find(entries, "rac_enabled");
+    if off("enabled") && !off("rac_enabled") && rac.source.is_explicit() {
+        tell(format!(
+            "{} contradicts {}: there is no audit contract without lifecycle governance",
+            said("enabled"),
+            said("rac_enabled"),
+        ));
+    }
+    for entry in entries {
+        if matches!(entry.value, Some(Value::Millis(ms)) if ms <= 0) {
+            tell(format!("{}: a time must be positive", said(entry.key)));
+        }
+    }
+}
+
+fn settings(entries: &[Entry]) -> Settings {
+    let value = |key| find(entries, key).value.clone();
+    let millis = |key| value(key).map(|value| value.millis()).unwrap_or_default();
+    let flag = |key| value(key) == Some(Value::Bool(true));
+    macro_rules! get {
+        ($kind:ident, $key:literal) => {
+            match value($key) {
+                Some(Value::$kind(value)) => value,
+                other => unreachable!("`{}` has its kind, not {other:?}", $key),
+            }
+        };
+    }
+    Settings {
+        profile: get!(Profile, "profile"),
+        enabled: flag("enabled"),
+        rac_enabled: flag("rac_enabled"),
+        governance_timeout: millis("governance_timeout_ms"),
+        default_run_timeout: millis("default_run_timeout_ms"),
+        grace_period: millis("grace_period_ms"),
+        dir: get!(Path, "dir"),
+        durability: get!(Durability, "durability"),
+        policies: get!(Paths, "policies"),
+        max_processes: match value("max_processes") {
+            Some(Value::Count(count)) => Some(count),
+            _ => None,
+        },
+        user: get!(Name, "user"),
+        roles: get!(Words, "roles"),
+    }
+}

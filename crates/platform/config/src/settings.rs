@@ -1,0 +1,135 @@
+//! Settings as the composition root takes them, and where each came from.
+
+use crate::keys::KeySpec;
+use crate::value::Value;
+use rok_log::Durability;
+use rok_vocabulary::{Actor, Profile};
+use serde::{Serialize, Serializer};
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The settings in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How strictly the audit contract is enforced.
+    pub profile: Profile,
+    /// Whether lifecycle governance is on.
+    pub enabled: bool,
+    /// Whether the audit contract is on.
+    pub rac_enabled: bool,
+    /// How long the governance check waits.
+    pub governance_timeout: Duration,
+    /// Deadline of `finalize_run` for a plan without `max_duration`.
+    pub default_run_timeout: Duration,
+    /// Added to that deadline.
+    pub grace_period: Duration,
+    /// The folder of run folders, absolute.
+    pub dir: PathBuf,
+    /// What is durable before a step starts.
+    pub durability: Durability,
+    /// Policy files or folders, absolute.
+    pub policies: Vec<PathBuf>,
+    /// Processes at once; `None`: the CPUs.
+    pub max_processes: Option<NonZeroU32>,
+    /// Who acts.
+    pub user: String,
+    /// That user's roles.
+    pub roles: Vec<String>,
+}
+
+impl Settings {
+    /// Who acts, as events name it.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::User(self.user.as_str().into())
+    }
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The key table, or the machine.
+    Default,
+    /// A file, the user's or the project's, and the line in it.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// An environment variable.
+    Env(&'static str),
+    /// A flag.
+    Flag(String),
+}
+
+impl Source {
+    /// Whether somebody set it.
+    #[must_use]
+    pub fn is_explicit(&self) -> bool {
+        *self != Self::Default
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Env(name) => write!(f, "environment, {name}"),
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+        }
+    }
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A setting, its value and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// The key.
+    pub key: &'static str,
+    /// The value; `None`: left to the machine.
+    pub value: Option<Value>,
+    /// Where it came from.
+    pub source: Source,
+    /// The variable that sets it.
+    pub env: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+impl Entry {
+    pub(crate) fn new(spec: &KeySpec, value: Option<Value>, source: Source) -> Self {
+        Self {
+            key: spec.key,
+            value,
+            source,
+            env: spec.env,
+            doc: spec.doc,
+        }
+    }
+}
+
+/// Settings and their sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The settings in force.
+    pub settings: Settings,
+    /// Every setting in the table's order.
+    pub entries: Vec<Entry>,
+}
+
+impl Resolved {
+    /// The entry of a key.
+    #[must_use]
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+}

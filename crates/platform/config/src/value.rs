@@ -1,0 +1,163 @@
+//! A setting's value: how it is read from text, and how it is shown.
+
+use crate::keys::Kind;
+use rok_log::Durability;
+use rok_vocabulary::Profile;
+use serde::{Serialize, Serializer};
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A year: longer times are a slip of the pen.
+const MAX_MILLIS: i64 = 366 * 86_400_000;
+
+/// A value of a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the kinds' own names; see `Kind`")]
+pub enum Value {
+    Profile(Profile),
+    Bool(bool),
+    /// Milliseconds; not positive is a contradiction, told with the others.
+    Millis(i64),
+    Count(NonZeroU32),
+    Durability(Durability),
+    Path(PathBuf),
+    Paths(Vec<PathBuf>),
+    Name(String),
+    Words(Vec<String>),
+}
+
+impl Value {
+    /// Reads a text as a value of a kind; paths are taken from `base`.
+    pub(crate) fn parse(kind: Kind, text: &str, base: &Path) -> Result<Self, String> {
+        let list = |separator: char| text.split(separator).filter(|item| !item.is_empty());
+        match kind {
+            Kind::Paths => return Ok(Self::Paths(list(':').map(|item| base.join(item)).collect())),
+            Kind::Words => {
+                let words = list(',').map(|item| word(item.trim()));
+                return words.collect::<Result<_, _>>().map(Self::Words);
+            }
+            _ if text.is_empty() => return Err("the value is empty".to_owned()),
+            _ => {}
+        }
+        let quoted = quoted(text);
+        match kind {
+            Kind::Profile => text
+                .parse()
+                .map(Self::Profile)
+                .map_err(|_| format!("{quoted} is no profile (STRICT, STANDARD or OBSERVE_ONLY)")),
+            Kind::Bool => match text {
+                "true" => Ok(Self::Bool(true)),
+                "false" => Ok(Self::Bool(false)),
+                _ => Err(format!("{quoted} is neither true nor false")),
+            },
+            Kind::Millis => match text.parse::<i64>() {
+                Ok(ms) if ms <= MAX_MILLIS => Ok(Self::Millis(ms)),
+                Ok(_) => Err(format!("{quoted} milliseconds are more than a year")),
+                Err(_) => Err(format!(
+                    "{quoted} is no number of milliseconds (write for example 5000)"
+                )),
+            },
+            Kind::Count => text
+                .parse()
+                .map(Self::Count)
+                .map_err(|_| format!("{quoted} is no number of at least 1")),
+            Kind::Durability => match text {
+                "fsync" => Ok(Self::Durability(Durability::Fsync)),
+                "flush" => Ok(Self::Durability(Durability::Flush)),
+                _ => Err(format!("{quoted} is neither fsync nor flush")),
+            },
+            Kind::Path => Ok(Self::Path(base.join(text))),
+            Kind::Name => name(text).map(Self::Name),
+            Kind::Paths | Kind::Words => unreachable!("lists returned above"),
+        }
+    }
+}
+
+/// The text in backquotes, cut, without what a terminal might obey.
+fn quoted(text: &str) -> String {
+    let shown: String = text
+        .chars()
+        .take(80)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    format!("`{shown}`")
+}
+
+/// What an actor's name in events may be.
+pub(crate) fn name(text: &str) -> Result<String, String> {
+    let printable = !text.chars().any(char::is_control);
+    if printable && (1..=128).contains(&text.chars().count()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{} is no name of 1 to 128 printable characters",
+            quoted(text)
+        ))
+    }
+}
+
+fn word(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if (1..=64).contains(&text.len()) && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{} is no word of [A-Za-z0-9._-]{{1,64}}",
+            quoted(text)
+        ))
+    }
+}
+
+const fn durability(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Fsync => "fsync",
+        Durability::Flush => "flush",
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Profile(profile) => profile.fmt(f),
+            Self::Bool(value) => value.fmt(f),
+            Self::Millis(ms) => ms.fmt(f),
+            Self::Count(count) => count.fmt(f),
+            Self::Durability(value) => f.write_str(durability(*value)),
+            Self::Path(path) => path.display().fmt(f),
+            Self::Paths(paths) => {
+                for (at, path) in paths.iter().enumerate() {
+                    write!(f, "{}{}", if at > 0 { ":" } else { "" }, path.display())?;
+                }
+                Ok(())
+            }
+            Self::Name(name) => f.write_str(name),
+            Self::Words(words) => f.write_str(&words.join(",")),
+        }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Millis(ms) => serializer.serialize_i64(*ms),
+            Self::Count(count) => serializer.serialize_u32(count.get()),
+            Self::Paths(paths) => serializer.collect_seq(paths.iter().map(|p| p.to_string_lossy())),
+            Self::Words(words) => serializer.collect_seq(words),
+            Self::Profile(_) | Self::Durability(_) | Self::Path(_) | Self::Name(_) => {
+                serializer.collect_str(self)
+            }
+        }
+    }
+}
+
+impl Value {
+    pub(crate) fn millis(&self) -> Duration {
+        match self {
+            Self::Millis(ms) => Duration::from_millis(u64::try_from(*ms).unwrap_or(0)),
+            other => unreachable!("a time is milliseconds, not {other}"),
+        }
+    }
+}
