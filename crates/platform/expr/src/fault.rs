@@ -34,12 +34,26 @@ impl Fault {
     }
 }
 
+/// Nothing longer is a misspelt name.
+const LONGEST_NAME: usize = 128;
+
 /// The known word that a misspelt one was probably meant to be.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A third of the letters may be wrong: more is another word.
     let limit = (word.chars().count().max(3) / 3).max(1);
+    // The distance is costly, and plans may have 10,000 names: a typo seldom
+    // hits both ends of a word.
+    let likely = |candidate: &&str| {
+        candidate.len().abs_diff(word.len()) <= limit
+            && (candidate.bytes().next() == word.bytes().next()
+                || candidate.bytes().next_back() == word.bytes().next_back())
+    };
+    if word.len() > LONGEST_NAME {
+        return None;
+    }
     known
         .into_iter()
+        .filter(likely)
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()

@@ -57,9 +57,15 @@ const PREFIXES: &[&str] = &[
     "exec", "env", "sudo", "nohup", "nice", "timeout",
 ];
 
+/// How many words behind an interpreter its option may stand.
+const NEAR: usize = 16;
+
 /// Warnings about one simple command.
 pub(super) fn check(words: &[Word]) -> Vec<Fault> {
     let mut warnings = Vec::new();
+    if words.iter().all(|word| word.expressions.is_empty()) {
+        return warnings;
+    }
     let mut leading = true;
     for (index, word) in words.iter().enumerate() {
         let name = word.text.rsplit('/').next().unwrap_or("");
@@ -73,7 +79,7 @@ pub(super) fn check(words: &[Word]) -> Vec<Fault> {
                     && !word.text.starts_with("--")
                     && word.text.ends_with(*letter)
             };
-            if let Some(option) = words[index + 1..].iter().position(is_code)
+            if let Some(option) = words[index + 1..].iter().take(NEAR).position(is_code)
                 && let Some(code) = words.get(index + option + 2)
             {
                 warnings.extend(code.expressions.iter().map(|range| warning(name, range)));

@@ -44,13 +44,8 @@ enum Frame {
     Backquote,
     /// `${ }`, and whether it stands in `"…"`.
     Brace { quoted: bool },
-    /// `$(( ))`, `(( ))` and bash's `$[ ]`: how many brackets are open, and
-    /// where it began.
-    Arithmetic {
-        bracket: u8,
-        depth: usize,
-        start: usize,
-    },
+    /// `$(( ))`, `(( ))` and bash's `$[ ]`: how many brackets are open.
+    Arithmetic { bracket: u8, depth: usize },
 }
 
 impl Frame {
@@ -373,7 +368,6 @@ impl<'t> Scanner<'t> {
                     Frame::Arithmetic {
                         bracket: b'(',
                         depth: 2,
-                        start: self.at,
                     },
                     3,
                 );
@@ -387,7 +381,6 @@ impl<'t> Scanner<'t> {
                     Frame::Arithmetic {
                         bracket: b'[',
                         depth: 1,
-                        start: self.at,
                     },
                     2,
                 );
@@ -437,18 +430,17 @@ impl<'t> Scanner<'t> {
                 self.unclear("there is a comment in `$(( ))`, `(( ))` or `$[ ]`");
                 self.take(1);
             }
+            b'c' if self.rest().starts_with("case") => {
+                self.unclear("there is a `case` in `$(( ))` or `(( ))`");
+                self.take(4);
+            }
             b'(' | b')' | b'[' | b']' => self.bracket(byte),
             _ => self.take(1),
         }
     }
 
     fn bracket(&mut self, byte: u8) {
-        let Some(Frame::Arithmetic {
-            bracket,
-            depth,
-            start,
-        }) = self.stack.last_mut()
-        else {
+        let Some(Frame::Arithmetic { bracket, depth }) = self.stack.last_mut() else {
             return self.take(1);
         };
         let close = if *bracket == b'(' { b')' } else { b']' };
@@ -457,11 +449,7 @@ impl<'t> Scanner<'t> {
             return self.take(1);
         }
         *depth -= 1;
-        let (closed, start) = (*depth == 0, *start);
-        if closed {
-            if self.text[start..self.at].contains("case") {
-                self.unclear("there is a `case` in `$(( ))` or `(( ))`");
-            }
+        if *depth == 0 {
             self.pop(1);
         } else {
             self.take(1);
@@ -505,7 +493,6 @@ impl<'t> Scanner<'t> {
             self.stack.push(Frame::Arithmetic {
                 bracket: b'(',
                 depth: 2,
-                start: self.at,
             });
             return self.take(2);
         }

@@ -293,3 +293,27 @@ fn errors_do_not_tell_values() {
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }
 }
+
+/// A megabyte of whatever nests or repeats is scanned once.
+#[rstest]
+#[case("$((")]
+#[case("((")]
+#[case("sh ")]
+#[case("<<'")]
+#[case("cat <<E\n")]
+#[case("$(cat <<E\n")]
+#[case("\"$(")]
+#[case("\"${x")]
+#[case("`")]
+#[case("\\")]
+#[case("x[")]
+#[case("$${{")]
+#[case("#")]
+#[case("eval ")]
+fn long_lines_are_scanned_once(#[case] token: &str) {
+    let text = format!(
+        "{} ${{{{ inputs.dataset }}}}",
+        token.repeat((1 << 20) / token.len())
+    );
+    let _ = ShellLine::parse(&text);
+}
