@@ -400,9 +400,6 @@ impl RunState {
         &self.progress
     }
 
-    pub(crate) const fn is_admitted(&self) -> bool {
-        self.admitted
-    }
 
     pub(crate) fn schedule_mut(&mut self) -> &mut Schedule {
         &mut self.schedule

@@ -1,0 +1,261 @@
+//! What a log says beyond the run's state.
+
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use rok_events::{AckData, Body, Event, PolicyData, StepEndData};
+use rok_kernel::{CompiledPlan, StepIx};
+use rok_rac::Duty;
+use rok_vocabulary::{Actor, Attempt, Epoch, StepId, Timestamp};
+
+/// A person's decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The step; `None` for a decision about the run.
+    pub step: Option<StepId>,
+    /// `approved`, `rejected`, `cancelled`, `resumed`.
+    pub what: &'static str,
+    /// Who.
+    pub actor: Actor,
+    /// Why.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An artifact that a step made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Artifact {
+    pub step: StepId,
+    pub path: String,
+    pub sha256: String,
+    pub bytes: u64,
+}
+
+/// An ack and when it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AckEntry {
+    /// When.
+    pub at: Timestamp,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// What was said.
+    pub data: AckData,
+}
+
+/// The last finished attempt of a step.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StepHistory {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// How it went.
+    pub end: Option<StepEndData>,
+}
+
+/// The history of a run.
+#[derive(Debug, Clone)]
+pub struct History {
+    plan: Vec<StepId>,
+    index: alloc::collections::BTreeMap<StepId, StepIx>,
+    steps: Vec<StepHistory>,
+    submitter: Option<Actor>,
+    reason: Option<String>,
+    decisions: Vec<Decision>,
+    artifacts: Vec<Artifact>,
+    acks: Vec<AckEntry>,
+    policies: Vec<PolicyData>,
+    sealed_at: Option<Timestamp>,
+    repairs: u32,
+    recoveries: u32,
+}
+
+impl History {
+    pub(crate) fn new(plan: &CompiledPlan) -> Self {
+        let ids: Vec<StepId> = plan
+            .plan()
+            .steps
+            .iter()
+            .map(|step| step.id.clone())
+            .collect();
+        Self {
+            index: ids.iter().cloned().zip(0..).collect(),
+            steps: vec![StepHistory::default(); ids.len()],
+            plan: ids,
+            submitter: None,
+            reason: None,
+            decisions: Vec::new(),
+            artifacts: Vec::new(),
+            acks: Vec::new(),
+            policies: Vec::new(),
+            sealed_at: None,
+            repairs: 0,
+            recoveries: 0,
+        }
+    }
+
+    pub(crate) fn note(&mut self, event: &Event) {
+        match &event.body {
+            Body::RunCreated { reason, .. } => {
+                self.submitter = Some(event.actor.clone());
+                self.reason.clone_from(reason);
+            }
+            Body::GateApproved { step, reason, .. } => {
+                self.decided(event, Some(step), "approved", reason.as_ref())
+            }
+            Body::GateRejected { step, reason, .. } => {
+                self.decided(event, Some(step), "rejected", reason.as_ref())
+            }
+            Body::RunCancelRequested { reason, .. } => {
+                self.decided(event, None, "cancelled", reason.as_ref())
+            }
+            Body::RunResumed { reason, .. } => {
+                self.sealed_at = None;
+                self.decided(event, None, "resumed", reason.as_ref());
+            }
+            Body::StepSucceeded {
+                step,
+                attempt,
+                data,
+            }
+            | Body::StepFailed {
+                step,
+                attempt,
+                data,
+                ..
+            } => {
+                if let Some(ix) = self.index.get(step) {
+                    let end = Some((**data).clone());
+                    self.steps[*ix as usize] = StepHistory {
+                        attempt: *attempt,
+                        end,
+                    };
+                }
+            }
+            Body::ArtifactEmitted {
+                step,
+                path,
+                sha256,
+                bytes,
+                ..
+            } => {
+                self.artifacts
+                    .retain(|known| known.step != *step || known.path != *path);
+                self.artifacts.push(Artifact {
+                    step: step.clone(),
+                    path: path.clone(),
+                    sha256: sha256.clone(),
+                    bytes: *bytes,
+                });
+            }
+            Body::AckReceived { data } => {
+                self.acks.push(AckEntry {
+                    at: event.at,
+                    epoch: event.epoch,
+                    data: (**data).clone(),
+                });
+            }
+            Body::PolicyEvaluated { data, .. } => self.policies.push((**data).clone()),
+            Body::RunSealed { .. } => {
+                self.sealed_at.get_or_insert(event.at);
+            }
+            Body::LogRepaired { .. } => self.repairs += 1,
+            Body::RunRecovered { .. } => self.recoveries += 1,
+            _ => {}
+        }
+    }
+
+    fn decided(
+        &mut self,
+        event: &Event,
+        step: Option<&StepId>,
+        what: &'static str,
+        reason: Option<&String>,
+    ) {
+        self.decisions.push(Decision {
+            step: step.cloned(),
+            what,
+            actor: event.actor.clone(),
+            reason: reason.cloned(),
+            at: event.at,
+        });
+    }
+
+    /// Who submitted the run.
+    #[must_use]
+    pub fn submitter(&self) -> String {
+        self.submitter
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string)
+    }
+
+    /// Why the run was submitted.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Decisions of people, oldest first.
+    #[must_use]
+    pub fn decisions(&self) -> &[Decision] {
+        &self.decisions
+    }
+
+    /// Artifacts, in the order they were made; the last of each path.
+    #[must_use]
+    pub fn artifacts(&self) -> &[Artifact] {
+        &self.artifacts
+    }
+
+    /// Acks of all epochs, late ones too.
+    #[must_use]
+    pub fn acks(&self) -> &[AckEntry] {
+        &self.acks
+    }
+
+    /// The last record that a domain made for a duty, as JSON.
+    #[must_use]
+    pub fn record(&self, duty: &Duty) -> Option<&str> {
+        let of_duty = self.acks.iter().rev().filter(|ack| ack.data.duty == *duty);
+        of_duty
+            .filter_map(|ack| ack.data.record.as_deref())
+            .map(|raw| raw.get())
+            .next()
+    }
+
+    /// What policies said, oldest first.
+    #[must_use]
+    pub fn policies(&self) -> &[PolicyData] {
+        &self.policies
+    }
+
+    /// The last finished attempt of a step.
+    #[must_use]
+    pub fn step(&self, ix: StepIx) -> &StepHistory {
+        &self.steps[ix as usize]
+    }
+
+    /// The ids of the plan's steps, in declaration order.
+    #[must_use]
+    pub fn step_ids(&self) -> &[StepId] {
+        &self.plan
+    }
+
+    /// When the current epoch was sealed.
+    #[must_use]
+    pub const fn sealed_at(&self) -> Option<Timestamp> {
+        self.sealed_at
+    }
+
+    /// How often an unfinished decision was dropped.
+    #[must_use]
+    pub const fn repairs(&self) -> u32 {
+        self.repairs
+    }
+
+    /// How often another owner took over.
+    #[must_use]
+    pub const fn recoveries(&self) -> u32 {
+        self.recoveries
+    }
+}

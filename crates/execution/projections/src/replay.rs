@@ -1,0 +1,123 @@
+//! Folding a log: the same `apply` as live.
+
+use crate::history::History;
+use alloc::sync::Arc;
+use rok_chain::ChainHash;
+use rok_events::{DecodeError, Event, decode};
+use rok_kernel::{ApplyError, CompiledPlan, RunState};
+use rok_vocabulary::RunId;
+
+/// A line that cannot be folded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// The line is no event of the run.
+    #[error("line {line}: {source}")]
+    Decode {
+        /// 1-based.
+        line: u64,
+        /// What is wrong.
+        source: DecodeError,
+    },
+    /// The event cannot follow the events before it.
+    #[error("line {line}: {source}")]
+    Apply {
+        /// 1-based.
+        line: u64,
+        /// What is wrong.
+        source: ApplyError,
+    },
+}
+
+impl ReplayError {
+    /// The line that is wrong, 1-based.
+    #[must_use]
+    pub const fn line(&self) -> u64 {
+        match self {
+            Self::Decode { line, .. } | Self::Apply { line, .. } => *line,
+        }
+    }
+}
+
+/// A log that is being folded. The chain's links are the store's to check; the
+/// head is computed here, so that a driver can go on from it.
+#[derive(Debug)]
+pub struct Replay {
+    state: RunState,
+    history: History,
+    run: RunId,
+    head: ChainHash,
+    lines: u64,
+}
+
+impl Replay {
+    /// A fold before the first line.
+    #[must_use]
+    pub fn new(plan: Arc<CompiledPlan>, run: RunId) -> Self {
+        Self {
+            head: ChainHash::genesis(&run),
+            history: History::new(&plan),
+            state: RunState::new(plan, run.clone()),
+            run,
+            lines: 0,
+        }
+    }
+
+    /// Folds one line, without its newline.
+    pub fn line(&mut self, line: &[u8]) -> Result<Event, ReplayError> {
+        let number = self.lines + 1;
+        let event = decode(line, &self.run)
+            .map_err(|source| ReplayError::Decode {
+                line: number,
+                source,
+            })?
+            .event;
+        self.state
+            .apply(&event)
+            .map_err(|source| ReplayError::Apply {
+                line: number,
+                source,
+            })?;
+        self.history.note(&event);
+        self.head = self.head.next(line);
+        self.lines = number;
+        Ok(event)
+    }
+
+    /// Folds whole lines, each with its newline.
+    pub fn lines(&mut self, lines: &[u8]) -> Result<(), ReplayError> {
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            self.line(line.strip_suffix(b"\n").unwrap_or(line))?;
+        }
+        Ok(())
+    }
+
+    /// The kernel's state.
+    #[must_use]
+    pub const fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    /// What the state does not keep.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The hash after the last line.
+    #[must_use]
+    pub const fn head(&self) -> ChainHash {
+        self.head
+    }
+
+    /// How many lines were folded.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.lines
+    }
+
+    /// Hands over the state, to go on from it.
+    #[must_use]
+    pub fn into_state(self) -> RunState {
+        self.state
+    }
+}

@@ -1,0 +1,108 @@
+//! The single-node driver: one shard, one run, until it ends.
+
+use crate::error::RunnerError;
+use crate::shard::{Message, Shard, Turn};
+use rok_kernel::Input;
+use rok_vocabulary::{ErrorClass, Outcome, RunId, RunPhase};
+use std::time::{Duration, Instant};
+
+/// How driving a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Driven {
+    /// The epoch is sealed.
+    Ended {
+        /// COMPLETED or FAILED.
+        phase: RunPhase,
+        /// How execution ended.
+        outcome: Outcome,
+    },
+    /// Only holds remain.
+    Held,
+    /// It was told to stop; the run can be resumed.
+    Interrupted,
+}
+
+/// How long stopped attempts may take beyond their grace before the driver
+/// leaves them to the next owner.
+const STOP_MARGIN: Duration = Duration::from_secs(2);
+
+/// Drives a run of a shard until it ends, until only holds remain (unless
+/// `wait_on_hold`), or until `stopped` says so; `observe` sees every turn.
+pub fn drive(
+    shard: &mut Shard,
+    run: &RunId,
+    wait_on_hold: bool,
+    stopped: &dyn Fn() -> bool,
+    observe: &mut dyn FnMut(Turn),
+) -> Result<Driven, RunnerError> {
+    loop {
+        let turn = shard.turn()?;
+        let lost = turn.lost.contains(run);
+        observe(turn);
+        let Some(runner) = shard.run(run).filter(|_| !lost) else {
+            return Err(RunnerError::Lost { run: run.clone() });
+        };
+        let state = runner.state();
+        if shard.is_busy() {
+            continue;
+        }
+        if state.is_sealed() {
+            let outcome = state.outcome().unwrap_or(Outcome::Failed);
+            return Ok(Driven::Ended {
+                phase: state.phase(),
+                outcome,
+            });
+        }
+        if stopped() {
+            interrupt(shard, run, observe)?;
+            return Ok(Driven::Interrupted);
+        }
+        if state.hold().is_some() && !wait_on_hold {
+            return Ok(Driven::Held);
+        }
+        if state.phase() == RunPhase::Authorized && state.closing().is_none() {
+            let owner = runner.context().owner.clone();
+            shard.say(run, Input::Claimed { owner });
+            continue;
+        }
+        shard.wait();
+    }
+}
+
+/// Stops what runs and takes the results that still come, so that nothing that
+/// finished is done again.
+fn interrupt(
+    shard: &mut Shard,
+    run: &RunId,
+    observe: &mut dyn FnMut(Turn),
+) -> Result<(), RunnerError> {
+    shard.interrupt(run);
+    let Some(runner) = shard.run(run) else {
+        return Ok(());
+    };
+    let plan = runner.state().plan().plan();
+    let grace = plan
+        .steps
+        .iter()
+        .map(|step| step.kill_grace)
+        .max()
+        .unwrap_or_default();
+    let mut open = runner.running();
+    let until = Instant::now() + grace + STOP_MARGIN;
+    while !open.is_empty() {
+        let left = until.saturating_duration_since(Instant::now());
+        let Some(message) = shard.next_message(left) else {
+            break;
+        };
+        if let Message::Report(report) = &message {
+            open.remove(&report.attempt);
+            let end = report.result.end.as_ref();
+            if end.is_err_and(|failure| failure.class == ErrorClass::WorkerLost) {
+                continue;
+            }
+        }
+        shard.take(message);
+        observe(shard.turn()?);
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! A run's state as the domains see it, and their answers as inputs.
+
+use crate::run_runner::RunContext;
+use rok_events::{PolicyData, PolicyStage};
+use rok_facades::{
+    Answer, Authorization, EnforcementLevel, OutcomeFacts, PolicyVerdict, RunFacts, StepCounts,
+};
+use rok_kernel::{Input, PolicyAnswer, RunState};
+use rok_rac::Reconciliation;
+use rok_vocabulary::{ErrorClass, Outcome, Profile, StepId, StepState, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+use std::collections::BTreeMap;
+
+static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
+static NO_INPUTS: Value = Value::Null;
+
+/// The run as it stands.
+pub(crate) fn run_facts<'a>(
+    state: &'a RunState,
+    context: &'a RunContext,
+    now: Timestamp,
+) -> RunFacts<'a> {
+    RunFacts {
+        run: state.run_id(),
+        epoch: state.epoch(),
+        plan: &state.plan().plan().id,
+        labels: state.labels().unwrap_or(&NO_LABELS),
+        inputs: state.inputs().map_or(&NO_INPUTS, |inputs| inputs),
+        submitter: &context.submitter,
+        roles: &context.roles,
+        profile: state.settings().profile,
+        created_at: state.created_at(),
+        now,
+    }
+}
+
+/// What is only borrowed by [`outcome_facts`].
+pub(crate) struct Ending {
+    class: Option<ErrorClass>,
+    reason: Option<String>,
+    step: Option<StepId>,
+    reconciliation: Reconciliation,
+    verdict: Option<PolicyVerdict>,
+}
+
+impl Ending {
+    pub(crate) fn of(state: &RunState, verdict: Option<PolicyVerdict>, now: Timestamp) -> Self {
+        let steps = state.steps().iter().zip(0..);
+        let failed = steps
+            .filter(|(slot, _)| slot.state == StepState::Failed)
+            .map(|(_, ix)| ix);
+        let required = failed.clone().find(|ix| state.plan().step(*ix).required);
+        let first = required.or_else(|| failed.clone().next());
+        let (class, reason) = match (state.stopping(), first) {
+            (Some(stopping), _) => (Some(stopping.class), Some(stopping.reason.clone())),
+            (None, Some(ix)) => (state.step(ix).class, state.step(ix).reason.clone()),
+            (None, None) => (None, None),
+        };
+        let active = state.active(now);
+        Self {
+            class,
+            reason,
+            step: first.map(|ix| state.plan().step(ix).id.clone()),
+            reconciliation: state
+                .ledger()
+                .reconcile(rok_rac::Scope::GovernanceCheck, active),
+            verdict,
+        }
+    }
+
+    pub(crate) fn facts<'a>(
+        &'a self,
+        state: &'a RunState,
+        context: &'a RunContext,
+        now: Timestamp,
+    ) -> OutcomeFacts<'a> {
+        let counts = state.counts();
+        let duration = state.active(now).since(state.active(state.epoch_began()));
+        let time_use = state
+            .plan()
+            .plan()
+            .max_duration
+            .map(|max| duration.as_secs_f64() / max.as_secs_f64().max(f64::EPSILON));
+        OutcomeFacts {
+            run: run_facts(state, context, now),
+            outcome: state.outcome().unwrap_or(Outcome::Failed),
+            error_class: self.class,
+            reason: self.reason.as_deref(),
+            step: self.step.as_ref(),
+            counts: StepCounts {
+                total: counts.total,
+                succeeded: counts.succeeded,
+                failed: counts.failed,
+                skipped: counts.skipped,
+                retries: counts.retries,
+            },
+            gate_failures: state.gate_failures(),
+            duration,
+            reconciliation: Some(&self.reconciliation),
+            time_use,
+            budget_use: None,
+            verdict: self.verdict.as_ref(),
+        }
+    }
+}
+
+/// An authorization as the kernel records it.
+pub(crate) fn authorization(
+    stage: PolicyStage,
+    action: Option<&str>,
+    answer: Authorization,
+) -> PolicyAnswer {
+    let Authorization {
+        granted,
+        reason,
+        policies,
+        violations,
+        errors,
+    } = answer;
+    let reason = if errors.is_empty() {
+        reason
+    } else {
+        format!("{reason}: {}", errors.join("; "))
+    };
+    PolicyAnswer {
+        data: PolicyData {
+            stage,
+            allowed: granted,
+            blocking: true,
+            policies,
+            action: action.map(Into::into),
+        },
+        reason: Some(reason).filter(|reason| !reason.is_empty()),
+        violations: violations
+            .into_iter()
+            .map(|violation| violation.policy)
+            .collect(),
+    }
+}
+
+/// A domain's answer as an input.
+pub(crate) fn acked<R: Serialize>(answer: Answer<R>) -> Input {
+    let record = answer.record.as_ref().and_then(raw);
+    Input::Ack {
+        ack: answer.ack,
+        record,
+    }
+}
+
+/// The policies' answer as an input.
+pub(crate) fn evaluated(answer: Answer<PolicyVerdict>, profile: Profile) -> Input {
+    let record = answer.record.as_ref().and_then(raw);
+    let verdict = answer.record.map(|verdict| {
+        let soft = verdict.enforcement_level == Some(EnforcementLevel::Soft);
+        let blocking = !soft && profile != Profile::ObserveOnly;
+        PolicyAnswer {
+            data: PolicyData {
+                stage: PolicyStage::Complete,
+                allowed: verdict.allowed,
+                blocking,
+                policies: verdict.policies,
+                action: None,
+            },
+            reason: Some(verdict.reason).filter(|reason| !reason.is_empty()),
+            violations: verdict
+                .violations
+                .into_iter()
+                .map(|violation| violation.policy)
+                .collect(),
+        }
+    });
+    Input::PolicyEvaluated {
+        answer: verdict,
+        ack: answer.ack,
+        record,
+    }
+}
+
+fn raw(record: &impl Serialize) -> Option<Box<RawValue>> {
+    to_raw_value(record).ok()
+}

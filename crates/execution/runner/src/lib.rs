@@ -1,0 +1,36 @@
+//! Drives runs: a shard turns, effects are performed, results come back.
+//!
+//! The runner holds no business `if`: what happens is the kernel's decision,
+//! whether it lasts is the store's. A turn is: drain the inputs, let each run's
+//! kernel decide, make all decisions durable in ONE commit, then perform the
+//! effects. Nothing is performed before its decision is durable.
+//!
+//! ```text
+//! messages, timers ─▶ Shard::turn ─▶ kernels ─▶ ONE commit ─▶ effects
+//!        ▲                                                       │
+//!        └──────────── facades, executors (ReportSink) ◀─────────┘
+//! ```
+//!
+//! ```
+//! use rok_runner::{Clock, VirtualClock};
+//! use std::time::Duration;
+//!
+//! let clock = VirtualClock::new(rok_vocabulary::Timestamp::from_millis(0));
+//! clock.advance(Duration::from_secs(5));
+//! assert_eq!(clock.now().as_millis(), 5_000);
+//! ```
+
+mod clock;
+mod driver;
+mod error;
+mod facts;
+mod run_runner;
+mod services;
+mod shard;
+
+pub use clock::{Clock, SystemClock, VirtualClock};
+pub use driver::{Driven, drive};
+pub use error::RunnerError;
+pub use run_runner::{RunContext, RunRunner};
+pub use services::Services;
+pub use shard::{CommandOutcome, Message, Shard, ShardHandle, Turn};

@@ -1,0 +1,645 @@
+//! One run that is being driven: its kernel, its encoder, and how its effects
+//! are performed.
+
+use crate::error::RunnerError;
+use crate::facts::{Ending, acked, authorization, evaluated, run_facts};
+use crate::services::Services;
+use rok_chain::Seal;
+use rok_events::{Body, Encoder, Event, PolicyStage, StepEndData, UsageData};
+use rok_executor::{
+    ArtifactSpec, AttemptRef, CallWork, CancelReason, ProcessWork, Program, ReportSink,
+    StepFailure, StepReport, StepRequest, StepResult, Work, Workspace,
+};
+use rok_facades::{ActionRequest, GovernedAction, PolicyVerdict, StepSpan};
+use rok_kernel::{
+    Admission, Command, CommandKind, Decision, Effect, Input, Rejected, ResolvedAction,
+    RunOrchestrationKernel, RunState, StepDone, StepEnd, StepIx, StepSuccess, StopReason,
+};
+use rok_log::{Commit, Document, Fence, RunRow};
+use rok_plan::Shell;
+use rok_secrets::{Masker, Secrets};
+use rok_trace_ids::{SpanId, TraceId, traceparent};
+use rok_vocabulary::{
+    Actor, Attempt, ErrorClass, IdempotencyKey, RunId, Seq, StepRef, StepState, Timestamp,
+};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a run needs besides its log: it is handed in anew by each owner.
+#[derive(Debug, Clone)]
+pub struct RunContext {
+    /// Who drives.
+    pub owner: String,
+    /// Who submitted the run.
+    pub submitter: Actor,
+    /// The submitter's roles.
+    pub roles: Vec<String>,
+    /// The values of the secrets that the plan names, or why there are none.
+    pub secrets: Result<Secrets, String>,
+    /// Where executors may write; `None` for a run without a folder.
+    pub workspace: Option<Arc<Workspace>>,
+}
+
+/// One run that is being driven.
+#[derive(Debug)]
+pub struct RunRunner {
+    kernel: RunOrchestrationKernel,
+    context: RunContext,
+    masker: Masker,
+    encoder: Encoder,
+    committed: Seq,
+    fence: Fence,
+    lines: Vec<u8>,
+    events: u32,
+    seal: Option<Seal>,
+    documents: Vec<Document>,
+    effects: Vec<Effect>,
+    pub(crate) fresh: Vec<Event>,
+    pub(crate) wake_at: Option<Timestamp>,
+    verdict: Option<PolicyVerdict>,
+    spans: Vec<StepSpan>,
+    labels: rok_log::Labels,
+}
+
+impl RunRunner {
+    pub(crate) fn new(
+        kernel: RunOrchestrationKernel,
+        context: RunContext,
+        encoder: Encoder,
+        fence: Fence,
+    ) -> Self {
+        let masker = context
+            .secrets
+            .as_ref()
+            .map_or_else(|_| Masker::new(&Secrets::none()), Masker::new);
+        Self {
+            committed: kernel.state().next_seq(),
+            kernel,
+            context,
+            masker,
+            encoder,
+            fence,
+            lines: Vec::new(),
+            events: 0,
+            seal: None,
+            documents: Vec::new(),
+            effects: Vec::new(),
+            fresh: Vec::new(),
+            wake_at: None,
+            verdict: None,
+            spans: Vec::new(),
+            labels: rok_log::Labels::default(),
+        }
+    }
+
+    /// The run's state, as decided; perhaps not durable yet.
+    #[must_use]
+    pub const fn state(&self) -> &RunState {
+        self.kernel.state()
+    }
+
+    /// What the run needs besides its log.
+    #[must_use]
+    pub const fn context(&self) -> &RunContext {
+        &self.context
+    }
+
+    pub(crate) fn run(&self) -> &RunId {
+        self.state().run_id()
+    }
+
+    pub(crate) fn set_fence(&mut self, fence: Fence) {
+        self.fence = fence;
+    }
+
+    pub(crate) const fn fence(&self) -> Fence {
+        self.fence
+    }
+
+    /// A run that was created just now: nothing of it is durable.
+    pub(crate) fn begin_at_zero(&mut self) {
+        self.committed = Seq::FIRST;
+    }
+
+    pub(crate) fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
+    /// The attempts that are under way.
+    #[must_use]
+    pub fn running(&self) -> BTreeSet<AttemptRef> {
+        let effects = self.state().outstanding().into_iter();
+        effects
+            .filter_map(|effect| match effect {
+                Effect::StartStep { step, attempt } => Some(self.attempt_ref(step, attempt)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn drain(&mut self) {
+        self.kernel.drain();
+    }
+
+    pub(crate) fn add_document(&mut self, document: Document) {
+        self.documents.push(document);
+    }
+
+    /// Lets the kernel decide on an input.
+    pub(crate) fn handle(
+        &mut self,
+        now: Timestamp,
+        input: Input,
+    ) -> Result<Option<String>, Rejected> {
+        let mut decision = self.kernel.handle(now, input)?;
+        let denied = decision.denied.take();
+        self.take(decision);
+        Ok(denied)
+    }
+
+    /// Encodes a decision for the next commit.
+    pub(crate) fn take(&mut self, decision: Decision) {
+        let Decision {
+            events,
+            effects,
+            wake_at,
+            ..
+        } = decision;
+        self.wake_at = wake_at;
+        self.effects.extend(effects);
+        if events.is_empty() {
+            return;
+        }
+        self.events += events.len() as u32;
+        events.iter().for_each(|event| self.note_span(event));
+        self.encoder.encode(&events, &mut self.lines);
+        self.seal = match events.last() {
+            Some(Event {
+                seq,
+                epoch,
+                body: Body::RunSealed { phase, outcome },
+                ..
+            }) => Some(Seal {
+                epoch: *epoch,
+                seq: *seq,
+                head: self.encoder.head(),
+                phase: *phase,
+                outcome: *outcome,
+            }),
+            _ => None,
+        };
+        self.fresh.extend(events);
+    }
+
+    /// Whether an event matters to the trace.
+    pub(crate) const fn has_span(event: &Event) -> bool {
+        matches!(
+            event.body,
+            Body::StepSucceeded { .. } | Body::StepFailed { .. } | Body::RunResumed { .. }
+        )
+    }
+
+    /// Remembers a finished attempt for the trace of its epoch.
+    pub(crate) fn note_span(&mut self, event: &Event) {
+        let (step, attempt, data, state, error_class) = match &event.body {
+            Body::StepSucceeded {
+                step,
+                attempt,
+                data,
+            } => (step, attempt, data, StepState::Succeeded, None),
+            Body::StepFailed {
+                step,
+                attempt,
+                class,
+                data,
+                ..
+            } => (step, attempt, data, StepState::Failed, Some(*class)),
+            Body::RunResumed { .. } => return self.spans.clear(),
+            _ => return,
+        };
+        self.spans.push(StepSpan {
+            step: step.clone(),
+            attempt: *attempt,
+            started_at: data.started_at.unwrap_or(event.at),
+            ended_at: event.at,
+            state,
+            error_class,
+        });
+    }
+
+    /// What waits to be made durable.
+    pub(crate) fn commit(&mut self) -> Option<Commit> {
+        if self.lines.is_empty() {
+            return None;
+        }
+        let state = self.kernel.state();
+        let created = state.created_at();
+        if self.labels.is_empty()
+            && let Some(labels) = state.labels().filter(|labels| !labels.is_empty())
+        {
+            self.labels = labels.clone().into();
+        }
+        let row = RunRow {
+            phase: state.phase(),
+            outcome: state.outcome(),
+            hold: state.hold().map(|hold| hold.reason),
+            epoch: state.epoch(),
+            labels: self.labels.clone(),
+            updated_at: state.last_at(),
+            wake_at: self.wake_at,
+            ..RunRow::new(state.plan().plan().id.clone(), created)
+        };
+        let lines = std::mem::take(&mut self.lines);
+        let run = state.run_id().clone();
+        let mut commit = Commit::new(
+            run,
+            self.committed,
+            lines,
+            self.events,
+            self.encoder.head(),
+            row,
+        );
+        commit.fence = self.fence;
+        commit.seal = self.seal.take();
+        commit.documents = std::mem::take(&mut self.documents);
+        self.events = 0;
+        self.committed = commit.next_seq();
+        Some(commit)
+    }
+
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Performs an effect. What answers at once is returned as the next input.
+    pub(crate) fn perform(
+        &mut self,
+        effect: &Effect,
+        services: &Services,
+        sink: &Arc<dyn ReportSink>,
+    ) -> Option<Input> {
+        let now = services.now().max(self.state().last_at());
+        let facades = services.facades();
+        match effect {
+            Effect::StartTrace => Some(acked(facades.traces.start_trace(&run_facts(
+                self.state(),
+                &self.context,
+                now,
+            )))),
+            Effect::Admit => Some(Input::Admitted(self.admit(services, now))),
+            Effect::EvaluatePolicy => {
+                let ending = Ending::of(self.state(), None, now);
+                let answer = facades.governance.evaluate_policy(&ending.facts(
+                    self.state(),
+                    &self.context,
+                    now,
+                ));
+                self.verdict.clone_from(&answer.record);
+                Some(evaluated(answer, self.state().settings().profile))
+            }
+            Effect::CreateIncident => {
+                let ending = Ending::of(self.state(), self.verdict.clone(), now);
+                let facts = ending.facts(self.state(), &self.context, now);
+                Some(acked(facades.incidents.record_run_outcome(&facts)))
+            }
+            Effect::OpenDriftIncident => {
+                let ending = Ending::of(self.state(), self.verdict.clone(), now);
+                let facts = ending.facts(self.state(), &self.context, now);
+                Some(acked(facades.incidents.open_drift_incident(&facts)))
+            }
+            Effect::CompleteTrace => {
+                let ending = Ending::of(self.state(), self.verdict.clone(), now);
+                let facts = ending.facts(self.state(), &self.context, now);
+                Some(acked(facades.traces.complete_trace(&facts, &self.spans)))
+            }
+            // What was committed is what readers read: there is nothing to
+            // send on one node. The commit before this effect is the publication.
+            Effect::Publish => Some(Input::Published(Ok(()))),
+            Effect::StartStep { step, attempt } => self.start_step(*step, *attempt, services, sink),
+            Effect::CancelStep {
+                step,
+                attempt,
+                reason,
+            } => {
+                let reason = match reason {
+                    StopReason::Cancelled => CancelReason::Cancelled,
+                    StopReason::RunTimeout => CancelReason::RunTimeout,
+                };
+                self.cancel(*step, *attempt, reason, services);
+                None
+            }
+        }
+    }
+
+    fn attempt_ref(&self, step: StepIx, attempt: Attempt) -> AttemptRef {
+        let state = self.state();
+        let step = state.plan().step(step).id.clone();
+        AttemptRef {
+            run: state.run_id().clone(),
+            step: StepRef {
+                epoch: state.epoch(),
+                step,
+                attempt,
+            },
+        }
+    }
+
+    pub(crate) fn cancel(
+        &self,
+        step: StepIx,
+        attempt: Attempt,
+        reason: CancelReason,
+        services: &Services,
+    ) {
+        let attempt = self.attempt_ref(step, attempt);
+        for executor in services.executors() {
+            executor.cancel(&attempt, reason);
+        }
+    }
+
+    /// Stops all running attempts because the owner stops.
+    pub(crate) fn interrupt(&self, services: &Services) {
+        for effect in self.state().outstanding() {
+            if let Effect::StartStep { step, attempt } = effect {
+                self.cancel(step, attempt, CancelReason::Interrupted, services);
+            }
+        }
+    }
+
+    fn start_step(
+        &self,
+        step: StepIx,
+        attempt: Attempt,
+        services: &Services,
+        sink: &Arc<dyn ReportSink>,
+    ) -> Option<Input> {
+        let failure = match self.request(step, attempt, services.now()) {
+            Ok(request) => match services.executor_for(&request.work) {
+                Some(executor) => {
+                    executor.start(request, Arc::clone(sink));
+                    return None;
+                }
+                None => StepFailure::new(
+                    ErrorClass::ConfigError,
+                    format!(
+                        "no executor for `{}` steps is set up here",
+                        request.work.kind()
+                    ),
+                ),
+            },
+            Err(failure) => failure,
+        };
+        let result = StepResult {
+            end: Err(failure),
+            started_at: None,
+            wall: Duration::ZERO,
+            usage: rok_executor::Usage::default(),
+            exit_code: None,
+        };
+        Some(self.done(
+            step,
+            StepReport {
+                attempt: self.attempt_ref(step, attempt),
+                result,
+            },
+        ))
+    }
+
+    /// A step's request, with everything but secrets filled in.
+    fn request(
+        &self,
+        ix: StepIx,
+        attempt: Attempt,
+        now: Timestamp,
+    ) -> Result<StepRequest, StepFailure> {
+        let state = self.state();
+        let config = |reason: String| StepFailure::new(ErrorClass::ConfigError, reason);
+        let step = state.plan().step(ix);
+        let resolved = state
+            .resolve(ix)
+            .map_err(|error| config(error.to_string()))?;
+        let secrets = match &self.context.secrets {
+            Ok(secrets) => secrets.clone(),
+            Err(reason) => return Err(config(reason.clone())),
+        };
+        let base = state
+            .created()
+            .and_then(|created| created.cwd.as_deref())
+            .unwrap_or("/");
+        let cwd = resolved
+            .cwd
+            .map_or_else(|| PathBuf::from(base), |cwd| PathBuf::from(base).join(cwd));
+        let work = match resolved.action {
+            ResolvedAction::Argv(argv) => Work::Process(ProcessWork {
+                program: Program::Argv(argv),
+                env: resolved.env,
+                cwd,
+            }),
+            ResolvedAction::Shell {
+                shell,
+                script,
+                values,
+            } => Work::Process(ProcessWork {
+                program: Program::Shell {
+                    bash: shell == Shell::Bash,
+                    script,
+                    values,
+                },
+                env: resolved.env,
+                cwd,
+            }),
+            ResolvedAction::Call { function, needs } => Work::Call(CallWork {
+                function,
+                needs: Arc::new(needs),
+            }),
+        };
+        let timeout = match (step.timeout, state.time_left(now)) {
+            (Some(step), Some(run)) => Some(step.min(run)),
+            (step, run) => step.or(run),
+        };
+        let run = state.run_id();
+        let span = SpanId::of_attempt(run, state.epoch(), &step.id, attempt);
+        Ok(StepRequest {
+            attempt: self.attempt_ref(ix, attempt),
+            key: IdempotencyKey::new(run, state.epoch(), &step.id),
+            work,
+            inputs: state.inputs().map(Arc::clone).unwrap_or_default(),
+            secrets,
+            timeout,
+            kill_grace: step.kill_grace,
+            traceparent: Some(traceparent(TraceId::of(run), span)),
+            artifacts: resolved
+                .artifacts
+                .into_iter()
+                .map(|(path, required)| ArtifactSpec { path, required })
+                .collect(),
+            workspace: self.context.workspace.clone(),
+        })
+    }
+
+    /// A report as an input. Nothing that a step says reaches the log unmasked.
+    pub(crate) fn done(&self, step: StepIx, report: StepReport) -> Input {
+        let StepResult {
+            end,
+            started_at,
+            wall,
+            usage,
+            exit_code,
+        } = report.result;
+        let data = StepEndData {
+            started_at,
+            wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+            usage: UsageData {
+                cpu_ms: u64::try_from(usage.cpu.as_millis()).unwrap_or(u64::MAX),
+                max_rss_kib: usage.max_rss / 1024,
+                cost_usd: usage.cost_usd,
+                tokens: usage.tokens,
+            },
+            exit_code,
+            ..StepEndData::default()
+        };
+        let end = match end {
+            Ok(success) => {
+                let mut outputs = success.outputs;
+                if !self.masker.is_empty() {
+                    self.masker.mask_json(&mut outputs);
+                }
+                let artifacts = success.artifacts.into_iter();
+                let artifacts =
+                    artifacts.map(|artifact| (artifact.path, artifact.sha256, artifact.bytes));
+                StepEnd::Succeeded(StepSuccess {
+                    outputs,
+                    artifacts: artifacts.collect(),
+                })
+            }
+            Err(StepFailure { class, reason }) => StepEnd::Failed {
+                class,
+                reason: self.masker.mask_str(&reason).into_owned(),
+            },
+        };
+        let StepRef { epoch, attempt, .. } = report.attempt.step;
+        Input::StepDone(StepDone {
+            epoch,
+            step,
+            attempt,
+            end,
+            data: Box::new(data),
+        })
+    }
+
+    /// Preflight, then the question to the policies.
+    fn admit(&self, services: &Services, now: Timestamp) -> Admission {
+        if let Some((class, reason)) = self.preflight(services, now) {
+            return Admission::Refused { class, reason };
+        }
+        if !self.state().settings().contract.governs() {
+            return Admission::Checked(None);
+        }
+        let facts = run_facts(self.state(), &self.context, now);
+        let answer = services.facades().governance.authorize_run(&facts);
+        Admission::Checked(Some(authorization(PolicyStage::Authorize, None, answer)))
+    }
+
+    /// Everything that would make a step fail for sure. Steps whose templates
+    /// need the results of others cannot be judged yet.
+    fn preflight(&self, services: &Services, now: Timestamp) -> Option<(ErrorClass, String)> {
+        if let Err(reason) = &self.context.secrets {
+            return Some((ErrorClass::ConfigError, reason.clone()));
+        }
+        let state = self.state();
+        let mut class = None;
+        let mut reasons = Vec::new();
+        for ix in 0..state.plan().len() as StepIx {
+            if state.step(ix).state == StepState::Succeeded {
+                continue;
+            }
+            let Ok(request) = self.request(ix, Attempt::FIRST, now) else {
+                continue;
+            };
+            let faults = match services.executor_for(&request.work) {
+                Some(executor) => executor.preflight(&request),
+                None => vec![rok_executor::PreflightFault {
+                    step: state.plan().step(ix).id.to_string(),
+                    class: ErrorClass::ConfigError,
+                    reason: format!(
+                        "no executor for `{}` steps is set up here",
+                        request.work.kind()
+                    ),
+                }],
+            };
+            for fault in faults {
+                class.get_or_insert(fault.class);
+                reasons.push(self.masker.mask_str(&fault.to_string()).into_owned());
+            }
+        }
+        class.map(|class| (class, reasons.join("; ")))
+    }
+
+    /// Asks the policies about a command and makes it an input.
+    pub(crate) fn command(
+        &self,
+        command: &rok_log::Command,
+        roles: &[String],
+        services: &Services,
+    ) -> Result<Input, String> {
+        let step = || {
+            command
+                .step
+                .clone()
+                .ok_or_else(|| format!("{} needs a step", command.kind))
+        };
+        let (kind, action) = match command.kind {
+            rok_log::CommandKind::Approve => {
+                (CommandKind::Approve(step()?), GovernedAction::Approve)
+            }
+            rok_log::CommandKind::Reject => (CommandKind::Reject(step()?), GovernedAction::Reject),
+            rok_log::CommandKind::Cancel => (CommandKind::Cancel, GovernedAction::Cancel),
+        };
+        let authorization = self.state().settings().contract.governs().then(|| {
+            let request = ActionRequest {
+                actor: &command.actor,
+                roles,
+                action,
+                run: run_facts(self.state(), &self.context, services.now()),
+                step: command.step.as_ref(),
+                reason: command.reason.as_deref(),
+            };
+            let answer = services.facades().governance.authorize_action(&request);
+            authorization(PolicyStage::Action, Some(action.as_str()), answer)
+        });
+        Ok(Input::Command(Command {
+            id: command
+                .id
+                .as_str()
+                .parse()
+                .map_err(|error| format!("{error}"))?,
+            actor: command.actor.clone(),
+            kind,
+            reason: command
+                .reason
+                .as_deref()
+                .map(|reason| self.masker.mask_str(reason).into_owned()),
+            authorization,
+        }))
+    }
+
+    /// The place of a step in the plan.
+    pub(crate) fn find(&self, step: &rok_vocabulary::StepId) -> Option<StepIx> {
+        self.state().plan().find(step)
+    }
+
+    /// Outputs of a finished step.
+    #[must_use]
+    pub fn outputs(&self, step: StepIx) -> Option<&Arc<Value>> {
+        self.state().outputs(step)
+    }
+
+    pub(crate) fn lost(&self) -> RunnerError {
+        RunnerError::Lost {
+            run: self.run().clone(),
+        }
+    }
+}

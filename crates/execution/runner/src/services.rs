@@ -1,0 +1,66 @@
+//! What a shard's runs share.
+
+use crate::clock::{Clock, SystemClock};
+use rok_executor::{Executor, Work};
+use rok_facades::Facades;
+use std::sync::Arc;
+
+/// What a shard's runs share: domains, executors and a clock.
+#[derive(Clone)]
+pub struct Services {
+    facades: Facades,
+    executors: Vec<Arc<dyn Executor>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Services {
+    /// Services over the domains, on the machine's clock, without executors.
+    #[must_use]
+    pub fn new(facades: Facades) -> Self {
+        Self {
+            facades,
+            executors: Vec::new(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Adds an executor. The first that accepts a kind of work gets it.
+    #[must_use]
+    pub fn executor(mut self, executor: Arc<dyn Executor>) -> Self {
+        self.executors.push(executor);
+        self
+    }
+
+    /// Takes another clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    pub(crate) fn facades(&self) -> &Facades {
+        &self.facades
+    }
+
+    pub(crate) fn executors(&self) -> &[Arc<dyn Executor>] {
+        &self.executors
+    }
+
+    pub(crate) fn executor_for(&self, work: &Work) -> Option<&Arc<dyn Executor>> {
+        self.executors
+            .iter()
+            .find(|executor| executor.accepts(work))
+    }
+
+    pub(crate) fn now(&self) -> rok_vocabulary::Timestamp {
+        self.clock.now()
+    }
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services")
+            .field("executors", &self.executors.len())
+            .finish_non_exhaustive()
+    }
+}
