@@ -21,6 +21,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .max_in_flight(in_flight)
         .subreaper()
         .build()?;
+    // Removed at the end: ext4 makes files slowly after many were deleted.
+    let mut dirs = Vec::new();
     for round in 0..rounds {
         let dir = tempfile::tempdir()?;
         let workspace = Arc::new(Workspace {
@@ -70,6 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .count();
         let took = began.elapsed();
         println!("{steps} steps, {in_flight} in flight: {took:.3?}, {failed} failed");
+        dirs.push(dir);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::command::Programs;
 use crate::orphans::Orphans;
 use crate::procfs;
+use crate::record::Records;
 use crate::remains;
 use crate::supervisor::{Command, Settings, Shared, Supervisor};
 use rok_executor::{
@@ -64,10 +65,11 @@ impl Builder {
             set_child_subreaper(Some(getpid()))
                 .map_err(|error| fault("become a child subreaper", error.into()))?;
         }
+        let boot_id = procfs::boot_id().map_err(|source| fault("read the boot id", source))?;
         let settings = Settings {
             max_in_flight: self.max_in_flight.unwrap_or_else(cpus),
             orphans: self.subreaper.then(Orphans::new),
-            boot_id: procfs::boot_id().map_err(|source| fault("read the boot id", source))?,
+            records: Records::new(boot_id),
         };
         let started: io::Result<_> = (|| {
             let shared = Arc::new(Shared::new()?);

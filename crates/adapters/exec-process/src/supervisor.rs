@@ -17,7 +17,7 @@ use crate::log::{self, MaskThread};
 use crate::orphans::{Origin, Orphans};
 use crate::places::{Folders, Places, io_failure};
 use crate::procfs;
-use crate::record;
+use crate::record::{Entry, Records};
 use attempt::{Attempt, Spawned, Stage};
 use rok_executor::{
     AttemptRef, CancelReason, ReportSink, StepFailure, StepReport, StepRequest, StepResult, Usage,
@@ -55,7 +55,14 @@ const COMMANDS: u64 = 0;
 pub(crate) struct Settings {
     pub(crate) max_in_flight: usize,
     pub(crate) orphans: Option<Orphans>,
-    pub(crate) boot_id: String,
+    pub(crate) records: Records,
+}
+
+/// A process that is watched and on record.
+struct Watched {
+    pidfd: OwnedFd,
+    start: u64,
+    record: Option<Entry>,
 }
 
 struct Waiting {
@@ -117,6 +124,7 @@ impl Supervisor {
                 self.obey(command);
             }
             self.fill();
+            self.settings.records.settle(Instant::now());
             for attempt in std::mem::take(&mut self.over) {
                 attempt.conclude();
             }
@@ -142,7 +150,9 @@ impl Supervisor {
     }
 
     fn timeout(&self) -> Option<Timespec> {
-        let (at, _) = self.timers.first()?;
+        let attempts = self.timers.first().map(|(at, _)| *at);
+        let spares = self.settings.records.next_settling();
+        let at = attempts.into_iter().chain(spares).min()?;
         let left = at.saturating_duration_since(Instant::now());
         // Waits are rounded up by the kernel's timer slack, never down.
         Some(Timespec::try_from(left).unwrap_or(Timespec {
@@ -164,6 +174,7 @@ impl Supervisor {
                 if let Some(attempt) = self.attempts.remove(&id) {
                     self.in_flight -= 1;
                     self.fill();
+                    self.settings.records.settle(Instant::now());
                     attempt.report(*verdict);
                 }
             }
@@ -266,7 +277,7 @@ impl Supervisor {
         drop(prepared);
         let pid = Pid::from_child(&child);
         let watched = self.watch(id, pid, &places);
-        let (pidfd, start) = watched.map_err(|error| {
+        let watched = watched.map_err(|error| {
             // It must not run unwatched.
             let _ = kill_process_group(pid, Signal::KILL);
             let _ = wait4::Wait4::wait4(child);
@@ -277,8 +288,7 @@ impl Supervisor {
         Ok(Spawned {
             places,
             pid,
-            start,
-            pidfd,
+            watched,
             began,
             started_at,
             mask,
@@ -286,20 +296,22 @@ impl Supervisor {
     }
 
     /// Watches the process and writes its record.
-    fn watch(&self, id: u64, pid: Pid, places: &Places) -> io::Result<(OwnedFd, u64)> {
+    fn watch(&mut self, id: u64, pid: Pid, places: &Places) -> io::Result<Watched> {
         let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+        let data = epoll::EventData::new_u64(id);
+        epoll::add(&self.epoll, &pidfd, data, epoll::EventFlags::IN)?;
         let raw = pid.as_raw_nonzero().get();
         let start = procfs::process(raw).map_or(0, |process| process.start);
-        if let Some(path) = &places.record {
-            record::write(path, raw, start, &self.settings.boot_id)?;
-        }
-        epoll::add(
-            &self.epoll,
-            &pidfd,
-            epoll::EventData::new_u64(id),
-            epoll::EventFlags::IN,
-        )?;
-        Ok((pidfd, start))
+        let records = &mut self.settings.records;
+        let record = places
+            .record
+            .as_deref()
+            .map(|path| records.write(path, raw, start));
+        Ok(Watched {
+            pidfd,
+            start,
+            record: record.transpose()?,
+        })
     }
 
     /// Where the process writes: its log itself, or a pipe to a masking thread.
@@ -468,7 +480,7 @@ impl Supervisor {
         }
         if let Some(pid) = left.first() {
             // Its record stays: whoever takes the run over must know.
-            attempt.places.record = None;
+            attempt.record = None;
             let reason = format!("process {pid}, left by the step, does not end, even killed");
             attempt.fault = Some(StepFailure::new(ErrorClass::Unknown, reason));
         }
@@ -528,9 +540,8 @@ impl Supervisor {
         let Some(mut attempt) = self.attempts.remove(&id) else {
             return;
         };
-        if let Some(path) = &attempt.places.record {
-            // What stays is found stale: no such process, or another start time.
-            let _ = std::fs::remove_file(path);
+        if let Some(record) = attempt.record.take() {
+            self.settings.records.release(record);
         }
         if attempt.is_heavy() {
             attempt.stage = Stage::Finishing;

@@ -1,11 +1,12 @@
 //! One attempt in the supervisor's hands.
 
-use super::{FIRST_LOOK, LAST_LOOK};
+use super::{FIRST_LOOK, LAST_LOOK, Watched};
 use crate::contract::Verdict;
 use crate::finish::Ended;
 use crate::log::MaskThread;
 use crate::places::Places;
 use crate::procfs::Mark;
+use crate::record::Entry;
 use rok_executor::{ReportSink, StepFailure, StepReport, StepRequest, StepResult, Usage, Work};
 use rok_vocabulary::Timestamp;
 use rustix::process::Pid;
@@ -37,8 +38,7 @@ pub(super) enum Stage {
 pub(super) struct Spawned {
     pub(super) places: Places,
     pub(super) pid: Pid,
-    pub(super) start: u64,
-    pub(super) pidfd: OwnedFd,
+    pub(super) watched: Watched,
     pub(super) began: Instant,
     pub(super) started_at: Timestamp,
     pub(super) mask: Option<MaskThread>,
@@ -53,6 +53,8 @@ pub(super) struct Attempt {
     pub(super) pid: Pid,
     pub(super) start: u64,
     pub(super) mark: Mark,
+    /// In `procs/`, while anything of it may be alive.
+    pub(super) record: Option<Entry>,
     /// `None` once the leader is dead.
     pub(super) pidfd: Option<OwnedFd>,
     pub(super) began: Instant,
@@ -88,13 +90,14 @@ impl Attempt {
             sink,
             places: spawned.places,
             pid: spawned.pid,
-            start: spawned.start,
+            start: spawned.watched.start,
             mark: Mark {
                 run: request.attempt.run.clone(),
                 step: step.step.clone(),
                 attempt: step.attempt,
             },
-            pidfd: Some(spawned.pidfd),
+            pidfd: Some(spawned.watched.pidfd),
+            record: spawned.watched.record,
             began: spawned.began,
             started_at: spawned.started_at,
             stage: Stage::Running,

@@ -67,6 +67,12 @@ fn stop(bench: &Bench) -> Vec<i32> {
         .killed
 }
 
+/// A step may speak before its record is written; a later step's end shows that
+/// the supervisor is done with the first.
+fn spawned(bench: &Bench) {
+    bench.run(bench.sh("later", "true")).end.unwrap();
+}
+
 #[test]
 fn a_recorded_group_and_its_descendants_are_ended() {
     let bench = Bench::new();
@@ -137,6 +143,7 @@ fn live_attempts_of_this_executor_are_left_alone() {
     let (pipe, go) = (bench.pipe("pipe"), bench.pipe("go"));
     let reports = bench.start(bench.sh("s", "echo ready > pipe; read line < go"));
     said(&pipe);
+    spawned(&bench);
     assert_eq!(stop(&bench), Vec::<i32>::new());
     assert!(bench.workspace.procs.join("s.0").exists());
     std::fs::write(go, "go\n").unwrap();
@@ -149,6 +156,7 @@ fn a_running_step_is_on_record() {
     let (pipe, go) = (bench.pipe("pipe"), bench.pipe("go"));
     let reports = bench.start(bench.sh("s", "echo $$ > pipe; read line < go"));
     let pid: u32 = said(&pipe).parse().unwrap();
+    spawned(&bench);
     let text = std::fs::read(bench.workspace.procs.join("s.0")).unwrap();
     let found: serde_json::Value = serde_json::from_slice(&text).unwrap();
     let (group, start) = stat(pid);
