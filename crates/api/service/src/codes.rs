@@ -1,0 +1,46 @@
+//! Every error that a user can meet: its code and its page. The only list.
+
+/// An error's page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorPage {
+    /// The code, `ROK0007`.
+    pub code: &'static str,
+    /// The page, Markdown.
+    pub text: &'static str,
+}
+
+impl ErrorPage {
+    /// The page of a code, in whatever case it is written.
+    #[must_use]
+    pub fn of(code: &str) -> Option<&'static Self> {
+        ERROR_PAGES
+            .iter()
+            .find(|page| page.code.eq_ignore_ascii_case(code))
+    }
+
+    /// What the code means, from the page's first line.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        let first = self.text.lines().next().unwrap_or_default();
+        first.split_once(": ").map_or(first, |(_, title)| title)
+    }
+}
+
+macro_rules! pages {
+    ($($code:literal)+) => {
+        /// Every code and its page, in the codes' order.
+        pub const ERROR_PAGES: &[ErrorPage] = &[
+            $(ErrorPage {
+                code: $code,
+                text: include_str!(concat!("../../../../docs/errors/", $code, ".md")),
+            },)+
+        ];
+    };
+}
+
+pages! {
+    "ROK0001" "ROK0002" "ROK0003" "ROK0004" "ROK0005" "ROK0006" "ROK0007" "ROK0008" "ROK0009"
+    "ROK0010" "ROK0011" "ROK0012"
+    "ROK0101" "ROK0102" "ROK0103" "ROK0104" "ROK0105" "ROK0106" "ROK0107" "ROK0108" "ROK0109"
+    "ROK0110" "ROK0111" "ROK0112" "ROK0113" "ROK0114" "ROK0115" "ROK0116" "ROK0117" "ROK0118"
+}

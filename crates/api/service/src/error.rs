@@ -1,0 +1,189 @@
+//! What a use case refuses, and as what: code, kind, message, help.
+
+use rok_config::{ConfigErrors, ConfigFault};
+use rok_facades::runs::{ErrorKind, RunsError};
+use rok_plan::PlanErrors;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// A use case that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceError {
+    /// The domain of runs refuses.
+    #[error("{}", .0.message)]
+    Runs(RunsError),
+    /// The settings are wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The plan has faults.
+    #[error(transparent)]
+    Plan(Box<PlanErrors>),
+    /// There is no such plan.
+    #[error("no plan file at {name}")]
+    NoPlan {
+        /// The name as given.
+        name: String,
+        /// What may be meant.
+        nearest: Option<String>,
+    },
+    /// A plan file cannot be read.
+    #[error("cannot read the plan file {}: {why}", .file.display())]
+    PlanUnreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        why: String,
+    },
+    /// A file with inputs cannot be read, or holds none.
+    #[error("{}: {why}", .file.display())]
+    InputsFile {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, and where.
+        why: String,
+    },
+    /// An id, a name or a time that is none.
+    #[error("{what}")]
+    BadName {
+        /// What is wrong, and what is right.
+        what: String,
+    },
+    /// Part of the interface that comes later.
+    #[error("{what} is not supported yet")]
+    NotSupported {
+        /// What was asked for.
+        what: String,
+        /// What to do instead.
+        instead: &'static str,
+    },
+    /// No error has this code.
+    #[error("no error has the code {code}")]
+    UnknownCode {
+        /// The code as given.
+        code: String,
+    },
+    /// The result cannot be written.
+    #[error("cannot write the result: {why}")]
+    Output {
+        /// What the operating system says.
+        why: String,
+    },
+    /// The current folder is gone.
+    #[error("cannot tell the current folder: {why}")]
+    NoFolder {
+        /// What the operating system says.
+        why: String,
+    },
+}
+
+/// One refusal as it is shown: most errors are one, wrong settings are many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The code of its page.
+    pub code: &'static str,
+    /// What is wrong, and where.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+impl From<RunsError> for ServiceError {
+    fn from(error: RunsError) -> Self {
+        Self::Runs(error)
+    }
+}
+
+impl From<PlanErrors> for ServiceError {
+    fn from(errors: PlanErrors) -> Self {
+        Self::Plan(Box::new(errors))
+    }
+}
+
+impl ServiceError {
+    /// The kind of fault; decides the exit code and the HTTP status.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Runs(error) => error.kind,
+            Self::NoPlan { .. } => ErrorKind::NotFound,
+            Self::Output { .. } | Self::NoFolder { .. } => ErrorKind::Storage,
+            Self::Config(_)
+            | Self::Plan(_)
+            | Self::PlanUnreadable { .. }
+            | Self::InputsFile { .. }
+            | Self::BadName { .. }
+            | Self::NotSupported { .. }
+            | Self::UnknownCode { .. } => ErrorKind::Usage,
+        }
+    }
+
+    /// Every refusal in it, with its code.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        match self {
+            Self::Config(errors) => errors.faults.iter().map(of_config).collect(),
+            Self::Plan(errors) => errors
+                .faults
+                .iter()
+                .map(|fault| Problem {
+                    code: "ROK0001",
+                    message: format!(
+                        "{}:{}:{}: {}",
+                        errors.file, fault.line, fault.column, fault.message
+                    ),
+                    help: fault.hint.clone(),
+                })
+                .collect(),
+            _ => vec![Problem {
+                code: self.code(),
+                message: self.to_string(),
+                help: self.help(),
+            }],
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Runs(error) => error.code,
+            Self::Plan(_) => "ROK0001",
+            Self::NoPlan { .. } => "ROK0002",
+            Self::PlanUnreadable { .. } => "ROK0003",
+            Self::BadName { .. } => "ROK0005",
+            Self::InputsFile { .. } => "ROK0006",
+            Self::Config(errors) => errors.faults.first().map_or("ROK0007", code_of_config),
+            Self::NotSupported { .. } => "ROK0010",
+            Self::UnknownCode { .. } => "ROK0011",
+            Self::Output { .. } | Self::NoFolder { .. } => "ROK0012",
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Runs(error) => error.help.clone(),
+            Self::NoPlan { nearest, .. } => Some(match nearest {
+                Some(nearest) => format!("did you mean {nearest}?"),
+                None => "`rok plan list` shows the plans that are here".to_owned(),
+            }),
+            Self::NotSupported { instead, .. } => Some((*instead).to_owned()),
+            Self::UnknownCode { .. } => Some("`rok help errors` lists them".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+const fn code_of_config(fault: &ConfigFault) -> &'static str {
+    match fault {
+        ConfigFault::UnknownKey { .. } | ConfigFault::UnknownVariable { .. } => "ROK0007",
+        ConfigFault::BadValue { .. } | ConfigFault::Twice { .. } | ConfigFault::NoUser => "ROK0008",
+        ConfigFault::Syntax { .. } | ConfigFault::Unreadable { .. } => "ROK0009",
+        ConfigFault::Contradiction { .. } => "ROK0117",
+    }
+}
+
+fn of_config(fault: &ConfigFault) -> Problem {
+    Problem {
+        code: code_of_config(fault),
+        message: fault.to_string(),
+        help: None,
+    }
+}

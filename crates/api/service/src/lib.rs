@@ -1,0 +1,47 @@
+//! The use cases of rok: what the terminal can do, HTTP and the page can do.
+//!
+//! It decides nothing about a run and names no engine, store or executor: it
+//! finds what a person names, asks the runs facade, and gives every refusal a
+//! stable code with a page.
+//!
+//! ```text
+//!  Wiring (how to compose runs) ─┐
+//!  Startup (flags) ─ Inputs ─────┴▶ Service ─ submit, open, list ─▶ RunHandle ─▶ RunsFacade
+//!                                      └──── plans: validate, list, show, new, schema, lint
+//! ```
+//!
+//! ```
+//! use rok_service::{ErrorPage, Service, Startup, Wiring};
+//!
+//! let wiring = Wiring::new(|settings| panic!("a plan is listed without runs in {:?}", settings.dir))
+//!     .in_environment("/", [("ROK_USER", "ada")]);
+//! let service = Service::open(wiring, &Startup::default())?;
+//! assert!(service.plans().iter().any(|plan| plan.source == "builtin:deliverable"));
+//!
+//! let error = service.plan_text("delivrable").unwrap_err();
+//! assert_eq!(error.to_string(), "no plan file at delivrable");
+//! assert_eq!(error.problems()[0].help.as_deref(), Some("did you mean the built-in plan `deliverable`?"));
+//! assert!(ErrorPage::of("ROK0002").is_some());
+//! # Ok::<(), rok_service::ServiceError>(())
+//! ```
+
+mod codes;
+mod error;
+
+mod wiring;
+
+mod plan_file;
+mod plans;
+
+mod runs;
+mod service;
+
+pub mod views;
+
+pub use codes::{ERROR_PAGES, ErrorPage};
+pub use error::{Problem, ServiceError};
+pub use plan_file::PlanText;
+pub use plans::{InputView, PlanListing, PlanReport, PlanView, StepView, Warning};
+pub use runs::RunHandle;
+pub use service::{RunRequest, Service};
+pub use wiring::{Flag, Startup, Wiring};

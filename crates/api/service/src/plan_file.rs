@@ -1,0 +1,108 @@
+//! Finding the plan that a person names: a file, else a built-in plan.
+
+use crate::error::ServiceError;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// One byte more than the largest plan: a larger file is refused by the
+/// parser, with its own words, and is not read whole.
+const MAX_READ: u64 = 16 * 1024 * 1024 + 1;
+
+/// The extensions of plan files.
+const EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
+
+/// A plan's text and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanText {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Its path as given, or `builtin:ID`.
+    pub source: String,
+    /// The folder that its steps run in by default, absolute.
+    pub folder: PathBuf,
+}
+
+impl PlanText {
+    /// The plan, or all of its faults.
+    pub(crate) fn parse(&self) -> Result<rok_plan::Plan, ServiceError> {
+        rok_plan::parse(&self.bytes, &self.source).map_err(ServiceError::from)
+    }
+}
+
+/// The plan of this name: a file, seen from `cwd`, else a built-in plan.
+pub(crate) fn find(name: &str, cwd: &Path) -> Result<PlanText, ServiceError> {
+    let path = cwd.join(name);
+    let unreadable = |why: String| ServiceError::PlanUnreadable {
+        file: PathBuf::from(name),
+        why,
+    };
+    match std::fs::metadata(&path) {
+        Ok(meta) if meta.is_dir() => return Err(unreadable("it is a folder".to_owned())),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return builtin(name, cwd),
+        Err(error) => return Err(unreadable(error.to_string())),
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(&path)
+        .and_then(|file| file.take(MAX_READ).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(error.to_string()))?;
+    let folder = path.parent().unwrap_or(cwd);
+    let folder = std::path::absolute(folder).map_err(|error| unreadable(error.to_string()))?;
+    Ok(PlanText {
+        bytes,
+        source: name.to_owned(),
+        folder,
+    })
+}
+
+fn builtin(name: &str, cwd: &Path) -> Result<PlanText, ServiceError> {
+    let id = name.strip_prefix("builtin:").unwrap_or(name);
+    match rok_plan::builtin(id) {
+        Some(text) => Ok(PlanText {
+            bytes: text.as_bytes().to_vec(),
+            source: format!("builtin:{id}"),
+            folder: cwd.to_owned(),
+        }),
+        None => Err(ServiceError::NoPlan {
+            name: name.to_owned(),
+            nearest: nearest(id, cwd),
+        }),
+    }
+}
+
+/// The plan that was probably meant, in words.
+fn nearest(name: &str, cwd: &Path) -> Option<String> {
+    let near = |candidate: &str| {
+        let distance = strsim::damerau_levenshtein(name, candidate);
+        distance <= (name.chars().count() / 3).clamp(1, 3)
+    };
+    let ids = rok_plan::builtin_ids();
+    if let Some(id) = { ids }.find(|id| near(id)) {
+        return Some(format!("the built-in plan `{id}`"));
+    }
+    let stem = |path: &Path| path.file_stem().map(|s| s.to_string_lossy().into_owned());
+    let here = plan_files(cwd).into_iter();
+    let file = { here }.find(|path| {
+        path.file_name()
+            .is_some_and(|file| near(&file.to_string_lossy()))
+            || stem(path).is_some_and(|stem| near(&stem))
+    })?;
+    Some(format!("`{}`", file.file_name()?.to_string_lossy()))
+}
+
+/// The files in a folder that may be plans, by name.
+pub(crate) fn plan_files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let extension = path.extension().and_then(|e| e.to_str());
+            path.is_file() && extension.is_some_and(|e| EXTENSIONS.contains(&e))
+        })
+        .collect();
+    files.sort();
+    files
+}

@@ -1,0 +1,146 @@
+//! Use cases of plans: validate, list, show, new, schema, lint. None of them
+//! asks the domain of runs.
+
+mod view;
+
+use crate::error::ServiceError;
+use crate::plan_file::{self, PlanText};
+use crate::service::Service;
+use rok_plan::{Action, Plan, PlanErrors};
+use serde::Serialize;
+use serde_json::Value;
+
+pub use view::{InputView, PlanView, StepView};
+
+/// A plan that can be run from here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanListing {
+    /// Its id; absent where the file has faults.
+    pub plan: Option<String>,
+    /// `builtin:ID`, or the file's name.
+    pub source: String,
+    /// Its version.
+    pub version: Option<u64>,
+    /// Shown to people.
+    pub name: Option<String>,
+    /// How many steps it has.
+    pub steps: Option<usize>,
+    /// How many faults it has.
+    pub faults: usize,
+}
+
+/// What validation says of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanReport {
+    /// The plan as given.
+    pub source: String,
+    /// The plan, or what is wrong.
+    pub result: Result<PlanView, ServiceError>,
+}
+
+/// Something that is allowed and unwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// The step.
+    pub step: String,
+    /// What is unwise.
+    pub message: String,
+    /// What is wiser.
+    pub hint: Option<String>,
+}
+
+impl Service {
+    /// The text of the plan that a person names.
+    pub fn plan_text(&self, name: &str) -> Result<PlanText, ServiceError> {
+        plan_file::find(name, self.cwd())
+    }
+
+    /// Checks a plan.
+    pub fn plan_validate(&self, name: &str) -> PlanReport {
+        PlanReport {
+            source: name.to_owned(),
+            result: self.plan_view(name),
+        }
+    }
+
+    /// The plan for people.
+    pub fn plan_view(&self, name: &str) -> Result<PlanView, ServiceError> {
+        let text = self.plan_text(name)?;
+        Ok(PlanView::of(&text.parse()?, &text.source))
+    }
+
+    /// The plan's canonical bytes: what a run's digest is of.
+    pub fn plan_canonical(&self, name: &str) -> Result<Vec<u8>, ServiceError> {
+        Ok(self.plan_text(name)?.parse()?.to_canonical_json())
+    }
+
+    /// Built-in plans, and those in the current folder.
+    pub fn plans(&self) -> Vec<PlanListing> {
+        let builtin = rok_plan::builtin_ids().map(|id| format!("builtin:{id}"));
+        let files = plan_file::plan_files(self.cwd()).into_iter();
+        let files = files.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+        builtin
+            .chain(files)
+            .filter_map(|source| listing(&self.plan_text(&source).ok()?))
+            .collect()
+    }
+
+    /// A small commented plan of this id.
+    pub fn plan_template(&self, id: &str) -> Result<String, ServiceError> {
+        rok_plan::template(id).map_err(|error| ServiceError::BadName {
+            what: error.to_string(),
+        })
+    }
+
+    /// The JSON Schema of plan files.
+    pub fn plan_schema(&self) -> Value {
+        rok_plan::json_schema()
+    }
+
+    /// What is allowed in a plan and unwise.
+    pub fn plan_lint(&self, name: &str) -> Result<Vec<Warning>, ServiceError> {
+        Ok(warnings(&self.plan_text(name)?.parse()?))
+    }
+}
+
+fn listing(text: &PlanText) -> Option<PlanListing> {
+    let source = text.source.clone();
+    match rok_plan::parse(&text.bytes, &source) {
+        Ok(plan) => Some(PlanListing {
+            plan: Some(plan.id.to_string()),
+            source,
+            version: Some(plan.version),
+            name: plan.name,
+            steps: Some(plan.steps.len()),
+            faults: 0,
+        }),
+        Err(errors) => claims_to_be_a_plan(&errors).then(|| PlanListing {
+            plan: None,
+            source,
+            version: None,
+            name: None,
+            steps: None,
+            faults: errors.faults.len() + errors.omitted,
+        }),
+    }
+}
+
+/// Whether a file with faults means to be a plan: most YAML files do not.
+fn claims_to_be_a_plan(errors: &PlanErrors) -> bool {
+    let begins = |line: &str| line.starts_with("plan:") || line.trim_start().starts_with("\"plan\"");
+    errors.source.lines().any(begins)
+}
+
+fn warnings(plan: &Plan) -> Vec<Warning> {
+    let mut found = Vec::new();
+    for step in &plan.steps {
+        if let Action::Shell { line, .. } = &step.action {
+            found.extend(line.warnings().iter().map(|fault| Warning {
+                step: step.id.to_string(),
+                message: fault.message.clone(),
+                hint: fault.hint.clone(),
+            }));
+        }
+    }
+    found
+}

@@ -1,0 +1,150 @@
+//! Use cases of one run.
+
+use crate::error::ServiceError;
+use rok_facades::runs::{
+    AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions, ErrorKind, EventLine,
+    EventQuery, Explanation, LogQuery, Observer, Resumable, ResumeOptions, RunSummary, RunsError,
+    RunsFacade, StopSignal, Verb, VerifyReport,
+};
+use rok_vocabulary::{Actor, RunId, StepId};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A run that was submitted or found, and who asks.
+#[derive(Debug)]
+pub struct RunHandle {
+    runs: RunsFacade,
+    id: RunId,
+    actor: Actor,
+    cwd: PathBuf,
+}
+
+impl RunHandle {
+    pub(crate) fn new(runs: RunsFacade, id: RunId, actor: Actor, cwd: PathBuf) -> Self {
+        Self {
+            runs,
+            id,
+            actor,
+            cwd,
+        }
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn id(&self) -> &RunId {
+        &self.id
+    }
+
+    /// Drives the run that was submitted.
+    pub fn drive(
+        &self,
+        options: &DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, ServiceError> {
+        Ok(self.runs.drive(&self.id, options, stop, observer)?)
+    }
+
+    /// Takes the run over, or begins its next epoch, and drives it.
+    pub fn resume(
+        &self,
+        reason: Option<String>,
+        secrets_file: Option<&Path>,
+        drive: DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, ServiceError> {
+        let options = ResumeOptions {
+            actor: self.actor.clone(),
+            reason,
+            secrets_file: secrets_file.map(|file| self.cwd.join(file)),
+            drive,
+        };
+        Ok(self.runs.resume(&self.id, &options, stop, observer)?)
+    }
+
+    /// Whether and from where it can be resumed; changes nothing.
+    pub fn resumable(&self) -> Result<Resumable, ServiceError> {
+        Ok(self.runs.resumable(&self.id)?)
+    }
+
+    /// Lets a waiting step pass.
+    pub fn approve(
+        &self,
+        step: &str,
+        reason: Option<String>,
+    ) -> Result<CommandAnswer, ServiceError> {
+        self.command(Verb::Approve(step_id(step)?), reason)
+    }
+
+    /// Stops a waiting step.
+    pub fn reject(&self, step: &str, reason: Option<String>) -> Result<CommandAnswer, ServiceError> {
+        self.command(Verb::Reject(step_id(step)?), reason)
+    }
+
+    /// Ends the run.
+    pub fn cancel(&self, reason: Option<String>) -> Result<CommandAnswer, ServiceError> {
+        self.command(Verb::Cancel, reason)
+    }
+
+    fn command(&self, verb: Verb, reason: Option<String>) -> Result<CommandAnswer, ServiceError> {
+        let request = CommandRequest {
+            verb,
+            actor: self.actor.clone(),
+            reason,
+        };
+        Ok(self.runs.command(&self.id, request)?)
+    }
+
+    /// What the run is, has done and owes.
+    pub fn summary(&self) -> Result<RunSummary, ServiceError> {
+        Ok(self.runs.summary(&self.id)?)
+    }
+
+    /// Expectations, acks and reconciliations.
+    pub fn audit(&self) -> Result<AuditView, ServiceError> {
+        Ok(self.runs.audit(&self.id)?)
+    }
+
+    /// Why the run or a step is as it is.
+    pub fn explain(&self, step: Option<&str>) -> Result<Explanation, ServiceError> {
+        Ok(self.runs.explain(&self.id, step)?)
+    }
+
+    /// Events that match, in order.
+    pub fn events(&self, query: &EventQuery) -> Result<Vec<EventLine>, ServiceError> {
+        Ok(self.runs.events(&self.id, query)?)
+    }
+
+    /// Follows matching events.
+    pub fn follow(
+        &self,
+        query: &EventQuery,
+        stop: &StopSignal,
+        each: &mut dyn FnMut(&EventLine) -> bool,
+    ) -> Result<(), ServiceError> {
+        Ok(self.runs.follow(&self.id, query, stop, each)?)
+    }
+
+    /// Copies a step's output.
+    pub fn logs(
+        &self,
+        query: &LogQuery,
+        stop: &StopSignal,
+        out: &mut dyn Write,
+    ) -> Result<(), ServiceError> {
+        Ok(self.runs.logs(&self.id, query, stop, out)?)
+    }
+
+    /// Checks the record. Writes nothing.
+    pub fn verify(&self) -> Result<VerifyReport, ServiceError> {
+        Ok(self.runs.verify(&self.id)?)
+    }
+}
+
+/// A text that is no step id is no step of any run.
+fn step_id(step: &str) -> Result<StepId, ServiceError> {
+    step.parse().map_err(|error: rok_vocabulary::IdError| {
+        RunsError::new(ErrorKind::NotFound, "ROK0111", error.to_string()).into()
+    })
+}

@@ -1,0 +1,163 @@
+//! The service: settings resolved, runs composed when they are first asked
+//! for, runs submitted, found and listed.
+
+use crate::error::ServiceError;
+use crate::runs::RunHandle;
+use crate::wiring::{Startup, Wiring};
+use rok_config::{Inputs, Resolved, Settings};
+use rok_facades::runs::{ListQuery, RunListing, RunSelector, RunsFacade, Submission};
+use rok_vocabulary::RunId;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// A run that a person wants.
+#[derive(Debug, Clone, Default)]
+pub struct RunRequest {
+    /// A plan file, or the id of a built-in plan.
+    pub plan: String,
+    /// A JSON or YAML file with inputs.
+    pub inputs_file: Option<PathBuf>,
+    /// Inputs as text; these win.
+    pub inputs: Vec<(String, String)>,
+    /// Labels of this run.
+    pub labels: BTreeMap<String, String>,
+    /// The run's id; else a new one.
+    pub run_id: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// A file with secret values.
+    pub secrets_file: Option<PathBuf>,
+}
+
+/// The use cases.
+pub struct Service {
+    wiring: Wiring,
+    config: Resolved,
+    cwd: PathBuf,
+    runs: OnceLock<RunsFacade>,
+}
+
+impl Service {
+    /// Resolves the settings; touches nothing else.
+    pub fn open(mut wiring: Wiring, startup: &Startup) -> Result<Self, ServiceError> {
+        let inputs = match wiring.inputs.take() {
+            Some(inputs) => inputs,
+            None => Inputs::of_process().map_err(|error| ServiceError::NoFolder {
+                why: error.to_string(),
+            })?,
+        };
+        let inputs = startup.apply(inputs);
+        Ok(Self {
+            config: inputs.resolve()?,
+            cwd: inputs.cwd().to_owned(),
+            wiring,
+            runs: OnceLock::new(),
+        })
+    }
+
+    /// The settings and where each came from.
+    #[must_use]
+    pub fn config(&self) -> &Resolved {
+        &self.config
+    }
+
+    pub(crate) fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// Creates a run, durably; nothing of it has started.
+    pub fn submit(&self, request: RunRequest) -> Result<RunHandle, ServiceError> {
+        let text = self.plan_text(&request.plan)?;
+        // The engine reads it again; here every fault is told with its place.
+        text.parse()?;
+        let inputs = match &request.inputs_file {
+            Some(file) => read_inputs(file, &self.cwd)?,
+            None => Map::new(),
+        };
+        let run_id = match &request.run_id {
+            Some(id) => Some(id.parse::<RunId>().map_err(|error| ServiceError::BadName {
+                what: error.to_string(),
+            })?),
+            None => None,
+        };
+        let runs = self.runs()?;
+        let run = runs.submit(Submission {
+            plan: text.bytes,
+            source: text.source,
+            cwd: text.folder,
+            inputs,
+            input_texts: request.inputs,
+            labels: request.labels,
+            profile: None,
+            run_id,
+            submitter: self.config.settings.actor(),
+            reason: request.reason,
+            secrets_file: request.secrets_file.map(|file| self.cwd.join(file)),
+        })?;
+        Ok(self.handle(runs, run))
+    }
+
+    /// Finds the run that a person names: its folder, id, or a unique prefix.
+    pub fn find(&self, name: &str) -> Result<RunHandle, ServiceError> {
+        let (runs, name) = match self.folder_of(name) {
+            Some((dir, run)) => {
+                let settings = Settings {
+                    dir,
+                    ..self.config.settings.clone()
+                };
+                ((self.wiring.compose)(&settings)?, run)
+            }
+            None => (self.runs()?, name.to_owned()),
+        };
+        let run = runs.find(&RunSelector(name))?;
+        Ok(self.handle(runs, run))
+    }
+
+    /// The runs that match, newest last.
+    pub fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, ServiceError> {
+        Ok(self.runs()?.list(query)?)
+    }
+
+    /// A path to a run folder names the folder of run folders too, so that it
+    /// is found wherever it lies.
+    fn folder_of(&self, name: &str) -> Option<(PathBuf, String)> {
+        if !name.contains('/') && name != "." && name != ".." {
+            return None;
+        }
+        let folder = self.cwd.join(name).canonicalize().ok()?;
+        let run = folder.file_name()?.to_str()?.to_owned();
+        folder.is_dir().then_some((folder.parent()?.to_owned(), run))
+    }
+
+    fn runs(&self) -> Result<RunsFacade, ServiceError> {
+        if let Some(runs) = self.runs.get() {
+            return Ok(runs.clone());
+        }
+        let runs = (self.wiring.compose)(&self.config.settings)?;
+        Ok(self.runs.get_or_init(|| runs).clone())
+    }
+
+    fn handle(&self, runs: RunsFacade, run: RunId) -> RunHandle {
+        RunHandle::new(runs, run, self.config.settings.actor(), self.cwd.clone())
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The object in a file of inputs.
+fn read_inputs(file: &Path, cwd: &Path) -> Result<Map<String, Value>, ServiceError> {
+    let wrong = |why: String| ServiceError::InputsFile {
+        file: file.to_owned(),
+        why,
+    };
+    let bytes = std::fs::read(cwd.join(file)).map_err(|error| wrong(error.to_string()))?;
+    serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))
+}

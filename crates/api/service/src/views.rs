@@ -1,0 +1,8 @@
+//! The words and views that use cases speak in, for the layers above: they
+//! import neither `vocabulary` nor the domains.
+
+pub use rok_config::{ConfigErrors, ConfigFault, Entry, Source};
+pub use rok_facades::runs::*;
+pub use rok_plan::{Fault, PlanErrors};
+pub use rok_rac::{FailedDuty, Reconciliation};
+pub use rok_vocabulary::*;

@@ -1,0 +1,90 @@
+//! What the composition root hands in: how runs are composed once the settings
+//! are known.
+
+use rok_config::{Inputs, Settings};
+use rok_facades::runs::{RunsError, RunsFacade};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+type Compose = dyn Fn(&Settings) -> Result<RunsFacade, RunsError> + Send + Sync;
+
+/// How runs are composed, and what settings are resolved from.
+pub struct Wiring {
+    pub(crate) compose: Box<Compose>,
+    pub(crate) inputs: Option<Inputs>,
+}
+
+impl Wiring {
+    /// Composes runs by this function. It is called when runs are first asked
+    /// for: `--version`, `plan` and `config` never call it.
+    pub fn new(
+        compose: impl Fn(&Settings) -> Result<RunsFacade, RunsError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            compose: Box::new(compose),
+            inputs: None,
+        }
+    }
+
+    /// Resolves settings in this folder and environment, not the process's.
+    #[must_use]
+    pub fn in_environment<N: AsRef<str>, V: Into<OsString>>(
+        mut self,
+        cwd: impl Into<PathBuf>,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let empty = Inputs::empty(cwd);
+        let inputs = variables
+            .into_iter()
+            .fold(empty, |inputs, (name, value)| inputs.env(name.as_ref(), value));
+        self.inputs = Some(inputs);
+        self
+    }
+}
+
+impl std::fmt::Debug for Wiring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wiring").finish_non_exhaustive()
+    }
+}
+
+/// What a command line says about settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Startup {
+    /// Settings by flags, in the order given.
+    pub flags: Vec<Flag>,
+    /// The project's settings file, where one is named.
+    pub config: Option<PathBuf>,
+}
+
+/// A setting by a flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    /// The setting's key.
+    pub key: String,
+    /// Its value as text.
+    pub value: String,
+    /// The flag as the person wrote it.
+    pub flag: String,
+}
+
+impl Startup {
+    /// Adds a setting by a flag.
+    pub fn flag(&mut self, key: &str, value: impl Into<String>, flag: &str) {
+        self.flags.push(Flag {
+            key: key.to_owned(),
+            value: value.into(),
+            flag: flag.to_owned(),
+        });
+    }
+
+    pub(crate) fn apply(&self, inputs: Inputs) -> Inputs {
+        let inputs = match &self.config {
+            Some(path) => inputs.config(path),
+            None => inputs,
+        };
+        self.flags.iter().fold(inputs, |inputs, flag| {
+            inputs.flag(&flag.key, flag.value.as_str(), &flag.flag)
+        })
+    }
+}
