@@ -155,12 +155,13 @@ impl Decision {
             .map(violation(EnforcementLevel::Strict))
             .chain(softly.iter().map(violation(EnforcementLevel::Soft)))
             .collect();
-        let errors: Vec<String> = [Some(strict), soft]
+        let mut errors: Vec<String> = [Some(strict), soft]
             .into_iter()
             .flatten()
             .flat_map(|response| response.diagnostics().errors())
             .map(|error| error.to_string().chars().take(ERROR_MAX).collect())
             .collect();
+        errors.sort_unstable();
         let granted = permitted && errors.is_empty();
         let reason = if !errors.is_empty() {
             format!("denied: a policy could not be evaluated; {}", errors[0])
