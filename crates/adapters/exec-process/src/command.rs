@@ -285,3 +285,30 @@ fn too_big(command: &Command) -> StepFailure {
 fn config(reason: impl Into<String>) -> StepFailure {
     StepFailure::new(ErrorClass::ConfigError, reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(Errno::AGAIN, ErrorClass::TransientIo, "for lack of resources")]
+    #[case(Errno::NOMEM, ErrorClass::TransientIo, "for lack of resources")]
+    #[case(Errno::MFILE, ErrorClass::TransientIo, "for lack of resources")]
+    #[case(Errno::NFILE, ErrorClass::TransientIo, "for lack of resources")]
+    #[case(Errno::TXTBSY, ErrorClass::TransientIo, "is being written to")]
+    #[case(Errno::NOEXEC, ErrorClass::ConfigError, "a `#!` line")]
+    #[case(Errno::NOENT, ErrorClass::ConfigError, "interpreter")]
+    #[case(Errno::IO, ErrorClass::Unknown, "cannot start `/bin/sh`")]
+    fn failed_spawns(#[case] errno: Errno, #[case] class: ErrorClass, #[case] part: &str) {
+        let prepared = Prepared {
+            command: Command::new("/bin/sh"),
+            program: "/bin/sh".into(),
+            cwd: "/".into(),
+        };
+        let error = io::Error::from_raw_os_error(errno.raw_os_error());
+        let failure = Programs::new().explain(&prepared, &error);
+        assert_eq!(failure.class, class);
+        assert!(failure.reason.contains(part), "{failure}");
+    }
+}

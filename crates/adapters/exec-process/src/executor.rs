@@ -14,7 +14,7 @@ use rok_vocabulary::RunId;
 use rustix::process::{getpid, set_child_subreaper};
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// Performs process steps. Dropping it kills what still runs and waits for
@@ -22,6 +22,8 @@ use std::thread::JoinHandle;
 pub struct ProcessExecutor {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// Remembers where programs were found from one preflight to the next.
+    preflight: Mutex<Programs>,
 }
 
 /// How a [`ProcessExecutor`] is to work.
@@ -82,6 +84,7 @@ impl Builder {
         Ok(ProcessExecutor {
             shared,
             thread: Some(thread),
+            preflight: Mutex::new(Programs::new()),
         })
     }
 }
@@ -114,7 +117,11 @@ impl Executor for ProcessExecutor {
         let Work::Process(work) = &request.work else {
             return Vec::new();
         };
-        let faults = Programs::new().check(request, work).into_iter();
+        let mut programs = self
+            .preflight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let faults = programs.check(request, work).into_iter();
         faults
             .map(|failure| PreflightFault {
                 step: request.attempt.step.step.to_string(),

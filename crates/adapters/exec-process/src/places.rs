@@ -53,7 +53,8 @@ impl Folders {
             (None, own.clone(), Some(own))
         };
         let inputs = scratch.join("inputs.json");
-        if !self.made.contains(&scratch) {
+        // The owner may have cleared the scratch folder between two drives.
+        if !self.made.contains(&scratch) || !inputs.exists() {
             if let Some(workspace) = workspace {
                 make(workspace)?;
             }

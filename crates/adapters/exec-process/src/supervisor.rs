@@ -34,6 +34,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -46,6 +47,13 @@ const KILL_PATIENCE: Duration = Duration::from_secs(10);
 /// Between looks at what cannot be waited for: the rest of a process group.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_millis(50);
+
+/// A hundred years.
+const NEVER: Duration = Duration::from_secs(100 * 366 * 86_400);
+
+/// The longest sleep: the kernel takes no more than 24 days, and an idle look at
+/// the clock once an hour costs nothing.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
 /// The epoll key of the command queue; attempts count from 1.
 const COMMANDS: u64 = 0;
@@ -154,18 +162,15 @@ impl Supervisor {
         let spares = self.settings.records.next_settling();
         let at = attempts.into_iter().chain(spares).min()?;
         let left = at.saturating_duration_since(Instant::now());
-        // Waits are rounded up by the kernel's timer slack, never down.
-        Some(Timespec::try_from(left).unwrap_or(Timespec {
-            tv_sec: 3600,
-            tv_nsec: 0,
-        }))
+        // Rounded up by the kernel's timer slack, never down.
+        Some(Timespec::try_from(left.min(LONGEST_SLEEP)).expect("an hour fits"))
     }
 
     fn obey(&mut self, command: Command) {
         match command {
             Command::Start(request, sink) if self.closing => {
                 let failure = CancelReason::Interrupted.failure();
-                sink.report(not_started(request.attempt, failure));
+                tell(&sink, not_started(request.attempt, failure));
             }
             Command::Start(request, sink) => self.waiting.push_back(Waiting { request, sink }),
             Command::Cancel(attempt, reason) => self.cancel(&attempt, reason),
@@ -190,7 +195,7 @@ impl Supervisor {
         {
             let waiting = self.waiting.remove(at).expect("its place was just found");
             let report = not_started(waiting.request.attempt, reason.failure());
-            return waiting.sink.report(report);
+            return tell(&waiting.sink, report);
         }
         let found = self
             .attempts
@@ -207,9 +212,7 @@ impl Supervisor {
         self.closing = true;
         for waiting in std::mem::take(&mut self.waiting) {
             let failure = CancelReason::Interrupted.failure();
-            waiting
-                .sink
-                .report(not_started(waiting.request.attempt, failure));
+            tell(&waiting.sink, not_started(waiting.request.attempt, failure));
         }
         let ids: Vec<u64> = self.attempts.keys().copied().collect();
         for id in ids {
@@ -243,7 +246,7 @@ impl Supervisor {
                     let masker = Masker::new(&request.secrets);
                     let reason = masker.mask_str(&failure.reason).into_owned();
                     let failure = StepFailure::new(failure.class, reason);
-                    sink.report(not_started(request.attempt, failure));
+                    tell(&sink, not_started(request.attempt, failure));
                 }
             }
         }
@@ -392,7 +395,7 @@ impl Supervisor {
         // A stopped process sees TERM only once it goes on.
         let _ = kill_process_group(attempt.pid, Signal::TERM);
         let _ = kill_process_group(attempt.pid, Signal::CONT);
-        let until = Instant::now() + attempt.request.kill_grace;
+        let until = later(Instant::now(), attempt.request.kill_grace);
         attempt.until = Some(until);
         self.set_timer(id, Some(until));
     }
@@ -553,6 +556,17 @@ impl Supervisor {
         self.in_flight -= 1;
         self.over.push(attempt);
     }
+}
+
+/// `from + by`, or so far away that it never comes.
+fn later(from: Instant, by: Duration) -> Instant {
+    from.checked_add(by).unwrap_or(from + NEVER)
+}
+
+/// A sink is not ours: its panic must not take the supervisor down.
+fn tell(sink: &Arc<dyn ReportSink>, report: StepReport) {
+    // The panic hook has shown it; there is nobody else to tell.
+    let _ = catch_unwind(AssertUnwindSafe(|| sink.report(report)));
 }
 
 /// Judges on a thread of its own; here, if there can be none.

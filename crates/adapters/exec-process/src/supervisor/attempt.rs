@@ -1,6 +1,6 @@
 //! One attempt in the supervisor's hands.
 
-use super::{FIRST_LOOK, LAST_LOOK, Watched};
+use super::{FIRST_LOOK, LAST_LOOK, Watched, later, tell};
 use crate::contract::Verdict;
 use crate::finish::Ended;
 use crate::log::MaskThread;
@@ -106,7 +106,7 @@ impl Attempt {
             forced: false,
             usage: None,
             wall: Duration::ZERO,
-            timer: request.timeout.map(|timeout| spawned.began + timeout),
+            timer: request.timeout.map(|timeout| later(spawned.began, timeout)),
             look: FIRST_LOOK,
             until: None,
             mask: spawned.mask,
@@ -173,9 +173,10 @@ impl Attempt {
             },
             exit_code: self.usage.and_then(|usage| usage.status.code()),
         };
-        self.sink.report(StepReport {
+        let report = StepReport {
             attempt: self.request.attempt,
             result,
-        });
+        };
+        tell(&self.sink, report);
     }
 }

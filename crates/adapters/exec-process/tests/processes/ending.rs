@@ -5,6 +5,7 @@ use rok_exec_process::ProcessExecutor;
 use rok_executor::{CancelReason, Executor as _, StepRequest};
 use rok_vocabulary::ErrorClass;
 use rstest::rstest;
+use std::time::Duration;
 
 #[test]
 fn a_deadline_ends_the_whole_group() {
@@ -231,6 +232,47 @@ fn a_dropped_executor_leaves_nothing_behind() {
             ErrorClass::WorkerLost
         );
     }
+}
+
+#[test]
+fn times_beyond_all_clocks_are_no_deadline() {
+    let bench = Bench::new();
+    let pipe = bench.pipe("pipe");
+    let request = StepRequest {
+        timeout: Some(Duration::MAX),
+        kill_grace: Duration::MAX,
+        ..bench.sh("s", "echo ready > pipe; exec sleep 3600")
+    };
+    let reports = bench.start(request.clone());
+    said(&pipe);
+    bench
+        .executor
+        .cancel(&request.attempt, CancelReason::Cancelled);
+    let result = reports.recv().unwrap().result;
+    assert_eq!(failure(&result).0, ErrorClass::Cancelled);
+}
+
+#[test]
+fn a_sink_that_panics_harms_nobody_else() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let bench = Bench::new();
+    let sink = |_: rok_executor::StepReport| panic!("a bad sink");
+    bench
+        .executor
+        .start(bench.sh("a", "true"), std::sync::Arc::new(sink));
+    assert!(bench.run(bench.sh("b", "true")).end.is_ok());
+}
+
+#[test]
+fn a_cleared_scratch_folder_is_made_again() {
+    let bench = Bench::new();
+    bench.run(bench.sh("a", "true")).end.unwrap();
+    std::fs::remove_dir_all(&bench.workspace.scratch).unwrap();
+    let copied = bench
+        .run(bench.sh("b", "cp $ROK_INPUTS $ROK_OUTPUT"))
+        .end
+        .unwrap();
+    assert_eq!(copied.outputs, serde_json::json!({ "n": 1 }));
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Pool {
         if live.stop.is_none() {
             live.stop = Some(reason);
             live.cancelled.store(true, Ordering::Relaxed);
-            let at = Instant::now() + live.kill_grace;
+            let at = later(live.kill_grace);
             self.shared.set_deadline(&mut state, id, at);
         }
     }
@@ -218,7 +218,7 @@ impl Shared {
         loop {
             if let Some((id, request, body, cancelled)) = state.next() {
                 if let Some(timeout) = request.timeout {
-                    self.set_deadline(&mut state, id, Instant::now() + timeout);
+                    self.set_deadline(&mut state, id, later(timeout));
                 }
                 drop(state);
                 let report = perform(&request, &*body, &cancelled);
@@ -340,4 +340,11 @@ impl Live {
             },
         )
     }
+}
+
+/// That long from now, or so far away that it never comes.
+fn later(by: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(100 * 366 * 86_400);
+    let now = Instant::now();
+    now.checked_add(by).unwrap_or(now + NEVER)
 }
