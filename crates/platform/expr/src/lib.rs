@@ -74,5 +74,5 @@ pub use fault::{EvalError, Fault};
 pub use reference::{Reference, Target};
 pub use scope::{RunView, Scope, StepView};
 pub use secret_text::{MissingSecret, Part, SecretText};
-pub use shell_line::ShellLine;
+pub use shell_line::{ShellLine, environment_misfit};
 pub use template::{Site, Template};

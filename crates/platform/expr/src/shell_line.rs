@@ -104,18 +104,25 @@ impl ShellLine {
     }
 }
 
-/// Why a value cannot travel in an environment.
-fn misfit(name: &str, text: &SecretText) -> Option<&'static str> {
-    let plain = text.parts().iter().filter_map(|part| match part {
-        Part::Text(text) => Some(text.as_str()),
-        Part::Secret(_) => None,
-    });
-    let mut length = name.len() + "=\0".len();
-    for text in plain {
-        if text.contains('\0') {
-            return Some("holds a NUL, which no environment can");
-        }
-        length += text.len();
+/// Why a value cannot travel in the environment under a name; `None`: it can.
+/// For the executor, once it has filled in secrets, and for `env`.
+pub fn environment_misfit(name: &str, value: &str) -> Option<&'static str> {
+    if value.contains('\0') {
+        return Some("holds a NUL, which no environment can");
     }
+    let length = name.len() + "=\0".len() + value.len();
     (length > MAX_ENTRY).then_some("is over 128 KiB, which no environment holds")
+}
+
+/// The same for a text whose secrets are not filled in yet.
+fn misfit(name: &str, text: &SecretText) -> Option<&'static str> {
+    let plain: String = text
+        .parts()
+        .iter()
+        .filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Secret(_) => None,
+        })
+        .collect();
+    environment_misfit(name, &plain)
 }
