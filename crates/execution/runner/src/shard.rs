@@ -5,7 +5,7 @@ use crate::error::RunnerError;
 use crate::run_runner::{RunContext, RunRunner};
 use crate::services::Services;
 use rok_events::{Encoder, Event};
-use rok_executor::{ReportSink, StepReport};
+use rok_executor::{ExecutorError, ReportSink, StepReport};
 use rok_kernel::{CompiledPlan, Input, Rejected, RunOrchestrationKernel, RunSpec, create_rok};
 use rok_log::{Answer, Claim, CommandId, CommitResult, Document, DocumentKind, Owner, Store};
 use rok_projections::Replay;
@@ -244,6 +244,30 @@ impl Shard {
         self.runs.remove(run);
         self.inputs.retain(|(of, _)| of != run);
         self.store.release(run);
+    }
+
+    /// Nothing new starts in a run; results are still taken.
+    pub fn drain(&mut self, run: &RunId) {
+        if let Some(runner) = self.runs.get_mut(run) {
+            runner.drain();
+        }
+    }
+
+    /// Ends whatever an earlier, dead owner left of a run's attempts; returns
+    /// how many processes that were.
+    pub fn stop_remains(&self, run: &RunId) -> Result<u32, ExecutorError> {
+        let Some(workspace) = self
+            .runs
+            .get(run)
+            .and_then(|runner| runner.context().workspace.clone())
+        else {
+            return Ok(0);
+        };
+        let mut killed = 0;
+        for executor in self.services.executors() {
+            killed += executor.stop_remains(run, &workspace)?.killed.len();
+        }
+        Ok(killed as u32)
     }
 
     /// Nothing new starts in a run; its running attempts are stopped, so that

@@ -1,0 +1,168 @@
+//! Commands: to whoever drives the run, or, where nobody does, taken here: the
+//! lock is taken, the run turns once, and is let go.
+
+use crate::engine::Runs;
+use crate::fault;
+use crate::resume::repair_of;
+use rok_facades::runs::{CommandAnswer, CommandRequest, ErrorKind, RunsError, Verb};
+use rok_kernel::RunState;
+use rok_log::{Answer, Command, CommandKind, Inbox, Verdict};
+use rok_runner::{Clock, SystemClock};
+use rok_store_jsonl::JsonlStore;
+use rok_vocabulary::{RunId, RunPhase};
+use std::time::{Duration, Instant};
+
+/// How long an owner may take to answer before it is said to be delivered only.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Runs {
+    pub(crate) fn command_run(
+        &self,
+        run: &RunId,
+        request: CommandRequest,
+    ) -> Result<CommandAnswer, RunsError> {
+        let store = self.store_of(run);
+        let loaded = self.load(run)?;
+        refuse_early(loaded.state(), run, &request.verb)?;
+        let command = command(request);
+        let watch = store
+            .watch_answers(run)
+            .map_err(|error| fault::store(&error))?;
+        store
+            .put(run, &command)
+            .map_err(|error| fault::store(&error))?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if self.take_here(run, &command)? {
+                return self.answered(&store, run, &command, false);
+            }
+            let step = Duration::from_secs(1).min(until.saturating_duration_since(Instant::now()));
+            let answer = store
+                .answer(run, &command.id)
+                .map_err(|error| fault::store(&error))?;
+            if answer.is_some() {
+                return self.answered(&store, run, &command, true);
+            }
+            if step.is_zero() {
+                return Ok(CommandAnswer::Delivered);
+            }
+            watch
+                .wait(Some(step))
+                .map_err(|error| fault::store(&error))?;
+        }
+    }
+
+    /// Takes the run, if nobody has it, and obeys. False: someone has it.
+    fn take_here(&self, run: &RunId, command: &Command) -> Result<bool, RunsError> {
+        let (mut shard, claim) = match self.take_over(run, None) {
+            Ok(taken) => taken,
+            Err(error) if error.kind == ErrorKind::Busy => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let cancels = command.kind == CommandKind::Cancel;
+        let repaired = repair_of(&claim);
+        shard.drain(run);
+        let running = shard
+            .run(run)
+            .is_some_and(|runner| !runner.running().is_empty());
+        let result = (|| {
+            if repaired.is_some() || (cancels && running) {
+                self.say_recovered(&mut shard, run, repaired)?;
+                shard.turn().map_err(|error| fault::runner(&error))?;
+            }
+            shard.read_inbox(run);
+            loop {
+                shard.turn().map_err(|error| fault::runner(&error))?;
+                if !shard.is_busy() {
+                    return Ok(true);
+                }
+            }
+        })();
+        shard.release(run);
+        result
+    }
+
+    fn answered(
+        &self,
+        store: &JsonlStore,
+        run: &RunId,
+        command: &Command,
+        by_owner: bool,
+    ) -> Result<CommandAnswer, RunsError> {
+        let answer = store
+            .answer(run, &command.id)
+            .map_err(|error| fault::store(&error))?;
+        match answer {
+            Some(Answer {
+                verdict: Verdict::Accepted | Verdict::Absorbed,
+                ..
+            }) => Ok(CommandAnswer::Done { by_owner }),
+            Some(Answer {
+                verdict: Verdict::Refused,
+                reason,
+                ..
+            }) => {
+                let reason = reason.unwrap_or_else(|| "it makes no sense now".into());
+                Err(match reason.strip_prefix("denied by policy: ") {
+                    Some(why) => RunsError::new(
+                        ErrorKind::Denied,
+                        "ROK0107",
+                        format!("{} is denied: {why}", command.kind),
+                    )
+                    .help("the policies decide who may; `rok config show` names their files"),
+                    None => RunsError::new(ErrorKind::State, "ROK0112", reason),
+                })
+            }
+            None => Ok(CommandAnswer::Delivered),
+        }
+    }
+}
+
+/// What can be told without asking the owner.
+fn refuse_early(state: &RunState, run: &RunId, verb: &Verb) -> Result<(), RunsError> {
+    if state.phase().is_terminal() {
+        let phase = state.phase();
+        let help = match phase {
+            RunPhase::Failed => {
+                format!("`rok resume {run}` begins the next epoch, where that is allowed")
+            }
+            _ => "start a new run".into(),
+        };
+        return Err(RunsError::new(
+            ErrorKind::State,
+            "ROK0113",
+            format!("run {run} is closed: it is {phase}"),
+        )
+        .help(help));
+    }
+    if let Verb::Approve(step) | Verb::Reject(step) = verb
+        && state.plan().find(step).is_none()
+    {
+        let known: Vec<String> = state
+            .plan()
+            .plan()
+            .steps
+            .iter()
+            .map(|step| step.id.to_string())
+            .collect();
+        return Err(fault::unknown_step(run, step.as_str(), &known));
+    }
+    Ok(())
+}
+
+fn command(request: CommandRequest) -> Command {
+    let (kind, step) = match request.verb {
+        Verb::Approve(step) => (CommandKind::Approve, Some(step)),
+        Verb::Reject(step) => (CommandKind::Reject, Some(step)),
+        Verb::Cancel => (CommandKind::Cancel, None),
+    };
+    let id = uuid::Uuid::now_v7().hyphenated().to_string();
+    Command {
+        id: id.parse().expect("a UUID is a command id"),
+        kind,
+        step,
+        reason: request.reason,
+        actor: request.actor,
+        at: SystemClock.now(),
+    }
+}

@@ -1,0 +1,193 @@
+//! The engine: the facade's trait over the modules beside it.
+
+use crate::fault;
+use crate::load::Loaded;
+use crate::setup::{Parallelism, RunsSetup, ServicesFor};
+use rok_facades::runs::{
+    AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions, ErrorKind, EventLine,
+    EventQuery, Explanation, ListQuery, LogQuery, Observer, Resumable, ResumeOptions, RunListing,
+    RunSelector, RunSummary, RunsEngine, RunsError, StopSignal, Submission, VerifyReport,
+};
+use rok_runner::{Services, Shard};
+use rok_store_jsonl::{JsonlStore, resolve};
+use rok_vocabulary::RunId;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+/// Runs in run folders.
+pub struct Runs {
+    pub(crate) setup: RunsSetup,
+    services: ServicesFor,
+    /// Shards of runs that were submitted here and are not driven yet.
+    submitted: Mutex<BTreeMap<RunId, Shard>>,
+    /// Runs that were named by a folder outside the root.
+    elsewhere: Mutex<BTreeMap<RunId, PathBuf>>,
+}
+
+impl std::fmt::Debug for Runs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runs")
+            .field("setup", &self.setup)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Runs {
+    /// An engine over a folder of run folders.
+    #[must_use]
+    pub fn new(setup: RunsSetup, services: ServicesFor) -> Self {
+        Self {
+            setup,
+            services,
+            submitted: Mutex::new(BTreeMap::new()),
+            elsewhere: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    pub(crate) fn services(&self, parallelism: Parallelism) -> Result<Services, RunsError> {
+        (self.services)(parallelism)
+    }
+
+    /// The store that holds a run.
+    pub(crate) fn store_of(&self, run: &RunId) -> JsonlStore {
+        let elsewhere = self
+            .elsewhere
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let root = elsewhere.get(run).unwrap_or(&self.setup.root);
+        JsonlStore::open(root.clone(), self.setup.durability)
+    }
+
+    pub(crate) fn keep(&self, run: RunId, shard: Shard) {
+        self.submitted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(run, shard);
+    }
+
+    fn take(&self, run: &RunId) -> Option<Shard> {
+        self.submitted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(run)
+    }
+
+    pub(crate) fn load(&self, run: &RunId) -> Result<Loaded, RunsError> {
+        Loaded::read(&self.store_of(run), run)
+    }
+}
+
+impl RunsEngine for Runs {
+    fn submit(&self, submission: Submission) -> Result<RunId, RunsError> {
+        self.submit_run(submission)
+    }
+
+    fn drive(
+        &self,
+        run: &RunId,
+        options: &DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        let shard = self.take(run).ok_or_else(|| {
+            RunsError::new(
+                ErrorKind::State,
+                "ROK0103",
+                format!("run {run} was not submitted here"),
+            )
+            .help(format!("go on with it by `rok resume {run}`"))
+        })?;
+        self.drive_shard(shard, run, options, stop, observer)
+    }
+
+    fn resume(
+        &self,
+        run: &RunId,
+        options: &ResumeOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        self.resume_run(run, options, stop, observer)
+    }
+
+    fn resumable(&self, run: &RunId) -> Result<Resumable, RunsError> {
+        Ok(crate::resume::resumable(&self.load(run)?))
+    }
+
+    fn command(&self, run: &RunId, request: CommandRequest) -> Result<CommandAnswer, RunsError> {
+        self.command_run(run, request)
+    }
+
+    fn find(&self, selector: &RunSelector) -> Result<RunId, RunsError> {
+        let found =
+            resolve(&self.setup.root, &selector.0).map_err(|error| fault::resolve(&error))?;
+        if found.root != self.setup.root {
+            let mut elsewhere = self
+                .elsewhere
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            elsewhere.insert(found.run.clone(), found.root);
+        }
+        Ok(found.run)
+    }
+
+    fn summary(&self, run: &RunId) -> Result<RunSummary, RunsError> {
+        Ok(crate::summary::summary(&self.load(run)?))
+    }
+
+    fn audit(&self, run: &RunId) -> Result<AuditView, RunsError> {
+        Ok(crate::summary::audit(&self.load(run)?))
+    }
+
+    fn explain(&self, run: &RunId, step: Option<&str>) -> Result<Explanation, RunsError> {
+        let holder = self
+            .store_of(run)
+            .holder(run)
+            .map_err(|error| fault::store(&error))?;
+        crate::explain::explain(
+            &self.load(run)?,
+            step,
+            holder.map(|holder| holder.to_string()),
+        )
+    }
+
+    fn events(&self, run: &RunId, query: &EventQuery) -> Result<Vec<EventLine>, RunsError> {
+        crate::events::events(&self.store_of(run), run, query)
+    }
+
+    fn follow(
+        &self,
+        run: &RunId,
+        query: &EventQuery,
+        stop: &StopSignal,
+        each: &mut dyn FnMut(&EventLine) -> bool,
+    ) -> Result<(), RunsError> {
+        crate::events::follow(&self.store_of(run), run, query, stop, each)
+    }
+
+    fn logs(
+        &self,
+        run: &RunId,
+        query: &LogQuery,
+        stop: &StopSignal,
+        out: &mut dyn Write,
+    ) -> Result<(), RunsError> {
+        crate::logs::logs(self, run, query, stop, out)
+    }
+
+    fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
+        crate::summary::list(&self.store_of_root(), query)
+    }
+
+    fn verify(&self, run: &RunId) -> Result<VerifyReport, RunsError> {
+        crate::verify::verify(&self.store_of(run), run)
+    }
+}
+
+impl Runs {
+    fn store_of_root(&self) -> JsonlStore {
+        JsonlStore::open(self.setup.root.clone(), self.setup.durability)
+    }
+}

@@ -1,0 +1,91 @@
+//! Faults of the layers below, as what a user can act on.
+
+use rok_facades::runs::{ErrorKind, RunsError};
+use rok_log::{ClaimError, StoreError};
+use rok_runner::RunnerError;
+use rok_store_jsonl::ResolveError;
+use rok_vocabulary::RunId;
+use std::error::Error;
+
+/// An error with all its causes, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+pub(crate) fn resolve(error: &ResolveError) -> RunsError {
+    match error {
+        ResolveError::Ambiguous { .. } => RunsError::new(ErrorKind::Usage, "ROK0102", chain(error))
+            .help("write more of the run's id"),
+        ResolveError::Unknown { .. } => RunsError::new(ErrorKind::Usage, "ROK0101", chain(error))
+            .help("`rok ls` lists the runs; `--dir` names the folder they are in"),
+        ResolveError::Store(error) => store(error),
+    }
+}
+
+pub(crate) fn store(error: &StoreError) -> RunsError {
+    match error {
+        StoreError::Unknown { .. } | StoreError::NotARun { .. } => {
+            RunsError::new(ErrorKind::Usage, "ROK0101", chain(error))
+                .help("`rok ls` lists the runs; `--dir` names the folder they are in")
+        }
+        StoreError::Corrupt { .. } => RunsError::new(ErrorKind::Protocol, "ROK0105", chain(error))
+            .help(
+                "the log was changed by something other than rok; `rok verify` says what is intact",
+            ),
+        StoreError::Full { .. } => RunsError::new(ErrorKind::Storage, "ROK0106", chain(error))
+            .help("make room and resume the run: nothing that was not stored was acknowledged"),
+        _ => RunsError::new(ErrorKind::Storage, "ROK0106", chain(error)).help(
+            "mend the store and resume the run: nothing that was not stored was acknowledged",
+        ),
+    }
+}
+
+pub(crate) fn claim(error: &ClaimError) -> RunsError {
+    match error {
+        ClaimError::Store(error) => store(error),
+        held @ ClaimError::Held { .. } => {
+            RunsError::new(ErrorKind::Busy, "ROK0103", held.to_string())
+                .help("wait for it, follow it with `rok events RUN --follow`, or stop it with `rok cancel RUN`")
+        }
+    }
+}
+
+pub(crate) fn runner(error: &RunnerError) -> RunsError {
+    match error {
+        RunnerError::Store(error) => store(error),
+        RunnerError::Replay { .. } => RunsError::new(ErrorKind::Protocol, "ROK0105", chain(error))
+            .help(
+                "the log cannot be gone on from; `rok verify` names the first line that is wrong",
+            ),
+        RunnerError::Lost { .. } => RunsError::new(ErrorKind::Busy, "ROK0103", chain(error))
+            .help("another process drives the run now; follow it with `rok events RUN --follow`"),
+        RunnerError::Rejected(_) => RunsError::new(ErrorKind::State, "ROK0104", chain(error)),
+        _ => RunsError::new(ErrorKind::Storage, "ROK0114", chain(error))
+            .help("this is a fault of rok; the run can be resumed"),
+    }
+}
+
+pub(crate) fn unknown_step(run: &RunId, step: &str, known: &[String]) -> RunsError {
+    let listed = known
+        .iter()
+        .take(20)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    RunsError::new(
+        ErrorKind::NotFound,
+        "ROK0111",
+        format!("run {run} has no step `{step}`"),
+    )
+    .help(format!("its steps are {listed}"))
+}

@@ -1,0 +1,41 @@
+//! The domain of runs over run folders: what a command line does with runs.
+//!
+//! The engine behind `RunsFacade`. It drives nothing itself (the runner does),
+//! decides nothing about a run (the kernel does) and names no executor and no
+//! other domain's engine: they are handed in.
+//!
+//! ```text
+//! RunsFacade ─▶ Runs ─┬─ submit, resume, command ─▶ Shard (runner) ─▶ JsonlStore
+//!                     └─ summary, explain, verify ◀─ Replay ◀──────── JsonlStore
+//! ```
+//!
+//! ```
+//! use rok_facades::{Facades, runs::{ListQuery, RunsEngine}, testing::AllOk};
+//! use rok_runner::Services;
+//! use rok_runs::{Runs, RunsSetup};
+//! use std::sync::Arc;
+//!
+//! let dir = tempfile::tempdir()?;
+//! let engines = Arc::new(AllOk::new());
+//! let facades = Facades::new(engines.clone(), engines.clone(), engines);
+//! let setup = RunsSetup::new(dir.path().join("runs"), "ada".parse().unwrap_or(rok_vocabulary::Actor::Manual));
+//! let runs = Runs::new(setup, Arc::new(move |_| Ok(Services::new(facades.clone()))));
+//! assert!(runs.list(&ListQuery::default())?.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod command;
+mod engine;
+mod events;
+mod explain;
+mod fault;
+mod load;
+mod logs;
+mod resume;
+mod setup;
+mod submit;
+mod summary;
+mod verify;
+
+pub use engine::Runs;
+pub use setup::{Parallelism, RunsSetup, ServicesFor};

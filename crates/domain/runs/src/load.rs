@@ -1,0 +1,87 @@
+//! A run read from its folder, without its lock: plan, state and history.
+
+use crate::fault;
+use rok_chain::Digest;
+use rok_events::{Body, CreatedData, decode};
+use rok_facades::runs::{ErrorKind, RunsError};
+use rok_kernel::{CompiledPlan, RunState};
+use rok_log::{EventReader, LogBytes};
+use rok_projections::{History, Replay};
+use rok_store_jsonl::JsonlStore;
+use rok_vocabulary::RunId;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A run as its folder tells it.
+pub(crate) struct Loaded {
+    pub(crate) replay: Replay,
+    pub(crate) dir: PathBuf,
+}
+
+impl Loaded {
+    pub(crate) fn read(store: &JsonlStore, run: &RunId) -> Result<Self, RunsError> {
+        let log = store.read(run).map_err(|error| fault::store(&error))?;
+        let (plan, _) = plan_of(store, run, &log)?;
+        let mut replay = Replay::new(plan, run.clone());
+        replay.lines(&log.bytes).map_err(|error| {
+            let message = format!(
+                "the log of run {run} cannot be replayed: {}",
+                fault::chain(&error)
+            );
+            RunsError::new(ErrorKind::Protocol, "ROK0105", message)
+                .help("`rok verify` names what is wrong")
+        })?;
+        Ok(Self {
+            replay,
+            dir: store.run_dir(run),
+        })
+    }
+
+    pub(crate) fn state(&self) -> &RunState {
+        self.replay.state()
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        self.replay.history()
+    }
+}
+
+/// The plan that a run was created with, checked against the digest in its log.
+pub(crate) fn plan_of(
+    store: &JsonlStore,
+    run: &RunId,
+    log: &LogBytes,
+) -> Result<(Arc<CompiledPlan>, CreatedData), RunsError> {
+    let broken = |what: String| {
+        RunsError::new(ErrorKind::Protocol, "ROK0105", format!("run {run}: {what}"))
+            .help("`rok verify` names what is wrong")
+    };
+    let first = log
+        .lines()
+        .next()
+        .ok_or_else(|| broken("its log is empty".into()))?;
+    let event =
+        decode(first, run).map_err(|error| broken(format!("line 1: {}", fault::chain(&error))))?;
+    let Body::RunCreated { data, .. } = event.event.body else {
+        return Err(broken("line 1 is no run.created".into()));
+    };
+    let digest: Digest = data
+        .plan
+        .sha256
+        .parse()
+        .map_err(|_| broken("line 1 names no plan digest".into()))?;
+    let bytes = store
+        .document(run, digest)
+        .map_err(|error| fault::store(&error))?;
+    let bytes = bytes.ok_or_else(|| broken("its plan.json is gone".into()))?;
+    if Digest::of(&bytes) != digest {
+        return Err(broken(
+            "its plan.json is not the plan that the log names".into(),
+        ));
+    }
+    let plan = rok_plan::parse(&bytes, "plan.json")
+        .map_err(|error| broken(format!("its plan.json cannot be read: {error}")))?;
+    let plan = CompiledPlan::new(plan, digest.to_hex())
+        .map_err(|error| broken(format!("its plan.json is no plan: {error}")))?;
+    Ok((plan, *data))
+}

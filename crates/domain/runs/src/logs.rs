@@ -1,0 +1,141 @@
+//! The output of steps.
+
+use crate::engine::Runs;
+use crate::fault;
+use rok_facades::runs::{ErrorKind, LogQuery, RunsError, StopSignal};
+use rok_kernel::RunState;
+use rok_store_jsonl::Woken;
+use rok_vocabulary::{Attempt, RunId, StepState};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a followed log is looked at while its step runs: a process writes
+/// to the file itself, and no event tells of it.
+const GLANCE: Duration = Duration::from_millis(100);
+
+pub(crate) fn logs(
+    runs: &Runs,
+    run: &RunId,
+    query: &LogQuery,
+    stop: &StopSignal,
+    out: &mut dyn Write,
+) -> Result<(), RunsError> {
+    let loaded = runs.load(run)?;
+    let state = loaded.state();
+    let ix = state.plan().find_str(&query.step).ok_or_else(|| {
+        let known: Vec<String> = state
+            .plan()
+            .plan()
+            .steps
+            .iter()
+            .map(|step| step.id.to_string())
+            .collect();
+        fault::unknown_step(run, &query.step, &known)
+    })?;
+    let slot = state.step(ix);
+    // Where a retry is due, the last attempt is the one before.
+    let last = if slot.retry_due.is_some() {
+        Attempt(slot.attempt.0.saturating_sub(1))
+    } else {
+        slot.attempt
+    };
+    let attempt = query.attempt.map_or(last, Attempt);
+    let path = find(&loaded.dir.join("logs"), state, &query.step, attempt)
+        .ok_or_else(|| none(run, query, attempt, slot.state))?;
+    let mut file = File::open(&path).map_err(|error| io_fault(&path, &error))?;
+    let mut start = match query.tail {
+        Some(lines) => tail_start(&mut file, lines).map_err(|error| io_fault(&path, &error))?,
+        None => 0,
+    };
+    start += copy(&mut file, start, out).map_err(|error| io_fault(&path, &error))?;
+    if !query.follow {
+        return Ok(());
+    }
+    let store = runs.store_of(run);
+    let watch = store.watch_log(run).map_err(|error| fault::store(&error))?;
+    let stopper = watch.stopper();
+    stop.on_stop(move || stopper.stop());
+    loop {
+        let running = runs.load(run)?.state().step(ix).clone();
+        start += copy(&mut file, start, out).map_err(|error| io_fault(&path, &error))?;
+        let over = running.state != StepState::Running || running.attempt != attempt;
+        if over || stop.is_stopped() {
+            return Ok(());
+        }
+        if watch
+            .wait(Some(GLANCE))
+            .map_err(|error| fault::store(&error))?
+            == Woken::Stopped
+        {
+            return Ok(());
+        }
+    }
+}
+
+/// The log of an attempt, of the latest epoch that has one.
+fn find(dir: &Path, state: &RunState, step: &str, attempt: Attempt) -> Option<PathBuf> {
+    let names = (0..=state.epoch().0).rev().map(|epoch| match epoch {
+        0 => format!("{step}.{attempt}.log"),
+        _ => format!("{step}.{attempt}.e{epoch}.log"),
+    });
+    names.map(|name| dir.join(name)).find(|path| path.is_file())
+}
+
+fn none(run: &RunId, query: &LogQuery, attempt: Attempt, state: StepState) -> RunsError {
+    let message = format!(
+        "run {run} has no output of step `{}`, attempt {attempt}: the step is {state}",
+        query.step
+    );
+    RunsError::new(ErrorKind::NotFound, "ROK0115", message).help(
+        "a step has a log once it has started as a process; `--attempt N` names an earlier one",
+    )
+}
+
+fn io_fault(path: &Path, error: &io::Error) -> RunsError {
+    let kind = if error.kind() == io::ErrorKind::BrokenPipe {
+        ErrorKind::State
+    } else {
+        ErrorKind::Storage
+    };
+    RunsError::new(
+        kind,
+        "ROK0106",
+        format!("cannot read {}: {error}", path.display()),
+    )
+}
+
+fn copy(file: &mut File, from: u64, out: &mut dyn Write) -> io::Result<u64> {
+    file.seek(SeekFrom::Start(from))?;
+    let copied = io::copy(file, out)?;
+    out.flush()?;
+    Ok(copied)
+}
+
+/// Where the last `lines` lines begin.
+fn tail_start(file: &mut File, lines: usize) -> io::Result<u64> {
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let total = end;
+    let mut found = 0;
+    let mut chunk = [0_u8; 8192];
+    while end > 0 {
+        let size = end.min(chunk.len() as u64);
+        let start = end - size;
+        file.seek(SeekFrom::Start(start))?;
+        let part = &mut chunk[..size as usize];
+        file.read_exact(part)?;
+        for (i, byte) in part.iter().enumerate().rev() {
+            let at = start + i as u64;
+            // The newline that ends the last line begins none.
+            if *byte == b'\n' && at + 1 < total {
+                found += 1;
+                if found == lines {
+                    return Ok(at + 1);
+                }
+            }
+        }
+        end = start;
+    }
+    Ok(0)
+}

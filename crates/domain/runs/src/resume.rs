@@ -1,0 +1,238 @@
+//! Going on with a run: the same epoch after a crash, the next one after a
+//! failure.
+
+use crate::engine::Runs;
+use crate::fault;
+use crate::load::{Loaded, plan_of};
+use crate::setup::Parallelism;
+use crate::submit::{load_secrets, owner};
+use rok_facades::runs::{
+    DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
+};
+use rok_kernel::{Input, Repair, Resumability, RunState};
+use rok_log::{Claim, EventReader, RunQueue};
+use rok_runner::Shard;
+use rok_vocabulary::{Actor, RunId, StepState};
+use std::path::{Path, PathBuf};
+
+/// Whether and from where a run can be resumed.
+pub(crate) fn resumable(loaded: &Loaded) -> Resumable {
+    let state = loaded.state();
+    let left = |finished: fn(&StepState) -> bool| -> Vec<String> {
+        let steps = state.steps().iter().zip(&state.plan().plan().steps);
+        steps
+            .filter(|(slot, _)| !finished(&slot.state))
+            .map(|(_, step)| step.id.to_string())
+            .collect()
+    };
+    match state.resumability() {
+        Resumability::SameEpoch => {
+            let steps = left(|state| {
+                matches!(
+                    state,
+                    StepState::Succeeded | StepState::Skipped | StepState::Failed
+                )
+            });
+            let from = steps.first().map_or_else(
+                || "the governance check".to_string(),
+                |step| format!("step `{step}`"),
+            );
+            let reason = format!(
+                "it was interrupted in {}; epoch {} goes on from {from}",
+                state.phase(),
+                state.epoch()
+            );
+            Resumable {
+                resumable: true,
+                how: "same_epoch".into(),
+                reason,
+                steps,
+            }
+        }
+        Resumability::NextEpoch => {
+            let steps = left(|state| *state == StepState::Succeeded);
+            let from = steps.first().map_or_else(
+                || "the governance check".to_string(),
+                |step| format!("step `{step}`"),
+            );
+            let why = state
+                .end()
+                .1
+                .map(|reason| format!(" ({reason})"))
+                .unwrap_or_default();
+            let reason = format!(
+                "it FAILED{why}; epoch {} begins from {from}",
+                state.epoch().next()
+            );
+            Resumable {
+                resumable: true,
+                how: "next_epoch".into(),
+                reason,
+                steps,
+            }
+        }
+        Resumability::Refused(reason) => Resumable {
+            resumable: false,
+            how: "refused".into(),
+            reason,
+            steps: Vec::new(),
+        },
+    }
+}
+
+impl Runs {
+    pub(crate) fn resume_run(
+        &self,
+        run: &RunId,
+        options: &ResumeOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        let (mut shard, claim) = self.take_over(run, options.secrets_file.as_deref())?;
+        if let Err(error) = self.say_resume(&mut shard, run, &claim, options) {
+            shard.release(run);
+            return Err(error);
+        }
+        self.drive_shard(shard, run, &options.drive, stop, observer)
+    }
+
+    /// Claims a run and folds its log into a shard of its own.
+    pub(crate) fn take_over(
+        &self,
+        run: &RunId,
+        secrets_file: Option<&Path>,
+    ) -> Result<(Shard, Claim), RunsError> {
+        let mut store = self.store_of(run);
+        let claim = store
+            .claim(run, &owner())
+            .map_err(|error| fault::claim(&error))?;
+        let log = store.read(run).map_err(|error| fault::store(&error))?;
+        let (plan, created) = plan_of(&store, run, &log)?;
+        let secrets = load_secrets(plan.plan(), secrets_file);
+        let services = self.services(Parallelism {
+            processes: created.settings.max_processes,
+        })?;
+        let submitter = submitter_of(&log, run);
+        let context = self.context(&store, run, submitter, secrets);
+        let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
+        shard
+            .adopt(run, plan, context, &claim)
+            .map_err(|error| fault::runner(&error))?;
+        Ok((shard, claim))
+    }
+
+    fn say_resume(
+        &self,
+        shard: &mut Shard,
+        run: &RunId,
+        claim: &Claim,
+        options: &ResumeOptions,
+    ) -> Result<(), RunsError> {
+        let repaired = repair_of(claim);
+        let runner = shard.run(run).expect("the run was adopted just now");
+        match runner.state().resumability() {
+            Resumability::SameEpoch => self.say_recovered(shard, run, repaired),
+            Resumability::NextEpoch => {
+                let missing = self.changed_artifacts(runner.state(), run)?;
+                if let Some(fault) = missing {
+                    return Err(fault);
+                }
+                if repaired.is_some() {
+                    self.say_recovered(shard, run, repaired)?;
+                }
+                let (actor, reason) = (options.actor.clone(), options.reason.clone());
+                shard.say(
+                    run,
+                    Input::Resume {
+                        actor,
+                        reason,
+                        command: None,
+                    },
+                );
+                Ok(())
+            }
+            Resumability::Refused(reason) => Err(RunsError::new(
+                ErrorKind::State,
+                "ROK0104",
+                format!("run {run} cannot be resumed: {reason}"),
+            )),
+        }
+    }
+
+    /// Ends what an earlier owner left, then goes on with the same epoch.
+    pub(crate) fn say_recovered(
+        &self,
+        shard: &mut Shard,
+        run: &RunId,
+        repaired: Option<Repair>,
+    ) -> Result<(), RunsError> {
+        let killed = shard.stop_remains(run).map_err(|error| {
+            RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(&error))
+                .help("end the processes that are named, then resume again")
+        })?;
+        let owner = owner().to_string();
+        shard.say(
+            run,
+            Input::Recovered {
+                owner,
+                repaired,
+                killed,
+            },
+        );
+        shard
+            .perform_outstanding(run)
+            .map_err(|error| fault::runner(&error))
+    }
+
+    /// The next epoch keeps the outputs of steps that succeeded: their
+    /// artifacts must still be what they were.
+    fn changed_artifacts(
+        &self,
+        state: &RunState,
+        run: &RunId,
+    ) -> Result<Option<RunsError>, RunsError> {
+        let loaded = self.load(run)?;
+        let places = crate::verify::artifact_places(&loaded);
+        let kept = |step: &str| {
+            let ix = state.plan().find_str(step);
+            ix.is_some_and(|ix| state.step(ix).state == StepState::Succeeded)
+        };
+        let changed: Vec<String> = crate::verify::changed(&loaded, &places)
+            .into_iter()
+            .filter(|(artifact, _)| kept(artifact.step.as_str()))
+            .map(|(artifact, why)| format!("{} of step `{}`: {why}", artifact.path, artifact.step))
+            .collect();
+        if changed.is_empty() {
+            return Ok(None);
+        }
+        let message = format!(
+            "run {run} cannot be resumed: artifacts of finished steps have changed: {}",
+            changed.join("; ")
+        );
+        Ok(Some(
+            RunsError::new(ErrorKind::State, "ROK0104", message)
+                .help("put the files back, or start a new run"),
+        ))
+    }
+}
+
+pub(crate) fn repair_of(claim: &Claim) -> Option<Repair> {
+    claim.repaired.map(|repair| Repair {
+        dropped_bytes: repair.dropped_bytes,
+        dropped_lines: repair.dropped_lines,
+    })
+}
+
+fn submitter_of(log: &rok_log::LogBytes, run: &RunId) -> Actor {
+    let first = log
+        .lines()
+        .next()
+        .and_then(|line| rok_events::decode(line, run).ok());
+    first.map_or(Actor::Manual, |decoded| decoded.event.actor)
+}
+
+/// The folder that a run's relative paths start from.
+pub(crate) fn base(state: &RunState) -> PathBuf {
+    let cwd = state.created().and_then(|created| created.cwd.as_deref());
+    PathBuf::from(cwd.unwrap_or("/"))
+}

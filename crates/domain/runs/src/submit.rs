@@ -1,0 +1,358 @@
+//! From a plan file to a durable run, and driving it.
+
+use crate::engine::Runs;
+use crate::events::line_of;
+use crate::fault;
+use crate::setup::Parallelism;
+use rok_chain::Digest;
+use rok_events::{Encoder, Settings};
+use rok_executor::Workspace;
+use rok_facades::runs::{
+    DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, RunsError, StopSignal, Submission,
+};
+use rok_kernel::{CompiledPlan, RunSpec, RunState};
+use rok_log::Owner;
+use rok_plan::{Plan, check_inputs, parse_input};
+use rok_runner::{Driven, Message, RunContext, Shard, Turn, drive};
+use rok_secrets::{Masker, Secrets};
+use rok_store_jsonl::JsonlStore;
+use rok_vocabulary::{Actor, ErrorClass, InputName, Outcome, Profile, RunId, RunPhase};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+impl Runs {
+    pub(crate) fn submit_run(&self, submission: Submission) -> Result<RunId, RunsError> {
+        let plan = rok_plan::parse(&submission.plan, &submission.source).map_err(|errors| {
+            RunsError::new(
+                ErrorKind::Usage,
+                "ROK0108",
+                errors.render().trim_end().to_owned(),
+            )
+        })?;
+        let inputs = inputs_of(&plan, &submission)?;
+        let settings = self.settings(&plan, submission.profile)?;
+        let secrets = load_secrets(&plan, submission.secrets_file.as_deref());
+        let canonical = plan.to_canonical_json();
+        if let Ok(secrets) = &secrets {
+            refuse_leaks(secrets, &canonical, &inputs, &submission)?;
+        }
+        let run = match &submission.run_id {
+            Some(run) => self.unused(run)?,
+            None => new_run_id(),
+        };
+        let mut labels = plan.labels.clone();
+        labels.extend(submission.labels.clone());
+        let sha256 = Digest::of(&canonical).to_hex();
+        let plan = CompiledPlan::new(plan, sha256)
+            .map_err(|error| RunsError::new(ErrorKind::Usage, "ROK0108", error.to_string()))?;
+        let services = self.services(Parallelism {
+            processes: settings.max_processes,
+        })?;
+        let store = JsonlStore::open(self.setup.root.clone(), self.setup.durability);
+        let context = self.context(&store, &run, submission.submitter.clone(), secrets);
+        let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
+        let spec = RunSpec {
+            inputs: Arc::new(Value::Object(inputs)),
+            labels,
+            settings,
+            cwd: Some(submission.cwd.display().to_string()),
+            engine: env!("CARGO_PKG_VERSION").into(),
+            submitter: submission.submitter,
+            reason: submission.reason,
+            expected: Vec::new(),
+        };
+        shard
+            .create(run.clone(), plan, canonical.into(), spec, context)
+            .map_err(|error| fault::runner(&error))?;
+        self.keep(run.clone(), shard);
+        Ok(run)
+    }
+
+    /// What the run's decisions will depend on.
+    fn settings(&self, plan: &Plan, asked: Option<Profile>) -> Result<Settings, RunsError> {
+        let setup = &self.setup;
+        if !setup.contract.reconciles() && (plan.profile.is_some() || asked.is_some()) {
+            let message = "the plan or the command asks for a profile, and the audit contract is switched off";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("unset RAC_ENABLED and ROK_ENABLED, or take `profile` out"));
+        }
+        let profile = setup.profile.max(plan.profile.unwrap_or(setup.profile));
+        let profile = profile.max(asked.unwrap_or(profile));
+        let max_processes = plan.max_parallel.unwrap_or(setup.cpus).max(1);
+        Ok(Settings {
+            profile,
+            contract: setup.contract,
+            governance_timeout: setup.governance_timeout,
+            default_run_timeout: setup.default_run_timeout,
+            grace_period: setup.grace_period,
+            max_parallel: plan.max_parallel.unwrap_or_else(|| setup.cpus.max(64)),
+            max_processes,
+            // The executor keeps the limit; what is recorded ahead waits in it.
+            start_ahead: if max_processes > 1 {
+                max_processes.saturating_mul(2).min(64)
+            } else {
+                0
+            },
+        })
+    }
+
+    fn unused(&self, run: &RunId) -> Result<RunId, RunsError> {
+        let store = JsonlStore::open(self.setup.root.clone(), self.setup.durability);
+        if store.run_dir(run).exists() {
+            let message = format!(
+                "there is a run `{run}` already in {}",
+                self.setup.root.display()
+            );
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0116", message)
+                .help("take another --run-id, or leave it out"));
+        }
+        Ok(run.clone())
+    }
+
+    pub(crate) fn context(
+        &self,
+        store: &JsonlStore,
+        run: &RunId,
+        submitter: Actor,
+        secrets: Result<Secrets, String>,
+    ) -> RunContext {
+        let dir = absolute(&store.run_dir(run));
+        RunContext {
+            owner: owner().to_string(),
+            roles: if submitter == self.setup.user {
+                self.setup.roles.clone()
+            } else {
+                Vec::new()
+            },
+            submitter,
+            secrets,
+            workspace: Some(Arc::new(workspace(&dir, run))),
+        }
+    }
+
+    /// Drives a run of a shard, with its inbox watched, and lets go of it.
+    pub(crate) fn drive_shard(
+        &self,
+        mut shard: Shard,
+        run: &RunId,
+        options: &DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        // The first turn makes a new run durable, so that it has an inbox.
+        let mut lines = Lines::new(run, shard.run(run).map(|runner| runner.state()));
+        let first = shard.turn().map_err(|error| fault::runner(&error))?;
+        lines.observe(first, observer);
+        let store = self.store_of(run);
+        let watch = store.watch(run).map_err(|error| fault::store(&error))?;
+        let stopper = watch.stopper();
+        let handle = shard.handle();
+        let waker = shard.handle();
+        stop.on_stop(move || waker.send(Message::Wake));
+        handle.send(Message::Inbox(run.clone()));
+        let driven = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while matches!(watch.wait(None), Ok(rok_store_jsonl::Woken::Changed)) {
+                    handle.send(Message::Inbox(run.clone()));
+                }
+            });
+            let stopped = || stop.is_stopped();
+            let mut observe = |turn: Turn| lines.observe(turn, observer);
+            let driven = drive(
+                &mut shard,
+                run,
+                options.wait_on_hold,
+                &stopped,
+                &mut observe,
+            );
+            stopper.stop();
+            driven
+        });
+        let end = driven.map(|driven| end_of(driven, shard.run(run).map(|runner| runner.state())));
+        shard.release(run);
+        end.map_err(|error| fault::runner(&error))
+    }
+}
+
+/// Events that became durable, as lines for an observer.
+struct Lines {
+    encoder: Option<Encoder>,
+}
+
+impl Lines {
+    fn new(run: &RunId, state: Option<&RunState>) -> Self {
+        // Lines are encoded again only to show them; a run that was folded has
+        // an unknown head here, and its lines are shown without a chain.
+        let fresh = state.is_none_or(|state| state.next_seq().0 == 0);
+        Self {
+            encoder: Some(Encoder::new(run)).filter(|_| fresh),
+        }
+    }
+
+    fn observe(&mut self, turn: Turn, observer: &mut dyn Observer) {
+        for (run, events) in turn.events {
+            let mut encoder = self.encoder.take().unwrap_or_else(|| Encoder::new(&run));
+            let mut bytes = Vec::new();
+            encoder.encode(&events, &mut bytes);
+            let lines: Vec<EventLine> = bytes
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty())
+                .map(line_of)
+                .collect();
+            observer.events(&lines);
+        }
+    }
+}
+
+fn end_of(driven: Driven, state: Option<&RunState>) -> DriveEnd {
+    match driven {
+        Driven::Interrupted => DriveEnd::Interrupted,
+        Driven::Held => match state.and_then(crate::summary::hold) {
+            Some(hold) => DriveEnd::Held(hold),
+            None => DriveEnd::Interrupted,
+        },
+        Driven::Ended { phase, outcome } => {
+            let class = state.and_then(|state| state.end().0);
+            let refused_by = match (phase, outcome) {
+                (RunPhase::Completed, _) => None,
+                (_, Outcome::Denied) => Some(ErrorKind::Denied),
+                (_, outcome) if outcome.may_complete() => Some(refusal(state)),
+                _ if class == Some(ErrorClass::PolicyViolation) => None,
+                _ => None,
+            };
+            DriveEnd::Ended {
+                phase,
+                outcome,
+                refused_by,
+            }
+        }
+    }
+}
+
+/// What failed a run whose execution had succeeded: a policy, or the
+/// reconciliation.
+fn refusal(state: Option<&RunState>) -> ErrorKind {
+    let by_policy = state.is_some_and(|state| {
+        matches!(state.policy(), rok_kernel::PolicyState::Answered(data) if !data.allowed && data.blocking)
+    });
+    if by_policy {
+        ErrorKind::Denied
+    } else {
+        ErrorKind::Protocol
+    }
+}
+
+fn inputs_of(plan: &Plan, submission: &Submission) -> Result<Map<String, Value>, RunsError> {
+    let mut given = submission.inputs.clone();
+    let mut faults = Vec::new();
+    for (name, text) in &submission.input_texts {
+        let spec = name
+            .parse::<InputName>()
+            .ok()
+            .and_then(|name| plan.inputs.get(&name));
+        match spec.map(|spec| parse_input(spec, text)) {
+            Some(Ok(value)) => drop(given.insert(name.clone(), value)),
+            Some(Err(fault)) => faults.push(format!("input `{name}`: {fault}")),
+            // Unknown: the check below says so, with the nearest name.
+            None => drop(given.insert(name.clone(), Value::String(text.clone()))),
+        }
+    }
+    match check_inputs(plan, &given) {
+        Ok(inputs) if faults.is_empty() => Ok(inputs),
+        Ok(_) => Err(wrong_inputs(plan, &faults)),
+        Err(more) => {
+            faults.extend(more.iter().map(ToString::to_string));
+            Err(wrong_inputs(plan, &faults))
+        }
+    }
+}
+
+fn wrong_inputs(plan: &Plan, faults: &[String]) -> RunsError {
+    let known: Vec<String> = plan
+        .inputs
+        .iter()
+        .map(|(name, spec)| format!("{name} ({})", spec.kind.as_str()))
+        .collect();
+    let help = if known.is_empty() {
+        format!("plan `{}` takes no inputs", plan.id)
+    } else {
+        format!("plan `{}` takes {}", plan.id, known.join(", "))
+    };
+    RunsError::new(ErrorKind::Usage, "ROK0109", faults.join("\n")).help(help)
+}
+
+/// The secrets that a plan names, from a file first, then the environment.
+pub(crate) fn load_secrets(plan: &Plan, file: Option<&Path>) -> Result<Secrets, String> {
+    if plan.secrets.is_empty() {
+        return Ok(Secrets::none());
+    }
+    let text = |error: rok_secrets::SecretsError| fault::chain(&error);
+    let Some(file) = file else {
+        return Secrets::from_env(plan.secrets.iter()).map_err(text);
+    };
+    let filed = Secrets::from_file(file).map_err(text)?;
+    let (in_file, rest): (Vec<&InputName>, Vec<&InputName>) = plan
+        .secrets
+        .iter()
+        .partition(|name| filed.get(name.as_str()).is_some());
+    let from = format!("secrets file {}", file.display());
+    let picked = filed.select(in_file, &from).map_err(text)?;
+    let from_env = Secrets::from_env(rest).map_err(text)?;
+    Ok(picked.with(&from_env))
+}
+
+/// A secret's value in the plan or the inputs would be written to the log.
+fn refuse_leaks(
+    secrets: &Secrets,
+    canonical: &[u8],
+    inputs: &Map<String, Value>,
+    submission: &Submission,
+) -> Result<(), RunsError> {
+    let masker = Masker::new(secrets);
+    let leak = |place: String, name: &InputName| {
+        RunsError::new(ErrorKind::Usage, "ROK0110", format!("{place} contains the value of secret `{name}`"))
+            .help(format!("refer to it as ${{{{ secrets.{name} }}}} in `env`, and hand its value in by the environment or --secrets"))
+    };
+    if let Some(name) = masker.find(canonical) {
+        return Err(leak(format!("plan {}", submission.source), name));
+    }
+    for (input, value) in inputs {
+        if let Some(name) = masker.find(value.to_string().as_bytes()) {
+            return Err(leak(format!("input `{input}`"), name));
+        }
+    }
+    let texts = submission.labels.values().chain(&submission.reason);
+    for text in texts {
+        if let Some(name) = masker.find(text.as_bytes()) {
+            return Err(leak("a label or the reason".into(), name));
+        }
+    }
+    Ok(())
+}
+
+fn new_run_id() -> RunId {
+    let id = uuid::Uuid::now_v7().hyphenated().to_string();
+    id.parse().expect("a UUID is a run id")
+}
+
+/// `HOST:PID`.
+pub(crate) fn owner() -> Owner {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    let host = if host.is_empty() { "localhost" } else { host };
+    Owner::new(format!("{host}:{}", std::process::id()))
+}
+
+fn workspace(dir: &Path, run: &RunId) -> Workspace {
+    Workspace {
+        logs: dir.join("logs"),
+        artifacts: dir.join("artifacts"),
+        procs: dir.join("procs"),
+        scratch: std::env::temp_dir().join(format!("rok-{run}-{}", std::process::id())),
+    }
+}
+
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

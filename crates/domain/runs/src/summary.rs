@@ -1,0 +1,319 @@
+//! A run's state and history as the views that the layers above get.
+
+use crate::fault;
+use crate::load::Loaded;
+use rok_facades::Incident;
+use rok_facades::runs::{
+    AckView, ApprovalView, ArtifactView, AuditView, ErrorView, ExpectationView, HoldView,
+    IncidentView, ListQuery, RunListing, RunSummary, RunsError, StepSummary, StepTotals,
+};
+use rok_kernel::{RunState, StepIx};
+use rok_log::{RunEntry, RunFilter, RunIndex, RunRow};
+use rok_plan::Gate;
+use rok_rac::{Duty, Reconciliation, Scope};
+use rok_store_jsonl::JsonlStore;
+use rok_vocabulary::{ErrorClass, HoldReason, Outcome, PlanId, RunPhase, StepState, Timestamp};
+use serde_json::Value;
+
+/// Seed 004's word for where a run stands.
+pub(crate) fn status(phase: RunPhase, held: bool) -> &'static str {
+    match phase {
+        RunPhase::Created => "created",
+        RunPhase::Authorized => "preflight_validated",
+        RunPhase::Executing if held => "blocked",
+        RunPhase::Executing | RunPhase::GovernanceCheck | RunPhase::Finalizing => "executing",
+        RunPhase::Completed => "succeeded",
+        RunPhase::Failed => "failed",
+    }
+}
+
+/// What a run waits for.
+pub(crate) fn hold(state: &RunState) -> Option<HoldView> {
+    let hold = state.hold()?;
+    let waits = |ix: StepIx| {
+        let slot = state.step(ix);
+        (slot.state == StepState::Waiting && !slot.approved) || slot.undecided
+    };
+    let steps: Vec<String> = (0..state.plan().len() as StepIx)
+        .filter(|ix| waits(*ix))
+        .map(|ix| state.plan().step(ix).id.to_string())
+        .collect();
+    let message = match hold.reason {
+        HoldReason::ManualGate => format!("manual gate {} waits for a decision", steps.join(", ")),
+        HoldReason::InterruptedStep => format!(
+            "step {} was interrupted and is not idempotent: approve to run it again, reject to fail it",
+            steps.join(", ")
+        ),
+        HoldReason::Pause => "the run is paused".into(),
+        HoldReason::Budget => "a budget is used up".into(),
+    };
+    Some(HoldView {
+        reason: hold.reason,
+        steps,
+        since: hold.since,
+        message,
+    })
+}
+
+fn reconciliation(state: &RunState) -> Reconciliation {
+    if !state.settings().contract.reconciles() {
+        return Reconciliation::disabled();
+    }
+    match state.last_reconciliation() {
+        Some(last) => last.clone(),
+        None => state
+            .ledger()
+            .reconcile(Scope::Everything, state.active(state.last_at())),
+    }
+}
+
+fn incident(loaded: &Loaded) -> Option<IncidentView> {
+    let record = loaded.history().record(&Duty::CREATE_INCIDENT)?;
+    let incident: Incident = serde_json::from_str(record).ok()?;
+    let word = |value: Value| value.as_str().map(ToString::to_string);
+    Some(IncidentView {
+        id: incident.id,
+        severity: incident.severity,
+        status: serde_json::to_value(incident.status)
+            .ok()
+            .and_then(word)
+            .unwrap_or_default(),
+        category: serde_json::to_value(incident.category).ok().and_then(word),
+    })
+}
+
+pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
+    let (state, history) = (loaded.state(), loaded.history());
+    let plan = state.plan().plan();
+    let (class, reason) = state.end();
+    let ended = state.is_sealed().then(|| history.sealed_at()).flatten();
+    let last = ended.unwrap_or_else(|| state.last_at());
+    RunSummary {
+        run_id: state.run_id().clone(),
+        plan: plan.id.clone(),
+        plan_version: plan.version,
+        plan_name: plan.name.clone(),
+        plan_sha256: state.plan().sha256().into(),
+        phase: state.phase(),
+        status: status(state.phase(), state.hold().is_some()).into(),
+        outcome: state.outcome(),
+        epoch: state.epoch(),
+        error: reason.map(|reason| ErrorView {
+            class: class.unwrap_or(ErrorClass::Unknown),
+            reason: reason.into(),
+        }),
+        hold: hold(state),
+        submitter: history.submitter(),
+        labels: state.labels().cloned().unwrap_or_default(),
+        inputs: state
+            .inputs()
+            .map(|inputs| (**inputs).clone())
+            .unwrap_or_default(),
+        created_at: state.created_at(),
+        completed_at: ended,
+        duration_ms: last.since(state.epoch_began()).as_millis() as u64,
+        profile: state.profile_in_words(),
+        degraded: state.is_degraded(),
+        totals: totals(state),
+        retries: state.counts().retries,
+        gate_failures: state
+            .gate_failures()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        reconciliation: reconciliation(state),
+        incident: incident(loaded),
+        approvals: history
+            .decisions()
+            .iter()
+            .map(|decision| ApprovalView {
+                step: decision
+                    .step
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+                decision: decision.what.into(),
+                actor: decision.actor.to_string(),
+                reason: decision.reason.clone(),
+                at: decision.at,
+            })
+            .collect(),
+        sealed: state.is_sealed(),
+        events: loaded.replay.count(),
+        steps: (0..state.plan().len() as StepIx)
+            .map(|ix| step(loaded, ix))
+            .collect(),
+        artifacts: history
+            .artifacts()
+            .iter()
+            .map(|artifact| ArtifactView {
+                step: artifact.step.to_string(),
+                path: artifact.path.clone(),
+                sha256: artifact.sha256.clone(),
+                bytes: artifact.bytes,
+            })
+            .collect(),
+    }
+}
+
+fn totals(state: &RunState) -> StepTotals {
+    let mut totals = StepTotals {
+        total: state.counts().total,
+        ..StepTotals::default()
+    };
+    for slot in state.steps() {
+        let count = match slot.state {
+            StepState::Pending => &mut totals.pending,
+            StepState::Waiting => &mut totals.waiting,
+            StepState::Running => &mut totals.running,
+            StepState::Succeeded | StepState::Compensated => &mut totals.succeeded,
+            StepState::Failed => &mut totals.failed,
+            StepState::Skipped => &mut totals.skipped,
+        };
+        *count += 1;
+    }
+    totals
+}
+
+fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
+    let (state, history) = (loaded.state(), loaded.history());
+    let (step, slot) = (state.plan().step(ix), state.step(ix));
+    let last = history.step(ix);
+    let failed = slot.state == StepState::Failed;
+    StepSummary {
+        id: step.id.to_string(),
+        name: step.name.clone(),
+        state: slot.state,
+        attempt: slot.attempt.0,
+        gate: step.gate.map(|gate| match gate {
+            Gate::Hard => "hard".into(),
+            Gate::Manual => "manual".into(),
+        }),
+        required: step.required,
+        error: slot
+            .reason
+            .as_ref()
+            .filter(|_| failed)
+            .map(|reason| ErrorView {
+                class: slot.class.unwrap_or(ErrorClass::Unknown),
+                reason: reason.clone(),
+            }),
+        skip_reason: slot
+            .reason
+            .clone()
+            .filter(|_| slot.state == StepState::Skipped),
+        started_at: slot.started_at,
+        ended_at: slot.ended_at,
+        wall_ms: last
+            .end
+            .as_ref()
+            .filter(|end| end.started_at.is_some())
+            .map(|end| end.wall_ms),
+        retry_at: slot.retry_due,
+        outputs: slot.outputs.clone(),
+    }
+}
+
+pub(crate) fn audit(loaded: &Loaded) -> AuditView {
+    let (state, history) = (loaded.state(), loaded.history());
+    let mut ledger = state.ledger().clone();
+    ledger.expire(state.active(state.last_at()));
+    AuditView {
+        run_id: state.run_id().clone(),
+        epoch: state.epoch(),
+        profile: state.settings().profile,
+        expectations: ledger
+            .expectations()
+            .iter()
+            .map(|expectation| ExpectationView {
+                id: expectation.id.to_string(),
+                status: expectation.status,
+                created_at: expectation.created_at,
+                deadline: expectation.due,
+                acked_at: expectation.acked_at,
+                liveness: expectation.liveness,
+            })
+            .collect(),
+        acks: history
+            .acks()
+            .iter()
+            .filter(|ack| ack.epoch == state.epoch())
+            .map(|ack| AckView {
+                id: ack.data.id.to_string(),
+                duty: ack.data.duty.to_string(),
+                status: ack.data.status,
+                result_id: ack.data.result_id.clone(),
+                error: ack.data.error.clone(),
+                at: ack.at,
+            })
+            .collect(),
+        reconciliation: reconciliation(state),
+    }
+}
+
+pub(crate) fn list(store: &JsonlStore, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
+    let filter = RunFilter {
+        plan: query
+            .plan
+            .as_ref()
+            .and_then(|plan| plan.parse::<PlanId>().ok()),
+        since: query.since,
+        ..RunFilter::default()
+    };
+    let entries = store.list(&filter).map_err(|error| fault::store(&error))?;
+    let listings = entries.into_iter().map(|entry| match entry {
+        RunEntry::Run { run, row } => (listing(run.to_string(), &row), Some(row)),
+        RunEntry::Broken { name, why } => (broken(name, why), None),
+    });
+    let fits = |(listing, row): &(RunListing, Option<RunRow>)| {
+        let labels = row.as_ref().is_none_or(|row| {
+            query
+                .labels
+                .iter()
+                .all(|(key, value)| row.labels.get(key) == Some(value))
+        });
+        labels
+            && (query.statuses.is_empty()
+                || query
+                    .statuses
+                    .iter()
+                    .any(|status| has_status(listing, status)))
+    };
+    Ok(listings.filter(fits).map(|(listing, _)| listing).collect())
+}
+
+fn has_status(listing: &RunListing, word: &str) -> bool {
+    let phase = listing.phase.map(RunPhase::as_str);
+    let outcome = listing.outcome.map(Outcome::as_str);
+    listing.status.eq_ignore_ascii_case(word)
+        || phase.is_some_and(|phase| phase.eq_ignore_ascii_case(word))
+        || outcome.is_some_and(|outcome| outcome.eq_ignore_ascii_case(word))
+}
+
+fn listing(run_id: String, row: &RunRow) -> RunListing {
+    RunListing {
+        run_id,
+        plan: Some(row.plan.clone()),
+        status: status(row.phase, row.hold.is_some()).into(),
+        phase: Some(row.phase),
+        outcome: row.outcome,
+        created_at: Some(row.created_at),
+        updated_at: Some(row.updated_at),
+        epoch: Some(row.epoch),
+        broken: None,
+    }
+}
+
+fn broken(run_id: String, why: String) -> RunListing {
+    RunListing {
+        run_id,
+        plan: None,
+        status: "broken".into(),
+        phase: None,
+        outcome: None,
+        created_at: None::<Timestamp>,
+        updated_at: None,
+        epoch: None,
+        broken: Some(why),
+    }
+}

@@ -1,0 +1,213 @@
+//! `verify`: chain, seal, plan, replay, artifacts. Writes nothing.
+
+use crate::fault;
+use crate::load::{Loaded, plan_of};
+use crate::resume::base;
+use rok_artifacts::{Digest as ArtifactDigest, verify as verify_artifact};
+use rok_chain::{LogState, SealCheck};
+use rok_facades::runs::{RunsError, VerifyFault, VerifyReport, VerifyVerdict};
+use rok_log::EventReader;
+use rok_projections::{Artifact, Replay};
+use rok_store_jsonl::JsonlStore;
+use rok_vocabulary::RunId;
+use std::path::{Path, PathBuf};
+
+const LOG: &str = "events.jsonl";
+
+pub(crate) fn verify(store: &JsonlStore, run: &RunId) -> Result<VerifyReport, RunsError> {
+    let mut report = VerifyReport {
+        run_id: run.clone(),
+        verdict: VerifyVerdict::Broken,
+        lines: 0,
+        head: String::new(),
+        phase: None,
+        epoch: None,
+        artifacts: 0,
+        faults: Vec::new(),
+        notes: Vec::new(),
+    };
+    let chain = match store.verify(run) {
+        Ok(chain) => chain,
+        // A seal or log that cannot even be read is a finding, not a failure.
+        Err(rok_log::StoreError::Corrupt {
+            path,
+            line,
+            byte,
+            what,
+        }) => {
+            report.faults.push(fault_at(&path, line, byte, what));
+            return Ok(report);
+        }
+        Err(error) => return Err(fault::store(&error)),
+    };
+    report.lines = chain.events;
+    report.head = chain.head.to_hex();
+    if let Some(fault) = &chain.fault {
+        let (line, byte) = (fault.line, fault.byte);
+        report
+            .faults
+            .push(fault_at(Path::new(LOG), line, byte, fault.what.to_string()));
+    }
+    if let Some(tail) = &chain.torn_tail {
+        report.notes.push(format!(
+            "an unfinished decision of {} bytes follows line {}; the next owner drops it and says so",
+            tail.bytes, chain.events
+        ));
+    }
+    match chain.seal {
+        SealCheck::Missing => report.notes.push(
+            "the log is sealed and seal.json is missing; the next owner writes it again".into(),
+        ),
+        SealCheck::Behind { .. } => report
+            .notes
+            .push("seal.json is that of an earlier epoch; the next owner writes it again".into()),
+        SealCheck::None | SealCheck::Matches | SealCheck::Contradicted => {}
+    }
+    if chain.fault.is_none() {
+        replay(store, run, &mut report)?;
+    }
+    report.verdict = match (report.faults.is_empty(), chain.state) {
+        (false, _) | (true, LogState::Broken) => VerifyVerdict::Broken,
+        (true, LogState::Sealed) => VerifyVerdict::Intact,
+        (true, LogState::Open | LogState::Empty) => VerifyVerdict::Open,
+    };
+    Ok(report)
+}
+
+fn fault_at(path: &Path, line: u64, byte: u64, what: String) -> VerifyFault {
+    let file = path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    VerifyFault {
+        file,
+        line: Some(line),
+        byte: Some(byte),
+        what,
+    }
+}
+
+fn file_fault(file: &str, what: String) -> VerifyFault {
+    VerifyFault {
+        file: file.into(),
+        line: None,
+        byte: None,
+        what,
+    }
+}
+
+/// Replays the events: they must give the state that the log and the seal
+/// claim, and the artifacts that they name must be what they were.
+fn replay(store: &JsonlStore, run: &RunId, report: &mut VerifyReport) -> Result<(), RunsError> {
+    let log = store.read(run).map_err(|error| fault::store(&error))?;
+    if log.bytes.is_empty() {
+        return Ok(());
+    }
+    let plan = match plan_of(store, run, &log) {
+        Ok((plan, _)) => plan,
+        Err(error) => {
+            report.faults.push(file_fault("plan.json", error.message));
+            return Ok(());
+        }
+    };
+    let mut replay = Replay::new(plan, run.clone());
+    if let Err(error) = replay.lines(&log.bytes) {
+        let what = format!(
+            "is intact, and cannot follow the lines before it: {}",
+            fault::chain(&error)
+        );
+        report.faults.push(VerifyFault {
+            file: LOG.into(),
+            line: Some(error.line()),
+            byte: None,
+            what,
+        });
+        return Ok(());
+    }
+    let loaded = Loaded {
+        replay,
+        dir: store.run_dir(run),
+    };
+    let state = loaded.state();
+    report.phase = Some(state.phase());
+    report.epoch = Some(state.epoch());
+    if let Some(seal) = store.seal(run).map_err(|error| fault::store(&error))?
+        && state.is_sealed()
+        && (Some(seal.outcome), seal.phase) != (state.outcome(), state.phase())
+    {
+        let what = format!(
+            "says {} {}, a replay gives {}",
+            seal.phase,
+            seal.outcome,
+            state.phase()
+        );
+        report.faults.push(file_fault("seal.json", what));
+    }
+    let places = artifact_places(&loaded);
+    report.artifacts = loaded.history().artifacts().len() as u64;
+    for (artifact, why) in changed(&loaded, &places) {
+        report.faults.push(file_fault(
+            &artifact.path,
+            format!("(artifact of step `{}`) {why}", artifact.step),
+        ));
+    }
+    Ok(())
+}
+
+/// Where the paths of a run's artifacts may start from, in order.
+pub(crate) struct Places {
+    base: PathBuf,
+    artifacts: PathBuf,
+}
+
+pub(crate) fn artifact_places(loaded: &Loaded) -> Places {
+    Places {
+        base: base(loaded.state()),
+        artifacts: loaded.dir.join("artifacts"),
+    }
+}
+
+/// Artifacts that are not what was recorded of them.
+pub(crate) fn changed<'a>(loaded: &'a Loaded, places: &Places) -> Vec<(&'a Artifact, String)> {
+    let check = |artifact: &'a Artifact| {
+        let recorded = ArtifactDigest {
+            sha256: artifact.sha256.clone(),
+            bytes: artifact.bytes,
+        };
+        let cwd = places.base.join(cwd_of(loaded, artifact));
+        let candidates = [
+            cwd.join(&artifact.path),
+            places.artifacts.join(&artifact.path),
+        ];
+        let results = candidates
+            .iter()
+            .map(|path| verify_artifact(path, &recorded));
+        let mut why = None;
+        for result in results {
+            match result {
+                Ok(()) => return None,
+                Err(error) => why = Some(fault::chain(&error)),
+            }
+        }
+        why.map(|why| (artifact, why))
+    };
+    loaded
+        .history()
+        .artifacts()
+        .iter()
+        .filter_map(check)
+        .collect()
+}
+
+/// The step's working directory, as far as it is known without its inputs.
+fn cwd_of(loaded: &Loaded, artifact: &Artifact) -> PathBuf {
+    let state = loaded.state();
+    let resolved = state
+        .plan()
+        .find(&artifact.step)
+        .and_then(|ix| state.resolve(ix).ok());
+    resolved
+        .and_then(|step| step.cwd)
+        .map(PathBuf::from)
+        .unwrap_or_default()
+}
