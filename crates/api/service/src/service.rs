@@ -23,6 +23,8 @@ pub struct RunRequest {
     pub inputs: Vec<(String, String)>,
     /// Labels of this run.
     pub labels: BTreeMap<String, String>,
+    /// One step at a time, whatever the plan allows.
+    pub one_at_a_time: bool,
     /// The run's id; else a new one.
     pub run_id: Option<String>,
     /// Why.
@@ -91,6 +93,7 @@ impl Service {
             input_texts: request.inputs,
             labels: request.labels,
             profile: None,
+            max_parallel: request.one_at_a_time.then_some(1),
             run_id,
             submitter: self.config.settings.actor(),
             reason: request.reason,

@@ -27,6 +27,8 @@ pub struct Submission {
     pub labels: BTreeMap<String, String>,
     /// A stricter profile than configured.
     pub profile: Option<Profile>,
+    /// A smaller number of steps at once than the plan's; 1 is `--mode sync`.
+    pub max_parallel: Option<u32>,
     /// The run's id; `None`: a new one that sorts by time.
     pub run_id: Option<RunId>,
     /// Who submits.
