@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 /// The namespace of ack ids: UUIDv5(DNS, "ack.rok.dev"), fixed for ever.
-const NAMESPACE: Uuid = Uuid::from_u128(0x6ad2_6a1c_7c5f_5d0e_9b64_3f1f_1d5b_8a11);
+const NAMESPACE: Uuid = Uuid::from_u128(0xb87f_c8ed_ebcd_592e_bda5_a7bd_42bc_5ff1);
 
 /// UUIDv5 of (duty key, result id, status): the same answer has the same id
 /// however often it is delivered.

@@ -1,4 +1,4 @@
-//! The domain of runs over run folders: what a command line does with runs.
+//! Runs in run folders: what a command line does with runs.
 //!
 //! The engine behind `RunsFacade`. It drives nothing itself (the runner does),
 //! decides nothing about a run (the kernel does) and names no executor and no
@@ -10,16 +10,14 @@
 //! ```
 //!
 //! ```
-//! use rok_facades::{Facades, runs::{ListQuery, RunsEngine}, testing::AllOk};
+//! use rok_facades::{runs::{ListQuery, RunsEngine}, testing};
 //! use rok_runner::Services;
 //! use rok_runs::{Runs, RunsSetup};
 //! use std::sync::Arc;
 //!
 //! let dir = tempfile::tempdir()?;
-//! let engines = Arc::new(AllOk::new());
-//! let facades = Facades::new(engines.clone(), engines.clone(), engines);
-//! let setup = RunsSetup::new(dir.path().join("runs"), "ada".parse().unwrap_or(rok_vocabulary::Actor::Manual));
-//! let runs = Runs::new(setup, Arc::new(move |_| Ok(Services::new(facades.clone()))));
+//! let setup = RunsSetup::new(dir.path().join("runs"), "user:ada".parse()?);
+//! let runs = Runs::new(setup, Arc::new(|_| Ok(Services::new(testing::facades()))));
 //! assert!(runs.list(&ListQuery::default())?.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

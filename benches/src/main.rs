@@ -1,0 +1,3 @@
+//! Benchmarks of rok that anyone can run.
+
+fn main() {}

@@ -1,0 +1,161 @@
+//! rok within another program.
+
+use crate::compose::{Host, runs};
+use rok_config::{Inputs, Settings};
+use rok_executor::{Call, Functions, StepFailure};
+use rok_facades::runs::{
+    CommandAnswer, CommandRequest, DriveOptions, ErrorKind, ResumeOptions, RunSelector, RunSummary,
+    RunsError, RunsFacade, StopSignal, Submission, Verb, VerifyReport,
+};
+use rok_vocabulary::{Actor, RunId, StepId};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Runs in a folder, with the embedder's functions as `call` steps.
+#[derive(Debug, Clone)]
+pub struct Rok {
+    runs: RunsFacade,
+    actor: Actor,
+    cwd: PathBuf,
+}
+
+/// What a [`Rok`] is made of.
+#[derive(Debug)]
+pub struct RokBuilder {
+    dir: PathBuf,
+    functions: Functions,
+    user: String,
+}
+
+impl Rok {
+    /// Begins to set up rok over a folder of run folders.
+    pub fn in_folder(dir: impl Into<PathBuf>) -> RokBuilder {
+        RokBuilder {
+            dir: dir.into(),
+            functions: Functions::new(),
+            user: "embedder".into(),
+        }
+    }
+
+    /// The door to runs: everything that the terminal can do.
+    #[must_use]
+    pub const fn runs(&self) -> &RunsFacade {
+        &self.runs
+    }
+
+    /// Runs a plan (YAML or JSON text) with inputs (a JSON object) until it
+    /// ends or waits for a person, and tells what came of it.
+    pub fn run(&self, plan: &str, inputs: &Value) -> Result<RunSummary, RunsError> {
+        let inputs = match inputs {
+            Value::Object(inputs) => inputs.clone(),
+            Value::Null => Map::new(),
+            _ => {
+                return Err(RunsError::new(
+                    ErrorKind::Usage,
+                    "ROK0109",
+                    "inputs must be a JSON object",
+                ));
+            }
+        };
+        let run = self.runs.submit(Submission {
+            plan: plan.as_bytes().to_vec(),
+            source: "plan".into(),
+            cwd: self.cwd.clone(),
+            inputs,
+            input_texts: Vec::new(),
+            labels: BTreeMap::new(),
+            profile: None,
+            run_id: None,
+            submitter: self.actor.clone(),
+            reason: None,
+            secrets_file: None,
+        })?;
+        self.runs
+            .drive(&run, &DriveOptions::default(), &StopSignal::new(), &mut ())?;
+        self.runs.summary(&run)
+    }
+
+    /// Goes on with an interrupted, held or failed run.
+    pub fn resume(&self, run: &RunId) -> Result<RunSummary, RunsError> {
+        let options = ResumeOptions {
+            actor: self.actor.clone(),
+            reason: None,
+            secrets_file: None,
+            drive: DriveOptions::default(),
+        };
+        self.runs
+            .resume(run, &options, &StopSignal::new(), &mut ())?;
+        self.runs.summary(run)
+    }
+
+    /// Lets a waiting step pass.
+    pub fn approve(
+        &self,
+        run: &RunId,
+        step: StepId,
+        reason: &str,
+    ) -> Result<CommandAnswer, RunsError> {
+        let request = CommandRequest {
+            verb: Verb::Approve(step),
+            actor: self.actor.clone(),
+            reason: Some(reason.into()),
+        };
+        self.runs.command(run, request)
+    }
+
+    /// Finds a run by its folder, its id, or a unique prefix of it.
+    pub fn find(&self, text: &str) -> Result<RunId, RunsError> {
+        self.runs.find(&RunSelector(text.into()))
+    }
+
+    /// Checks chain, seal, artifacts and replay. Writes nothing.
+    pub fn verify(&self, run: &RunId) -> Result<VerifyReport, RunsError> {
+        self.runs.verify(run)
+    }
+}
+
+impl RokBuilder {
+    /// Registers a function for `call` steps.
+    #[must_use]
+    pub fn function(
+        mut self,
+        name: &str,
+        function: impl Fn(&Call<'_>) -> Result<Value, StepFailure> + Send + Sync + 'static,
+    ) -> Self {
+        self.functions = self.functions.register(name, function);
+        self
+    }
+
+    /// Names who submits, approves and resumes.
+    #[must_use]
+    pub fn user(mut self, name: &str) -> Self {
+        self.user = name.into();
+        self
+    }
+
+    /// Composes. Settings are the documented defaults: an embedder's
+    /// environment and files are left alone.
+    pub fn open(self) -> Result<Rok, RunsError> {
+        let dir = std::path::absolute(&self.dir).unwrap_or(self.dir);
+        let settings = settings(&dir, &self.user)?;
+        let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let actor = settings.actor();
+        Ok(Rok {
+            runs: runs(&settings, self.functions, Host::Embedded)?,
+            actor,
+            cwd,
+        })
+    }
+}
+
+fn settings(dir: &Path, user: &str) -> Result<Settings, RunsError> {
+    let inputs =
+        Inputs::empty(dir)
+            .env("ROK_USER", user)
+            .flag("dir", &dir.to_string_lossy(), "in_folder");
+    let resolved = inputs
+        .resolve()
+        .map_err(|errors| RunsError::new(ErrorKind::Usage, "ROK0117", errors.to_string()))?;
+    Ok(resolved.settings)
+}

@@ -1,0 +1,1 @@
+//! The example deliverable, from its plan file to a verified record.

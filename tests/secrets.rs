@@ -1,0 +1,1 @@
+//! Secrets are nowhere; values cannot become code.

@@ -1,0 +1,1 @@
+//! `verify` on logs that were changed.
