@@ -57,6 +57,17 @@ impl Ended {
         verdict
     }
 
+    /// Where a declared artifact is: in the step's working directory, else in
+    /// the run's `ROK_ARTIFACTS`.
+    fn find(&self, path: &str) -> PathBuf {
+        let here = self.cwd.join(path);
+        let there = self.places.artifacts.as_ref().map(|folder| folder.join(path));
+        match there {
+            Some(there) if !here.exists() && there.exists() => there,
+            _ => here,
+        }
+    }
+
     /// Hashes the declared artifacts.
     fn hashed(
         &self,
@@ -64,7 +75,7 @@ impl Ended {
         masker: &Masker,
     ) -> Result<StepSuccess, StepFailure> {
         for spec in &self.artifacts {
-            let path = self.cwd.join(&spec.path);
+            let path = self.find(&spec.path);
             let mut detector = masker.detector();
             let measured = measure_with(&path, |chunk| detector.push(chunk));
             if let Some(secret) = detector.found() {

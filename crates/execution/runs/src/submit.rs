@@ -16,7 +16,7 @@ use rok_plan::{Plan, check_inputs, parse_input};
 use rok_runner::{Driven, Message, RunContext, Shard, Turn, drive};
 use rok_secrets::{Masker, Secrets};
 use rok_store_jsonl::JsonlStore;
-use rok_vocabulary::{Actor, ErrorClass, InputName, Outcome, Profile, RunId, RunPhase};
+use rok_vocabulary::{Actor, InputName, Outcome, RunId, RunPhase};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Runs {
             )
         })?;
         let inputs = inputs_of(&plan, &submission)?;
-        let settings = self.settings(&plan, submission.profile)?;
+        let settings = self.settings(&plan, &submission)?;
         let secrets = load_secrets(&plan, submission.secrets_file.as_deref());
         let canonical = plan.to_canonical_json();
         if let Ok(secrets) = &secrets {
@@ -70,8 +70,8 @@ impl Runs {
     }
 
     /// What the run's decisions will depend on.
-    fn settings(&self, plan: &Plan, asked: Option<Profile>) -> Result<Settings, RunsError> {
-        let setup = &self.setup;
+    fn settings(&self, plan: &Plan, submission: &Submission) -> Result<Settings, RunsError> {
+        let (setup, asked) = (&self.setup, submission.profile);
         if !setup.contract.reconciles() && (plan.profile.is_some() || asked.is_some()) {
             let message = "the plan or the command asks for a profile, and the audit contract is switched off";
             return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
@@ -79,14 +79,20 @@ impl Runs {
         }
         let profile = setup.profile.max(plan.profile.unwrap_or(setup.profile));
         let profile = profile.max(asked.unwrap_or(profile));
-        let max_processes = plan.max_parallel.unwrap_or(setup.cpus).max(1);
+        let fewest = |limit: u32| {
+            submission
+                .max_parallel
+                .map_or(limit, |asked| asked.min(limit))
+                .max(1)
+        };
+        let max_processes = fewest(plan.max_parallel.unwrap_or(setup.cpus));
         Ok(Settings {
             profile,
             contract: setup.contract,
             governance_timeout: setup.governance_timeout,
             default_run_timeout: setup.default_run_timeout,
             grace_period: setup.grace_period,
-            max_parallel: plan.max_parallel.unwrap_or_else(|| setup.cpus.max(64)),
+            max_parallel: fewest(plan.max_parallel.unwrap_or_else(|| setup.cpus.max(64))),
             max_processes,
             // The executor keeps the limit; what is recorded ahead waits in it.
             start_ahead: if max_processes > 1 {
@@ -213,12 +219,10 @@ fn end_of(driven: Driven, state: Option<&RunState>) -> DriveEnd {
             None => DriveEnd::Interrupted,
         },
         Driven::Ended { phase, outcome } => {
-            let class = state.and_then(|state| state.end().0);
             let refused_by = match (phase, outcome) {
                 (RunPhase::Completed, _) => None,
                 (_, Outcome::Denied) => Some(ErrorKind::Denied),
                 (_, outcome) if outcome.may_complete() => Some(refusal(state)),
-                _ if class == Some(ErrorClass::PolicyViolation) => None,
                 _ => None,
             };
             DriveEnd::Ended {

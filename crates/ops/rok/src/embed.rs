@@ -66,6 +66,7 @@ impl Rok {
             input_texts: Vec::new(),
             labels: BTreeMap::new(),
             profile: None,
+            max_parallel: None,
             run_id: None,
             submitter: self.actor.clone(),
             reason: None,

@@ -119,7 +119,8 @@ pub struct CallWork {
 /// An artifact that a step declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactSpec {
-    /// Path, absolute, or relative to the step's working directory.
+    /// Path, absolute, or relative to the step's working directory or, where it
+    /// is not there, to the run's `ROK_ARTIFACTS`.
     pub path: String,
     /// Whether the step fails (`validation_failed`) when it is absent.
     pub required: bool,
