@@ -127,7 +127,8 @@ fn listing(text: &PlanText) -> Option<PlanListing> {
 
 /// Whether a file with faults means to be a plan: most YAML files do not.
 fn claims_to_be_a_plan(errors: &PlanErrors) -> bool {
-    let begins = |line: &str| line.starts_with("plan:") || line.trim_start().starts_with("\"plan\"");
+    let begins =
+        |line: &str| line.starts_with("plan:") || line.trim_start().starts_with("\"plan\"");
     errors.source.lines().any(begins)
 }
 

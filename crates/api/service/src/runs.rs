@@ -78,7 +78,11 @@ impl RunHandle {
     }
 
     /// Stops a waiting step.
-    pub fn reject(&self, step: &str, reason: Option<String>) -> Result<CommandAnswer, ServiceError> {
+    pub fn reject(
+        &self,
+        step: &str,
+        reason: Option<String>,
+    ) -> Result<CommandAnswer, ServiceError> {
         self.command(Verb::Reject(step_id(step)?), reason)
     }
 

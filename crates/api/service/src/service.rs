@@ -131,7 +131,9 @@ impl Service {
         }
         let folder = self.cwd.join(name).canonicalize().ok()?;
         let run = folder.file_name()?.to_str()?.to_owned();
-        folder.is_dir().then_some((folder.parent()?.to_owned(), run))
+        folder
+            .is_dir()
+            .then_some((folder.parent()?.to_owned(), run))
     }
 
     fn runs(&self) -> Result<RunsFacade, ServiceError> {

@@ -34,9 +34,9 @@ impl Wiring {
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
         let empty = Inputs::empty(cwd);
-        let inputs = variables
-            .into_iter()
-            .fold(empty, |inputs, (name, value)| inputs.env(name.as_ref(), value));
+        let inputs = variables.into_iter().fold(empty, |inputs, (name, value)| {
+            inputs.env(name.as_ref(), value)
+        });
         self.inputs = Some(inputs);
         self
     }

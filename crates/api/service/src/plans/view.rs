@@ -121,7 +121,14 @@ fn step(plan: &Plan, step: &Step) -> StepView {
         ids.collect()
     };
     let (action, text) = match &step.action {
-        Action::Argv(items) => ("run", items.iter().map(|i| i.source()).collect::<Vec<_>>().join(" ")),
+        Action::Argv(items) => (
+            "run",
+            items
+                .iter()
+                .map(rok_expr::Template::source)
+                .collect::<Vec<_>>()
+                .join(" "),
+        ),
         Action::Shell { shell, line } => match shell {
             Shell::Sh => ("run", line.source().to_owned()),
             Shell::Bash => ("run (bash)", line.source().to_owned()),

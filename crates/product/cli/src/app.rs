@@ -1,0 +1,118 @@
+//! From arguments to an exit code.
+
+use crate::args::{Cli, Command, Global};
+use crate::commands;
+use crate::exit::Exit;
+use crate::failure;
+use crate::terminal::Terminal;
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use rok_service::{Service, ServiceError, Startup, Wiring};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn run(wiring: Wiring) -> ExitCode {
+    let mut terminal = Terminal::of_process();
+    ExitCode::from(run_on(std::env::args_os(), wiring, &mut terminal))
+}
+
+/// Runs a command line on a terminal, and gives its exit code.
+pub fn run_on<I, T>(arguments: I, wiring: Wiring, terminal: &mut Terminal) -> u8
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(terminal, &error).code(),
+    };
+    terminal.quiet = cli.global.quiet;
+    terminal.verbose = cli.global.verbose;
+    terminal.json = cli.global.json;
+    if cli.global.no_color {
+        terminal.without_color();
+    }
+    let result = dispatch(cli, wiring, terminal);
+    let result = result.and_then(|exit| terminal.flush().map(|()| exit));
+    match result {
+        Ok(exit) => exit.code(),
+        Err(error) => failure::tell(terminal, &error).code(),
+    }
+}
+
+fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, ServiceError> {
+    if let Command::Help(args) = &cli.command {
+        return commands::help(terminal, &args.topic);
+    }
+    let service = Service::open(wiring, &startup(&cli.global))?;
+    match cli.command {
+        Command::Run(args) => commands::run(&service, terminal, args),
+        Command::Resume(args) => commands::resume(&service, terminal, args),
+        Command::Cancel(args) => commands::cancel(&service, terminal, args),
+        Command::Approve(args) => commands::approve(&service, terminal, args),
+        Command::Reject(args) => commands::reject(&service, terminal, args),
+        Command::Status(args) => commands::status(&service, terminal, &args.run),
+        Command::Events(args) => commands::events(&service, terminal, args),
+        Command::Logs(args) => commands::logs(&service, terminal, args),
+        Command::Summary(args) => commands::summary(&service, terminal, &args.run),
+        Command::Ls(args) => commands::list(&service, terminal, args),
+        Command::Explain(args) => commands::explain(&service, terminal, &args),
+        Command::Verify(args) => commands::verify(&service, terminal, &args),
+        Command::Plan(command) => commands::plan(&service, terminal, command),
+        Command::Config(command) => commands::config(&service, terminal, &command),
+        Command::Help(_) => unreachable!("answered before the settings are read"),
+    }
+}
+
+/// Settings by flags. The CLI knows their keys, and nothing else of them.
+fn startup(global: &Global) -> Startup {
+    let mut startup = Startup {
+        config: global.config.clone(),
+        ..Startup::default()
+    };
+    let named = [
+        ("profile", "--profile", &global.profile),
+        ("dir", "--dir", &global.dir),
+        ("durability", "--durability", &global.durability),
+    ];
+    for (key, flag, value) in named {
+        if let Some(value) = value {
+            startup.flag(key, value, flag);
+        }
+    }
+    for path in &global.policies {
+        startup.flag("policies", path, "--policies");
+    }
+    for (key, value) in &global.set {
+        startup.flag(key, value, &format!("--set {key}"));
+    }
+    startup
+}
+
+/// What clap has to say: help and version are results, the rest are refusals.
+fn usage(terminal: &mut Terminal, error: &clap::Error) -> Exit {
+    let rendered = error.render();
+    let colored = |color| {
+        if color {
+            rendered.ansi().to_string()
+        } else {
+            rendered.to_string()
+        }
+    };
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        let text = colored(terminal.out_look.color);
+        let shown = terminal.show(&text).and_then(|()| terminal.flush());
+        return match shown {
+            Ok(()) => Exit::Success,
+            Err(error) => failure::tell(terminal, &error),
+        };
+    }
+    let text = colored(terminal.err_look.color);
+    terminal.complain(&text.replacen("error:", "error[ROK0004]:", 1));
+    Exit::Usage
+}

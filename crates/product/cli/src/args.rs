@@ -1,0 +1,308 @@
+//! The command line, each flag defined once: parser, help and (later) man page
+//! and completions read these.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Runs plans under an audit contract: fail-closed, resumable, provable.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rok",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    after_help = "RUN is a run folder, a run id, or a unique prefix of one.\n\
+                  `rok help exit-codes` and `rok help ROK0001` explain codes."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// The folder of run folders
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) dir: Option<String>,
+    /// STRICT, STANDARD or OBSERVE_ONLY
+    #[arg(long, global = true)]
+    pub(crate) profile: Option<String>,
+    /// fsync or flush
+    #[arg(long, global = true)]
+    pub(crate) durability: Option<String>,
+    /// A Cedar policy file, or a folder of them
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) policies: Vec<String>,
+    /// Any setting of `rok config show`
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) set: Vec<(String, String)>,
+    /// The project's settings file, in place of ./rok.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Prints the result as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Nothing but the result and errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Tells more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// No colours, as with NO_COLOR
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a plan to its end
+    Run(RunArgs),
+    /// Goes on with an interrupted or failed run
+    Resume(ResumeArgs),
+    /// Ends a run
+    Cancel(CancelArgs),
+    /// Lets a waiting step pass
+    Approve(DecideArgs),
+    /// Stops a waiting step
+    Reject(DecideArgs),
+    /// Where a run stands, in a few lines
+    Status(OneRun),
+    /// What happened, event by event
+    Events(EventsArgs),
+    /// What a step printed
+    Logs(LogsArgs),
+    /// What a run is, has done and owes
+    Summary(OneRun),
+    /// Lists runs
+    Ls(LsArgs),
+    /// Why a run or a step is as it is, and what can be done
+    Explain(ExplainArgs),
+    /// Proves that the record is intact
+    Verify(VerifyArgs),
+    /// Plans: check, list, show, begin
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// Settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Explains a command, an error code, or `exit-codes`, `errors`
+    Help(HelpArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// A plan file, or the id of a built-in plan
+    pub(crate) plan: String,
+    /// An input, read by its declared type
+    #[arg(long = "input", short = 'i', value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) inputs: Vec<(String, String)>,
+    /// A JSON or YAML file with inputs
+    #[arg(long = "inputs", value_name = "FILE")]
+    pub(crate) inputs_file: Option<PathBuf>,
+    /// A label of this run
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// The run's id; default: a new one that sorts by time
+    #[arg(long, value_name = "ID")]
+    pub(crate) run_id: Option<String>,
+    /// Why
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// A file with secret values, mode 0600
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// Exits with 1 where the outcome is partial
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Stays while the run waits for a decision
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// How steps are carried out
+    #[arg(long, value_enum, default_value_t = Mode::Async)]
+    pub(crate) mode: Mode,
+    /// Not supported yet
+    #[arg(long, hide = true)]
+    pub(crate) detach: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// One step at a time
+    Sync,
+    /// As many at once as the plan allows
+    Async,
+    /// Not supported yet
+    #[value(hide = true)]
+    DryRun,
+    /// Not supported yet
+    #[value(hide = true)]
+    Profile,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run
+    pub(crate) run: String,
+    /// Only tells whether and from where
+    #[arg(long, conflicts_with_all = ["reason", "wait", "secrets", "strict"])]
+    pub(crate) check: bool,
+    /// Why
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// A file with secret values, mode 0600
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// Exits with 1 where the outcome is partial
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Stays while the run waits for a decision
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// The run
+    pub(crate) run: String,
+    /// Why
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecideArgs {
+    /// The run
+    pub(crate) run: String,
+    /// The step that waits
+    pub(crate) step: String,
+    /// Why; it stands in the record
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneRun {
+    /// The run
+    pub(crate) run: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// The run
+    pub(crate) run: String,
+    /// Only the last so many that match
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) tail: Option<usize>,
+    /// Goes on until the run is closed
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only this type; `step.*` stands for all that begin so
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    pub(crate) types: Vec<String>,
+    /// Only this step
+    #[arg(long = "step", value_name = "STEP", value_delimiter = ',')]
+    pub(crate) steps: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The run
+    pub(crate) run: String,
+    /// The step
+    pub(crate) step: String,
+    /// The attempt, from 0; default: the last
+    #[arg(long, value_name = "N")]
+    pub(crate) attempt: Option<u32>,
+    /// Only the last so many lines
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) tail: Option<usize>,
+    /// Goes on while the step runs
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LsArgs {
+    /// Only runs with this status, phase or outcome
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    pub(crate) status: Vec<String>,
+    /// Only runs of this plan
+    #[arg(long, value_name = "ID")]
+    pub(crate) plan: Option<String>,
+    /// Only runs created since: 24h, 7d, or 2026-02-16T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only runs with this label
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) labels: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The run
+    pub(crate) run: String,
+    /// A step of it
+    pub(crate) step: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The run
+    pub(crate) run: String,
+    /// A log that is intact and not sealed exits with 4
+    #[arg(long)]
+    pub(crate) sealed: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Checks plans; every fault with its place
+    Validate {
+        /// Plan files or ids of built-in plans
+        #[arg(required = true)]
+        plans: Vec<String>,
+    },
+    /// Lists built-in plans and those in the current folder
+    List,
+    /// Shows a plan; with --json its canonical bytes
+    Show {
+        /// A plan file, or the id of a built-in plan
+        plan: String,
+    },
+    /// Prints a small commented plan to begin with
+    New {
+        /// The plan's id
+        id: String,
+    },
+    /// Prints the JSON Schema of plans, for editors
+    Schema,
+    /// Warns of what is allowed and unwise
+    Lint {
+        /// Plan files or ids of built-in plans
+        #[arg(required = true)]
+        plans: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Prints each setting and where its value came from
+    Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HelpArgs {
+    /// A command, an error code, `errors` or `exit-codes`
+    pub(crate) topic: Vec<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}

@@ -1,0 +1,17 @@
+//! The commands: each asks a use case and shows what it answers.
+
+mod config;
+mod decide;
+mod events;
+mod help;
+mod look;
+mod plan;
+mod run;
+
+pub(crate) use config::config;
+pub(crate) use decide::{approve, cancel, reject};
+pub(crate) use events::{events, logs};
+pub(crate) use help::help;
+pub(crate) use look::{explain, list, status, summary, verify};
+pub(crate) use plan::plan;
+pub(crate) use run::{resume, run};

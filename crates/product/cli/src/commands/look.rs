@@ -1,0 +1,170 @@
+//! `status`, `summary`, `ls`, `explain`, `verify`: looking changes nothing.
+
+use crate::args::{ExplainArgs, LsArgs, VerifyArgs};
+use crate::exit::Exit;
+use crate::render;
+use crate::terminal::Terminal;
+use rok_service::views::{
+    Epoch, ErrorView, HoldView, ListQuery, Outcome, PlanId, RunId, RunPhase, RunSummary,
+    StepTotals, Timestamp, VerifyVerdict, parse_duration,
+};
+use rok_service::{Service, ServiceError};
+use serde::Serialize;
+
+/// The summary's head as JSON.
+#[derive(Serialize)]
+struct Standing<'a> {
+    run_id: &'a RunId,
+    plan: &'a PlanId,
+    status: &'a str,
+    phase: RunPhase,
+    outcome: Option<Outcome>,
+    epoch: Epoch,
+    error: Option<&'a ErrorView>,
+    hold: Option<&'a HoldView>,
+    totals: StepTotals,
+    created_at: Timestamp,
+    completed_at: Option<Timestamp>,
+    duration_ms: u64,
+    sealed: bool,
+}
+
+impl<'a> Standing<'a> {
+    fn of(run: &'a RunSummary) -> Self {
+        Self {
+            run_id: &run.run_id,
+            plan: &run.plan,
+            status: &run.status,
+            phase: run.phase,
+            outcome: run.outcome,
+            epoch: run.epoch,
+            error: run.error.as_ref(),
+            hold: run.hold.as_ref(),
+            totals: run.totals,
+            created_at: run.created_at,
+            completed_at: run.completed_at,
+            duration_ms: run.duration_ms,
+            sealed: run.sealed,
+        }
+    }
+}
+
+/// Where a run stands.
+pub(crate) fn status(
+    service: &Service,
+    terminal: &mut Terminal,
+    run: &str,
+) -> Result<Exit, ServiceError> {
+    let run = service.find(run)?;
+    let summary = run.summary()?;
+    if terminal.json {
+        terminal.show_json(&Standing::of(&summary))?;
+        return Ok(Exit::Success);
+    }
+    let text = render::status(&summary, terminal.out_look);
+    terminal.show(&text)?;
+    terminal.flush()?;
+    if let Some(hold) = &summary.hold {
+        let text = render::hold(run.id(), hold, terminal.err_look);
+        terminal.note(&text);
+    }
+    Ok(Exit::Success)
+}
+
+/// What a run is, has done and owes.
+pub(crate) fn summary(
+    service: &Service,
+    terminal: &mut Terminal,
+    run: &str,
+) -> Result<Exit, ServiceError> {
+    let summary = service.find(run)?.summary()?;
+    if terminal.json {
+        terminal.show_json(&summary)?;
+    } else {
+        let text = render::summary(&summary, terminal.out_look);
+        terminal.show(&text)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Lists runs.
+pub(crate) fn list(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: LsArgs,
+) -> Result<Exit, ServiceError> {
+    let since = args.since.as_deref().map(instant).transpose()?;
+    let runs = service.list(&ListQuery {
+        statuses: args.status,
+        plan: args.plan,
+        since,
+        labels: args.labels.into_iter().collect(),
+    })?;
+    if terminal.json {
+        terminal.show_json(&runs)?;
+    } else if runs.is_empty() {
+        terminal.note("no runs\n");
+    } else {
+        let text = render::runs(&runs, terminal.out_look);
+        terminal.show(&text)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// An instant, or one that lies a duration before now.
+fn instant(text: &str) -> Result<Timestamp, ServiceError> {
+    if let Ok(at) = Timestamp::parse_rfc3339(text) {
+        return Ok(at);
+    }
+    let Ok(ago) = parse_duration(text) else {
+        return Err(ServiceError::BadName {
+            what: format!(
+                "`{}` is neither a duration such as 24h nor an instant such as 2026-02-16T00:00:00Z",
+                render::clean(text)
+            ),
+        });
+    };
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let then = now.saturating_sub(ago).as_millis();
+    Ok(Timestamp::from_millis(
+        i64::try_from(then).unwrap_or(i64::MAX),
+    ))
+}
+
+/// Why a run or a step is as it is.
+pub(crate) fn explain(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: &ExplainArgs,
+) -> Result<Exit, ServiceError> {
+    let found = service.find(&args.run)?.explain(args.step.as_deref())?;
+    if terminal.json {
+        terminal.show_json(&found)?;
+    } else {
+        let text = render::explanation(&found, terminal.out_look);
+        terminal.show(&text)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Proves that the record is intact.
+pub(crate) fn verify(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: &VerifyArgs,
+) -> Result<Exit, ServiceError> {
+    let report = service.find(&args.run)?.verify()?;
+    if terminal.json {
+        terminal.show_json(&report)?;
+    } else {
+        let text = render::verify(&report, terminal.out_look);
+        terminal.show(&text)?;
+    }
+    Ok(match report.verdict {
+        VerifyVerdict::Intact => Exit::Success,
+        VerifyVerdict::Open if !args.sealed => Exit::Success,
+        VerifyVerdict::Open | VerifyVerdict::Broken => Exit::Protocol,
+    })
+}

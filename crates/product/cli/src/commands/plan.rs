@@ -1,0 +1,185 @@
+//! `plan`: check, list, show, begin.
+
+use crate::args::PlanCommand;
+use crate::exit::Exit;
+use crate::failure;
+use crate::render;
+use crate::terminal::Terminal;
+use rok_service::{PlanReport, Problem, Service, ServiceError, Warning};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// A verdict on a plan as JSON.
+#[derive(Serialize)]
+struct Verdict {
+    source: String,
+    valid: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<String>,
+    faults: Vec<FaultJson>,
+}
+
+/// A fault as JSON; without a place where the file cannot be read.
+#[derive(Serialize)]
+struct FaultJson {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Lint {
+    source: String,
+    warnings: Vec<Warning>,
+}
+
+/// Use cases of plans.
+pub(crate) fn plan(
+    service: &Service,
+    terminal: &mut Terminal,
+    command: PlanCommand,
+) -> Result<Exit, ServiceError> {
+    match command {
+        PlanCommand::Validate { plans } => validate(service, terminal, &plans),
+        PlanCommand::List => list(service, terminal),
+        PlanCommand::Show { plan } => show(service, terminal, &plan),
+        PlanCommand::New { id } => {
+            let template = service.plan_template(&id)?;
+            terminal.show(&template)?;
+            Ok(Exit::Success)
+        }
+        PlanCommand::Schema => {
+            terminal.show_json(&service.plan_schema())?;
+            Ok(Exit::Success)
+        }
+        PlanCommand::Lint { plans } => lint(service, terminal, &plans),
+    }
+}
+
+/// All plans are checked; the first refusal decides the exit code.
+fn validate(
+    service: &Service,
+    terminal: &mut Terminal,
+    plans: &[String],
+) -> Result<Exit, ServiceError> {
+    let reports: Vec<PlanReport> = plans
+        .iter()
+        .map(|name| service.plan_validate(name))
+        .collect();
+    let mut exit = Exit::Success;
+    for error in reports
+        .iter()
+        .filter_map(|report| report.result.as_ref().err())
+    {
+        if exit == Exit::Success {
+            exit = Exit::of_kind(error.kind());
+        }
+    }
+    if terminal.json {
+        let verdicts: Vec<Verdict> = reports.iter().map(verdict).collect();
+        terminal.show_json(&verdicts)?;
+        return Ok(exit);
+    }
+    for report in &reports {
+        match &report.result {
+            Ok(plan) => {
+                let steps = plan.steps.len();
+                let noun = if steps == 1 { "step" } else { "steps" };
+                let text = format!("{}: valid ({}, {steps} {noun})\n", report.source, plan.plan);
+                terminal.show(&text)?;
+            }
+            Err(error) => {
+                failure::tell(terminal, error);
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn verdict(report: &PlanReport) -> Verdict {
+    let faults = match &report.result {
+        Ok(_) => Vec::new(),
+        Err(error) => {
+            let places: Vec<(usize, usize)> = match error {
+                ServiceError::Plan(errors) => {
+                    errors.faults.iter().map(|f| (f.line, f.column)).collect()
+                }
+                _ => Vec::new(),
+            };
+            let problems = error.problems().into_iter().enumerate();
+            problems
+                .map(|(at, problem)| FaultJson {
+                    problem,
+                    line: places.get(at).map(|place| place.0),
+                    column: places.get(at).map(|place| place.1),
+                })
+                .collect()
+        }
+    };
+    Verdict {
+        source: report.source.clone(),
+        valid: report.result.is_ok(),
+        plan: report.result.as_ref().ok().map(|plan| plan.plan.clone()),
+        faults,
+    }
+}
+
+fn list(service: &Service, terminal: &mut Terminal) -> Result<Exit, ServiceError> {
+    let plans = service.plans();
+    if terminal.json {
+        terminal.show_json(&plans)?;
+    } else {
+        let text = render::plans(&plans, terminal.out_look);
+        terminal.show(&text)?;
+    }
+    Ok(Exit::Success)
+}
+
+fn show(service: &Service, terminal: &mut Terminal, name: &str) -> Result<Exit, ServiceError> {
+    if terminal.json {
+        let canonical = service.plan_canonical(name)?;
+        terminal.show(&String::from_utf8_lossy(&canonical))?;
+        terminal.show("\n")?;
+    } else {
+        let text = render::plan(&service.plan_view(name)?, terminal.out_look);
+        terminal.show(&text)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// A warning fails nothing: what fails is `validate`.
+fn lint(
+    service: &Service,
+    terminal: &mut Terminal,
+    plans: &[String],
+) -> Result<Exit, ServiceError> {
+    let mut found = Vec::new();
+    for name in plans {
+        found.push(Lint {
+            source: name.clone(),
+            warnings: service.plan_lint(name)?,
+        });
+    }
+    if terminal.json {
+        terminal.show_json(&found)?;
+        return Ok(Exit::Success);
+    }
+    let mut text = String::new();
+    for lint in &found {
+        if lint.warnings.is_empty() {
+            let _ = writeln!(text, "{}: nothing to say", lint.source);
+        }
+        for warning in &lint.warnings {
+            let message = render::clean(&warning.message);
+            let _ = writeln!(text, "{}: step {}: {message}", lint.source, warning.step);
+            if let Some(hint) = &warning.hint {
+                let _ = writeln!(text, "  help: {}", render::clean(hint));
+            }
+        }
+    }
+    terminal.show(&text)?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,151 @@
+//! `run` and `resume`: drive a run, show it live, say how it ended.
+
+use crate::args::{Mode, ResumeArgs, RunArgs};
+use crate::exit::Exit;
+use crate::progress::Progress;
+use crate::render;
+use crate::signals::Stop;
+use crate::terminal::Terminal;
+use rok_service::views::{DriveEnd, DriveOptions, Resumable, RunPhase};
+use rok_service::{RunHandle, RunRequest, Service, ServiceError};
+use std::fmt::Write as _;
+
+/// Submits a plan and drives it.
+pub(crate) fn run(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: RunArgs,
+) -> Result<Exit, ServiceError> {
+    let one_at_a_time = supported(&args)?;
+    let options = DriveOptions {
+        wait_on_hold: args.wait,
+    };
+    let request = RunRequest {
+        plan: args.plan,
+        inputs_file: args.inputs_file,
+        inputs: args.inputs,
+        labels: args.labels.into_iter().collect(),
+        one_at_a_time,
+        run_id: args.run_id,
+        reason: args.reason,
+        secrets_file: args.secrets,
+    };
+    // Before the run exists, so that a signal never ends the process between.
+    let stop = Stop::listen(terminal.live);
+    let run = service.submit(request)?;
+    terminal.note(&format!("run {}\n", run.id()));
+    let mut progress = Progress::of(terminal);
+    let end = run.drive(&options, stop.signal(), &mut progress);
+    progress.finish(terminal);
+    tell(terminal, &run, &end?, args.strict, &stop)
+}
+
+/// Resumes a run, or only tells whether it can be.
+pub(crate) fn resume(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: ResumeArgs,
+) -> Result<Exit, ServiceError> {
+    let run = service.find(&args.run)?;
+    if args.check {
+        return check(terminal, &run);
+    }
+    let options = DriveOptions {
+        wait_on_hold: args.wait,
+    };
+    let stop = Stop::listen(terminal.live);
+    terminal.note(&format!("run {}\n", run.id()));
+    let mut progress = Progress::of(terminal);
+    let secrets = args.secrets.as_deref();
+    let end = run.resume(args.reason, secrets, options, stop.signal(), &mut progress);
+    progress.finish(terminal);
+    tell(terminal, &run, &end?, args.strict, &stop)
+}
+
+/// Refuses what later versions bring; gives whether steps go one by one.
+fn supported(args: &RunArgs) -> Result<bool, ServiceError> {
+    let refuse = |what: &str, instead| {
+        Err(ServiceError::NotSupported {
+            what: what.to_owned(),
+            instead,
+        })
+    };
+    match args.mode {
+        _ if args.detach => refuse("--detach", "run it in the background of your shell"),
+        Mode::Sync => Ok(true),
+        Mode::Async => Ok(false),
+        Mode::DryRun => refuse(
+            "--mode dry-run",
+            "`rok plan show PLAN` shows what would run",
+        ),
+        Mode::Profile => refuse("--mode profile", "`rok summary RUN` shows each step's time"),
+    }
+}
+
+/// The summary, and what a person needs to go on.
+fn tell(
+    terminal: &mut Terminal,
+    run: &RunHandle,
+    end: &DriveEnd,
+    strict: bool,
+    stop: &Stop,
+) -> Result<Exit, ServiceError> {
+    let summary = run.summary()?;
+    if terminal.json {
+        terminal.show_json(&summary)?;
+    } else if !terminal.quiet || !matches!(end, DriveEnd::Interrupted) {
+        let text = render::summary(&summary, terminal.out_look);
+        terminal.show(&text)?;
+    }
+    terminal.flush()?;
+    match end {
+        DriveEnd::Held(hold) => {
+            let text = render::hold(run.id(), hold, terminal.err_look);
+            terminal.note(&format!("\n{text}"));
+        }
+        DriveEnd::Interrupted => {
+            let text = render::interrupted(run.id(), terminal.err_look);
+            terminal.note(&format!("\n{text}"));
+        }
+        DriveEnd::Ended { phase, .. } if *phase != RunPhase::Completed => {
+            terminal.note(&format!("\nwhy: rok explain {}\n", run.id()));
+        }
+        DriveEnd::Ended { .. } => {}
+    }
+    Ok(Exit::of_end(end, strict, stop.received()))
+}
+
+fn check(terminal: &mut Terminal, run: &RunHandle) -> Result<Exit, ServiceError> {
+    let found = run.resumable()?;
+    if terminal.json {
+        terminal.show_json(&found)?;
+    } else {
+        let text = resumable(run, &found);
+        terminal.show(&text)?;
+    }
+    Ok(if found.resumable {
+        Exit::Success
+    } else {
+        Exit::Failed
+    })
+}
+
+fn resumable(run: &RunHandle, found: &Resumable) -> String {
+    let verdict = match (found.resumable, found.how.as_str()) {
+        (false, _) => "not resumable",
+        (true, "next_epoch") => "resumable, as the next epoch",
+        (true, _) => "resumable, in the same epoch",
+    };
+    let mut text = format!(
+        "{}: {verdict}\n  {}\n",
+        run.id(),
+        render::clean(&found.reason)
+    );
+    if !found.steps.is_empty() {
+        let _ = writeln!(text, "  would run: {}", found.steps.join(", "));
+    }
+    if found.resumable {
+        let _ = writeln!(text, "  rok resume {}", run.id());
+    }
+    text
+}

@@ -1,0 +1,54 @@
+//! Refusals on the terminal: code, message, help; plans with their text.
+
+use crate::exit::Exit;
+use crate::render::{self, Paint};
+use crate::terminal::Terminal;
+use rok_service::{Problem, ServiceError};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// A refusal as JSON, on standard error.
+#[derive(Serialize)]
+struct Refusal {
+    exit_code: u8,
+    errors: Vec<Problem>,
+}
+
+/// Tells a refusal, and says how the program ends.
+pub(crate) fn tell(terminal: &mut Terminal, error: &ServiceError) -> Exit {
+    let exit = Exit::of_kind(error.kind());
+    let text = if terminal.json {
+        let refusal = Refusal {
+            exit_code: exit.code(),
+            errors: error.problems(),
+        };
+        serde_json::to_string_pretty(&refusal).map(|mut text| {
+            text.push('\n');
+            text
+        })
+    } else {
+        Ok(human(terminal, error))
+    };
+    terminal.complain(&text.unwrap_or_else(|_| error.to_string()));
+    exit
+}
+
+fn human(terminal: &Terminal, error: &ServiceError) -> String {
+    if let ServiceError::Plan(errors) = error {
+        return render::faults(errors, terminal.err_look);
+    }
+    let paint = Paint::of(terminal.err_look);
+    let mut text = String::new();
+    let problems = error.problems();
+    for problem in &problems {
+        let label = paint.bad(&format!("error[{}]", problem.code));
+        let _ = writeln!(text, "{label}: {}", problem.message);
+        if let Some(help) = &problem.help {
+            let _ = writeln!(text, "  {} {help}", paint.hint("help:"));
+        }
+    }
+    if let (true, Some(problem)) = (terminal.verbose > 0, problems.first()) {
+        let _ = writeln!(text, "  {} rok help {}", paint.hint("more:"), problem.code);
+    }
+    text
+}

@@ -1,0 +1,172 @@
+//! A run as it goes, on standard error: on a terminal a line for each running
+//! step below what is finished; elsewhere a line for each thing that happens.
+
+use crate::render::{Paint, clean, seconds};
+use crate::terminal::{Look, Terminal};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rok_service::views::{EventLine, Observer, StepState, Timestamp};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::time::Duration;
+
+/// How often a spinner turns, and how often the terminal is drawn: fast
+/// enough to look alive, slow enough not to flicker.
+const TICK: Duration = Duration::from_millis(120);
+const FRAMES_PER_SECOND: u8 = 12;
+
+/// More running steps than this are counted, not shown.
+const MAX_BARS: usize = 12;
+
+/// Shows a run that is driven.
+pub(crate) struct Progress {
+    look: Look,
+    mode: ModeOfTelling,
+    started: BTreeMap<String, Timestamp>,
+}
+
+enum ModeOfTelling {
+    Nothing,
+    /// Collected; written when the driving ends or, where live, at once.
+    Lines {
+        live: bool,
+        text: String,
+    },
+    Bars {
+        all: MultiProgress,
+        steps: BTreeMap<String, ProgressBar>,
+    },
+}
+
+impl Progress {
+    /// As the terminal can take it.
+    pub(crate) fn of(terminal: &Terminal) -> Self {
+        let look = terminal.err_look;
+        let mode = if terminal.quiet {
+            ModeOfTelling::Nothing
+        } else if look.tty && terminal.live && !look.ascii {
+            let target = ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND);
+            ModeOfTelling::Bars {
+                all: MultiProgress::with_draw_target(target),
+                steps: BTreeMap::new(),
+            }
+        } else {
+            ModeOfTelling::Lines {
+                live: terminal.live,
+                text: String::new(),
+            }
+        };
+        Self {
+            look,
+            mode,
+            started: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the bars away and hands on what was collected.
+    pub(crate) fn finish(self, terminal: &mut Terminal) {
+        match self.mode {
+            ModeOfTelling::Nothing => {}
+            ModeOfTelling::Lines { text, .. } => terminal.note(&text),
+            ModeOfTelling::Bars { all, .. } => {
+                let _ = all.clear();
+            }
+        }
+    }
+
+    fn tell(&mut self, line: &str) {
+        match &mut self.mode {
+            ModeOfTelling::Nothing => {}
+            ModeOfTelling::Lines { live: true, .. } => {
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
+            ModeOfTelling::Lines { text, .. } => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            ModeOfTelling::Bars { all, .. } => {
+                let _ = all.println(line);
+            }
+        }
+    }
+
+    fn begin(&mut self, step: &str) {
+        if let ModeOfTelling::Bars { all, steps } = &mut self.mode {
+            if steps.len() >= MAX_BARS {
+                return;
+            }
+            let style = ProgressStyle::with_template("  {spinner:.cyan} {msg} {elapsed:.dim}")
+                .expect("the template is a constant")
+                .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ");
+            let bar = all.add(ProgressBar::new_spinner().with_style(style));
+            bar.set_message(clean(step));
+            bar.enable_steady_tick(TICK);
+            steps.insert(step.to_owned(), bar);
+        }
+    }
+
+    fn end(&mut self, step: &str) {
+        if let ModeOfTelling::Bars { all, steps } = &mut self.mode
+            && let Some(bar) = steps.remove(step)
+        {
+            bar.finish_and_clear();
+            all.remove(&bar);
+        }
+    }
+
+    fn event(&mut self, event: &EventLine) {
+        let step = event.step.as_deref();
+        let state = match (event.event_type.as_str(), step) {
+            ("step.started", Some(step)) => {
+                self.started.insert(step.to_owned(), event.at);
+                self.begin(step);
+                // On a terminal the bar says it.
+                if matches!(self.mode, ModeOfTelling::Bars { .. }) {
+                    return;
+                }
+                StepState::Running
+            }
+            ("step.succeeded", Some(_)) => StepState::Succeeded,
+            ("step.failed", Some(_)) => StepState::Failed,
+            ("step.skipped", Some(_)) => StepState::Skipped,
+            ("step.waiting", Some(_)) => StepState::Waiting,
+            ("step.retried", Some(_)) => StepState::Pending,
+            _ => return,
+        };
+        let step = step.unwrap_or_default();
+        let paint = Paint::of(self.look);
+        let mut line = format!("  {} {}", paint.sign(state), clean(step));
+        if let StepState::Succeeded | StepState::Failed = state {
+            self.end(step);
+            if let Some(started) = self.started.remove(step) {
+                line.push(' ');
+                line.push_str(&paint.faint(&seconds(event.at.since(started))));
+            }
+        }
+        let word = match state {
+            StepState::Waiting => Some("waits for a decision"),
+            StepState::Pending => Some("will be tried again"),
+            _ => None,
+        };
+        for more in word.into_iter().map(str::to_owned).chain(why(event)) {
+            line.push_str(": ");
+            line.push_str(&more);
+        }
+        self.tell(&line);
+    }
+}
+
+fn why(event: &EventLine) -> Option<String> {
+    match (&event.reason, &event.error_class) {
+        (Some(reason), Some(class)) => Some(format!("{} ({class})", clean(reason))),
+        (Some(text), None) | (None, Some(text)) => Some(clean(text)),
+        (None, None) => None,
+    }
+}
+
+impl Observer for Progress {
+    fn events(&mut self, events: &[EventLine]) {
+        for event in events {
+            self.event(event);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Views as text for people. Whatever a plan, a step or a policy wrote is
+//! cleaned of what a terminal might obey.
+
+mod event;
+mod explanation;
+mod faults;
+mod gate;
+mod paint;
+mod plan;
+mod summary;
+mod tables;
+mod verify;
+
+pub(crate) use event::event;
+pub(crate) use explanation::explanation;
+pub(crate) use faults::faults;
+pub(crate) use gate::{hold, interrupted};
+pub(crate) use paint::{Paint, clean, seconds};
+pub(crate) use plan::plan;
+pub(crate) use summary::{status, summary};
+pub(crate) use tables::{plans, runs, settings};
+pub(crate) use verify::verify;

@@ -1,0 +1,47 @@
+//! An event on a line, for people.
+
+use super::paint::{Paint, clean};
+use crate::terminal::Look;
+use rok_service::views::EventLine;
+use std::fmt::Write as _;
+
+/// `12:00:01.250   17  step.failed        build.1  validation_failed: …`
+pub(crate) fn event(event: &EventLine, look: Look) -> String {
+    let paint = Paint::of(look);
+    let at = event.at.to_string();
+    let time = at.get(11..23).unwrap_or(&at);
+    let kind = format!("{:<22}", clean(&event.event_type));
+    let kind = match event.event_type.as_str() {
+        "step.failed" | "gate.failed" | "policy.violated" | "gate.rejected" => paint.bad(&kind),
+        "step.succeeded" | "gate.approved" | "run.completed" => paint.good(&kind),
+        "step.waiting" | "run.held" | "step.retried" => paint.warn(&kind),
+        _ => kind,
+    };
+    let mut line = format!("{} {:>5}  {kind}", paint.faint(time), event.seq);
+    if let Some(step) = &event.step {
+        let attempt = if event.attempt > 0 {
+            format!(" (attempt {})", event.attempt + 1)
+        } else {
+            String::new()
+        };
+        let _ = write!(line, "  {}{attempt}", paint.strong(&clean(step)));
+    }
+    if let Some(state) = &event.new_state {
+        let _ = write!(line, "  {}", clean(state));
+    }
+    if event.actor != "runner" {
+        let _ = write!(line, "  by {}", clean(&event.actor));
+    }
+    match (&event.error_class, &event.reason) {
+        (Some(class), Some(reason)) => {
+            let _ = write!(line, "  {}: {}", clean(class), clean(reason));
+        }
+        (Some(text), None) | (None, Some(text)) => {
+            let _ = write!(line, "  {}", clean(text));
+        }
+        (None, None) => {}
+    }
+    let mut line = line.trim_end().to_owned();
+    line.push('\n');
+    line
+}

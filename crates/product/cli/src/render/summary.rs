@@ -1,0 +1,310 @@
+//! Seed 004's summary, widened; and the same in three lines.
+
+use super::paint::{Paint, clean, seconds};
+use crate::terminal::Look;
+use rok_service::views::{
+    Disposition, ErrorView, HoldView, Outcome, Reconciliation, ReconciliationStatus, RunPhase,
+    RunSummary, StepState, StepSummary, StepTotals,
+};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// The least width of the column of step ids.
+const STEP_WIDTH: usize = 30;
+
+/// The whole summary.
+pub(crate) fn summary(run: &RunSummary, look: Look) -> String {
+    let paint = Paint::of(look);
+    let mut out = String::new();
+    head(&mut out, run, paint).expect("a string takes everything");
+    duties(&mut out, run, paint).expect("a string takes everything");
+    steps(&mut out, run, paint).expect("a string takes everything");
+    out
+}
+
+fn head(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
+    writeln!(
+        out,
+        "{}",
+        paint.strong(&format!("Run Summary: {}", run.run_id))
+    )?;
+    writeln!(out, "{}", paint.rule('='))?;
+    writeln!(out, "Status: {}", status_word(run, paint))?;
+    if let Some(error) = &run.error {
+        writeln!(out, "Error: {}", error_line(error))?;
+    }
+    if let Some(hold) = &run.hold {
+        writeln!(out, "Waits: {}", hold_line(hold))?;
+    }
+    write!(out, "Plan: {}, version {}", run.plan, run.plan_version)?;
+    match &run.plan_name {
+        Some(name) => writeln!(out, " ({})", clean(name))?,
+        None => writeln!(out)?,
+    }
+    writeln!(out, "Profile: {}{}", run.profile, degraded(run, paint))?;
+    writeln!(
+        out,
+        "Created: {} by {}",
+        run.created_at,
+        clean(&run.submitter)
+    )?;
+    if let Some(completed) = run.completed_at {
+        writeln!(out, "Completed: {completed}")?;
+    }
+    writeln!(
+        out,
+        "Duration: {}",
+        seconds(Duration::from_millis(run.duration_ms))
+    )?;
+    if run.epoch.0 > 0 {
+        writeln!(out, "Epoch: {} (resumed)", run.epoch)?;
+    }
+    if !run.labels.is_empty() {
+        let labels = run
+            .labels
+            .iter()
+            .map(|(name, value)| format!("{}={}", clean(name), clean(value)));
+        writeln!(out, "Labels: {}", labels.collect::<Vec<_>>().join(", "))?;
+    }
+    writeln!(out)
+}
+
+fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
+    writeln!(out, "Steps: {}", totals(&run.totals))?;
+    writeln!(out, "Retries: {}", run.retries)?;
+    if !run.gate_failures.is_empty() {
+        writeln!(
+            out,
+            "Hard gate failures: {}",
+            paint.bad(&run.gate_failures.join(", "))
+        )?;
+    }
+    reconciliation(out, &run.reconciliation, paint)?;
+    if let Some(incident) = &run.incident {
+        let category = incident
+            .category
+            .as_deref()
+            .map(|c| format!(", {}", clean(c)));
+        writeln!(
+            out,
+            "Incident: {} (severity {}, {}{})",
+            clean(&incident.id),
+            incident.severity,
+            clean(&incident.status),
+            category.unwrap_or_default(),
+        )?;
+    }
+    for approval in &run.approvals {
+        let reason = approval
+            .reason
+            .as_deref()
+            .map(|r| format!(": {}", clean(r)));
+        writeln!(
+            out,
+            "Decision: {} {} by {} at {}{}",
+            approval.step,
+            clean(&approval.decision),
+            clean(&approval.actor),
+            approval.at,
+            reason.unwrap_or_default(),
+        )?;
+    }
+    let seal = if run.sealed { "sealed" } else { "open" };
+    writeln!(out, "Log: {} events, {seal}", run.events)?;
+    if !run.artifacts.is_empty() {
+        writeln!(out, "Artifacts: {}", run.artifacts.len())?;
+    }
+    writeln!(out)
+}
+
+fn reconciliation(out: &mut String, found: &Reconciliation, paint: Paint) -> std::fmt::Result {
+    let word = found.status.as_str();
+    let word = match found.status {
+        ReconciliationStatus::Complete => paint.good(word),
+        ReconciliationStatus::Incomplete | ReconciliationStatus::Stale => paint.warn(word),
+        ReconciliationStatus::Disabled => {
+            return writeln!(
+                out,
+                "Reconciliation: {} (the audit contract is off)",
+                paint.warn(word)
+            );
+        }
+    };
+    writeln!(
+        out,
+        "Reconciliation: {word} (expected {}, acked {}, missing {}, drift {})",
+        found.expected,
+        found.acked,
+        found.missing.len(),
+        found.drift.len(),
+    )?;
+    for duty in &found.missing {
+        writeln!(out, "  missing {duty}")?;
+    }
+    for duty in &found.drift {
+        writeln!(out, "  drift {duty}")?;
+    }
+    for failed in &found.failed {
+        writeln!(
+            out,
+            "  failed {}: {} ({})",
+            failed.duty,
+            clean(&failed.error),
+            failed.kind
+        )?;
+    }
+    Ok(())
+}
+
+fn steps(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
+    writeln!(out, "Steps:")?;
+    writeln!(out, "{}", paint.rule('-'))?;
+    let width = run.steps.iter().map(|step| step.id.len()).max();
+    let width = width.unwrap_or(0).max(STEP_WIDTH);
+    for step in &run.steps {
+        writeln!(
+            out,
+            "  {} {}",
+            paint.sign(step.state),
+            step_line(step, width, paint)
+        )?;
+        if let (StepState::Failed, Some(error)) = (step.state, &step.error) {
+            writeln!(out, "      Error: {}", error_line(error))?;
+        }
+    }
+    Ok(())
+}
+
+fn step_line(step: &StepSummary, width: usize, paint: Paint) -> String {
+    let mut line = format!("{:width$}  {:<11}", step.id, step.state.as_str());
+    if let Some(wall) = step.wall_ms {
+        let _ = write!(line, " {:>9}", seconds(Duration::from_millis(wall)));
+    }
+    let mut beside = Vec::new();
+    if step.attempt > 0 {
+        beside.push(format!("attempt {}", step.attempt + 1));
+    }
+    if let Some(at) = step.retry_at {
+        beside.push(format!("next attempt at {at}"));
+    }
+    if step.state == StepState::Waiting {
+        beside.push("waits for a decision".to_owned());
+    }
+    if let Some(reason) = &step.skip_reason {
+        beside.push(clean(reason));
+    }
+    if !beside.is_empty() {
+        let _ = write!(
+            line,
+            " {}",
+            paint.faint(&format!("({})", beside.join(", ")))
+        );
+    }
+    line.trim_end().to_owned()
+}
+
+/// The run in three lines.
+pub(crate) fn status(run: &RunSummary, look: Look) -> String {
+    let paint = Paint::of(look);
+    let mut out = String::new();
+    let took = seconds(Duration::from_millis(run.duration_ms));
+    let dot = paint.dot();
+    let _ = writeln!(
+        out,
+        "{}  {}  {} {dot} {} {dot} {took}",
+        paint.strong(run.run_id.as_str()),
+        status_word(run, paint),
+        run.plan,
+        run.phase,
+    );
+    let _ = writeln!(out, "  steps: {}", totals(&run.totals));
+    let running: Vec<&str> = run
+        .steps
+        .iter()
+        .filter(|step| step.state == StepState::Running)
+        .map(|step| step.id.as_str())
+        .collect();
+    if !running.is_empty() {
+        let _ = writeln!(out, "  running: {}", running.join(", "));
+    }
+    if let Some(error) = &run.error {
+        let _ = writeln!(out, "  error: {}", error_line(error));
+    }
+    if let Some(hold) = &run.hold {
+        let _ = writeln!(out, "  waits: {}", hold_line(hold));
+    }
+    out
+}
+
+/// `✗ FAILED (timed_out)`: seed 004's word, and the outcome where it says more.
+fn status_word(run: &RunSummary, paint: Paint) -> String {
+    let word = run.status.to_uppercase();
+    let state = match run.phase {
+        _ if run.hold.is_some() => StepState::Waiting,
+        RunPhase::Completed => StepState::Succeeded,
+        RunPhase::Failed if run.status == Disposition::RolledBack.as_str() => {
+            StepState::Compensated
+        }
+        RunPhase::Failed => StepState::Failed,
+        _ => StepState::Running,
+    };
+    let painted = match state {
+        StepState::Succeeded if run.outcome == Some(Outcome::Partial) => paint.warn(&word),
+        StepState::Succeeded => paint.good(&word),
+        StepState::Failed => paint.bad(&word),
+        StepState::Waiting => paint.warn(&word),
+        _ => paint.strong(&word),
+    };
+    let more = match (run.phase, run.outcome) {
+        (RunPhase::Completed, Some(Outcome::Partial)) => " (partial)",
+        (RunPhase::Failed, Some(Outcome::TimedOut)) => " (timed out)",
+        (RunPhase::Failed, Some(Outcome::Cancelled)) => " (cancelled)",
+        (RunPhase::Failed, Some(Outcome::Denied)) => " (denied)",
+        (RunPhase::Failed, Some(Outcome::Succeeded)) => " (its steps succeeded)",
+        _ => "",
+    };
+    format!("{} {painted}{more}", paint.sign(state))
+}
+
+fn degraded(run: &RunSummary, paint: Paint) -> String {
+    if run.degraded {
+        format!(", {}", paint.warn("DEGRADED: a domain was unavailable"))
+    } else {
+        String::new()
+    }
+}
+
+fn totals(totals: &StepTotals) -> String {
+    let parts = [
+        (totals.succeeded, "completed"),
+        (totals.failed, "failed"),
+        (totals.skipped, "skipped"),
+        (totals.running, "running"),
+        (totals.waiting, "waiting"),
+        (totals.pending, "pending"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .enumerate()
+        .filter(|(at, (count, _))| *at < 3 || *count > 0)
+        .map(|(_, (count, word))| format!("{count} {word}"))
+        .collect();
+    format!("{} total ({})", totals.total, parts.join(", "))
+}
+
+fn error_line(error: &ErrorView) -> String {
+    if error.reason.is_empty() {
+        error.class.to_string()
+    } else {
+        format!("{} ({})", clean(&error.reason), error.class)
+    }
+}
+
+fn hold_line(hold: &HoldView) -> String {
+    let steps = if hold.steps.is_empty() {
+        String::new()
+    } else {
+        format!(" [{}]", hold.steps.join(", "))
+    };
+    format!("{}{steps} since {}", clean(&hold.message), hold.since)
+}

@@ -1,0 +1,100 @@
+//! Lists as tables.
+
+use super::paint::{Paint, clean};
+use crate::terminal::Look;
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+use rok_service::PlanListing;
+use rok_service::views::{Entry, RunListing, StepState};
+
+fn table(look: Look, header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(header.iter().map(|word| word.to_uppercase()));
+    if look.tty {
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(u16::try_from(look.width).unwrap_or(u16::MAX));
+    }
+    table
+}
+
+fn text(table: &Table) -> String {
+    let mut out = String::new();
+    for line in table.lines() {
+        // The preset pads cells on both sides; a list begins at the margin.
+        out.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// Runs, a line each.
+pub(crate) fn runs(runs: &[RunListing], look: Look) -> String {
+    // Colours would be counted as columns, so signs alone tell the state.
+    let paint = Paint::of(Look {
+        color: false,
+        ..look
+    });
+    let mut table = table(look, &["run", "plan", "status", "outcome", "created"]);
+    for run in runs {
+        let state = match run.status.as_str() {
+            "succeeded" => StepState::Succeeded,
+            "failed" | "broken" => StepState::Failed,
+            "blocked" => StepState::Waiting,
+            "rolled_back" => StepState::Compensated,
+            "executing" => StepState::Running,
+            _ => StepState::Pending,
+        };
+        let status = match &run.broken {
+            Some(why) => format!("{} {}: {}", paint.sign(state), run.status, clean(why)),
+            None => format!("{} {}", paint.sign(state), run.status),
+        };
+        table.add_row([
+            clean(&run.run_id),
+            run.plan
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            status,
+            run.outcome.map(|o| o.to_string()).unwrap_or_default(),
+            run.created_at.map(|t| t.to_string()).unwrap_or_default(),
+        ]);
+    }
+    text(&table)
+}
+
+/// Plans, a line each.
+pub(crate) fn plans(plans: &[PlanListing], look: Look) -> String {
+    let mut table = table(look, &["plan", "version", "steps", "source", "name"]);
+    for plan in plans {
+        let number = |n: Option<u64>| n.map(|n| n.to_string()).unwrap_or_default();
+        table.add_row([
+            plan.plan
+                .clone()
+                .unwrap_or_else(|| format!("({} faults)", plan.faults)),
+            number(plan.version),
+            number(plan.steps.map(|n| n as u64)),
+            clean(&plan.source),
+            plan.name.as_deref().map(clean).unwrap_or_default(),
+        ]);
+    }
+    text(&table)
+}
+
+/// Settings, a line each.
+pub(crate) fn settings(entries: &[Entry], look: Look) -> String {
+    let mut table = table(look, &["setting", "value", "source"]);
+    for entry in entries {
+        let value = match &entry.value {
+            Some(value) => clean(&value.to_string()),
+            None => "(the machine's)".to_owned(),
+        };
+        table.add_row([
+            entry.key.to_owned(),
+            value,
+            clean(&entry.source.to_string()),
+        ]);
+    }
+    text(&table)
+}

@@ -1,0 +1,57 @@
+//! What verification found.
+
+use super::paint::{Paint, clean};
+use crate::terminal::Look;
+use rok_service::views::{StepState, VerifyReport, VerifyVerdict};
+use std::fmt::Write as _;
+
+/// The verdict, what it rests on, and everything that is wrong.
+pub(crate) fn verify(report: &VerifyReport, look: Look) -> String {
+    let paint = Paint::of(look);
+    let mut out = String::new();
+    let (sign, verdict) = match report.verdict {
+        VerifyVerdict::Intact => (
+            StepState::Succeeded,
+            paint.good("INTACT: sealed, every line proved"),
+        ),
+        VerifyVerdict::Open => (
+            StepState::Waiting,
+            paint.warn(&format!(
+                "OPEN: intact to line {}, not sealed",
+                report.lines
+            )),
+        ),
+        VerifyVerdict::Broken => (StepState::Failed, paint.bad("BROKEN")),
+    };
+    let _ = writeln!(out, "{} {verdict}", paint.sign(sign));
+    let _ = writeln!(out, "Run: {}", report.run_id);
+    let _ = writeln!(out, "Lines: {}", report.lines);
+    let _ = writeln!(out, "Head: {}", clean(&report.head));
+    if let Some(phase) = report.phase {
+        let epoch = report
+            .epoch
+            .map(|e| format!(", epoch {e}"))
+            .unwrap_or_default();
+        let _ = writeln!(out, "Replay: {phase}{epoch}");
+    }
+    let _ = writeln!(out, "Artifacts: {} hashed again", report.artifacts);
+    for fault in &report.faults {
+        let mut place = clean(&fault.file);
+        if let Some(line) = fault.line {
+            let _ = write!(place, ":{line}");
+        }
+        if let Some(byte) = fault.byte {
+            let _ = write!(place, " (byte {byte})");
+        }
+        let _ = writeln!(
+            out,
+            "{} {place}: {}",
+            paint.bad("wrong:"),
+            clean(&fault.what)
+        );
+    }
+    for note in &report.notes {
+        let _ = writeln!(out, "{} {}", paint.hint("note:"), clean(note));
+    }
+    out
+}

@@ -1,0 +1,80 @@
+//! Ctrl-C, SIGTERM and a terminal that closes: the first asks for a clean
+//! stop, the second does not wait for it.
+
+use rok_service::views::StopSignal;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// What stops a command, and which signal did.
+pub(crate) struct Stop {
+    signal: StopSignal,
+    received: Arc<AtomicI32>,
+    handle: Option<Handle>,
+}
+
+impl Stop {
+    /// Listens for signals, where the terminal is the process's own.
+    pub(crate) fn listen(live: bool) -> Self {
+        let signal = StopSignal::new();
+        let received = Arc::new(AtomicI32::new(0));
+        let handle = live
+            .then(|| listen(signal.clone(), received.clone()))
+            .flatten();
+        Self {
+            signal,
+            received,
+            handle,
+        }
+    }
+
+    /// To be handed to what may take long.
+    pub(crate) const fn signal(&self) -> &StopSignal {
+        &self.signal
+    }
+
+    /// The signal that came, if one did.
+    pub(crate) fn received(&self) -> Option<i32> {
+        match self.received.load(Ordering::SeqCst) {
+            0 => None,
+            signal => Some(signal),
+        }
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.handle {
+            handle.close();
+        }
+    }
+}
+
+fn listen(stop: StopSignal, received: Arc<AtomicI32>) -> Option<Handle> {
+    // Without handlers the signals end the process at once, which is safe: a
+    // run's log is durable before any effect.
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).ok()?;
+    let handle = signals.handle();
+    let listener = move || {
+        for signal in signals.forever() {
+            if received.swap(signal, Ordering::SeqCst) == 0 {
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "\nrok: stopping cleanly; once more stops at once"
+                );
+                stop.stop();
+            } else {
+                // What was durable stays so; steps that are left behind are
+                // found and ended by the next resume.
+                std::process::exit(128 + signal);
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(listener)
+        .ok()?;
+    Some(handle)
+}
