@@ -144,7 +144,7 @@ impl RunsEngine for Runs {
     fn explain(&self, run: &RunId, step: Option<&str>) -> Result<Explanation, RunsError> {
         let holder = self
             .store_of(run)
-            .holder(run)
+            .driver(run)
             .map_err(|error| fault::store(&error))?;
         crate::explain::explain(
             &self.load(run)?,

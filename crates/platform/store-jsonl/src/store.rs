@@ -65,6 +65,11 @@ impl JsonlStore {
         LockHolder::read(&Folder::get(&self.root, run)?)
     }
 
+    /// Who drives a run now; `None` when nobody does.
+    pub fn driver(&self, run: &RunId) -> Result<Option<LockHolder>, StoreError> {
+        LockHolder::live(&Folder::get(&self.root, run)?)
+    }
+
     /// Lets one of the next changes of the disk fail.
     #[cfg(any(test, feature = "testing"))]
     pub fn fail_at(&self, fault: Option<crate::DiskFault>) {
