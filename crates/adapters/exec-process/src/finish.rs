@@ -61,7 +61,11 @@ impl Ended {
     /// the run's `ROK_ARTIFACTS`.
     fn find(&self, path: &str) -> PathBuf {
         let here = self.cwd.join(path);
-        let there = self.places.artifacts.as_ref().map(|folder| folder.join(path));
+        let there = self
+            .places
+            .artifacts
+            .as_ref()
+            .map(|folder| folder.join(path));
         match there {
             Some(there) if !here.exists() && there.exists() => there,
             _ => here,

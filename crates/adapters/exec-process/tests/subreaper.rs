@@ -76,10 +76,10 @@ fn an_orphan_of_another_step_is_left_alone() {
     let script = "(setsid sh -c 'echo $$ > pipe; exec sleep 3600' &) ; read line < go";
     let reports = bench.start(bench.sh("a", script));
     let pid = said(&pipe);
+    let pipe2 = bench.pipe("pipe2");
     // One that says nothing might be of either.
     let nameless = "(env -i setsid /bin/sh -c 'echo $$ > pipe; exec /bin/sleep 3600' &)";
     let second = bench.start(bench.sh("b", &format!("{nameless}; read line < pipe2")));
-    let pipe2 = bench.pipe("pipe2");
     let unknown = said(&pipe);
     std::fs::write(pipe2, "go\n").unwrap();
     second.recv().unwrap().result.end.unwrap();
