@@ -154,7 +154,7 @@ fn settings(dir: &Path, user: &str) -> Result<Settings, RunsError> {
     let inputs =
         Inputs::empty(dir)
             .env("ROK_USER", user)
-            .flag("dir", &dir.to_string_lossy(), "in_folder");
+            .flag("dir", dir.to_string_lossy(), "in_folder");
     let resolved = inputs
         .resolve()
         .map_err(|errors| RunsError::new(ErrorKind::Usage, "ROK0117", errors.to_string()))?;
