@@ -611,11 +611,7 @@ impl RunRunner {
             authorization(PolicyStage::Action, Some(action.as_str()), answer)
         });
         Ok(Input::Command(Command {
-            id: command
-                .id
-                .as_str()
-                .parse()
-                .map_err(|error| format!("{error}"))?,
+            id: command.id.clone(),
             actor: command.actor.clone(),
             kind,
             reason: command

@@ -1,70 +1,8 @@
 //! Commands and answers.
 
-use rok_vocabulary::{Actor, RunId, Seq, StepId, Timestamp};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::borrow::Cow;
+use rok_vocabulary::{Actor, CommandId, RunId, Seq, StepId, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
-
-/// Identifies a command, so that a second delivery is recognised.
-/// `[A-Za-z0-9._-]{1,64}`.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CommandId(Arc<str>);
-
-/// A text that is no command id.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no command id: it must match [A-Za-z0-9._-]{{1,64}}")]
-pub struct CommandIdError {
-    /// The text that was met, cut to 80 characters.
-    pub text: String,
-}
-
-impl CommandId {
-    /// The id's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for CommandId {
-    type Err = CommandIdError;
-    fn from_str(text: &str) -> Result<Self, CommandIdError> {
-        let word = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-        if (1..=64).contains(&text.len()) && text.bytes().all(word) {
-            Ok(Self(Arc::from(text)))
-        } else {
-            Err(CommandIdError {
-                text: text.chars().take(80).collect(),
-            })
-        }
-    }
-}
-
-impl fmt::Display for CommandId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl fmt::Debug for CommandId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
-    }
-}
-
-impl Serialize for CommandId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for CommandId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
 
 /// What a command asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,12 +2,12 @@
 //! that may be forgotten.
 
 use crate::{
-    Answer, Claim, ClaimError, Command, CommandId, Commit, CommitResult, EventReader, Fence, Inbox,
-    LogBytes, Namespace, Owner, Repair, RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore,
+    Answer, Claim, ClaimError, Command, Commit, CommitResult, EventReader, Fence, Inbox, LogBytes,
+    Namespace, Owner, Repair, RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore,
     StoreError,
 };
 use rok_chain::{ChainHash, Digest, Framing, LogFault, Seal, verify_log};
-use rok_vocabulary::{RunId, Seq};
+use rok_vocabulary::{CommandId, RunId, Seq};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

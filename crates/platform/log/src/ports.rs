@@ -1,11 +1,11 @@
 //! The ports. All are synchronous and object-safe.
 
 use crate::{
-    Answer, ClaimError, Command, CommandId, Commit, CommitResult, Fence, RunEntry, RunFilter,
-    RunRow, StoreError,
+    Answer, ClaimError, Command, Commit, CommitResult, Fence, RunEntry, RunFilter, RunRow,
+    StoreError,
 };
 use rok_chain::{ChainHash, Digest, Seal};
-use rok_vocabulary::{RunId, Seq};
+use rok_vocabulary::{CommandId, RunId, Seq};
 use std::fmt;
 use std::sync::Arc;
 

@@ -3,8 +3,8 @@
 use crate::disk::Disk;
 use crate::folder::{Folder, INBOX};
 use crate::store::JsonlStore;
-use rok_log::{Answer, Command, CommandId, Inbox, StoreError};
-use rok_vocabulary::RunId;
+use rok_log::{Answer, Command, Inbox, StoreError};
+use rok_vocabulary::{CommandId, RunId};
 use serde::de::DeserializeOwned;
 use std::fs;
 use std::io;

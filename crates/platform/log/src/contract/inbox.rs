@@ -1,8 +1,8 @@
 //! The rules of the inbox.
 
 use super::{Fixture, created, id};
-use crate::{Answer, Command, CommandId, CommandKind, Inbox, StoreError};
-use rok_vocabulary::{Actor, Seq, Timestamp};
+use crate::{Answer, Command, CommandKind, Inbox, StoreError};
+use rok_vocabulary::{Actor, CommandId, Seq, Timestamp};
 
 pub(super) fn command(name: &str, at: i64) -> Command {
     Command {
