@@ -68,10 +68,31 @@ fn generate(root: &Path) -> Result<Vec<Generated>, String> {
     let text =
         fs::read_to_string(root.join("layers.toml")).map_err(|e| format!("layers.toml: {e}"))?;
     let policy = Policy::parse(&text).map_err(|e: PolicyError| e.to_string())?;
-    Ok(vec![Generated {
-        file: "docs/layers.md",
-        text: layers(&policy),
-    }])
+    Ok(vec![
+        Generated {
+            file: "docs/layers.md",
+            text: layers(&policy),
+        },
+        Generated {
+            file: "docs/phases.md",
+            text: phases(),
+        },
+    ])
+}
+
+/// The transition table as a page, with its diagram.
+fn phases() -> String {
+    let mut text = String::from(
+        "# The phases of a run\n\n\
+         <!-- Written by `cargo xtask docs` from the const table in `rok-phases`; edit that. -->\n\n\
+         No other transition exists. `GOVERNANCE_CHECK` cannot be skipped, the critical exit aside.\n\n```mermaid\n",
+    );
+    text.push_str(&rok_phases::mermaid());
+    text.push_str("```\n\n| from | on | to |\n| --- | --- | --- |\n");
+    for row in rok_phases::VALID_TRANSITIONS {
+        let _ = writeln!(text, "| {} | `{}` | {} |", row.from, row.input, row.to);
+    }
+    text
 }
 
 /// The floors and contracts as a page.
