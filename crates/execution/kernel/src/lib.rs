@@ -18,6 +18,46 @@
 //! is outstanding. [`Reconciled`] is the proof that the governance check was
 //! passed: without one, finalizing does not compile.
 //!
+//! The seed's life of a run, by the methods that [`handle`](RunOrchestrationKernel::handle)
+//! calls:
+//!
+//! ```
+//! # use rok_kernel::{CompiledPlan, GovernanceCheck, Input, RunSpec, create_rok};
+//! # use rok_events::{PolicyData, PolicyStage, Settings};
+//! # use rok_kernel::{Admission, PolicyAnswer};
+//! # use rok_rac::{DomainAck, Duty};
+//! # use rok_vocabulary::{Actor, Epoch, Outcome, RunId, RunPhase, Timestamp};
+//! # let spec = RunSpec { inputs: Default::default(), labels: Default::default(), settings: Settings::default(),
+//! #     cwd: None, engine: "0".into(), submitter: Actor::Manual, reason: None, expected: Vec::new() };
+//! # let policy = |stage| PolicyAnswer { data: PolicyData { stage, allowed: true, blocking: true,
+//! #     policies: Vec::new(), action: None }, reason: None, violations: Vec::new() };
+//! let plan = rok_plan::parse(b"plan: p\nsteps:\n  a: { call: f }\n", "p.yaml")?;
+//! let plan = CompiledPlan::new(plan, "00".into())?;
+//! let (run, now): (RunId, _) = ("run_abc".parse()?, Timestamp::from_millis(0));
+//! let done = |duty| DomainAck::success(&"run_abc".parse().unwrap(), Epoch(0), duty, "record-1", now).unwrap();
+//!
+//! // Expectations are declared at T0: they are in the first decision.
+//! let (mut rok, first) = create_rok(run, plan, spec, now)?;
+//! assert_eq!(first.events.len(), 7);
+//! rok.handle(now, Input::Ack { ack: done(Duty::START_TRACE), record: None })?;
+//! rok.authorize(Some(policy(PolicyStage::Authorize)), now)?;
+//! rok.begin_execution("worker-1", now)?;
+//! rok.execution_complete(Outcome::Succeeded, now)?;
+//!
+//! // The check waits for what the domains owe …
+//! assert!(matches!(rok.governance_check(now)?, GovernanceCheck::Waiting { .. }));
+//! let answer = Some(policy(PolicyStage::Complete));
+//! rok.handle(now, Input::PolicyEvaluated { answer, ack: done(Duty::EVALUATE_POLICY), record: None })?;
+//! rok.handle(now, Input::Ack { ack: done(Duty::CREATE_INCIDENT), record: None })?;
+//! // … and passes with the last answer, which brings the run to FINALIZING.
+//! rok.handle(now, Input::Ack { ack: done(Duty::COMPLETE_TRACE), record: None })?;
+//! assert_eq!(rok.state().phase(), RunPhase::Finalizing);
+//! assert!(rok.state().proof().is_some());
+//! rok.handle(now, Input::Published(Ok(())))?;
+//! assert_eq!(rok.state().phase(), RunPhase::Completed);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
 //! ```compile_fail
 //! # fn f(mut rok: rok_kernel::RunOrchestrationKernel, now: rok_vocabulary::Timestamp) {
 //! // There is no way to finalize without the proof of a passed check.
