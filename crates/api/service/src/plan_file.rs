@@ -72,21 +72,17 @@ fn builtin(name: &str, cwd: &Path) -> Result<PlanText, ServiceError> {
 
 /// The plan that was probably meant, in words.
 fn nearest(name: &str, cwd: &Path) -> Option<String> {
-    let near = |candidate: &str| {
-        let distance = strsim::damerau_levenshtein(name, candidate);
-        distance <= (name.chars().count() / 3).clamp(1, 3)
-    };
+    // Extensions are alike in all files, so they tell nothing.
+    let stem = |path: &Path| path.file_stem().map(|s| s.to_string_lossy().into_owned());
+    let meant = stem(Path::new(name))?;
+    let allowed = (meant.chars().count() / 3).clamp(1, 3);
+    let near = |candidate: &str| strsim::damerau_levenshtein(&meant, candidate) <= allowed;
     let ids = rok_plan::builtin_ids();
     if let Some(id) = { ids }.find(|id| near(id)) {
         return Some(format!("the built-in plan `{id}`"));
     }
-    let stem = |path: &Path| path.file_stem().map(|s| s.to_string_lossy().into_owned());
     let here = plan_files(cwd).into_iter();
-    let file = { here }.find(|path| {
-        path.file_name()
-            .is_some_and(|file| near(&file.to_string_lossy()))
-            || stem(path).is_some_and(|stem| near(&stem))
-    })?;
+    let file = { here }.find(|path| stem(path).is_some_and(|stem| near(&stem)))?;
     Some(format!("`{}`", file.file_name()?.to_string_lossy()))
 }
 

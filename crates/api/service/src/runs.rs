@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 pub struct RunHandle {
     runs: RunsFacade,
     id: RunId,
+    name: String,
     actor: Actor,
     cwd: PathBuf,
 }
@@ -22,6 +23,7 @@ pub struct RunHandle {
 impl RunHandle {
     pub(crate) fn new(runs: RunsFacade, id: RunId, actor: Actor, cwd: PathBuf) -> Self {
         Self {
+            name: id.to_string(),
             runs,
             id,
             actor,
@@ -29,10 +31,22 @@ impl RunHandle {
         }
     }
 
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
     /// The run.
     #[must_use]
     pub fn id(&self) -> &RunId {
         &self.id
+    }
+
+    /// What finds the run again in the same settings: its id, or the path by
+    /// which it was found.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Drives the run that was submitted.

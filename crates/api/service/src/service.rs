@@ -104,18 +104,18 @@ impl Service {
 
     /// Finds the run that a person names: its folder, id, or a unique prefix.
     pub fn find(&self, name: &str) -> Result<RunHandle, ServiceError> {
-        let (runs, name) = match self.folder_of(name) {
-            Some((dir, run)) => {
-                let settings = Settings {
-                    dir,
-                    ..self.config.settings.clone()
-                };
-                ((self.wiring.compose)(&settings)?, run)
-            }
-            None => (self.runs()?, name.to_owned()),
+        let Some((dir, folder)) = self.folder_of(name) else {
+            let runs = self.runs()?;
+            let run = runs.find(&RunSelector(name.to_owned()))?;
+            return Ok(self.handle(runs, run));
         };
-        let run = runs.find(&RunSelector(name))?;
-        Ok(self.handle(runs, run))
+        let settings = Settings {
+            dir,
+            ..self.config.settings.clone()
+        };
+        let runs = (self.wiring.compose)(&settings)?;
+        let run = runs.find(&RunSelector(folder))?;
+        Ok(self.handle(runs, run).named(name))
     }
 
     /// The runs that match, newest last.

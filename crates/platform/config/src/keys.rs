@@ -147,7 +147,7 @@ pub const KEYS: &[KeySpec] = &[
         None,
         Kind::Count,
         None,
-        "Processes at once, whatever max_parallel says; default: the CPUs.",
+        "Processes at once where the plan has no max_parallel; default: the CPUs.",
     ),
     key(
         "user",

@@ -4,6 +4,7 @@ use crate::args::{Cli, Command, Global};
 use crate::commands;
 use crate::exit::Exit;
 use crate::failure;
+use crate::render::shell_word;
 use crate::terminal::Terminal;
 use clap::Parser as _;
 use clap::error::ErrorKind;
@@ -31,6 +32,7 @@ where
     terminal.quiet = cli.global.quiet;
     terminal.verbose = cli.global.verbose;
     terminal.json = cli.global.json;
+    terminal.program = program(&cli.global);
     if cli.global.no_color {
         terminal.without_color();
     }
@@ -89,6 +91,28 @@ fn startup(global: &Global) -> Startup {
         startup.flag(key, value, &format!("--set {key}"));
     }
     startup
+}
+
+/// How a next command must begin to find the same runs under the same rules.
+fn program(global: &Global) -> String {
+    let mut words = vec!["rok".to_owned()];
+    let mut flag = |flag: &str, value: &str| {
+        words.push(flag.to_owned());
+        words.push(shell_word(value));
+    };
+    if let Some(config) = &global.config {
+        flag("--config", &config.to_string_lossy());
+    }
+    if let Some(dir) = &global.dir {
+        flag("--dir", dir);
+    }
+    for path in &global.policies {
+        flag("--policies", path);
+    }
+    for (key, value) in &global.set {
+        flag("--set", &format!("{key}={value}"));
+    }
+    words.join(" ")
 }
 
 /// What clap has to say: help and version are results, the rest are refusals.

@@ -20,11 +20,11 @@ const MAX_BARS: usize = 12;
 /// Shows a run that is driven.
 pub(crate) struct Progress {
     look: Look,
-    mode: ModeOfTelling,
+    mode: Telling,
     started: BTreeMap<String, Timestamp>,
 }
 
-enum ModeOfTelling {
+enum Telling {
     Nothing,
     /// Collected; written when the driving ends or, where live, at once.
     Lines {
@@ -42,15 +42,15 @@ impl Progress {
     pub(crate) fn of(terminal: &Terminal) -> Self {
         let look = terminal.err_look;
         let mode = if terminal.quiet {
-            ModeOfTelling::Nothing
+            Telling::Nothing
         } else if look.tty && terminal.live && !look.ascii {
             let target = ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND);
-            ModeOfTelling::Bars {
+            Telling::Bars {
                 all: MultiProgress::with_draw_target(target),
                 steps: BTreeMap::new(),
             }
         } else {
-            ModeOfTelling::Lines {
+            Telling::Lines {
                 live: terminal.live,
                 text: String::new(),
             }
@@ -65,32 +65,31 @@ impl Progress {
     /// Takes the bars away and hands on what was collected.
     pub(crate) fn finish(self, terminal: &mut Terminal) {
         match self.mode {
-            ModeOfTelling::Nothing => {}
-            ModeOfTelling::Lines { text, .. } => terminal.note(&text),
-            ModeOfTelling::Bars { all, .. } => {
+            Telling::Nothing => {}
+            Telling::Lines { text, .. } => terminal.note(&text),
+            Telling::Bars { all, .. } => {
                 let _ = all.clear();
             }
         }
     }
 
-    fn tell(&mut self, line: &str) {
+    /// Lines of one turn go out in one piece: the driver waits for us.
+    fn tell(&mut self, lines: &str) {
         match &mut self.mode {
-            ModeOfTelling::Nothing => {}
-            ModeOfTelling::Lines { live: true, .. } => {
-                let _ = writeln!(std::io::stderr(), "{line}");
+            _ if lines.is_empty() => {}
+            Telling::Nothing => {}
+            Telling::Lines { live: true, .. } => {
+                let _ = std::io::stderr().write_all(lines.as_bytes());
             }
-            ModeOfTelling::Lines { text, .. } => {
-                text.push_str(line);
-                text.push('\n');
-            }
-            ModeOfTelling::Bars { all, .. } => {
-                let _ = all.println(line);
+            Telling::Lines { text, .. } => text.push_str(lines),
+            Telling::Bars { all, .. } => {
+                let _ = all.println(lines.trim_end_matches('\n'));
             }
         }
     }
 
     fn begin(&mut self, step: &str) {
-        if let ModeOfTelling::Bars { all, steps } = &mut self.mode {
+        if let Telling::Bars { all, steps } = &mut self.mode {
             if steps.len() >= MAX_BARS {
                 return;
             }
@@ -105,7 +104,7 @@ impl Progress {
     }
 
     fn end(&mut self, step: &str) {
-        if let ModeOfTelling::Bars { all, steps } = &mut self.mode
+        if let Telling::Bars { all, steps } = &mut self.mode
             && let Some(bar) = steps.remove(step)
         {
             bar.finish_and_clear();
@@ -113,14 +112,14 @@ impl Progress {
         }
     }
 
-    fn event(&mut self, event: &EventLine) {
+    fn event(&mut self, event: &EventLine, lines: &mut String) {
         let step = event.step.as_deref();
         let state = match (event.event_type.as_str(), step) {
             ("step.started", Some(step)) => {
                 self.started.insert(step.to_owned(), event.at);
                 self.begin(step);
                 // On a terminal the bar says it.
-                if matches!(self.mode, ModeOfTelling::Bars { .. }) {
+                if matches!(self.mode, Telling::Bars { .. }) {
                     return;
                 }
                 StepState::Running
@@ -151,7 +150,8 @@ impl Progress {
             line.push_str(": ");
             line.push_str(&more);
         }
-        self.tell(&line);
+        lines.push_str(&line);
+        lines.push('\n');
     }
 }
 
@@ -165,8 +165,10 @@ fn why(event: &EventLine) -> Option<String> {
 
 impl Observer for Progress {
     fn events(&mut self, events: &[EventLine]) {
+        let mut lines = String::new();
         for event in events {
-            self.event(event);
+            self.event(event, &mut lines);
         }
+        self.tell(&lines);
     }
 }

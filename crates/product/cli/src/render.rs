@@ -14,7 +14,7 @@ mod verify;
 pub(crate) use event::event;
 pub(crate) use explanation::explanation;
 pub(crate) use faults::faults;
-pub(crate) use gate::{hold, interrupted};
+pub(crate) use gate::{Caller, hold, interrupted, shell_word};
 pub(crate) use paint::{Paint, clean, seconds};
 pub(crate) use plan::plan;
 pub(crate) use summary::{status, summary};

@@ -50,6 +50,8 @@ pub struct Terminal {
     pub(crate) json: bool,
     /// Whether this is the process's own terminal, with signals and bars.
     pub(crate) live: bool,
+    /// How a next command begins: `rok` and the flags that it must repeat.
+    pub(crate) program: String,
 }
 
 impl Terminal {
@@ -65,6 +67,7 @@ impl Terminal {
             verbose: 0,
             json: false,
             live: true,
+            program: "rok".to_owned(),
         }
     }
 
@@ -87,6 +90,7 @@ impl Terminal {
             verbose: 0,
             json: false,
             live: false,
+            program: "rok".to_owned(),
         };
         (terminal, captured)
     }

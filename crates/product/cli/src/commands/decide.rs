@@ -2,9 +2,10 @@
 
 use crate::args::{CancelArgs, DecideArgs};
 use crate::exit::Exit;
+use crate::render::Caller;
 use crate::terminal::Terminal;
 use rok_service::views::{CommandAnswer, RunId};
-use rok_service::{Service, ServiceError};
+use rok_service::{RunHandle, Service, ServiceError};
 use serde::Serialize;
 
 /// What became of a decision.
@@ -29,7 +30,7 @@ pub(crate) fn approve(
 ) -> Result<Exit, ServiceError> {
     let run = service.find(&args.run)?;
     let answer = run.approve(&args.step, Some(args.reason))?;
-    tell(terminal, run.id(), Some(&args.step), "approved", &answer)
+    tell(terminal, &run, Some(&args.step), "approved", &answer)
 }
 
 /// Stops a waiting step.
@@ -40,7 +41,7 @@ pub(crate) fn reject(
 ) -> Result<Exit, ServiceError> {
     let run = service.find(&args.run)?;
     let answer = run.reject(&args.step, Some(args.reason))?;
-    tell(terminal, run.id(), Some(&args.step), "rejected", &answer)
+    tell(terminal, &run, Some(&args.step), "rejected", &answer)
 }
 
 /// Ends a run.
@@ -51,12 +52,12 @@ pub(crate) fn cancel(
 ) -> Result<Exit, ServiceError> {
     let run = service.find(&args.run)?;
     let answer = run.cancel(args.reason)?;
-    tell(terminal, run.id(), None, "cancelled", &answer)
+    tell(terminal, &run, None, "cancelled", &answer)
 }
 
 fn tell(
     terminal: &mut Terminal,
-    run: &RunId,
+    run: &RunHandle,
     step: Option<&str>,
     decision: &str,
     answer: &CommandAnswer,
@@ -67,7 +68,7 @@ fn tell(
     };
     if terminal.json {
         terminal.show_json(&Decided {
-            run_id: run,
+            run_id: run.id(),
             step,
             decision,
             answer: word,
@@ -76,8 +77,8 @@ fn tell(
         return Ok(Exit::Success);
     }
     let what = match step {
-        Some(step) => format!("{step} of {run}"),
-        None => run.to_string(),
+        Some(step) => format!("{step} of {}", run.id()),
+        None => run.id().to_string(),
     };
     let more = match answer {
         CommandAnswer::Done { .. } => "",
@@ -86,7 +87,8 @@ fn tell(
     terminal.show(&format!("{decision} {what}{more}\n"))?;
     terminal.flush()?;
     if !driven && step.is_some() {
-        terminal.note(&format!("then:\n  rok resume {run}\n"));
+        let caller = Caller::new(&terminal.program, run.name());
+        terminal.note(&format!("then:\n  {}\n", caller.command("resume")));
     }
     Ok(Exit::Success)
 }

@@ -2,7 +2,7 @@
 
 use crate::args::{ExplainArgs, LsArgs, VerifyArgs};
 use crate::exit::Exit;
-use crate::render;
+use crate::render::{self, Caller};
 use crate::terminal::Terminal;
 use rok_service::views::{
     Epoch, ErrorView, HoldView, ListQuery, Outcome, PlanId, RunId, RunPhase, RunSummary,
@@ -65,7 +65,8 @@ pub(crate) fn status(
     terminal.show(&text)?;
     terminal.flush()?;
     if let Some(hold) = &summary.hold {
-        let text = render::hold(run.id(), hold, terminal.err_look);
+        let caller = Caller::new(&terminal.program, run.name());
+        let text = render::hold(&caller, hold, terminal.err_look);
         terminal.note(&text);
     }
     Ok(Exit::Success)
@@ -139,11 +140,13 @@ pub(crate) fn explain(
     terminal: &mut Terminal,
     args: &ExplainArgs,
 ) -> Result<Exit, ServiceError> {
-    let found = service.find(&args.run)?.explain(args.step.as_deref())?;
+    let run = service.find(&args.run)?;
+    let found = run.explain(args.step.as_deref())?;
     if terminal.json {
         terminal.show_json(&found)?;
     } else {
-        let text = render::explanation(&found, terminal.out_look);
+        let caller = Caller::new(&terminal.program, run.name());
+        let text = render::explanation(&found, &caller, terminal.out_look);
         terminal.show(&text)?;
     }
     Ok(Exit::Success)

@@ -3,7 +3,7 @@
 use crate::args::{Mode, ResumeArgs, RunArgs};
 use crate::exit::Exit;
 use crate::progress::Progress;
-use crate::render;
+use crate::render::{self, Caller};
 use crate::signals::Stop;
 use crate::terminal::Terminal;
 use rok_service::views::{DriveEnd, DriveOptions, Resumable, RunPhase};
@@ -98,17 +98,18 @@ fn tell(
         terminal.show(&text)?;
     }
     terminal.flush()?;
+    let caller = Caller::new(&terminal.program, run.name());
     match end {
         DriveEnd::Held(hold) => {
-            let text = render::hold(run.id(), hold, terminal.err_look);
+            let text = render::hold(&caller, hold, terminal.err_look);
             terminal.note(&format!("\n{text}"));
         }
         DriveEnd::Interrupted => {
-            let text = render::interrupted(run.id(), terminal.err_look);
+            let text = render::interrupted(&caller, terminal.err_look);
             terminal.note(&format!("\n{text}"));
         }
         DriveEnd::Ended { phase, .. } if *phase != RunPhase::Completed => {
-            terminal.note(&format!("\nwhy: rok explain {}\n", run.id()));
+            terminal.note(&format!("\nwhy: {}\n", caller.command("explain")));
         }
         DriveEnd::Ended { .. } => {}
     }
@@ -120,7 +121,8 @@ fn check(terminal: &mut Terminal, run: &RunHandle) -> Result<Exit, ServiceError>
     if terminal.json {
         terminal.show_json(&found)?;
     } else {
-        let text = resumable(run, &found);
+        let caller = Caller::new(&terminal.program, run.name());
+        let text = resumable(run, &found, &caller);
         terminal.show(&text)?;
     }
     Ok(if found.resumable {
@@ -130,7 +132,7 @@ fn check(terminal: &mut Terminal, run: &RunHandle) -> Result<Exit, ServiceError>
     })
 }
 
-fn resumable(run: &RunHandle, found: &Resumable) -> String {
+fn resumable(run: &RunHandle, found: &Resumable, caller: &Caller) -> String {
     let verdict = match (found.resumable, found.how.as_str()) {
         (false, _) => "not resumable",
         (true, "next_epoch") => "resumable, as the next epoch",
@@ -145,7 +147,7 @@ fn resumable(run: &RunHandle, found: &Resumable) -> String {
         let _ = writeln!(text, "  would run: {}", found.steps.join(", "));
     }
     if found.resumable {
-        let _ = writeln!(text, "  rok resume {}", run.id());
+        let _ = writeln!(text, "  {}", caller.command("resume"));
     }
     text
 }

@@ -1,12 +1,13 @@
 //! The answer to "why".
 
+use super::gate::Caller;
 use super::paint::{Paint, clean};
 use crate::terminal::Look;
 use rok_service::views::Explanation;
 use std::fmt::Write as _;
 
 /// Headline, what led to it, what comes next, what can be done.
-pub(crate) fn explanation(found: &Explanation, look: Look) -> String {
+pub(crate) fn explanation(found: &Explanation, caller: &Caller, look: Look) -> String {
     let paint = Paint::of(look);
     let mut out = String::new();
     let _ = writeln!(out, "{}", paint.strong(&clean(&found.headline)));
@@ -17,7 +18,8 @@ pub(crate) fn explanation(found: &Explanation, look: Look) -> String {
         for remedy in &found.remedies {
             let _ = writeln!(out, "  {} {}", paint.dot(), clean(&remedy.does));
             if let Some(command) = &remedy.command {
-                let _ = writeln!(out, "      rok {}", clean(command));
+                let command = caller.of_id(found.run_id.as_str(), command);
+                let _ = writeln!(out, "      {}", clean(&command));
             }
         }
     }

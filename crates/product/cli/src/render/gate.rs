@@ -2,37 +2,90 @@
 
 use super::paint::{Paint, clean};
 use crate::terminal::Look;
-use rok_service::views::{HoldReason, HoldView, RunId};
+use rok_service::views::{HoldReason, HoldView};
 use std::fmt::Write as _;
 
+/// How the next command is to be written, so that it means the same run.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    program: String,
+    run: String,
+}
+
+impl Caller {
+    /// `program`: `rok` and its flags; `run`: what finds the run again.
+    pub(crate) fn new(program: &str, run: &str) -> Self {
+        Self {
+            program: program.to_owned(),
+            run: shell_word(run),
+        }
+    }
+
+    /// `rok VERB RUN`.
+    pub(crate) fn command(&self, verb: &str) -> String {
+        format!("{} {verb} {}", self.program, self.run)
+    }
+
+    /// A command that names the run by its id.
+    pub(crate) fn of_id(&self, id: &str, command: &str) -> String {
+        format!("{} {}", self.program, command.replacen(id, &self.run, 1))
+    }
+}
+
+/// A word as a shell takes it.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/=:@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// What a run waits for, and the exact commands that release it.
-pub(crate) fn hold(run: &RunId, hold: &HoldView, look: Look) -> String {
+pub(crate) fn hold(caller: &Caller, hold: &HoldView, look: Look) -> String {
     let paint = Paint::of(look);
+    let why = if look.ascii { "..." } else { "…" };
     let mut out = String::new();
     let _ = writeln!(out, "{} {}", paint.warn("waiting:"), clean(&hold.message));
     match hold.reason {
         HoldReason::ManualGate | HoldReason::InterruptedStep => {
             for step in &hold.steps {
-                let _ = writeln!(out, "  rok approve {run} {step} --reason \"…\"");
-                let _ = writeln!(out, "  rok reject {run} {step} --reason \"…\"");
+                for verb in ["approve", "reject"] {
+                    let command = caller.command(verb);
+                    let _ = writeln!(out, "  {command} {step} --reason \"{why}\"");
+                }
             }
         }
         HoldReason::Pause | HoldReason::Budget => {}
     }
     let _ = writeln!(out, "then:");
-    let _ = writeln!(out, "  rok resume {run}");
-    if look.ascii {
-        out.replace('…', "...")
-    } else {
-        out
-    }
+    let _ = writeln!(out, "  {}", caller.command("resume"));
+    out
 }
 
 /// How to go on with a run that was stopped by a signal.
-pub(crate) fn interrupted(run: &RunId, look: Look) -> String {
+pub(crate) fn interrupted(caller: &Caller, look: Look) -> String {
     let paint = Paint::of(look);
     format!(
-        "{} the run was stopped and can be resumed:\n  rok resume {run}\n",
-        paint.warn("stopped:")
+        "{} the run can be resumed:\n  {}\n",
+        paint.warn("stopped:"),
+        caller.command("resume"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("runs/run_abc", "runs/run_abc")]
+    #[case("my runs", "'my runs'")]
+    #[case("it's", r"'it'\''s'")]
+    #[case("", "''")]
+    #[case("$(rm)", "'$(rm)'")]
+    fn words_reach_the_shell_as_they_are(#[case] word: &str, #[case] quoted: &str) {
+        assert_eq!(shell_word(word), quoted);
+    }
 }

@@ -3,8 +3,8 @@
 use super::paint::{Paint, clean, seconds};
 use crate::terminal::Look;
 use rok_service::views::{
-    Disposition, ErrorView, HoldView, Outcome, Reconciliation, ReconciliationStatus, RunPhase,
-    RunSummary, StepState, StepSummary, StepTotals,
+    Disposition, ErrorView, HoldView, Outcome, ReconciliationStatus, RunPhase, RunSummary,
+    StepState, StepSummary, StepTotals,
 };
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -79,7 +79,7 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
             paint.bad(&run.gate_failures.join(", "))
         )?;
     }
-    reconciliation(out, &run.reconciliation, paint)?;
+    reconciliation(out, run, paint)?;
     if let Some(incident) = &run.incident {
         let category = incident
             .category
@@ -117,7 +117,8 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
     writeln!(out)
 }
 
-fn reconciliation(out: &mut String, found: &Reconciliation, paint: Paint) -> std::fmt::Result {
+fn reconciliation(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
+    let found = &run.reconciliation;
     let word = found.status.as_str();
     let word = match found.status {
         ReconciliationStatus::Complete => paint.good(word),
@@ -130,6 +131,8 @@ fn reconciliation(out: &mut String, found: &Reconciliation, paint: Paint) -> std
             );
         }
     };
+    let open = !run.phase.is_terminal();
+    let word = if open { paint.strong("so far") } else { word };
     writeln!(
         out,
         "Reconciliation: {word} (expected {}, acked {}, missing {}, drift {})",
@@ -138,7 +141,9 @@ fn reconciliation(out: &mut String, found: &Reconciliation, paint: Paint) -> std
         found.missing.len(),
         found.drift.len(),
     )?;
-    for duty in &found.missing {
+    // What an open run still owes is not missing yet.
+    let missing = if open { &[][..] } else { &found.missing };
+    for duty in missing {
         writeln!(out, "  missing {duty}")?;
     }
     for duty in &found.drift {
@@ -301,10 +306,5 @@ fn error_line(error: &ErrorView) -> String {
 }
 
 fn hold_line(hold: &HoldView) -> String {
-    let steps = if hold.steps.is_empty() {
-        String::new()
-    } else {
-        format!(" [{}]", hold.steps.join(", "))
-    };
-    format!("{}{steps} since {}", clean(&hold.message), hold.since)
+    format!("{} since {}", clean(&hold.message), hold.since)
 }
