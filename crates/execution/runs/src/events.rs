@@ -2,6 +2,7 @@
 //! verbatim.
 
 use crate::fault;
+use rok_events::{Body, Event};
 use rok_facades::runs::{EventLine, EventQuery, RunsError, StopSignal};
 use rok_log::EventReader;
 use rok_store_jsonl::{JsonlStore, Woken};
@@ -64,6 +65,40 @@ pub(crate) fn line_of(line: &[u8]) -> EventLine {
             reason: Some(error.to_string()),
             line: Arc::from(&*text),
         },
+    }
+}
+
+/// An event that has just become durable here; its line is in the log.
+pub(crate) fn live_line(event: &Event) -> EventLine {
+    let (new_state, class, reason) = match &event.body {
+        Body::RunStateChanged(change) => (Some(change.to), change.class, change.reason.as_ref()),
+        Body::RunHeld { reason, .. }
+        | Body::RunReleased { reason }
+        | Body::RunResumed { reason, .. }
+        | Body::RunCancelRequested { reason, .. }
+        | Body::GateApproved { reason, .. }
+        | Body::GateRejected { reason, .. }
+        | Body::PolicyEvaluated { reason, .. }
+        | Body::PolicyViolated { reason, .. } => (None, None, reason.as_ref()),
+        Body::RunCompleted { class, reason, .. } => (None, *class, reason.as_ref()),
+        Body::RunStopping { class, reason, .. }
+        | Body::StepFailed { class, reason, .. }
+        | Body::GateFailed { class, reason, .. } => (None, Some(*class), Some(reason)),
+        Body::StepSkipped { reason, .. } => (None, None, Some(reason)),
+        _ => (None, None, None),
+    };
+    EventLine {
+        seq: event.seq,
+        event_type: event.body.event_type().as_str().into(),
+        at: event.at,
+        epoch: event.epoch,
+        step: event.body.step().map(ToString::to_string),
+        attempt: event.body.attempt().0,
+        actor: event.actor.to_string(),
+        new_state: new_state.map(|phase| phase.as_str().into()),
+        error_class: class.map(|class| class.as_str().into()),
+        reason: reason.cloned(),
+        line: Arc::from(""),
     }
 }
 

@@ -113,7 +113,7 @@ impl Runs {
             processes: created.settings.max_processes,
         })?;
         let submitter = submitter_of(&log, run);
-        let context = self.context(&store, run, submitter, secrets);
+        let context = self.context(&store, run, submitter, secrets)?;
         let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
         shard
             .adopt(run, plan, context, &claim)

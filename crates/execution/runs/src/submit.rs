@@ -1,11 +1,11 @@
 //! From a plan file to a durable run, and driving it.
 
 use crate::engine::Runs;
-use crate::events::line_of;
+use crate::events::live_line;
 use crate::fault;
 use crate::setup::Parallelism;
 use rok_chain::Digest;
-use rok_events::{Encoder, Settings};
+use rok_events::Settings;
 use rok_executor::Workspace;
 use rok_facades::runs::{
     DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, RunsError, StopSignal, Submission,
@@ -15,9 +15,12 @@ use rok_log::Owner;
 use rok_plan::{Plan, check_inputs, parse_input};
 use rok_runner::{Driven, Message, RunContext, Shard, Turn, drive};
 use rok_secrets::{Masker, Secrets};
-use rok_store_jsonl::JsonlStore;
+use rok_store_jsonl::{JsonlStore, StopWatch};
 use rok_vocabulary::{Actor, InputName, Outcome, RunId, RunPhase};
 use serde_json::{Map, Value};
+use std::fs::DirBuilder;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,7 +53,7 @@ impl Runs {
             processes: settings.max_processes,
         })?;
         let store = JsonlStore::open(self.setup.root.clone(), self.setup.durability);
-        let context = self.context(&store, &run, submission.submitter.clone(), secrets);
+        let context = self.context(&store, &run, submission.submitter.clone(), secrets)?;
         let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
         let spec = RunSpec {
             inputs: Arc::new(Value::Object(inputs)),
@@ -122,9 +125,9 @@ impl Runs {
         run: &RunId,
         submitter: Actor,
         secrets: Result<Secrets, String>,
-    ) -> RunContext {
+    ) -> Result<RunContext, RunsError> {
         let dir = absolute(&store.run_dir(run));
-        RunContext {
+        Ok(RunContext {
             owner: owner().to_string(),
             roles: if submitter == self.setup.user {
                 self.setup.roles.clone()
@@ -133,8 +136,8 @@ impl Runs {
             },
             submitter,
             secrets,
-            workspace: Some(Arc::new(workspace(&dir, run))),
-        }
+            workspace: Some(Arc::new(workspace(&dir)?)),
+        })
     }
 
     /// Drives a run of a shard, with its inbox watched, and lets go of it.
@@ -147,12 +150,11 @@ impl Runs {
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
         // The first turn makes a new run durable, so that it has an inbox.
-        let mut lines = Lines::new(run, shard.run(run).map(|runner| runner.state()));
         let first = shard.turn().map_err(|error| fault::runner(&error))?;
-        lines.observe(first, observer);
+        observe(&first, observer);
         let store = self.store_of(run);
         let watch = store.watch(run).map_err(|error| fault::store(&error))?;
-        let stopper = watch.stopper();
+        let stopper = StopOnDrop(watch.stopper());
         let handle = shard.handle();
         let waker = shard.handle();
         stop.on_stop(move || waker.send(Message::Wake));
@@ -164,50 +166,43 @@ impl Runs {
                 }
             });
             let stopped = || stop.is_stopped();
-            let mut observe = |turn: Turn| lines.observe(turn, observer);
-            let driven = drive(
-                &mut shard,
-                run,
-                options.wait_on_hold,
-                &stopped,
-                &mut observe,
-            );
-            stopper.stop();
+            let mut show = |turn: Turn| observe(&turn, observer);
+            let driven = drive(&mut shard, run, options.wait_on_hold, &stopped, &mut show);
+            drop(stopper);
             driven
         });
+        clear_scratch(&shard, run);
         let end = driven.map(|driven| end_of(driven, shard.run(run).map(|runner| runner.state())));
         shard.release(run);
         end.map_err(|error| fault::runner(&error))
     }
 }
 
-/// Events that became durable, as lines for an observer.
-struct Lines {
-    encoder: Option<Encoder>,
+/// Ends the inbox's watch, after a panic too: the scope waits for its thread.
+struct StopOnDrop(StopWatch);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
 }
 
-impl Lines {
-    fn new(run: &RunId, state: Option<&RunState>) -> Self {
-        // Lines are encoded again only to show them; a run that was folded has
-        // an unknown head here, and its lines are shown without a chain.
-        let fresh = state.is_none_or(|state| state.next_seq().0 == 0);
-        Self {
-            encoder: Some(Encoder::new(run)).filter(|_| fresh),
-        }
+/// Nothing of a run stays outside its folder. What a step still holds open is
+/// cleared by the next owner.
+fn clear_scratch(shard: &Shard, run: &RunId) {
+    let workspace = shard
+        .run(run)
+        .and_then(|runner| runner.context().workspace.as_deref());
+    if let Some(workspace) = workspace {
+        let _ = std::fs::remove_dir_all(&workspace.scratch);
     }
+}
 
-    fn observe(&mut self, turn: Turn, observer: &mut dyn Observer) {
-        for (run, events) in turn.events {
-            let mut encoder = self.encoder.take().unwrap_or_else(|| Encoder::new(&run));
-            let mut bytes = Vec::new();
-            encoder.encode(&events, &mut bytes);
-            let lines: Vec<EventLine> = bytes
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.is_empty())
-                .map(line_of)
-                .collect();
-            observer.events(&lines);
-        }
+/// Shows an observer what became durable.
+fn observe(turn: &Turn, observer: &mut dyn Observer) {
+    for (_, events) in &turn.events {
+        let shown: Vec<EventLine> = events.iter().map(live_line).collect();
+        observer.events(&shown);
     }
 }
 
@@ -348,12 +343,40 @@ pub(crate) fn owner() -> Owner {
     Owner::new(format!("{host}:{}", std::process::id()))
 }
 
-fn workspace(dir: &Path, run: &RunId) -> Workspace {
-    Workspace {
+fn workspace(dir: &Path) -> Result<Workspace, RunsError> {
+    Ok(Workspace {
         logs: dir.join("logs"),
         artifacts: dir.join("artifacts"),
         procs: dir.join("procs"),
-        scratch: std::env::temp_dir().join(format!("rok-{run}-{}", std::process::id())),
+        scratch: scratch(dir)?,
+    })
+}
+
+/// A private folder outside the run folder, because a step may write a secret
+/// there. Named after the run folder, so that the next owner finds and clears
+/// what a killed one left.
+fn scratch(dir: &Path) -> Result<PathBuf, RunsError> {
+    let uid = std::fs::metadata("/proc/self").map_or(0, |metadata| metadata.uid());
+    let ours = std::env::temp_dir().join(format!("rok-{uid}"));
+    let made = DirBuilder::new().mode(0o700).recursive(true).create(&ours);
+    let metadata = made.and_then(|()| std::fs::symlink_metadata(&ours));
+    let fault = |why: String| {
+        RunsError::new(
+            ErrorKind::Storage,
+            "ROK0106",
+            format!("cannot use {}: {why}", ours.display()),
+        )
+        .help("steps need a private folder: name another place by TMPDIR")
+    };
+    match metadata {
+        Ok(found) if found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0 => {
+            let name = Digest::of(dir.as_os_str().as_bytes()).to_hex();
+            Ok(ours.join(&name[..32]))
+        }
+        Ok(_) => Err(fault(
+            "it is not a folder that only this user can enter".into(),
+        )),
+        Err(error) => Err(fault(error.to_string())),
     }
 }
 

@@ -257,7 +257,8 @@ pub struct EventLine {
     pub error_class: Option<String>,
     /// For people.
     pub reason: Option<String>,
-    /// The line as it stands in the log, without its newline.
+    /// The line as it stands in the log, without its newline; empty for an
+    /// observer, who sees events as they become durable.
     pub line: Arc<str>,
 }
 
