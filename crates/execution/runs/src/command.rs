@@ -34,14 +34,14 @@ impl Runs {
         let until = Instant::now() + PATIENCE;
         loop {
             if self.take_here(run, &command)? {
-                return self.answered(&store, run, &command, false);
+                return Self::answered(&store, run, &command, false);
             }
             let step = Duration::from_secs(1).min(until.saturating_duration_since(Instant::now()));
             let answer = store
                 .answer(run, &command.id)
                 .map_err(|error| fault::store(&error))?;
             if answer.is_some() {
-                return self.answered(&store, run, &command, true);
+                return Self::answered(&store, run, &command, true);
             }
             if step.is_zero() {
                 return Ok(CommandAnswer::Delivered);
@@ -67,7 +67,7 @@ impl Runs {
             .is_some_and(|runner| !runner.running().is_empty());
         let result = (|| {
             if repaired.is_some() || (cancels && running) {
-                self.say_recovered(&mut shard, run, repaired)?;
+                Self::say_recovered(&mut shard, run, repaired)?;
                 shard.turn().map_err(|error| fault::runner(&error))?;
             }
             shard.read_inbox(run);
@@ -83,7 +83,6 @@ impl Runs {
     }
 
     fn answered(
-        &self,
         store: &JsonlStore,
         run: &RunId,
         command: &Command,

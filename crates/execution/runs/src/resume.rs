@@ -131,14 +131,14 @@ impl Runs {
         let repaired = repair_of(claim);
         let runner = shard.run(run).expect("the run was adopted just now");
         match runner.state().resumability() {
-            Resumability::SameEpoch => self.say_recovered(shard, run, repaired),
+            Resumability::SameEpoch => Self::say_recovered(shard, run, repaired),
             Resumability::NextEpoch => {
                 let missing = self.changed_artifacts(runner.state(), run)?;
                 if let Some(fault) = missing {
                     return Err(fault);
                 }
                 if repaired.is_some() {
-                    self.say_recovered(shard, run, repaired)?;
+                    Self::say_recovered(shard, run, repaired)?;
                 }
                 let (actor, reason) = (options.actor.clone(), options.reason.clone());
                 shard.say(
@@ -161,7 +161,6 @@ impl Runs {
 
     /// Ends what an earlier owner left, then goes on with the same epoch.
     pub(crate) fn say_recovered(
-        &self,
         shard: &mut Shard,
         run: &RunId,
         repaired: Option<Repair>,

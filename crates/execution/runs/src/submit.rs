@@ -13,7 +13,7 @@ use rok_facades::runs::{
 use rok_kernel::{CompiledPlan, RunSpec, RunState};
 use rok_log::Owner;
 use rok_plan::{Plan, check_inputs, parse_input};
-use rok_runner::{Driven, Message, RunContext, Shard, Turn, drive};
+use rok_runner::{Driven, Message, RunContext, RunRunner, Shard, Turn, drive};
 use rok_secrets::{Masker, Secrets};
 use rok_store_jsonl::{JsonlStore, StopWatch};
 use rok_vocabulary::{Actor, InputName, Outcome, RunId, RunPhase};
@@ -172,7 +172,7 @@ impl Runs {
             driven
         });
         clear_scratch(&shard, run);
-        let end = driven.map(|driven| end_of(driven, shard.run(run).map(|runner| runner.state())));
+        let end = driven.map(|driven| end_of(&driven, shard.run(run).map(RunRunner::state)));
         shard.release(run);
         end.map_err(|error| fault::runner(&error))
     }
@@ -206,8 +206,8 @@ fn observe(turn: &Turn, observer: &mut dyn Observer) {
     }
 }
 
-fn end_of(driven: Driven, state: Option<&RunState>) -> DriveEnd {
-    match driven {
+fn end_of(driven: &Driven, state: Option<&RunState>) -> DriveEnd {
+    match *driven {
         Driven::Interrupted => DriveEnd::Interrupted,
         Driven::Held => match state.and_then(crate::summary::hold) {
             Some(hold) => DriveEnd::Held(hold),
@@ -369,7 +369,7 @@ fn scratch(dir: &Path) -> Result<PathBuf, RunsError> {
         .help("steps need a private folder: name another place by TMPDIR")
     };
     match metadata {
-        Ok(found) if found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0 => {
+        Ok(found) if found.is_dir() && found.uid() == uid && found.mode() & 0o777 == 0o700 => {
             let name = Digest::of(dir.as_os_str().as_bytes()).to_hex();
             Ok(ours.join(&name[..32]))
         }
