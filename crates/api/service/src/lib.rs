@@ -30,6 +30,7 @@ mod error;
 
 mod wiring;
 
+mod inputs_file;
 mod plan_file;
 mod plans;
 

@@ -2,12 +2,13 @@
 //! for, runs submitted, found and listed.
 
 use crate::error::ServiceError;
+use crate::inputs_file;
 use crate::runs::RunHandle;
 use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
 use rok_facades::runs::{ListQuery, RunListing, RunSelector, RunsFacade, Submission};
 use rok_vocabulary::RunId;
-use serde_json::{Map, Value};
+use serde_json::Map;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -75,7 +76,7 @@ impl Service {
         // The engine reads it again; here every fault is told with its place.
         text.parse()?;
         let inputs = match &request.inputs_file {
-            Some(file) => read_inputs(file, &self.cwd)?,
+            Some(file) => inputs_file::read(file, &self.cwd)?,
             None => Map::new(),
         };
         let run_id = match &request.run_id {
@@ -155,14 +156,4 @@ impl std::fmt::Debug for Service {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
-}
-
-/// The object in a file of inputs.
-fn read_inputs(file: &Path, cwd: &Path) -> Result<Map<String, Value>, ServiceError> {
-    let wrong = |why: String| ServiceError::InputsFile {
-        file: file.to_owned(),
-        why,
-    };
-    let bytes = std::fs::read(cwd.join(file)).map_err(|error| wrong(error.to_string()))?;
-    serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))
 }

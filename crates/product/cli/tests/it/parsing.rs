@@ -1,0 +1,99 @@
+//! Command lines that parse and those that do not; help and version.
+
+use crate::fake::{Fake, run};
+use insta::assert_snapshot;
+use rok_cli::{Terminal, run_on};
+use rok_service::{ERROR_PAGES, Wiring};
+use rstest::rstest;
+
+#[rstest]
+#[case(&[])]
+#[case(&["rnu"])]
+#[case(&["run"])]
+#[case(&["run", "p", "--input", "novalue"])]
+#[case(&["run", "p", "--input", "=x"])]
+#[case(&["run", "p", "--mode", "turbo"])]
+#[case(&["run", "p", "q"])]
+#[case(&["approve", "r", "s"])]
+#[case(&["approve", "r", "--reason", "x"])]
+#[case(&["cancel"])]
+#[case(&["resume", "r", "--check", "--wait"])]
+#[case(&["events", "r", "--tail", "-1"])]
+#[case(&["logs", "r"])]
+#[case(&["logs", "r", "s", "--attempt", "last"])]
+#[case(&["plan"])]
+#[case(&["plan", "validate"])]
+#[case(&["config"])]
+#[case(&["ls", "--set", "dir"])]
+#[case(&["--dir"])]
+fn nonsense_is_usage(#[case] arguments: &[&str]) {
+    let done = run(Fake::new(), arguments);
+    assert_eq!(done.code, 2, "{}", done.seen());
+    assert_eq!(done.out, "");
+    assert!(!done.err.is_empty());
+    assert!(done.asked.is_empty());
+}
+
+#[test]
+fn nonsense_has_a_code_and_a_tip() {
+    assert_snapshot!(run(Fake::new(), &["events", "r", "--folow"]).seen());
+}
+
+#[rstest]
+#[case(&["run", "deliverable", "--json", "--dir", "x"])]
+#[case(&["--json", "--dir", "x", "run", "deliverable"])]
+#[case(&["-q", "-v", "-v", "status", "run_abc"])]
+#[case(&["events", "run_abc", "-n", "5", "-f"])]
+#[case(&["ls", "--label", "a=b=c"])]
+#[case(&["plan", "list"])]
+fn sense_is_understood(#[case] arguments: &[&str]) {
+    assert_eq!(run(Fake::new(), arguments).code, 0);
+}
+
+#[test]
+fn version_and_help_touch_nothing() {
+    // Neither the wiring nor the settings may be asked: this environment
+    // contradicts itself.
+    let wiring = || {
+        Wiring::new(|_| panic!("nobody asked for runs")).in_environment(
+            "/nowhere",
+            [("ROK_ENABLED", "maybe"), ("ROK_GRACE_PERIOD_MS", "-1")],
+        )
+    };
+    for arguments in [
+        &["rok", "--version"][..],
+        &["rok", "--help"],
+        &["rok", "run", "--help"],
+        &["rok", "help"],
+        &["rok", "help", "plan", "show"],
+        &["rok", "help", "rok0104"],
+        &["rok", "help", "errors"],
+        &["rok", "help", "exit-codes"],
+    ] {
+        let (mut terminal, captured) = Terminal::in_memory();
+        assert_eq!(
+            run_on(arguments, wiring(), &mut terminal),
+            0,
+            "{arguments:?}"
+        );
+        assert!(!captured.stdout().is_empty(), "{arguments:?}");
+        assert_eq!(captured.stderr(), "");
+    }
+}
+
+#[rstest]
+#[case("help", &["--help"])]
+#[case("run", &["run", "--help"])]
+#[case("exit_codes", &["help", "exit-codes"])]
+#[case("errors", &["help", "errors"])]
+fn help_texts(#[case] name: &str, #[case] arguments: &[&str]) {
+    assert_snapshot!(format!("help_{name}"), run(Fake::new(), arguments).out);
+}
+
+#[test]
+fn every_error_has_its_page_on_the_terminal() {
+    for page in ERROR_PAGES {
+        let done = run(Fake::new(), &["help", page.code]);
+        assert_eq!((done.code, done.out.as_str()), (0, page.text));
+    }
+}
