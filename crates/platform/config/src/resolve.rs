@@ -146,7 +146,8 @@ impl Inputs {
                     .os_user
                     .then(|| os_user(|name| self.var(name)))
                     .flatten();
-                if user.is_none() {
+                let told = |fault: &ConfigFault| matches!(fault, ConfigFault::BadValue { key, .. } if *key == spec.key);
+                if user.is_none() && !faults.iter().any(told) {
                     faults.push(ConfigFault::NoUser);
                 }
                 user.map(Value::Name)

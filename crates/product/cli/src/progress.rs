@@ -62,6 +62,21 @@ impl Progress {
         }
     }
 
+    /// Tells something from another thread, above the bars where there are
+    /// some.
+    pub(crate) fn teller(&self) -> impl Fn(&str) + Send + 'static {
+        let bars = match &self.mode {
+            Telling::Bars { all, .. } => Some(all.clone()),
+            Telling::Nothing | Telling::Lines { .. } => None,
+        };
+        move |line| {
+            let told = bars.as_ref().is_some_and(|bars| bars.println(line).is_ok());
+            if !told {
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
+        }
+    }
+
     /// Takes the bars away and hands on what was collected.
     pub(crate) fn finish(self, terminal: &mut Terminal) {
         match self.mode {

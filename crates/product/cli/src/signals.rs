@@ -4,7 +4,6 @@
 use rok_service::views::StopSignal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
-use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -17,11 +16,11 @@ pub(crate) struct Stop {
 
 impl Stop {
     /// Listens for signals, where the terminal is the process's own.
-    pub(crate) fn listen(live: bool) -> Self {
+    pub(crate) fn listen(live: bool, tell: impl Fn(&str) + Send + 'static) -> Self {
         let signal = StopSignal::new();
         let received = Arc::new(AtomicI32::new(0));
         let handle = live
-            .then(|| listen(signal.clone(), received.clone()))
+            .then(|| listen(signal.clone(), received.clone(), tell))
             .flatten();
         Self {
             signal,
@@ -52,7 +51,11 @@ impl Drop for Stop {
     }
 }
 
-fn listen(stop: StopSignal, received: Arc<AtomicI32>) -> Option<Handle> {
+fn listen(
+    stop: StopSignal,
+    received: Arc<AtomicI32>,
+    tell: impl Fn(&str) + Send + 'static,
+) -> Option<Handle> {
     // Without handlers the signals end the process at once, which is safe: a
     // run's log is durable before any effect.
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).ok()?;
@@ -60,10 +63,7 @@ fn listen(stop: StopSignal, received: Arc<AtomicI32>) -> Option<Handle> {
     let listener = move || {
         for signal in signals.forever() {
             if received.swap(signal, Ordering::SeqCst) == 0 {
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "\nrok: stopping cleanly; once more stops at once"
-                );
+                tell("stopping cleanly; once more stops at once");
                 stop.stop();
             } else {
                 // What was durable stays so; steps that are left behind are

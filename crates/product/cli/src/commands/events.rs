@@ -22,7 +22,7 @@ pub(crate) fn events(
         from: None,
     };
     if args.follow {
-        let stop = Stop::listen(terminal.live);
+        let stop = Stop::listen(terminal.live, |_| ());
         let mut shown = Ok(());
         run.follow(&query, stop.signal(), &mut |event| {
             shown = show(terminal, event).and_then(|()| terminal.flush());
@@ -62,7 +62,7 @@ pub(crate) fn logs(
         tail: args.tail,
         follow: args.follow,
     };
-    let stop = Stop::listen(terminal.live && args.follow);
+    let stop = Stop::listen(terminal.live && args.follow, |_| ());
     let copied = run.logs(&query, stop.signal(), &mut Flushing(terminal));
     if terminal.reader_gone() {
         return Ok(Exit::Success);

@@ -30,11 +30,11 @@ pub(crate) fn run(
         reason: args.reason,
         secrets_file: args.secrets,
     };
+    let mut progress = Progress::of(terminal);
     // Before the run exists, so that a signal never ends the process between.
-    let stop = Stop::listen(terminal.live);
+    let stop = Stop::listen(terminal.live, progress.teller());
     let run = service.submit(request)?;
     terminal.note(&format!("run {}\n", run.id()));
-    let mut progress = Progress::of(terminal);
     let end = run.drive(&options, stop.signal(), &mut progress);
     progress.finish(terminal);
     tell(terminal, &run, &end?, args.strict, &stop)
@@ -53,9 +53,9 @@ pub(crate) fn resume(
     let options = DriveOptions {
         wait_on_hold: args.wait,
     };
-    let stop = Stop::listen(terminal.live);
-    terminal.note(&format!("run {}\n", run.id()));
     let mut progress = Progress::of(terminal);
+    let stop = Stop::listen(terminal.live, progress.teller());
+    terminal.note(&format!("run {}\n", run.id()));
     let secrets = args.secrets.as_deref();
     let end = run.resume(args.reason, secrets, options, stop.signal(), &mut progress);
     progress.finish(terminal);
@@ -93,9 +93,15 @@ fn tell(
     let summary = run.summary()?;
     if terminal.json {
         terminal.show_json(&summary)?;
-    } else if !terminal.quiet || !matches!(end, DriveEnd::Interrupted) {
+    } else {
+        // Apart from the progress above it, where both go to one terminal.
+        let apart = if terminal.out_look.tty && !terminal.quiet {
+            "\n"
+        } else {
+            ""
+        };
         let text = render::summary(&summary, terminal.out_look);
-        terminal.show(&text)?;
+        terminal.show(&format!("{apart}{text}"))?;
     }
     terminal.flush()?;
     let caller = Caller::new(&terminal.program, run.name());

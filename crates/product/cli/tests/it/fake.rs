@@ -90,9 +90,9 @@ pub(crate) fn failed_summary() -> RunSummary {
     ];
     let mut summary = succeeded_summary();
     summary.phase = RunPhase::Failed;
-    summary.status = "failed".to_owned();
+    summary.status = String::from("failed");
     summary.outcome = Some(Outcome::Failed);
-    summary.error = steps[1].error.clone();
+    summary.error.clone_from(&steps[1].error);
     summary.gate_failures = vec!["phase_benchmark".to_owned()];
     summary.totals = totals(&steps);
     summary.steps = steps;
@@ -167,7 +167,7 @@ pub(crate) fn held_summary() -> RunSummary {
     ];
     let mut summary = succeeded_summary();
     summary.phase = RunPhase::Executing;
-    summary.status = "blocked".to_owned();
+    summary.status = String::from("blocked");
     summary.outcome = None;
     summary.hold = Some(hold());
     summary.completed_at = None;

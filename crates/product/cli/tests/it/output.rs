@@ -26,7 +26,7 @@ fn some_events() -> Vec<EventLine> {
     let mut entered = event(5, "run.state_changed", None, 2_501);
     entered.new_state = Some("GOVERNANCE_CHECK".to_owned());
     let mut approved = event(6, "gate.approved", Some("publish"), 2_502);
-    approved.actor = "user:ada".to_owned();
+    approved.actor = String::from("user:ada");
     approved.reason = Some("four eyes saw it".to_owned());
     let mut again = event(7, "step.started", Some("load"), 2_600);
     again.attempt = 1;
