@@ -1,3 +1,55 @@
-//! Benchmarks of rok that anyone can run.
+//! Benchmarks of rok that anyone can run: `cargo xtask bench`.
+//!
+//! Prints the machine, the versions and the settings, then a table for each
+//! bench: median and range of several repetitions, processor time, and the goal
+//! where there is one. Peers run in the same session, turn by turn with rok.
+//! A goal that is missed is shown and is no failure: only a bench that cannot
+//! do its work fails.
 
-fn main() {}
+mod args;
+mod benches;
+mod command;
+mod load;
+mod machine;
+mod measure;
+mod place;
+mod report;
+mod world;
+
+use crate::args::Args;
+use crate::report::Report;
+use clap::Parser;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // Nobody is left to tell when stderr is closed.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the benches that were asked for; false when one could not do its work.
+fn run(args: &Args) -> io::Result<bool> {
+    let place = place::Place::open(args.dir.as_deref())?;
+    let mut out = io::stdout();
+    let mut report = Report::new(machine::look(&place, args));
+    write!(out, "{}", report.head())?;
+    for bench in args.benches() {
+        writeln!(out, "\n## {bench}: {}\n", bench.about())?;
+        out.flush()?;
+        let table = benches::run(bench, args, &place);
+        write!(out, "{table}")?;
+        report.add(table);
+    }
+    if let Some(file) = &args.json {
+        std::fs::write(file, report.to_json()?)?;
+    }
+    Ok(report.is_whole())
+}
