@@ -121,7 +121,10 @@ impl Service {
 
     /// The runs that match, newest last.
     pub fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, ServiceError> {
-        Ok(self.runs()?.list(query)?)
+        let mut runs = self.runs()?.list(query)?;
+        // Ids that a person chose do not sort by time.
+        runs.sort_by_key(|run| run.created_at);
+        Ok(runs)
     }
 
     /// A path to a run folder names the folder of run folders too, so that it

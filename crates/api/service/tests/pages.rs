@@ -99,6 +99,9 @@ fn every_page_says_what_why_how_and_shows_it() {
         let begin = format!("# {}: ", page.code);
         assert!(page.text.starts_with(&begin), "{}", page.code);
         assert!(!page.title().is_empty());
+        // A line break is no less a blank.
+        let words: Vec<&str> = page.text.split_whitespace().collect();
+        let text = words.join(" ");
         for part in [
             "## Why it may happen",
             "## How to mend it",
