@@ -101,13 +101,13 @@ impl History {
                 self.reason.clone_from(reason);
             }
             Body::GateApproved { step, reason, .. } => {
-                self.decided(event, Some(step), "approved", reason.as_ref())
+                self.decided(event, Some(step), "approved", reason.as_ref());
             }
             Body::GateRejected { step, reason, .. } => {
-                self.decided(event, Some(step), "rejected", reason.as_ref())
+                self.decided(event, Some(step), "rejected", reason.as_ref());
             }
             Body::RunCancelRequested { reason, .. } => {
-                self.decided(event, None, "cancelled", reason.as_ref())
+                self.decided(event, None, "cancelled", reason.as_ref());
             }
             Body::RunResumed { reason, .. } => {
                 self.sealed_at = None;
@@ -216,11 +216,8 @@ impl History {
     /// The last record that a domain made for a duty, as JSON.
     #[must_use]
     pub fn record(&self, duty: &Duty) -> Option<&str> {
-        let of_duty = self.acks.iter().rev().filter(|ack| ack.data.duty == *duty);
-        of_duty
-            .filter_map(|ack| ack.data.record.as_deref())
-            .map(|raw| raw.get())
-            .next()
+        let mut of_duty = self.acks.iter().rev().filter(|ack| ack.data.duty == *duty);
+        of_duty.find_map(|ack| Some(ack.data.record.as_deref()?.get()))
     }
 
     /// What policies said, oldest first.
