@@ -49,11 +49,11 @@ impl CompiledPlan {
             .collect();
         let processes_only = plan.steps.iter().all(is_process);
         Ok(Arc::new(Self {
+            plan,
+            sha256,
             graph,
             index,
-            sha256,
             processes_only,
-            plan,
         }))
     }
 

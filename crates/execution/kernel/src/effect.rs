@@ -67,6 +67,18 @@ pub enum Rejected {
         /// The terminal phase.
         phase: rok_vocabulary::RunPhase,
     },
+    /// There is nothing left to cancel.
+    #[error("the run cannot be cancelled any more: its execution is over, it is {phase}")]
+    ExecutionOver {
+        /// The phase.
+        phase: rok_vocabulary::RunPhase,
+    },
+    /// The input tells of what cannot have happened yet.
+    #[error("that cannot have happened yet: {why}")]
+    Impossible {
+        /// Why not.
+        why: String,
+    },
     /// The plan has no such step.
     #[error("the plan has no step `{step}`")]
     UnknownStep {

@@ -16,14 +16,15 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rok_events::{
-    Body, Contract, CreatedData, DeclaredData, Event, ExpectationsData, PlanRef,
-    ReconciliationStage, SCHEMA, StateChange, StateData,
+    Body, Contract, CreatedData, DeclaredData, Event, ExpectationsData, PlanRef, PolicyData,
+    PolicyStage, ReconciliationStage, SCHEMA, StateChange, StateData,
 };
 use rok_phases::{PhaseError, PhaseInput, next};
 use rok_rac::{Deadline, Duty, Expected, Scope};
 use rok_trace_ids::TraceId;
 use rok_vocabulary::{
-    Actor, ErrorClass, ExpectationStatus, Outcome, Profile, RunId, RunPhase, StepState, Timestamp,
+    Actor, ErrorClass, ExpectationStatus, Outcome, Profile, RunId, RunPhase, StepId, StepState,
+    Timestamp,
 };
 
 /// An order that the kernel's rules refuse. Nothing has changed.
@@ -199,8 +200,9 @@ impl RunOrchestrationKernel {
                 .liveness(),
             ];
             for expected in standard.into_iter().chain(further) {
-                declared.push(expected.duty().clone());
-                self.declare(&expected, now)?;
+                if self.declare(&expected, now)? {
+                    declared.push(expected.duty().clone());
+                }
             }
         }
         let from = (self.state.epoch().0 > 0).then_some(RunPhase::Failed);
@@ -223,19 +225,40 @@ impl RunOrchestrationKernel {
         )
     }
 
-    fn declare(&mut self, expected: &Expected, now: Timestamp) -> Result<(), KernelError> {
+    /// False, and nothing happens, where the duty was declared before.
+    fn declare(&mut self, expected: &Expected, now: Timestamp) -> Result<bool, KernelError> {
+        if self.state.ledger().expectation(expected.duty()).is_some() {
+            return Ok(false);
+        }
         let data = DeclaredData {
             id: expected.duty().clone(),
             deadline: expected.deadline(),
             liveness: expected.is_liveness(),
             metadata: expected.metadata().clone(),
         };
-        self.emit(
-            now,
-            Body::ExpectationDeclared {
-                data: Box::new(data),
-            },
-        )
+        let data = Box::new(data);
+        self.emit(now, Body::ExpectationDeclared { data })?;
+        Ok(true)
+    }
+
+    /// STANDARD goes on in spite of drift, with an incident of its own: its
+    /// duty is declared once there is drift. True where it was, just now.
+    fn declare_drift(&mut self, now: Timestamp) -> Result<bool, KernelError> {
+        let settings = self.state.settings();
+        if settings.profile != Profile::Standard || !settings.contract.reconciles() {
+            return Ok(false);
+        }
+        let active = self.state.active(now);
+        let ledger = self.state.ledger();
+        if ledger
+            .reconcile(Scope::GovernanceCheck, active)
+            .drift
+            .is_empty()
+        {
+            return Ok(false);
+        }
+        let deadline = Deadline::after(settings.governance_timeout);
+        self.declare(&Expected::new(RunState::drift_duty(), deadline), now)
     }
 
     fn governance_word(&self) -> Option<String> {
@@ -268,15 +291,8 @@ impl RunOrchestrationKernel {
                     .clone()
                     .unwrap_or_else(|| "the policies do not allow the run".into())
             });
-        if let Some(PolicyAnswer { data, reason, .. }) = answer {
-            self.emit(
-                now,
-                Body::PolicyEvaluated {
-                    step: None,
-                    reason,
-                    data: Box::new(data),
-                },
-            )?;
+        if let Some(answer) = answer {
+            self.record_policy(None, answer, now)?;
         }
         match denied {
             None => {
@@ -293,6 +309,43 @@ impl RunOrchestrationKernel {
                 )?;
                 Ok(Authorization::Denied)
             }
+        }
+    }
+
+    /// Records what the policies said, and what they forbid.
+    fn record_policy(
+        &mut self,
+        step: Option<StepId>,
+        answer: PolicyAnswer,
+        now: Timestamp,
+    ) -> Result<(), KernelError> {
+        let PolicyAnswer {
+            data,
+            reason,
+            violations,
+        } = answer;
+        let forbids = data.stage == PolicyStage::Complete && !data.allowed;
+        let violated = (forbids || !violations.is_empty()).then(|| PolicyData {
+            blocking: data.blocking && !data.allowed,
+            policies: if violations.is_empty() {
+                data.policies.clone()
+            } else {
+                violations
+            },
+            ..data.clone()
+        });
+        let (data, why) = (Box::new(data), reason.clone());
+        self.emit(
+            now,
+            Body::PolicyEvaluated {
+                step,
+                reason: why,
+                data,
+            },
+        )?;
+        match violated.map(Box::new) {
+            Some(data) => self.emit(now, Body::PolicyViolated { reason, data }),
+            None => Ok(()),
         }
     }
 
@@ -316,9 +369,31 @@ impl RunOrchestrationKernel {
     ) -> Result<(), KernelError> {
         let change = Change {
             outcome: Some(outcome),
+            governance: self.governance_word(),
             ..Change::default()
         };
         self.transition(PhaseInput::ExecutionOver, now, change)
+    }
+
+    /// How long the check waits for what is still on its way, in active time:
+    /// each duty until its deadline, all of them for at most the governance
+    /// timeout. An incident about drift is asked for when the rest is done, and
+    /// has its own time. `None`: nothing is on its way.
+    fn check_waits_until(&self) -> Option<Timestamp> {
+        let state = &self.state;
+        let settings = state.settings();
+        let drift = state.ledger().expectation(&RunState::drift_duty());
+        let limit = state.phase_since().after(settings.governance_timeout);
+        let limit = drift
+            .and_then(|e| e.due)
+            .map_or(limit, |due| due.max(limit));
+        if settings.contract.governs() && *state.policy() == PolicyState::Open {
+            return Some(limit);
+        }
+        let open = state.ledger().expectations().iter();
+        open.filter(|e| e.status == ExpectationStatus::Pending && !e.liveness)
+            .map(|e| e.due.map_or(limit, |due| due.min(limit)))
+            .max()
     }
 
     /// Compares expectations with acks, once all that is on its way has come
@@ -326,37 +401,17 @@ impl RunOrchestrationKernel {
     /// or at `until`.
     pub fn governance_check(&mut self, now: Timestamp) -> Result<GovernanceCheck, KernelError> {
         self.require(PhaseInput::CheckPassed)?;
-        let settings = self.state.settings();
         let active = self.state.active(now);
-        let deadline = self.state.phase_context().entered_at;
-        let deadline = self
-            .state
-            .active(deadline)
-            .after(settings.governance_timeout);
-        let policy_open = settings.contract.governs() && *self.state.policy() == PolicyState::Open;
-        let acks_open = settings.contract.reconciles()
-            && self
-                .state
-                .ledger()
-                .is_waiting(Scope::GovernanceCheck, active);
-        if acks_open || (policy_open && active < deadline) {
-            let until = self.state.ledger().next_deadline(Scope::GovernanceCheck);
-            let until = until.filter(|_| acks_open).unwrap_or(deadline);
-            return Ok(GovernanceCheck::Waiting {
-                until: self.state.clock().wall(until),
-            });
+        let waits = |until: Option<Timestamp>| until.filter(|until| active < *until);
+        let mut until = waits(self.check_waits_until());
+        if until.is_none() && self.declare_drift(now)? {
+            until = waits(self.check_waits_until());
         }
-        let comparison = compare(&self.state, ReconciliationStage::GovernanceCheck, now);
-        let drift = RunState::drift_duty();
-        if comparison.drift_incident && self.state.ledger().expectation(&drift).is_none() {
-            let expected = Expected::new(drift, Deadline::after(settings.governance_timeout));
-            self.declare(&expected, now)?;
-            let until = self
-                .state
-                .clock()
-                .wall(active.after(settings.governance_timeout));
+        if let Some(until) = until {
+            let until = self.state.clock().wall(until);
             return Ok(GovernanceCheck::Waiting { until });
         }
+        let comparison = compare(&self.state, ReconciliationStage::GovernanceCheck, now);
         let mut reasons = comparison.reasons;
         reasons.extend(self.policy_refusal());
         self.emit(
@@ -386,10 +441,11 @@ impl RunOrchestrationKernel {
                 "the outcome is forbidden by policy {}",
                 data.policies.join(", ")
             )),
-            // With the audit contract on, the missing ack says it already.
-            PolicyState::Open | PolicyState::Failed if settings.contract.reconciles() => None,
             PolicyState::Open | PolicyState::Failed => {
-                Some("the policies could not be evaluated".into())
+                // A missing or failed ack is a reason of the reconciliation.
+                let duty = self.state.ledger().expectation(&Duty::EVALUATE_POLICY);
+                let told = duty.is_some_and(|duty| duty.status != ExpectationStatus::Acked);
+                (!told).then(|| "the policies could not be evaluated".into())
             }
         }
     }

@@ -57,7 +57,6 @@ impl Reconciled {
 pub(crate) struct Comparison {
     pub(crate) data: ReconciledData,
     pub(crate) reasons: Vec<String>,
-    pub(crate) drift_incident: bool,
 }
 
 /// Compares the folded expectations with the folded acks.
@@ -72,12 +71,9 @@ pub(crate) fn compare(state: &RunState, stage: ReconciliationStage, now: Timesta
     } else {
         Reconciliation::disabled()
     };
-    let (acceptable, degraded, drift_incident, reasons) = match judge(settings.profile, &result) {
-        Verdict::Acceptable {
-            degraded,
-            drift_incident,
-        } => (true, degraded, drift_incident, Vec::new()),
-        Verdict::Refused { reasons } => (false, false, false, reasons),
+    let (acceptable, degraded, reasons) = match judge(settings.profile, &result) {
+        Verdict::Acceptable { degraded, .. } => (true, degraded, Vec::new()),
+        Verdict::Refused { reasons } => (false, false, reasons),
     };
     let data = ReconciledData {
         stage,
@@ -86,11 +82,7 @@ pub(crate) fn compare(state: &RunState, stage: ReconciliationStage, now: Timesta
         degraded,
         result,
     };
-    Comparison {
-        data,
-        reasons,
-        drift_incident,
-    }
+    Comparison { data, reasons }
 }
 
 /// Mints the proof, for live decisions and for folded logs alike: the claim

@@ -64,7 +64,7 @@ impl RunState {
         let action = match &step.action {
             Action::Argv(args) => {
                 let args = args.iter().zip(0_usize..);
-                let args = args.map(|(arg, i)| plain(arg, &scope, || alloc::format!("run[{i}]")));
+                let args = args.map(|(arg, i)| plain(arg, scope, || alloc::format!("run[{i}]")));
                 ResolvedAction::Argv(args.collect::<Result<_, _>>()?)
             }
             Action::Shell { shell, line } => ResolvedAction::Shell {
@@ -92,11 +92,11 @@ impl RunState {
         let cwd = step
             .cwd
             .as_ref()
-            .map(|cwd| plain(cwd, &scope, || "cwd".into()))
+            .map(|cwd| plain(cwd, scope, || "cwd".into()))
             .transpose()?;
         let artifacts = step.artifacts.iter().map(|artifact| {
             Ok((
-                plain(&artifact.path, &scope, || "artifacts.path".into())?,
+                plain(&artifact.path, scope, || "artifacts.path".into())?,
                 artifact.required,
             ))
         });
@@ -123,10 +123,10 @@ impl RunState {
 /// A template in a place where secrets cannot stand; validation saw to that.
 fn plain(
     template: &Template,
-    scope: &RunScope<'_>,
+    scope: RunScope<'_>,
     place: impl FnOnce() -> String,
 ) -> Result<String, ResolveError> {
-    match template.text(scope) {
+    match template.text(&scope) {
         Ok(text) => Ok(text
             .as_plain()
             .expect("validation refuses secrets here")

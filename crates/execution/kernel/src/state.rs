@@ -92,6 +92,9 @@ pub struct RunState {
     epoch: Epoch,
     epoch_began: Timestamp,
     epoch_started: Timestamp,
+    /// When the phase was entered, in active time: what the clock stood still
+    /// for since then does not move it.
+    phase_since: Timestamp,
     entered: bool,
     phases: PhaseStateMachine,
     ledger: Ledger,
@@ -107,6 +110,8 @@ pub struct RunState {
     hold: Option<Hold>,
     policy: PolicyState,
     proof: Option<Reconciled>,
+    /// What the profile accepted of the epoch's reconciliations.
+    accepted: Accepted,
     last_reconciliation: Option<Reconciliation>,
     degraded: bool,
     sealed: bool,
@@ -114,6 +119,14 @@ pub struct RunState {
     commands: BTreeSet<CommandId>,
     late_acks: BTreeSet<AckId>,
     fresh_stops: Vec<StepIx>,
+}
+
+/// Which reconciliations the profile accepted: without them, the transitions
+/// that stand on them do not exist.
+#[derive(Debug, Clone, Copy, Default)]
+struct Accepted {
+    check: bool,
+    last: bool,
 }
 
 #[derive(Debug)]
@@ -154,6 +167,7 @@ impl RunState {
             epoch: Epoch::FIRST,
             epoch_began: at,
             epoch_started: at,
+            phase_since: at,
             entered: false,
             admitted: false,
             outcome: None,
@@ -163,6 +177,7 @@ impl RunState {
             hold: None,
             policy: PolicyState::Open,
             proof: None,
+            accepted: Accepted::default(),
             last_reconciliation: None,
             degraded: false,
             sealed: false,
@@ -342,6 +357,11 @@ impl RunState {
         Some(deadline.since(self.active(now)))
     }
 
+    /// When the phase was entered, in active time.
+    pub(crate) const fn phase_since(&self) -> Timestamp {
+        self.phase_since
+    }
+
     /// The active instant at which the plan's `max_duration` passes.
     pub(crate) fn run_deadline(&self) -> Option<Timestamp> {
         let max = self.plan.plan().max_duration?;
@@ -399,7 +419,6 @@ impl RunState {
     pub(crate) const fn progress(&self) -> &Progress {
         &self.progress
     }
-
 
     pub(crate) fn schedule_mut(&mut self) -> &mut Schedule {
         &mut self.schedule

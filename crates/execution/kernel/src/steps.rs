@@ -34,6 +34,8 @@ pub struct StepSlot {
     pub skip: Option<SkipCause>,
     /// Its running attempt is being stopped.
     pub stop: Option<StopReason>,
+    /// When it was told to stop.
+    pub stop_at: Option<Timestamp>,
     /// When the next attempt is due.
     pub retry_due: Option<Timestamp>,
     /// An interrupted attempt waits for a person's decision.
@@ -57,6 +59,7 @@ impl Default for StepSlot {
             reason: None,
             skip: None,
             stop: None,
+            stop_at: None,
             retry_due: None,
             undecided: false,
             approved: false,

@@ -23,6 +23,9 @@ impl RunOrchestrationKernel {
         reason: String,
         now: Timestamp,
     ) -> Result<(), KernelError> {
+        // A run that waits for a person has a clock that stands still, and
+        // would never be closed.
+        self.release(now)?;
         let data = StoppingData {
             outcome,
             exit: Some(exit),
@@ -53,8 +56,14 @@ impl RunOrchestrationKernel {
                 .state
                 .ledger()
                 .is_waiting(Scope::GovernanceCheck, active);
-        if (policy_open || acks_open) && active < closing.until {
+        let work_open = self.state.progress().running() > 0;
+        if active < closing.until
+            && (policy_open || acks_open || work_open || self.declare_drift(now)?)
+        {
             return Ok(());
+        }
+        if self.state.phase() == RunPhase::Executing {
+            self.wind_up(now)?;
         }
         let stopping = self
             .state
@@ -65,6 +74,27 @@ impl RunOrchestrationKernel {
             closing.input,
             Some(stopping.class),
             Some(stopping.reason),
+            now,
+        )
+        .map(|_| ())
+    }
+
+    /// While FINALIZING, an incident about drift was asked for and did not come:
+    /// the final reconciliation cannot be accepted any more.
+    pub(super) fn give_up_on_drift(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        let due = self
+            .state
+            .drift_due()
+            .filter(|_| self.state.drift_is_open());
+        if due.is_none_or(|due| self.state.active(now) < due) {
+            return Ok(());
+        }
+        let reasons = compare(&self.state, ReconciliationStage::GovernanceCheck, now).reasons;
+        let class = Some(ErrorClass::PolicyViolation);
+        self.end(
+            PhaseInput::FinalizationFailed,
+            class,
+            Some(reasons.join("; ")),
             now,
         )
         .map(|_| ())

@@ -4,13 +4,15 @@
 use super::{Authorization, GovernanceCheck, KernelError, RunOrchestrationKernel};
 use crate::effect::{Decision, Rejected};
 use crate::input::{Admission, Command, CommandKind, Input, PolicyAnswer};
-use crate::state::{PolicyState, Resumability};
+use crate::state::{PolicyState, Resumability, RunState};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use rok_events::{Body, PolicyData, PolicyStage};
 use rok_phases::PhaseInput;
-use rok_rac::{DomainAck, Duty, Received, Scope};
-use rok_vocabulary::{Actor, ErrorClass, Outcome, RunPhase, StepId, StepState, Timestamp};
+use rok_rac::{DomainAck, Duty, Expected, Received};
+use rok_vocabulary::{
+    Actor, Epoch, ErrorClass, Outcome, Profile, RunPhase, StepId, StepState, Timestamp,
+};
 use serde_json::value::RawValue;
 
 impl RunOrchestrationKernel {
@@ -81,12 +83,38 @@ impl RunOrchestrationKernel {
     }
 
     fn claimed(&mut self, owner: &str, now: Timestamp) -> Result<(), Rejected> {
-        if self.state.phase() == RunPhase::Executing {
-            return Ok(());
+        match self.state.phase() {
+            RunPhase::Authorized if self.state.closing().is_none() => {}
+            RunPhase::Created if self.state.closing().is_none() => {
+                let why = "a run is claimed that is not authorized".to_string();
+                return Err(Rejected::Impossible { why });
+            }
+            _ => return Ok(()),
         }
         self.begin_execution(owner, now)?;
         self.advance(now)?;
         Ok(())
+    }
+
+    /// Whether an ack is of an older epoch: only late. One of another run, or
+    /// of an epoch to come, is refused.
+    fn is_of_an_older_epoch(&self, ack: &DomainAck) -> Result<bool, Rejected> {
+        if ack.run_id() != self.state.run_id() {
+            return Err(Rejected::ForeignAck {
+                duty: ack.duty().clone(),
+                run: ack.run_id().clone(),
+            });
+        }
+        self.is_older(ack.epoch())
+    }
+
+    pub(super) fn is_older(&self, epoch: Epoch) -> Result<bool, Rejected> {
+        let current = self.state.epoch();
+        if epoch > current {
+            let why = alloc::format!("it is of epoch {epoch}, the run is in epoch {current}");
+            return Err(Rejected::Impossible { why });
+        }
+        Ok(epoch < current)
     }
 
     /// An answer to a duty: in time, again, too late, or of another run.
@@ -96,18 +124,13 @@ impl RunOrchestrationKernel {
         record: Option<Box<RawValue>>,
         now: Timestamp,
     ) -> Result<(), Rejected> {
-        if ack.run_id() != self.state.run_id() {
-            return Err(Rejected::ForeignAck {
-                duty: ack.duty().clone(),
-                run: ack.run_id().clone(),
-            });
-        }
+        let older = self.is_of_an_older_epoch(ack)?;
         let known = matches!(
             self.state.ledger().classify(ack),
             Received::Redelivery | Received::NothingToUndo
         );
         let reconciles = self.state.settings().contract.reconciles();
-        if ack.epoch() != self.state.epoch() || known || !reconciles {
+        if older || known || !reconciles {
             return Ok(());
         }
         if self.state.is_sealed() {
@@ -145,48 +168,35 @@ impl RunOrchestrationKernel {
         record: Option<Box<RawValue>>,
         now: Timestamp,
     ) -> Result<(), Rejected> {
+        let older = self.is_of_an_older_epoch(ack)?;
         let ending =
             self.state.phase() == RunPhase::GovernanceCheck || self.state.closing().is_some();
         let terminal = self.state.phase().is_terminal();
-        if terminal || !ending || *self.state.policy() != PolicyState::Open {
+        if older || terminal || !ending || *self.state.policy() != PolicyState::Open {
             return self.ack(ack, record, now);
         }
-        if let Some(PolicyAnswer {
-            data,
-            reason,
-            violations,
-        }) = answer
-        {
-            let forbidden = !data.allowed || !violations.is_empty();
-            let blocking = data.blocking && !data.allowed;
-            let violated = PolicyData {
-                blocking,
-                policies: if violations.is_empty() {
-                    data.policies.clone()
-                } else {
-                    violations
-                },
-                ..data.clone()
-            };
-            self.emit(
-                now,
-                Body::PolicyEvaluated {
-                    step: None,
-                    reason: reason.clone(),
-                    data: Box::new(data),
-                },
-            )?;
-            if forbidden {
-                self.emit(
-                    now,
-                    Body::PolicyViolated {
-                        reason,
-                        data: Box::new(violated),
-                    },
-                )?;
-            }
+        let settings = self.state.settings();
+        // Without acks, the event must say that nobody answered.
+        let unanswered = || PolicyAnswer {
+            data: PolicyData {
+                stage: PolicyStage::Complete,
+                allowed: false,
+                blocking: settings.profile != Profile::ObserveOnly,
+                policies: alloc::vec::Vec::new(),
+                action: None,
+            },
+            reason: Some(alloc::format!(
+                "the policies could not be evaluated: {}",
+                ack.error().unwrap_or("they did not answer")
+            )),
+            violations: alloc::vec::Vec::new(),
+        };
+        let reconciles = settings.contract.reconciles();
+        let answer = answer.or_else(|| (!reconciles).then(unanswered));
+        if let Some(answer) = answer {
+            self.record_policy(None, answer, now)?;
         }
-        if self.state.settings().contract.reconciles() {
+        if reconciles {
             return self.ack(ack, record, now);
         }
         self.settle(now)
@@ -198,6 +208,9 @@ impl RunOrchestrationKernel {
             self.try_close(now)?;
         } else if self.state.phase() == RunPhase::GovernanceCheck {
             self.check(now)?;
+        } else if self.state.phase() == RunPhase::Finalizing {
+            self.declare_drift(now)?;
+            self.give_up_on_drift(now)?;
         }
         Ok(())
     }
@@ -217,6 +230,10 @@ impl RunOrchestrationKernel {
 
     fn published(&mut self, result: Result<(), String>, now: Timestamp) -> Result<(), Rejected> {
         if self.state.phase() != RunPhase::Finalizing || self.state.closing().is_some() {
+            return Ok(());
+        }
+        if result.is_ok() && self.state.drift_is_open() {
+            // It is published again once the incident is recorded.
             return Ok(());
         }
         if let Err(reason) = result {
@@ -248,7 +265,14 @@ impl RunOrchestrationKernel {
             CommandKind::Approve(step) | CommandKind::Reject(step) => {
                 Some(self.waiting_step(step)?)
             }
-            CommandKind::Cancel => None,
+            CommandKind::Cancel => {
+                let phase = self.state.phase();
+                let over = matches!(phase, RunPhase::GovernanceCheck | RunPhase::Finalizing);
+                if over || self.state.closing().is_some() {
+                    return Err(Rejected::ExecutionOver { phase });
+                }
+                None
+            }
         };
         let Command {
             id,
@@ -295,24 +319,18 @@ impl RunOrchestrationKernel {
         authorization: Option<PolicyAnswer>,
         now: Timestamp,
     ) -> Result<Option<String>, KernelError> {
-        if let Some(PolicyAnswer {
-            data, reason: why, ..
-        }) = authorization
-        {
-            debug_assert_eq!(data.stage, PolicyStage::Action, "commands are actions");
-            let allowed = data.allowed;
+        if let Some(answer) = authorization {
+            debug_assert_eq!(
+                answer.data.stage,
+                PolicyStage::Action,
+                "commands are actions"
+            );
+            let (allowed, why) = (answer.data.allowed, answer.reason.clone());
             let step = match kind {
                 CommandKind::Approve(step) | CommandKind::Reject(step) => Some(step.clone()),
                 CommandKind::Cancel => None,
             };
-            self.emit(
-                now,
-                Body::PolicyEvaluated {
-                    step,
-                    reason: why.clone(),
-                    data: Box::new(data),
-                },
-            )?;
+            self.record_policy(step, answer, now)?;
             if !allowed {
                 let why = why.unwrap_or_else(|| "the policies do not allow it".into());
                 return Ok(Some(why));
@@ -364,7 +382,7 @@ impl RunOrchestrationKernel {
         Ok(None)
     }
 
-    fn release(&mut self, now: Timestamp) -> Result<(), KernelError> {
+    pub(super) fn release(&mut self, now: Timestamp) -> Result<(), KernelError> {
         if self.state.hold().is_some() {
             self.emit(now, Body::RunReleased { reason: None })?;
         }
@@ -402,12 +420,32 @@ impl RunOrchestrationKernel {
             }
             Resumability::Refused(reason) => return Err(Rejected::NotResumable { reason }),
         }
+        let further = self.further_expectations();
         self.actor = actor;
         let resumed = self.emit(now, Body::RunResumed { reason, command });
         self.actor = Actor::Runner;
         resumed?;
-        self.declare_expectations(alloc::vec::Vec::new(), now)?;
+        self.declare_expectations(further, now)?;
         Ok(())
+    }
+
+    /// What was declared on top of the standard duties: the next epoch owes it
+    /// anew.
+    fn further_expectations(&self) -> alloc::vec::Vec<Expected> {
+        let drift = RunState::drift_duty();
+        let declared = self.state.ledger().expectations().iter();
+        declared
+            .filter(|e| e.id != drift && !Self::standard_duties().contains(&e.id))
+            .map(|e| {
+                let expected =
+                    Expected::new(e.id.clone(), e.deadline).with_metadata(e.metadata.clone());
+                if e.liveness {
+                    expected.liveness()
+                } else {
+                    expected
+                }
+            })
+            .collect()
     }
 
     /// When something becomes due by itself.
@@ -416,7 +454,6 @@ impl RunOrchestrationKernel {
         if state.is_sealed() {
             return None;
         }
-        let active = state.active(state.last_at());
         let mut due: Option<Timestamp> = None;
         let mut consider = |at: Option<Timestamp>| {
             due = match (due, at) {
@@ -438,15 +475,10 @@ impl RunOrchestrationKernel {
                 consider(self.stop_deadline());
             }
             RunPhase::GovernanceCheck => {
-                let ack = state
-                    .ledger()
-                    .next_deadline(Scope::GovernanceCheck)
-                    .filter(|at| *at > active);
-                consider(wall(ack));
-                let entered = state.active(state.phase_context().entered_at);
-                consider(wall(Some(
-                    entered.after(state.settings().governance_timeout),
-                )));
+                consider(wall(self.check_waits_until()));
+            }
+            RunPhase::Finalizing if state.drift_is_open() => {
+                consider(wall(state.drift_due()));
             }
             _ => {}
         }

@@ -29,6 +29,7 @@ impl RunOrchestrationKernel {
     /// Starts what may start, skips what must be skipped, and ends execution
     /// when nothing is left.
     pub(super) fn advance(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        self.time_out(now)?;
         self.state.offer_due_retries(now);
         if self.state.is_halted() {
             self.skip_the_rest(now)?;
@@ -57,8 +58,8 @@ impl RunOrchestrationKernel {
         let progress = self.state.progress();
         let (all, processes) = (progress.running(), progress.running[PROCESSES]);
         let hard_gate_runs = progress.hard_gates_running > 0;
-        let free_place = all < settings.max_parallel;
-        let free_process = free_place && processes < settings.max_processes;
+        let free_place = all < settings.max_parallel.max(1);
+        let free_process = free_place && processes < settings.max_processes.max(1);
         let ahead = !hard_gate_runs
             && self.state.plan().processes_only()
             && processes < settings.max_processes.saturating_add(settings.start_ahead);
@@ -92,13 +93,17 @@ impl RunOrchestrationKernel {
                 return self.skip(ix, SkipCause::Condition, reason, now);
             }
             Err(error) => {
-                self.emit(
-                    now,
+                let step_id = step.id.clone();
+                // A manual gate never starts without a person's word.
+                let begun = if step.gate == Some(Gate::Manual) {
+                    Body::StepWaiting { step: step_id }
+                } else {
                     Body::StepStarted {
-                        step: step.id.clone(),
+                        step: step_id,
                         attempt,
-                    },
-                )?;
+                    }
+                };
+                self.emit(now, begun)?;
                 let reason = format!("if: {error}");
                 let data = Box::default();
                 return self.attempt_failed(ix, ErrorClass::ConfigError, reason, data, now);
@@ -220,7 +225,9 @@ impl RunOrchestrationKernel {
             }
             return Ok(());
         }
-        if self.state.hold().is_some() {
+        // An owner that stops leaves ready steps to the next one: no hold.
+        let ready = self.state.schedule_mut().next_ready(|_| true).is_some();
+        if ready || self.state.hold().is_some() {
             return Ok(());
         }
         if let Some((ix, hold)) = self.state.first_undecided() {
@@ -275,11 +282,15 @@ impl RunOrchestrationKernel {
             end,
             mut data,
         } = done;
-        let known = (ix as usize) < self.state.plan().len();
-        let late = epoch != self.state.epoch()
-            || !known
-            || self.state.phase() != RunPhase::Executing
-            || self.state.closing().is_some()
+        if self.is_older(epoch)? {
+            return Ok(());
+        }
+        let steps = self.state.plan().len();
+        if ix as usize >= steps || attempt > self.state.step(ix).attempt {
+            let why = format!("attempt {attempt} of step {ix} of {steps} was never started");
+            return Err(Rejected::Impossible { why });
+        }
+        let late = self.state.phase() != RunPhase::Executing
             || self.state.step(ix).state != StepState::Running
             || self.state.step(ix).attempt != attempt;
         if late {
@@ -327,10 +338,14 @@ impl RunOrchestrationKernel {
                 }
             }
             StepEnd::Failed { class, reason } => {
-                self.attempt_failed(ix, class, reason, data, now)?
+                self.attempt_failed(ix, class, reason, data, now)?;
             }
         }
-        self.advance(now)?;
+        if self.state.closing().is_some() {
+            self.try_close(now)?;
+        } else {
+            self.advance(now)?;
+        }
         Ok(())
     }
 
@@ -376,7 +391,6 @@ impl RunOrchestrationKernel {
                     },
                 )?;
             }
-            Next::Ask => {}
             // A gate that was stopped from outside has said nothing.
             Next::Fail if hard && stopped.is_none() => {
                 self.emit(
@@ -389,7 +403,7 @@ impl RunOrchestrationKernel {
                     },
                 )?;
             }
-            Next::Fail => {}
+            Next::Ask | Next::Fail => {}
         }
         Ok(())
     }
@@ -506,36 +520,41 @@ impl RunOrchestrationKernel {
         self.state.plan().step(ix).kill_grace + settings.governance_timeout + settings.grace_period
     }
 
-    fn stopped_since(&self) -> Option<Timestamp> {
-        self.state.stopping().map(|stopping| stopping.at)
-    }
-
+    /// When the first attempt that was told to stop is given up.
     pub(super) fn stop_deadline(&self) -> Option<Timestamp> {
-        let since = self.stopped_since()?;
-        let stopped =
-            (0..self.state.plan().len() as StepIx).filter(|ix| self.state.step(*ix).stop.is_some());
-        stopped.map(|ix| since.after(self.stop_allowance(ix))).min()
+        let slots = self.state.steps().iter().zip(0..);
+        slots
+            .filter_map(|(slot, ix)| Some(slot.stop_at?.after(self.stop_allowance(ix))))
+            .min()
     }
 
     /// A stopped attempt that never reports does not hold the run for ever.
     pub(super) fn give_up_on_stops(&mut self, now: Timestamp) -> Result<(), KernelError> {
-        let Some(since) = self.stopped_since() else {
-            return Ok(());
-        };
         for ix in 0..self.state.plan().len() as StepIx {
-            let Some(reason) = self.state.step(ix).stop else {
-                continue;
-            };
-            if now < since.after(self.stop_allowance(ix)) {
-                continue;
+            let stopped = self.state.step(ix).stop_at;
+            if stopped.is_some_and(|at| now >= at.after(self.stop_allowance(ix))) {
+                self.give_up(ix, now)?;
             }
-            let class = match reason {
-                StopReason::Cancelled => ErrorClass::Cancelled,
-                StopReason::RunTimeout => ErrorClass::Timeout,
-            };
-            let why = "it was told to stop and did not report".into();
-            self.attempt_failed(ix, class, why, Box::default(), now)?;
         }
         Ok(())
+    }
+
+    fn give_up(&mut self, ix: StepIx, now: Timestamp) -> Result<(), KernelError> {
+        let class = match self.state.step(ix).stop {
+            Some(StopReason::RunTimeout) => ErrorClass::Timeout,
+            Some(StopReason::Cancelled) | None => ErrorClass::Cancelled,
+        };
+        let why = "it was told to stop and did not report".into();
+        self.attempt_failed(ix, class, why, Box::default(), now)
+    }
+
+    /// A run that is closed in EXECUTING leaves no step without an end.
+    pub(super) fn wind_up(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        for ix in 0..self.state.plan().len() as StepIx {
+            if self.state.step(ix).state == StepState::Running {
+                self.give_up(ix, now)?;
+            }
+        }
+        self.skip_the_rest(now)
     }
 }

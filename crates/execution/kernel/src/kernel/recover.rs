@@ -20,6 +20,8 @@ impl RunOrchestrationKernel {
         killed: u32,
         now: Timestamp,
     ) -> Result<(), Rejected> {
+        // Before the repair is noted, which is an event of now.
+        let down_ms = now.since(self.state.last_at()).as_millis() as u64;
         if let Some(Repair {
             dropped_bytes,
             dropped_lines,
@@ -37,7 +39,6 @@ impl RunOrchestrationKernel {
             }
             return Ok(());
         }
-        let down_ms = now.since(self.state.last_at()).as_millis() as u64;
         self.emit(
             now,
             Body::RunRecovered {
@@ -48,7 +49,7 @@ impl RunOrchestrationKernel {
                 },
             },
         )?;
-        if self.state.phase() == RunPhase::Executing && self.state.closing().is_none() {
+        if self.state.phase() == RunPhase::Executing {
             let running: Vec<StepIx> = (0..self.state.plan().len() as StepIx)
                 .filter(|ix| self.state.step(*ix).state == StepState::Running)
                 .collect();
@@ -56,7 +57,11 @@ impl RunOrchestrationKernel {
                 let reason = "the worker that ran it is gone".into();
                 self.attempt_failed(ix, ErrorClass::WorkerLost, reason, Box::default(), now)?;
             }
-            self.advance(now)?;
+            if self.state.closing().is_some() {
+                self.try_close(now)?;
+            } else {
+                self.advance(now)?;
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Applying an event: the only mutation of a run's state. What cannot have
 //! happened is refused, so a fold of a forged log fails.
 
-use super::{Closing, Created, Hold, PolicyState, Progress, RunState, Stopping};
+use super::{Accepted, Closing, Created, Hold, PolicyState, Progress, RunState, Stopping};
 use crate::compiled::StepIx;
 use crate::reconciled::mint;
 use crate::steps::{StepSlot, StopReason};
@@ -14,7 +14,7 @@ use rok_events::{
 };
 use rok_phases::{PhaseError, PhaseInput, PhaseStateMachine};
 use rok_plan::Gate;
-use rok_rac::{DomainAck, Duty, Expected, Ledger};
+use rok_rac::{DomainAck, Duty, Expected, Ledger, Received};
 use rok_scheduler::{Doom, Finish, Schedule};
 use rok_vocabulary::{
     AckStatus, Attempt, Epoch, ErrorClass, Outcome, RunPhase, Seq, StepId, StepState, Timestamp,
@@ -227,10 +227,20 @@ impl RunState {
                 }
             }
             Body::RunRecovered { data } => self.clock.was_down(Duration::from_millis(data.down_ms)),
-            Body::RunCompleted { class, reason, .. } => self.end = Some((*class, reason.clone())),
-            Body::RunSealed { .. } => {
-                if !self.phase().is_terminal() {
-                    return self.out_of_place(event, "the phase is not terminal");
+            Body::RunCompleted {
+                class,
+                reason,
+                data,
+            } => {
+                let ended = self.has_ended(data.phase, data.outcome);
+                if !ended || data.steps != self.counts() || data.degraded != self.degraded {
+                    return out_of_place(event, "it is not the result of the events before");
+                }
+                self.end = Some((*class, reason.clone()));
+            }
+            Body::RunSealed { phase, outcome } => {
+                if !self.has_ended(*phase, *outcome) {
+                    return out_of_place(event, "the run has not ended like that");
                 }
                 self.sealed = true;
             }
@@ -268,20 +278,20 @@ impl RunState {
                 let ix = self.expect_step(event, step, &[StepState::Pending], Attempt::FIRST)?;
                 let gate = self.plan.step(ix).gate == Some(Gate::Manual);
                 if !gate || self.is_halted() || !self.schedule.take(self.plan.graph(), ix) {
-                    return self.out_of_place(event, "the step cannot wait for a decision");
+                    return out_of_place(event, "the step cannot wait for a decision");
                 }
                 self.steps[ix as usize].state = StepState::Waiting;
                 self.progress.waiting += 1;
             }
             Body::GateFailed { step, .. } => {
                 self.gate_failures.push(step.clone());
-                self.halt(StopReason::Cancelled);
+                self.halt(StopReason::Cancelled, at);
             }
             Body::GateApproved { step, command, .. } => {
-                self.gate_decided(event, step, command, true)?
+                self.gate_decided(event, step, command, true)?;
             }
             Body::GateRejected { step, command, .. } => {
-                self.gate_decided(event, step, command, false)?
+                self.gate_decided(event, step, command, false)?;
             }
             Body::ExpectationDeclared { data } => {
                 let mut expected = Expected::new(data.id.clone(), data.deadline)
@@ -291,7 +301,7 @@ impl RunState {
                 }
                 self.ledger.declare(expected, self.clock.active(at));
             }
-            Body::AckReceived { data } => self.ack_received(data, at)?,
+            Body::AckReceived { data } => self.ack_received(event, data)?,
             Body::AuditReconciled { data } => self.reconciled(event.seq, data, at)?,
             Body::PolicyEvaluated { data, .. } => match data.stage {
                 PolicyStage::Authorize => self.admitted = true,
@@ -305,11 +315,9 @@ impl RunState {
         Ok(())
     }
 
-    fn out_of_place(&self, event: &Event, why: &'static str) -> Result<(), ApplyError> {
-        Err(ApplyError::OutOfPlace {
-            event_type: event.body.event_type(),
-            why,
-        })
+    /// Whether the run has ended, in this way.
+    fn has_ended(&self, phase: RunPhase, outcome: Outcome) -> bool {
+        phase.is_terminal() && phase == self.phase() && Some(outcome) == self.outcome
     }
 
     fn state_changed(&mut self, change: &StateChange, at: Timestamp) -> Result<(), ApplyError> {
@@ -332,9 +340,21 @@ impl RunState {
         if change.from != Some(from) || change.to != to {
             return Err(ApplyError::WrongTransition { input, from, to });
         }
+        let reconciled = match input {
+            PhaseInput::CheckPassed => self.accepted.check,
+            PhaseInput::Published => self.accepted.last,
+            _ => true,
+        };
+        if !reconciled {
+            return Err(ApplyError::OutOfPlace {
+                event_type: EventType::RunStateChanged,
+                why: "no accepted reconciliation comes before it",
+            });
+        }
         self.phases
             .transition(input, at, change.reason.as_deref())?;
-        self.ledger.entered(to, self.clock.active(at));
+        self.phase_since = self.clock.active(at);
+        self.ledger.entered(to, self.phase_since);
         if to.is_terminal() {
             self.proof = None;
         }
@@ -373,6 +393,7 @@ impl RunState {
         self.hold = None;
         self.policy = PolicyState::Open;
         self.proof = None;
+        self.accepted = Accepted::default();
         self.last_reconciliation = None;
         self.degraded = false;
         self.sealed = false;
@@ -389,21 +410,23 @@ impl RunState {
             });
         }
         let timed_out = outcome == Outcome::TimedOut;
-        self.halt(if timed_out {
+        let reason = if timed_out {
             StopReason::RunTimeout
         } else {
             StopReason::Cancelled
-        });
+        };
+        self.halt(reason, at);
     }
 
     /// Nothing more will start: running attempts are stopped, retries that are
     /// due and interrupted steps are failed for good.
-    fn halt(&mut self, reason: StopReason) {
+    fn halt(&mut self, reason: StopReason, at: Timestamp) {
         for ix in 0..self.steps.len() {
             let slot = &mut self.steps[ix];
             match slot.state {
                 StepState::Running if slot.stop.is_none() => {
                     slot.stop = Some(reason);
+                    slot.stop_at = Some(at);
                     self.fresh_stops.push(ix as StepIx);
                 }
                 StepState::Failed if !slot.is_finished() => {
@@ -477,7 +500,7 @@ impl RunState {
         // After a fold a due retry is not in the ready set: put it there first.
         self.schedule.offer_again(self.plan.graph(), ix);
         if !allowed || self.is_halted() || !self.schedule.take(self.plan.graph(), ix) {
-            return self.out_of_place(event, "the step must not start");
+            return out_of_place(event, "the step must not start");
         }
         let slot = &mut self.steps[ix as usize];
         if slot.state == StepState::Waiting {
@@ -501,6 +524,7 @@ impl RunState {
         self.progress.running[self.plan.graph().lane(ix)] -= 1;
         self.progress.hard_gates_running -= u32::from(self.is_hard_gate(ix));
         self.steps[ix as usize].stop = None;
+        self.steps[ix as usize].stop_at = None;
     }
 
     /// Counts a step that is finished and tells the schedule.
@@ -563,7 +587,7 @@ impl RunState {
                 self.progress.undecided -= 1;
             }
             StepState::Pending if self.stopping.is_some() => {}
-            _ => return self.out_of_place(event, "the step has no attempt that could fail"),
+            _ => return out_of_place(event, "the step has no attempt that could fail"),
         }
         let slot = &mut self.steps[ix as usize];
         slot.state = StepState::Failed;
@@ -593,7 +617,7 @@ impl RunState {
         let ix = self.expect_step(event, step, &[StepState::Failed], before)?;
         let slot = &mut self.steps[ix as usize];
         if !core::mem::take(&mut slot.undecided) {
-            return self.out_of_place(event, "the step has failed for good");
+            return out_of_place(event, "the step has failed for good");
         }
         slot.attempt = attempt;
         slot.retry_due = Some(due);
@@ -648,7 +672,7 @@ impl RunState {
         let slot = &mut self.steps[ix as usize];
         let waits = slot.state == StepState::Waiting && !slot.approved;
         if !waits && !slot.undecided {
-            return self.out_of_place(event, "the step does not wait for a decision");
+            return out_of_place(event, "the step does not wait for a decision");
         }
         self.commands.insert(command.clone());
         if approved {
@@ -660,7 +684,10 @@ impl RunState {
         Ok(())
     }
 
-    fn ack_received(&mut self, data: &AckData, at: Timestamp) -> Result<(), ApplyError> {
+    fn ack_received(&mut self, event: &Event, data: &AckData) -> Result<(), ApplyError> {
+        if data.late != self.sealed {
+            return out_of_place(event, "an ack is late after the seal, and only then");
+        }
         let ack = DomainAck::restore(
             data.id,
             &self.run,
@@ -670,16 +697,18 @@ impl RunState {
             data.result_id.as_deref(),
             data.error.as_deref(),
             data.error_kind,
-            self.clock.active(at),
+            self.clock.active(event.at),
         )?;
-        if data.late || self.sealed {
+        if data.late {
             self.late_acks.insert(data.id);
             return Ok(());
         }
         let duty = ack.duty().clone();
         let done = ack.status() == AckStatus::Success;
-        self.ledger.receive(ack);
-        if duty == Duty::EVALUATE_POLICY && done {
+        let undone = self.ledger.receive(ack) == Received::Undone;
+        if duty == Duty::EVALUATE_POLICY && undone && self.ledger.is_open(&duty) {
+            self.policy = PolicyState::Open;
+        } else if duty == Duty::EVALUATE_POLICY && done {
             self.phases.note_policy();
         } else if duty == Duty::EVALUATE_POLICY && self.policy == PolicyState::Open {
             self.policy = PolicyState::Failed;
@@ -701,9 +730,18 @@ impl RunState {
         self.last_reconciliation = Some(data.result.clone());
         self.phases.note_acks(data.result.missing.is_empty());
         self.degraded |= data.degraded;
-        if data.stage == ReconciliationStage::GovernanceCheck {
-            self.proof = proof;
+        match data.stage {
+            ReconciliationStage::GovernanceCheck => {
+                self.accepted.check = data.acceptable;
+                self.proof = proof;
+            }
+            ReconciliationStage::Final => {
+                self.accepted.last = data.acceptable;
+                self.ledger.closing(Duration::ZERO, self.clock.active(at));
+            }
         }
+        // What a reconciliation finds unanswered is not waited for any more.
+        self.ledger.expire(Timestamp::from_millis(i64::MAX));
         Ok(())
     }
 
@@ -712,4 +750,11 @@ impl RunState {
     pub fn outputs(&self, ix: StepIx) -> Option<&Arc<serde_json::Value>> {
         self.steps[ix as usize].outputs.as_ref()
     }
+}
+
+fn out_of_place(event: &Event, why: &'static str) -> Result<(), ApplyError> {
+    Err(ApplyError::OutOfPlace {
+        event_type: event.body.event_type(),
+        why,
+    })
 }

@@ -4,7 +4,7 @@ use super::{PolicyState, RunState};
 use crate::effect::Effect;
 use alloc::vec::Vec;
 use rok_rac::Duty;
-use rok_vocabulary::{RunPhase, StepState};
+use rok_vocabulary::{RunPhase, StepState, Timestamp};
 
 /// The effects that belong to the run as a whole, as a small set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,17 @@ impl RunState {
             .expect("`drift` is a valid key")
     }
 
+    /// Whether an incident about drift was asked for and is not recorded.
+    pub(crate) fn drift_is_open(&self) -> bool {
+        // Only with drift there is more than the standard duties and the plan's.
+        self.ledger.expectations().len() > 5 && self.ledger.is_open(&Self::drift_duty())
+    }
+
+    /// When the incident about drift is due, in active time.
+    pub(crate) fn drift_due(&self) -> Option<Timestamp> {
+        self.ledger.expectation(&Self::drift_duty())?.due
+    }
+
     /// Everything that was asked for and is not answered.
     #[must_use]
     pub fn outstanding(&self) -> Vec<Effect> {
@@ -68,7 +79,8 @@ impl RunState {
         let open = |duty: &Duty| contract.reconciles() && self.ledger.is_open(duty);
         let ending = self.phase() == RunPhase::GovernanceCheck || self.closing.is_some();
         let policy_open = contract.governs() && ending && self.policy == PolicyState::Open;
-        let drift = ending && self.ledger.expectations().len() > 5 && open(&Self::drift_duty());
+        let finalizing = self.phase() == RunPhase::Finalizing && self.closing.is_none();
+        let drift = (ending || finalizing) && contract.reconciles() && self.drift_is_open();
         let incident = ending && !policy_open && open(&Duty::CREATE_INCIDENT);
         let wanted = [
             open(&Duty::START_TRACE),
@@ -77,7 +89,7 @@ impl RunState {
             incident,
             drift && !policy_open && !incident,
             ending && !policy_open && !incident && open(&Duty::COMPLETE_TRACE),
-            self.phase() == RunPhase::Finalizing && self.closing.is_none(),
+            finalizing && !drift,
         ];
         Standing(
             wanted
