@@ -122,8 +122,8 @@ impl Service {
     /// The runs that match, newest last.
     pub fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, ServiceError> {
         let mut runs = self.runs()?.list(query)?;
-        // Ids that a person chose do not sort by time.
-        runs.sort_by_key(|run| run.created_at);
+        // Ids that a person chose do not sort by time. Broken ones come last.
+        runs.sort_by_key(|run| (run.created_at.is_none(), run.created_at));
         Ok(runs)
     }
 

@@ -41,7 +41,28 @@ pub(crate) fn event(event: &EventLine, look: Look) -> String {
         }
         (None, None) => {}
     }
+    if let Some(detail) = detail(event) {
+        let _ = write!(line, "  {}", clean(&detail));
+    }
     let mut line = line.trim_end().to_owned();
     line.push('\n');
     line
+}
+
+/// What only this type's line has, where that is what matters about it.
+fn detail(event: &EventLine) -> Option<String> {
+    let places: &[&str] = match event.event_type.as_str() {
+        "expectation.declared" => &["/data/id"],
+        "ack.received" => &["/data/duty", "/data/status"],
+        "audit.reconciled" => &["/data/stage", "/data/result/status"],
+        "run.completed" => &["/data/phase", "/data/outcome"],
+        "artifact.emitted" | "artifact.quarantined" => &["/artifact_path"],
+        _ => return None,
+    };
+    let line: serde_json::Value = serde_json::from_str(&event.line).ok()?;
+    let found: Vec<&str> = places
+        .iter()
+        .filter_map(|place| line.pointer(place)?.as_str())
+        .collect();
+    Some(found.join(" "))
 }

@@ -28,6 +28,8 @@ fn some_events() -> Vec<EventLine> {
     let mut approved = event(6, "gate.approved", Some("publish"), 2_502);
     approved.actor = String::from("user:ada");
     approved.reason = Some("four eyes saw it".to_owned());
+    let mut ack = event(8, "ack.received", None, 2_700);
+    ack.line = r#"{"seq":8,"data":{"duty":"logs/start_trace","status":"SUCCESS"}}"#.into();
     let mut again = event(7, "step.started", Some("load"), 2_600);
     again.attempt = 1;
     vec![
@@ -39,6 +41,8 @@ fn some_events() -> Vec<EventLine> {
         entered,
         approved,
         again,
+        ack,
+        event(9, "run.dreamt", None, 2_800),
     ]
 }
 
