@@ -23,22 +23,19 @@ last) echo "{\"heard\": \"$TOKEN\"}" >"$ROK_OUTPUT" ;;
 flaky) [ -e "$HOME/$name.failed" ] || { : >"$HOME/$name.failed"; say end "$(date +%s%N)"; exit 75; } ;;
 leaver) setsid sh -c 'sleep 100' & ;;
 wrong) say end "$(date +%s%N)"; exit 65 ;;
-blocked) echo "waits for its fifo"; read -r _ <"$HOME/fifo" ;;
+blocked) setsid sh -c 'sleep 100' & read -r _ <"$HOME/fifo" ;;
 esac
 say end "$(date +%s%N)"
 "#;
 
 /// The run's id in every test.
 pub(crate) const RUN: &str = "crashed";
-/// The step that asks for a decision when it is interrupted.
-pub(crate) const ONCE: &str = "b3";
-
 /// Thirty steps: a hard gate, four branches at once, retries, an optional
 /// failure with what depends on it and what comes after it, a step that cannot
 /// be repeated, one that leaves a process behind, a person's decision, a fan,
 /// and a last step that reads the first one's output.
 pub(crate) fn plan() -> String {
-    let mut plan = String::from("plan: thirty\nmax_parallel: 4\nsteps:\n");
+    let mut plan = String::from("plan: thirty\nmax_parallel: 4\nmax_duration: 20s\nsteps:\n");
     let mut step = |id: &str, kind: &str, more: &str| {
         writeln!(
             plan,
@@ -80,13 +77,12 @@ pub(crate) fn plan() -> String {
     }
     let token = ", needs: [e1, e2, e3, e4], env: { TOKEN: \"${{ steps.first.outputs.token }}\" }";
     step("last", "last", token);
-    // An ancestor of `last` through its branches.
     plan
 }
 
-/// Lays plan and script into a folder.
-pub(crate) fn lay(bench: &Bench) {
-    bench.write("plan.yaml", &plan());
+/// Lays a plan and the steps' script into a folder.
+pub(crate) fn lay(bench: &Bench, plan: &str) {
+    bench.write("plan.yaml", plan);
     bench.write("step.sh", STEP);
 }
 
@@ -168,6 +164,15 @@ pub(crate) fn attempts(events: &[Value], event_type: &str) -> BTreeSet<Attempt> 
             (step, event["attempt"].as_u64().unwrap_or_default())
         })
         .collect()
+}
+
+/// The attempts with which steps were finished, well or badly.
+pub(crate) fn ended(events: &[Value]) -> BTreeSet<Attempt> {
+    let failed = events.iter().filter(|event| event["data"]["final"] == true);
+    let failed: Vec<Value> = failed.cloned().collect();
+    let mut ended = attempts(&failed, "step.failed");
+    ended.extend(attempts(events, "step.succeeded"));
+    ended
 }
 
 /// Whether a lock on each step can be had: nothing of any attempt is alive.
