@@ -69,6 +69,11 @@ impl Paint {
         if self.ascii { "-" } else { "·" }
     }
 
+    /// The sign of a run that completed with some of its work failed.
+    pub(crate) fn partial(self) -> String {
+        self.warn(if self.ascii { "[PART]" } else { "◐" })
+    }
+
     /// The sign of a step's state.
     pub(crate) fn sign(self, state: StepState) -> String {
         let (sign, ascii) = match state {

@@ -243,6 +243,11 @@ pub(crate) fn status(run: &RunSummary, look: Look) -> String {
 
 /// `✗ FAILED (timed_out)`: seed 004's word, and the outcome where it says more.
 fn status_word(run: &RunSummary, paint: Paint) -> String {
+    if (run.phase, run.outcome) == (RunPhase::Completed, Some(Outcome::Partial)) {
+        // Never a plain success with work failed or skipped.
+        let (sign, word) = (paint.partial(), paint.warn("PARTIAL"));
+        return format!("{sign} {word} (completed; what was not required failed)");
+    }
     let word = run.status.to_uppercase();
     let state = match run.phase {
         _ if run.hold.is_some() => StepState::Waiting,
@@ -254,14 +259,12 @@ fn status_word(run: &RunSummary, paint: Paint) -> String {
         _ => StepState::Running,
     };
     let painted = match state {
-        StepState::Succeeded if run.outcome == Some(Outcome::Partial) => paint.warn(&word),
         StepState::Succeeded => paint.good(&word),
         StepState::Failed => paint.bad(&word),
         StepState::Waiting => paint.warn(&word),
         _ => paint.strong(&word),
     };
     let more = match (run.phase, run.outcome) {
-        (RunPhase::Completed, Some(Outcome::Partial)) => " (partial)",
         (RunPhase::Failed, Some(Outcome::TimedOut)) => " (timed out)",
         (RunPhase::Failed, Some(Outcome::Cancelled)) => " (cancelled)",
         (RunPhase::Failed, Some(Outcome::Denied)) => " (denied)",
