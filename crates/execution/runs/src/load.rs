@@ -20,6 +20,13 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     pub(crate) fn read(store: &JsonlStore, run: &RunId) -> Result<Self, RunsError> {
+        // Whoever tells a run's state vouches for it.
+        let chain = store.verify(run).map_err(|error| fault::store(&error))?;
+        if let Some(fault) = chain.fault {
+            let message = format!("the log of run {run} is not what was written: {fault}");
+            return Err(RunsError::new(ErrorKind::Protocol, "ROK0105", message)
+                .help("`rok verify` tells more; `rok events` shows what stands there"));
+        }
         let log = store.read(run).map_err(|error| fault::store(&error))?;
         let (plan, _) = plan_of(store, run, &log)?;
         let mut replay = Replay::new(plan, run.clone());

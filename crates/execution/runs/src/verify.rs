@@ -40,7 +40,11 @@ pub(crate) fn verify(store: &JsonlStore, run: &RunId) -> Result<VerifyReport, Ru
         }
         Err(error) => return Err(fault::store(&error)),
     };
-    report.lines = chain.events;
+    let before_fault = chain
+        .fault
+        .as_ref()
+        .map(|fault| fault.line.saturating_sub(1));
+    report.lines = before_fault.unwrap_or(chain.events);
     report.head = chain.head.to_hex();
     if let Some(fault) = &chain.fault {
         let (line, byte) = (fault.line, fault.byte);

@@ -344,7 +344,7 @@ pub struct VerifyReport {
     pub run_id: RunId,
     /// The verdict.
     pub verdict: VerifyVerdict,
-    /// Lines of the log that were checked.
+    /// Lines of the log that are intact, from the first on.
     pub lines: u64,
     /// The hash after the last intact line, hex.
     pub head: String,
