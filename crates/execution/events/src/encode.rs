@@ -10,6 +10,9 @@ use rok_trace_ids::SpanId;
 use rok_vocabulary::{Actor, RunId, Seq};
 use serde::Serialize;
 
+/// Bytes that most lines fit in: room is made for a decision at once.
+const USUAL: usize = 512;
+
 /// Writes the lines of one run, in order.
 #[derive(Debug, Clone)]
 pub struct Encoder {
@@ -42,6 +45,7 @@ impl Encoder {
     /// Appends the lines of one decision to `out`, each with its newline; all
     /// but the last say that more follows.
     pub fn encode(&mut self, decision: &[Event], out: &mut Vec<u8>) {
+        out.reserve(decision.len() * USUAL);
         for (i, event) in decision.iter().enumerate() {
             let start = out.len();
             let more = i + 1 < decision.len();
@@ -287,8 +291,15 @@ impl Line<'_> {
 
     fn text(&mut self, key: &str, value: &str) {
         self.key(key);
-        let json = serde_json::to_vec(value).expect("a string is always JSON");
-        self.out.extend_from_slice(&json);
+        self.json(value);
+    }
+
+    /// Straight into the line: no buffer of its own.
+    fn json(&mut self, value: &(impl Serialize + ?Sized)) {
+        let mut json = serde_json::Serializer::new(&mut *self.out);
+        value
+            .serialize(&mut json)
+            .expect("event data has string keys only");
     }
 
     fn reason(&mut self, reason: Option<&str>) {
@@ -313,10 +324,12 @@ impl Line<'_> {
     }
 
     fn data(&mut self, data: &impl Serialize) {
-        let json = serde_json::to_vec(data).expect("event data has string keys only");
-        if json != b"{}" {
-            self.key("data");
-            self.out.extend_from_slice(&json);
+        let start = self.out.len();
+        self.key("data");
+        let value = self.out.len();
+        self.json(data);
+        if self.out[value..] == *b"{}" {
+            self.out.truncate(start);
         }
     }
 
