@@ -128,7 +128,10 @@ impl Scene {
 
     /// The processes that steps of this scene have left.
     pub(crate) fn survivors(&self) -> Vec<String> {
-        self.alive().into_iter().map(|(_, command)| command).collect()
+        self.alive()
+            .into_iter()
+            .map(|(_, command)| command)
+            .collect()
     }
 
     /// Process ids and commands: marked, or at work in the folder.

@@ -117,6 +117,9 @@ fn copy(file: &mut File, from: u64, out: &mut dyn Write) -> io::Result<u64> {
 fn tail_start(file: &mut File, lines: usize) -> io::Result<u64> {
     let mut end = file.seek(SeekFrom::End(0))?;
     let total = end;
+    if lines == 0 {
+        return Ok(total);
+    }
     let mut found = 0;
     let mut chunk = [0_u8; 8192];
     while end > 0 {
