@@ -145,10 +145,13 @@ struct Mark {
 pub fn verify_log(run: &RunId, log: &[u8], seal: Option<&Seal>) -> LogReport {
     let framing = Framing::of(log);
     // Behind an unreadable line nothing is known; reading faults there, or
-    // before.
-    let limit = match framing.unreadable {
-        Some(_) => log.len(),
-        None => framing.complete,
+    // before. Where the seal says that more was whole, what looks torn was cut.
+    let whole = memchr::memchr_iter(b'\n', &log[..framing.complete]).count() as u64;
+    let cut = seal.is_some_and(|seal| seal.seq.0 >= whole);
+    let limit = if cut || framing.unreadable.is_some() {
+        log.len()
+    } else {
+        framing.complete
     };
     let mut walk = Walk::new(run, seal);
     let mut fault = walk.lines(&log[..limit]);
@@ -200,6 +203,8 @@ struct Walk<'a> {
     seal: Option<&'a Seal>,
     mark: Mark,
     named: Option<Named>,
+    /// Where the lines that were taken end.
+    end: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -218,6 +223,7 @@ impl<'a> Walk<'a> {
             seal,
             mark,
             named: None,
+            end: 0,
         }
     }
 
@@ -240,6 +246,7 @@ impl<'a> Walk<'a> {
             }
             before = Some((start, self.mark));
             start = end + 1;
+            self.end = start;
             if self.verifier.at_boundary() {
                 self.mark = Mark {
                     events: self.verifier.next_seq().0,
@@ -316,7 +323,7 @@ impl<'a> Walk<'a> {
     /// What the seal says against the lines that were taken.
     fn against(&mut self, seal: &Seal) -> Option<LogFault> {
         let Some(named) = self.named else {
-            let (line, byte) = (self.mark.events + 1, self.mark.bytes as u64);
+            let (line, byte) = (self.verifier.next_seq().0 + 1, self.end as u64);
             return Some(LogFault {
                 line,
                 byte,
