@@ -522,6 +522,10 @@ impl RunOrchestrationKernel {
 
     /// When the first attempt that was told to stop is given up.
     pub(super) fn stop_deadline(&self) -> Option<Timestamp> {
+        // Nothing is told to stop before: a run that goes well never looks.
+        if !self.state.is_halted() {
+            return None;
+        }
         let slots = self.state.steps().iter().zip(0..);
         slots
             .filter_map(|(slot, ix)| Some(slot.stop_at?.after(self.stop_allowance(ix))))
@@ -530,6 +534,9 @@ impl RunOrchestrationKernel {
 
     /// A stopped attempt that never reports does not hold the run for ever.
     pub(super) fn give_up_on_stops(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        if !self.state.is_halted() {
+            return Ok(());
+        }
         for ix in 0..self.state.plan().len() as StepIx {
             let stopped = self.state.step(ix).stop_at;
             if stopped.is_some_and(|at| now >= at.after(self.stop_allowance(ix))) {
