@@ -53,25 +53,40 @@ impl Loaded {
     }
 }
 
+fn broken(run: &RunId, what: &str) -> RunsError {
+    RunsError::new(ErrorKind::Protocol, "ROK0105", format!("run {run}: {what}"))
+        .help("`rok verify` names what is wrong")
+}
+
 /// The plan that a run was created with, checked against the digest in its log.
 pub(crate) fn plan_of(
     store: &JsonlStore,
     run: &RunId,
     log: &LogBytes,
 ) -> Result<(Arc<CompiledPlan>, CreatedData), RunsError> {
-    let broken = |what: String| {
-        RunsError::new(ErrorKind::Protocol, "ROK0105", format!("run {run}: {what}"))
-            .help("`rok verify` names what is wrong")
-    };
-    let first = log
-        .lines()
-        .next()
-        .ok_or_else(|| broken("its log is empty".into()))?;
-    let event =
-        decode(first, run).map_err(|error| broken(format!("line 1: {}", fault::chain(&error))))?;
-    let Body::RunCreated { data, .. } = event.event.body else {
-        return Err(broken("line 1 is no run.created".into()));
-    };
+    let created = created_of(run, log).map_err(|what| broken(run, &format!("line 1 {what}")))?;
+    let plan = plan_by(store, run, &created)?;
+    Ok((plan, created))
+}
+
+/// What the first line of a log says, or what is wrong with that line.
+pub(crate) fn created_of(run: &RunId, log: &LogBytes) -> Result<CreatedData, String> {
+    let first = log.lines().next().ok_or("is missing")?;
+    let event = decode(first, run)
+        .map_err(|error| format!("cannot be read: {}", fault::chain(&error)))?;
+    match event.event.body {
+        Body::RunCreated { data, .. } => Ok(*data),
+        _ => Err("is no run.created".into()),
+    }
+}
+
+/// The plan beside a log, checked against the digest in it.
+pub(crate) fn plan_by(
+    store: &JsonlStore,
+    run: &RunId,
+    data: &CreatedData,
+) -> Result<Arc<CompiledPlan>, RunsError> {
+    let broken = |what: String| broken(run, &what);
     let digest: Digest = data
         .plan
         .sha256
@@ -88,7 +103,6 @@ pub(crate) fn plan_of(
     }
     let plan = rok_plan::parse(&bytes, "plan.json")
         .map_err(|error| broken(format!("its plan.json cannot be read: {error}")))?;
-    let plan = CompiledPlan::new(plan, digest.to_hex())
-        .map_err(|error| broken(format!("its plan.json is no plan: {error}")))?;
-    Ok((plan, *data))
+    CompiledPlan::new(plan, digest.to_hex())
+        .map_err(|error| broken(format!("its plan.json is no plan: {error}")))
 }

@@ -1,7 +1,7 @@
 //! `verify`: chain, seal, plan, replay, artifacts. Writes nothing.
 
 use crate::fault;
-use crate::load::{Loaded, plan_of};
+use crate::load::{Loaded, created_of, plan_by};
 use crate::resume::base;
 use rok_artifacts::{Digest as ArtifactDigest, verify as verify_artifact};
 use rok_chain::{LogState, SealCheck};
@@ -107,8 +107,15 @@ fn replay(store: &JsonlStore, run: &RunId, report: &mut VerifyReport) -> Result<
     if log.bytes.is_empty() {
         return Ok(());
     }
-    let plan = match plan_of(store, run, &log) {
-        Ok((plan, _)) => plan,
+    let created = match created_of(run, &log) {
+        Ok(created) => created,
+        Err(what) => {
+            report.faults.push(fault_at(Path::new(LOG), 1, 0, what));
+            return Ok(());
+        }
+    };
+    let plan = match plan_by(store, run, &created) {
+        Ok(plan) => plan,
         Err(error) => {
             report.faults.push(file_fault("plan.json", error.message));
             return Ok(());
