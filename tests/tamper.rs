@@ -640,3 +640,23 @@ fn what_is_unknown_is_shown_and_not_driven() {
         assert!(human.contains(event_type), "{human}");
     }
 }
+
+/// A writer that died after the seal, in a late ack or a resume.
+#[test]
+fn a_torn_end_of_a_closed_run_is_repaired_with_an_event() {
+    let run = sealed();
+    let (log, sealed) = (run.log(), run.lines().len());
+    run.write("events.jsonl", [&log[..], b"{\"event_id\":\"jud"].concat());
+    let report = run.verify(&["--sealed"]).exits(0).json();
+    assert!(report["notes"].to_string().contains("unfinished decision of 16 bytes"));
+    let refused = run.bench.rok(["resume", RUN]).exits(1);
+    assert!(refused.err.contains("it is COMPLETED"), "{}", refused.err);
+    let events = run.bench.events(RUN);
+    assert_eq!(events.len(), sealed + 2);
+    assert_eq!(events[sealed]["event_type"], "log.repaired");
+    assert_eq!(events[sealed]["data"]["dropped_bytes"], 16);
+    assert_eq!(events[sealed + 1]["event_type"], "run.sealed");
+    run.verify(&["--sealed"]).exits(0);
+    run.bench.rok(["resume", RUN]).exits(1);
+    assert_eq!(run.lines().len(), sealed + 2, "once is enough");
+}

@@ -72,8 +72,8 @@ pub(crate) fn plan_of(
 /// What the first line of a log says, or what is wrong with that line.
 pub(crate) fn created_of(run: &RunId, log: &LogBytes) -> Result<CreatedData, String> {
     let first = log.lines().next().ok_or("is missing")?;
-    let event = decode(first, run)
-        .map_err(|error| format!("cannot be read: {}", fault::chain(&error)))?;
+    let event =
+        decode(first, run).map_err(|error| format!("cannot be read: {}", fault::chain(&error)))?;
     match event.event.body {
         Body::RunCreated { data, .. } => Ok(*data),
         _ => Err("is no run.created".into()),

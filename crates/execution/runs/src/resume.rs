@@ -128,17 +128,20 @@ impl Runs {
         claim: &Claim,
         options: &ResumeOptions,
     ) -> Result<(), RunsError> {
-        let repaired = repair_of(claim);
-        let runner = shard.run(run).expect("the run was adopted just now");
+        let mut repaired = repair_of(claim);
+        let adopted = "the run was adopted just now";
+        if repaired.is_some() && shard.run(run).expect(adopted).state().is_sealed() {
+            // What was dropped is said even where the run goes no further.
+            Self::say_recovered(shard, run, repaired.take())?;
+            shard.turn().map_err(|error| fault::runner(&error))?;
+        }
+        let runner = shard.run(run).expect(adopted);
         match runner.state().resumability() {
             Resumability::SameEpoch => Self::say_recovered(shard, run, repaired),
             Resumability::NextEpoch => {
                 let missing = self.changed_artifacts(runner.state(), run)?;
                 if let Some(fault) = missing {
                     return Err(fault);
-                }
-                if repaired.is_some() {
-                    Self::say_recovered(shard, run, repaired)?;
                 }
                 let (actor, reason) = (options.actor.clone(), options.reason.clone());
                 shard.say(

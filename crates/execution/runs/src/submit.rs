@@ -18,6 +18,7 @@ use rok_secrets::{Masker, Secrets};
 use rok_store_jsonl::{JsonlStore, StopWatch};
 use rok_vocabulary::{Actor, InputName, Outcome, RunId, RunPhase};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fs::DirBuilder;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -33,9 +34,16 @@ impl Runs {
                 errors.render().trim_end().to_owned(),
             )
         })?;
-        let inputs = inputs_of(&plan, &submission)?;
-        let settings = self.settings(&plan, &submission)?;
         let secrets = load_secrets(&plan, submission.secrets_file.as_deref());
+        // A refusal names what was given, and that may be a secret.
+        let inputs = inputs_of(&plan, &submission).map_err(|mut error| {
+            let masker = secrets.as_ref().map(Masker::new);
+            if let Ok(Cow::Owned(masked)) = masker.as_ref().map(|m| m.mask_str(&error.message)) {
+                error.message = masked;
+            }
+            error
+        })?;
+        let settings = self.settings(&plan, &submission)?;
         let canonical = plan.to_canonical_json();
         if let Ok(secrets) = &secrets {
             refuse_leaks(secrets, &canonical, &inputs, &submission)?;
@@ -321,10 +329,17 @@ fn refuse_leaks(
             return Err(leak(format!("input `{input}`"), name));
         }
     }
-    let texts = submission.labels.values().chain(&submission.reason);
-    for text in texts {
+    let labels = submission.labels.iter();
+    let labels = labels.flat_map(|(name, value)| [("a label", name.as_str()), ("a label", value)]);
+    let reason = submission.reason.iter();
+    let reason = reason.map(|reason| ("the reason", reason.as_str()));
+    let run = submission
+        .run_id
+        .iter()
+        .map(|run| ("the run's id", run.as_str()));
+    for (place, text) in labels.chain(reason).chain(run) {
         if let Some(name) = masker.find(text.as_bytes()) {
-            return Err(leak("a label or the reason".into(), name));
+            return Err(leak(place.into(), name));
         }
     }
     Ok(())
