@@ -226,7 +226,7 @@ fn killed_at(n: usize, undisturbed: &End) {
         killed = owner.until(&case.log(), enough);
         owner.kill();
     }
-    if killed && n % 3 == 0 {
+    if killed && n.is_multiple_of(3) {
         let more = case.lines() + n % 7 + 1;
         let mut owner = case.resume();
         owner.until(&case.log(), |log| lines(log) >= more);

@@ -648,7 +648,11 @@ fn a_torn_end_of_a_closed_run_is_repaired_with_an_event() {
     let (log, sealed) = (run.log(), run.lines().len());
     run.write("events.jsonl", [&log[..], b"{\"event_id\":\"jud"].concat());
     let report = run.verify(&["--sealed"]).exits(0).json();
-    assert!(report["notes"].to_string().contains("unfinished decision of 16 bytes"));
+    assert!(
+        report["notes"]
+            .to_string()
+            .contains("unfinished decision of 16 bytes")
+    );
     let refused = run.bench.rok(["resume", RUN]).exits(1);
     assert!(refused.err.contains("it is COMPLETED"), "{}", refused.err);
     let events = run.bench.events(RUN);
