@@ -216,8 +216,13 @@ impl RunOrchestrationKernel {
         }
         let (run, epoch) = (self.state.run_id().clone(), self.state.epoch());
         let at = self.state.active(now);
-        let internal = class == Some(ErrorClass::Internal)
-            || matches!(input, PhaseInput::CriticalError | PhaseInput::SystemError);
+        // A step that failed as `internal` is a failed step: the run's end is
+        // orderly all the same.
+        let internal = match input {
+            PhaseInput::CriticalError | PhaseInput::SystemError => true,
+            PhaseInput::FinalizationFailed => class == Some(ErrorClass::Internal),
+            _ => false,
+        };
         let outcome = self.state.outcome().unwrap_or(Outcome::Failed);
         let (ack, record) = if internal {
             let error = reason

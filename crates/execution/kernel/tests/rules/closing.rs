@@ -98,3 +98,15 @@ fn a_run_that_is_being_closed_cannot_be_cancelled() {
     run.answer_all();
     assert_eq!(run.end(), (RunPhase::Failed, Outcome::Failed));
 }
+
+/// A step that fails as `internal` (its function panicked) is a failed step,
+/// and the run's end is orderly.
+#[test]
+fn a_step_that_fails_as_internal_leaves_a_clean_run() {
+    let mut run = plan("steps: { a: { call: f } }").start();
+    run.fail(0, ErrorClass::Internal);
+    run.answer_all();
+    assert_eq!(run.end(), (RunPhase::Failed, Outcome::Failed));
+    assert_eq!(run.finalize_ack(), AckStatus::Success);
+    assert!(run.reconciliation().is_clean());
+}
