@@ -4,6 +4,7 @@ use crate::error::RunnerError;
 use crate::shard::{Message, Shard, Turn};
 use rok_kernel::Input;
 use rok_vocabulary::{ErrorClass, Outcome, RunId, RunPhase};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
 /// How driving a run ended.
@@ -36,9 +37,14 @@ pub fn drive(
     observe: &mut dyn FnMut(Turn),
 ) -> Result<Driven, RunnerError> {
     loop {
-        let turn = shard.turn()?;
+        let mut turn = shard.turn()?;
         let lost = turn.lost.contains(run);
-        observe(turn);
+        let broken = turn.broken.iter().position(|(broken, _)| broken == run);
+        let broken = broken.map(|at| turn.broken.swap_remove(at).1);
+        show(turn, shard, run, observe);
+        if let Some(error) = broken {
+            return Err(error);
+        }
         let Some(runner) = shard.run(run).filter(|_| !lost) else {
             return Err(RunnerError::Lost { run: run.clone() });
         };
@@ -66,6 +72,16 @@ pub fn drive(
             continue;
         }
         shard.wait();
+    }
+}
+
+/// Shows a turn. A panic of the observer is no fault of the run: the run is
+/// left as by any owner that stops, and the panic goes on.
+fn show(turn: Turn, shard: &mut Shard, run: &RunId, observe: &mut dyn FnMut(Turn)) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| observe(turn))) {
+        // Whatever this comes to, the panic is what the caller must hear of.
+        drop(interrupt(shard, run, &mut drop));
+        resume_unwind(panic);
     }
 }
 

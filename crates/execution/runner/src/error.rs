@@ -32,6 +32,12 @@ pub enum RunnerError {
     /// The kernel broke its own rules.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// The run is in this shard already.
+    #[error("run {run} is driven here already")]
+    Exists {
+        /// The run.
+        run: RunId,
+    },
     /// The run is not in this shard.
     #[error("run {run} is not driven here")]
     Unknown {

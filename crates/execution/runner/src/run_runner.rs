@@ -1,7 +1,6 @@
 //! One run that is being driven: its kernel, its encoder, and how its effects
 //! are performed.
 
-use crate::error::RunnerError;
 use crate::facts::{Ending, acked, authorization, evaluated, run_facts};
 use crate::services::Services;
 use rok_chain::Seal;
@@ -17,10 +16,11 @@ use rok_kernel::{
 };
 use rok_log::{Commit, Document, Fence, RunRow};
 use rok_plan::Shell;
+use rok_rac::Duty;
 use rok_secrets::{Masker, Secrets};
 use rok_trace_ids::{SpanId, TraceId, traceparent};
 use rok_vocabulary::{
-    Actor, Attempt, ErrorClass, IdempotencyKey, RunId, Seq, StepRef, StepState, Timestamp,
+    Actor, Attempt, ErrorClass, IdempotencyKey, Seq, StepRef, StepState, Timestamp,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -107,10 +107,6 @@ impl RunRunner {
         &self.context
     }
 
-    pub(crate) fn run(&self) -> &RunId {
-        self.state().run_id()
-    }
-
     pub(crate) fn set_fence(&mut self, fence: Fence) {
         self.fence = fence;
     }
@@ -174,7 +170,9 @@ impl RunRunner {
             return;
         }
         self.events += events.len() as u32;
-        events.iter().for_each(|event| self.note_span(event));
+        for event in &events {
+            self.note_span(event);
+        }
         self.encoder.encode(&events, &mut self.lines);
         self.seal = match events.last() {
             Some(Event {
@@ -194,16 +192,27 @@ impl RunRunner {
         self.fresh.extend(events);
     }
 
-    /// Whether an event matters to the trace.
-    pub(crate) const fn has_span(event: &Event) -> bool {
-        matches!(
-            event.body,
-            Body::StepSucceeded { .. } | Body::StepFailed { .. } | Body::RunResumed { .. }
-        )
+    /// Whether an event of a folded log is to be noted.
+    pub(crate) fn is_noted(event: &Event) -> bool {
+        match &event.body {
+            Body::StepSucceeded { .. } | Body::StepFailed { .. } | Body::RunResumed { .. } => true,
+            Body::AckReceived { data } => data.duty == Duty::EVALUATE_POLICY && !data.late,
+            _ => false,
+        }
+    }
+
+    /// Remembers what the domains are told at the end and the state does not
+    /// keep: attempts, and the policies' verdict.
+    pub(crate) fn note(&mut self, event: &Event) {
+        if let Body::AckReceived { data } = &event.body {
+            let record = data.record.as_deref();
+            self.verdict = record.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        }
+        self.note_span(event);
     }
 
     /// Remembers a finished attempt for the trace of its epoch.
-    pub(crate) fn note_span(&mut self, event: &Event) {
+    fn note_span(&mut self, event: &Event) {
         let (step, attempt, data, state, error_class) = match &event.body {
             Body::StepSucceeded {
                 step,
@@ -217,7 +226,10 @@ impl RunRunner {
                 data,
                 ..
             } => (step, attempt, data, StepState::Failed, Some(*class)),
-            Body::RunResumed { .. } => return self.spans.clear(),
+            Body::RunResumed { .. } => {
+                self.verdict = None;
+                return self.spans.clear();
+            }
             _ => return,
         };
         self.spans.push(StepSpan {
@@ -272,6 +284,13 @@ impl RunRunner {
 
     pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
+    }
+
+    /// Performs again all that is not answered, attempts aside.
+    pub(crate) fn perform_again(&mut self) {
+        self.effects = self.state().outstanding();
+        self.effects
+            .retain(|effect| !matches!(effect, Effect::StartStep { .. }));
     }
 
     /// Performs an effect. What answers at once is returned as the next input.
@@ -631,11 +650,5 @@ impl RunRunner {
     #[must_use]
     pub fn outputs(&self, step: StepIx) -> Option<&Arc<Value>> {
         self.state().outputs(step)
-    }
-
-    pub(crate) fn lost(&self) -> RunnerError {
-        RunnerError::Lost {
-            run: self.run().clone(),
-        }
     }
 }

@@ -70,8 +70,22 @@ pub struct Turn {
     pub events: Vec<(RunId, Vec<Event>)>,
     /// Runs that were lost to another owner.
     pub lost: Vec<RunId>,
+    /// Runs that cannot be driven on, not even to be closed; they are dropped.
+    pub broken: Vec<(RunId, RunnerError)>,
     /// Commands that were answered.
     pub commands: Vec<(RunId, CommandId, CommandOutcome)>,
+}
+
+/// What came of telling a run something.
+enum Told {
+    /// It was taken; the reason where a policy denied it.
+    Taken(Option<String>),
+    /// It makes no sense to the run.
+    Refused(Rejected),
+    /// The run broke over it, and is being closed.
+    Broke,
+    /// The run is not driven here.
+    Absent,
 }
 
 struct PendingAnswer {
@@ -94,6 +108,7 @@ pub struct Shard {
     claim_as: Owner,
     /// Runs that were created here and are not durable yet.
     newborn: Vec<RunId>,
+    broken: Vec<(RunId, RunnerError)>,
     keep_events: bool,
 }
 
@@ -122,6 +137,7 @@ impl Shard {
             receiver,
             claim_as: owner,
             newborn: Vec::new(),
+            broken: Vec::new(),
             keep_events: false,
         }
     }
@@ -161,6 +177,9 @@ impl Shard {
         spec: RunSpec,
         context: RunContext,
     ) -> Result<(), RunnerError> {
+        if self.runs.contains_key(&run) {
+            return Err(RunnerError::Exists { run });
+        }
         let encoder = Encoder::new(&run);
         let now = self.services.now();
         let (kernel, decision) = create_rok(run.clone(), plan, spec, now)?;
@@ -200,13 +219,15 @@ impl Shard {
             source,
         };
         let events = log.lines().map(|line| replay.line(line).map_err(broken));
-        let spans: Vec<Event> = events
-            .filter(|event| event.as_ref().map_or(true, RunRunner::has_span))
+        let noted: Vec<Event> = events
+            .filter(|event| event.as_ref().map_or(true, RunRunner::is_noted))
             .collect::<Result<_, _>>()?;
         let encoder = Encoder::resume(run.clone(), replay.head());
         let kernel = RunOrchestrationKernel::over(replay.into_state());
         let mut runner = RunRunner::new(kernel, context, encoder, fence);
-        spans.iter().for_each(|event| runner.note_span(event));
+        for event in &noted {
+            runner.note(event);
+        }
         Ok(runner)
     }
 
@@ -280,7 +301,8 @@ impl Shard {
     }
 
     /// One turn. An error means that the store failed: everything in memory is
-    /// dropped, because none of it may be gone on from.
+    /// dropped and all attempts are stopped, because none of it may be gone on
+    /// from.
     pub fn turn(&mut self) -> Result<Turn, RunnerError> {
         let mut turn = Turn::default();
         let now = self.services.now();
@@ -288,11 +310,13 @@ impl Shard {
         self.fire_timers(now);
         while let Some((run, input)) = self.inputs.pop_front() {
             turn.inputs += 1;
-            self.decide(&run, input, now)?;
+            // A refused input changes nothing; whoever sent it is not there.
+            self.tell(&run, input, now);
         }
         self.commit(&mut turn)?;
         self.answer_commands(&mut turn)?;
         self.perform_all();
+        turn.broken = std::mem::take(&mut self.broken);
         Ok(turn)
     }
 
@@ -318,8 +342,10 @@ impl Shard {
                 let Some(step) = runner.find(&report.attempt.step.step) else {
                     return;
                 };
-                let input = runner.done(step, *report);
-                self.inputs.push_back((run, input));
+                match catch_unwind(AssertUnwindSafe(|| runner.done(step, *report))) {
+                    Ok(input) => self.inputs.push_back((run, input)),
+                    Err(panic) => self.close_broken(&run, &panicked(&*panic)),
+                }
             }
             Message::Ack(ack) => {
                 let run = ack.run_id().clone();
@@ -351,12 +377,17 @@ impl Shard {
             } else {
                 &[]
             };
-            let outcome = match runner.command(&command, roles, &self.services) {
-                Ok(input) => self.obey(run, input),
-                Err(reason) => CommandOutcome::Refused {
-                    reason,
-                    denied: false,
-                },
+            let services = &self.services;
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                runner.command(&command, roles, services)
+            }));
+            let outcome = match made {
+                Ok(Ok(input)) => self.obey(run, input),
+                Ok(Err(reason)) => CommandOutcome::refused(reason),
+                Err(panic) => {
+                    self.close_broken(run, &panicked(&*panic));
+                    CommandOutcome::refused(CLOSED_BROKEN)
+                }
             };
             let seq = self
                 .runs
@@ -373,22 +404,15 @@ impl Shard {
 
     fn obey(&mut self, run: &RunId, input: Input) -> CommandOutcome {
         let now = self.services.now();
-        let Some(runner) = self.runs.get_mut(run) else {
-            return CommandOutcome::Refused {
-                reason: "the run is not driven here".into(),
-                denied: false,
-            };
-        };
-        match runner.handle(now, input) {
-            Ok(None) => CommandOutcome::Accepted,
-            Ok(Some(reason)) => CommandOutcome::Refused {
+        match self.tell(run, input, now) {
+            Told::Taken(None) => CommandOutcome::Accepted,
+            Told::Taken(Some(reason)) => CommandOutcome::Refused {
                 reason,
                 denied: true,
             },
-            Err(rejected) => CommandOutcome::Refused {
-                reason: rejected.to_string(),
-                denied: false,
-            },
+            Told::Refused(rejected) => CommandOutcome::refused(rejected.to_string()),
+            Told::Broke => CommandOutcome::refused(CLOSED_BROKEN),
+            Told::Absent => CommandOutcome::refused("the run is not driven here"),
         }
     }
 
@@ -407,49 +431,91 @@ impl Shard {
     }
 
     /// Lets a run's kernel decide. A panic closes that run, and no other.
-    fn decide(&mut self, run: &RunId, input: Input, now: Timestamp) -> Result<(), RunnerError> {
+    fn tell(&mut self, run: &RunId, input: Input, now: Timestamp) -> Told {
         let Some(runner) = self.runs.get_mut(run) else {
-            return Ok(());
+            return Told::Absent;
         };
-        let result = catch_unwind(AssertUnwindSafe(|| runner.handle(now, input)));
-        match result {
-            Ok(Ok(_)) => Ok(()),
-            // A refused input changes nothing; whoever sent it is not there.
-            Ok(Err(Rejected::Kernel(error))) => self.close_broken(run, &error.to_string()),
-            Ok(Err(_)) => Ok(()),
-            Err(panic) => self.close_broken(run, &panic_text(&*panic)),
-        }
+        let reason = match catch_unwind(AssertUnwindSafe(|| runner.handle(now, input))) {
+            Ok(Ok(denied)) => return Told::Taken(denied),
+            Ok(Err(Rejected::Kernel(error))) => format!("rok failed: {error}"),
+            Ok(Err(rejected)) => return Told::Refused(rejected),
+            Err(panic) => panicked(&*panic),
+        };
+        self.close_broken(run, &reason);
+        Told::Broke
     }
 
     /// The supervisor: memory is not trusted any more, the run is folded from
-    /// its log and closed.
-    fn close_broken(&mut self, run: &RunId, reason: &str) -> Result<(), RunnerError> {
+    /// its log and closed. What it decided in this turn is gone, and with it
+    /// the answers to its commands.
+    fn close_broken(&mut self, run: &RunId, reason: &str) {
         let Some(broken) = self.runs.remove(run) else {
-            return Ok(());
+            return;
         };
-        broken.interrupt(&self.services);
+        for answer in self.answers.iter_mut().filter(|answer| answer.run == *run) {
+            answer.outcome = CommandOutcome::refused(CLOSED_BROKEN);
+        }
+        match self.fold_and_close(run, &broken, reason) {
+            Ok(runner) => drop(self.runs.insert(run.clone(), runner)),
+            Err(error) => self.give_up(run, &broken, error),
+        }
+    }
+
+    fn fold_and_close(
+        &self,
+        run: &RunId,
+        broken: &RunRunner,
+        reason: &str,
+    ) -> Result<RunRunner, RunnerError> {
         let plan = Arc::clone(broken.state().plan());
         let mut runner = self.load(run, plan, broken.context().clone(), broken.fence())?;
         let now = self.services.now();
         let fault = Input::Fault {
-            reason: format!("rok panicked: {reason}"),
+            reason: reason.to_owned(),
         };
-        match catch_unwind(AssertUnwindSafe(|| runner.handle(now, fault).map(|_| ()))) {
-            Ok(Ok(())) => {
-                self.runs.insert(run.clone(), runner);
-                Ok(())
+        match catch_unwind(AssertUnwindSafe(|| runner.handle(now, fault))) {
+            Ok(Ok(_)) => {}
+            Ok(Err(rejected)) => return Err(rejected.into()),
+            Err(panic) => {
+                return Err(RunnerError::Panicked {
+                    run: run.clone(),
+                    reason: panic_text(&*panic),
+                });
             }
-            Ok(Err(rejected)) => Err(rejected.into()),
-            Err(panic) => Err(RunnerError::Panicked {
-                run: run.clone(),
-                reason: panic_text(&*panic),
-            }),
         }
+        // Answers that came in this turn are gone: they are asked for again.
+        runner.perform_again();
+        Ok(runner)
+    }
+
+    /// A run that cannot be driven on: its attempts are stopped, its log stays
+    /// as it is. The other runs go on.
+    fn give_up(&mut self, run: &RunId, broken: &RunRunner, error: RunnerError) {
+        self.abandon(broken);
+        self.forget(run);
+        self.broken.push((run.clone(), error));
+    }
+
+    /// Stops what an owner that is none any more has started.
+    fn abandon(&self, runner: &RunRunner) {
+        let services = &self.services;
+        // An executor that panics here has nobody left to tell.
+        drop(catch_unwind(AssertUnwindSafe(|| {
+            runner.interrupt(services);
+        })));
+    }
+
+    /// Drops what waits for a run that is not driven here any more. Its
+    /// commands stay in its inbox, for the next owner.
+    fn forget(&mut self, run: &RunId) {
+        self.inputs.retain(|(of, _)| of != run);
+        self.answers.retain(|answer| answer.run != *run);
+        self.newborn.retain(|newborn| newborn != run);
     }
 
     /// ONE commit for everything that was decided in this turn.
     fn commit(&mut self, turn: &mut Turn) -> Result<(), RunnerError> {
-        let commits: Vec<rok_log::Commit> = self
+        let mut commits: Vec<rok_log::Commit> = self
             .runs
             .values_mut()
             .filter_map(RunRunner::commit)
@@ -457,10 +523,24 @@ impl Shard {
         if commits.is_empty() {
             return Ok(());
         }
-        let results = self
-            .store
-            .commit(&commits)
-            .inspect_err(|_| self.runs.clear())?;
+        let results = loop {
+            match self.store.commit(&commits) {
+                Ok(results) => break results,
+                // Nothing was written, and one run alone is to blame.
+                Err(rok_log::StoreError::Invalid { run, fault }) => {
+                    commits.retain(|commit| commit.run != run);
+                    if let Some(broken) = self.runs.remove(&run) {
+                        let id = run.clone();
+                        let error = rok_log::StoreError::Invalid { run: id, fault };
+                        self.give_up(&run, &broken, error.into());
+                    }
+                }
+                Err(error) => {
+                    self.drop_all();
+                    return Err(error.into());
+                }
+            }
+        };
         for (commit, result) in commits.iter().zip(results) {
             match result {
                 CommitResult::Committed { .. } => {
@@ -472,27 +552,44 @@ impl Shard {
                         turn.events.push((commit.run.clone(), events));
                     }
                 }
-                CommitResult::Stale { .. } => {
-                    if let Some(runner) = self.runs.remove(&commit.run) {
-                        runner.interrupt(&self.services);
-                    }
-                    turn.lost.push(commit.run.clone());
-                }
+                CommitResult::Stale { .. } => self.lose(&commit.run, turn),
             }
         }
-        self.claim_newborn()
+        self.claim_newborn(turn)
+    }
+
+    /// Another owner has the run.
+    fn lose(&mut self, run: &RunId, turn: &mut Turn) {
+        if let Some(runner) = self.runs.remove(run) {
+            self.abandon(&runner);
+        }
+        self.forget(run);
+        turn.lost.push(run.clone());
+    }
+
+    /// The store failed: nothing in memory may be gone on from.
+    fn drop_all(&mut self) {
+        for runner in std::mem::take(&mut self.runs).values() {
+            self.abandon(runner);
+        }
+        self.inputs.clear();
+        self.answers.clear();
+        self.newborn.clear();
     }
 
     /// A run is created unclaimed and claimed once it is durable.
-    fn claim_newborn(&mut self) -> Result<(), RunnerError> {
+    fn claim_newborn(&mut self, turn: &mut Turn) -> Result<(), RunnerError> {
         for run in std::mem::take(&mut self.newborn) {
             let Some(runner) = self.runs.get_mut(&run) else {
                 continue;
             };
             match self.store.claim(&run, &self.claim_as) {
                 Ok(claim) => runner.set_fence(claim.fence),
-                Err(rok_log::ClaimError::Store(error)) => return Err(error.into()),
-                Err(_) => return Err(runner.lost()),
+                Err(rok_log::ClaimError::Held { .. }) => self.lose(&run, turn),
+                Err(rok_log::ClaimError::Store(error)) => {
+                    self.drop_all();
+                    return Err(error.into());
+                }
             }
         }
         Ok(())
@@ -514,7 +611,10 @@ impl Shard {
                     Answer::refused(format!("{word}{reason}"))
                 }
             };
-            self.store.done(&run, &id, &answer)?;
+            if let Err(error) = self.store.done(&run, &id, &answer) {
+                self.drop_all();
+                return Err(error.into());
+            }
             turn.commands.push((run, id, outcome));
         }
         Ok(())
@@ -548,7 +648,7 @@ impl Shard {
                 Ok(Some(input)) => self.inputs.push_back((run.clone(), input)),
                 Ok(None) => {}
                 Err(panic) => {
-                    let reason = format!("rok panicked: {}", panic_text(&*panic));
+                    let reason = panicked(&*panic);
                     self.inputs
                         .push_back((run.clone(), Input::Fault { reason }));
                 }
@@ -580,6 +680,22 @@ impl Shard {
         };
         self.take(message);
     }
+}
+
+impl CommandOutcome {
+    fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused {
+            reason: reason.into(),
+            denied: false,
+        }
+    }
+}
+
+/// The answer to a command of a run that broke.
+const CLOSED_BROKEN: &str = "rok failed while it drove the run: the run is being closed";
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
+    format!("rok panicked: {}", panic_text(panic))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
