@@ -53,7 +53,7 @@ impl Case {
         copy(&origin.bench.runs().join(RUN), &folder);
         fs::write(folder.join("events.jsonl"), log).expect("it is ours");
         for name in ["seal.json", "row.json"] {
-            fs::remove_file(folder.join(name)).expect("it is there");
+            let _ = fs::remove_file(folder.join(name));
         }
         let before = whole(log).iter().map(|line| parse(line)).collect();
         Self { bench, before }
@@ -519,4 +519,32 @@ fn of_many_who_resume_at_once_one_does() {
     assert_eq!(journal.overlaps, Vec::<String>::new());
     no_attempt_twice(&journal);
     case.bench.rok(["verify", RUN, "--sealed"]).exits(0);
+}
+
+/// Wherever its owner died, a run that is executing can be cancelled, and is
+/// closed in order by that.
+#[test]
+fn cancelled_after_every_decision() {
+    let case = Case::of(
+        "plan: small\nsteps:\n  one: { run: \"true\" }\n  two: { run: \"true\", idempotent: false }\n  \
+         gate: { run: \"true\", gate: manual, needs: [one, two] }\n",
+    );
+    case.run().wait().exits(1);
+    let log = fs::read(case.log()).expect("the run has a log");
+    let mut kept = 0;
+    let lines = log.split_inclusive(|byte| *byte == b'\n');
+    let ends = lines.filter_map(|line| {
+        kept += line.len();
+        (!is_open(line)).then_some(kept)
+    });
+    let ends: Vec<usize> = ends.collect();
+    assert!(ends.len() > 4);
+    each(ends.len(), |at| {
+        let case = Case::cut(&case, &log[..ends[at]]);
+        case.bench.rok(["cancel", RUN]).exits(0);
+        case.bench.rok(["verify", RUN, "--sealed"]).exits(0);
+        let summary = case.bench.rok(["summary", RUN, "--json"]).exits(0).json();
+        assert_eq!(summary["outcome"], "cancelled", "after {at} decisions");
+        assert_eq!(summary["reconciliation"]["status"], "COMPLETE");
+    });
 }

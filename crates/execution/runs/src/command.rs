@@ -62,11 +62,13 @@ impl Runs {
         let cancels = command.kind == CommandKind::Cancel;
         let repaired = repair_of(&claim);
         shard.drain(run);
-        let running = shard
+        // What a dead owner was about is dealt with first: without that, a
+        // cancelled run would stay open, and nobody would close it.
+        let unfinished = shard
             .run(run)
-            .is_some_and(|runner| !runner.running().is_empty());
+            .is_some_and(|runner| !runner.state().outstanding().is_empty());
         let result = (|| {
-            if repaired.is_some() || (cancels && running) {
+            if repaired.is_some() || (cancels && unfinished) {
                 Self::say_recovered(&mut shard, run, repaired)?;
                 shard.turn().map_err(|error| fault::runner(&error))?;
             }
