@@ -63,6 +63,11 @@ pub struct Decoded {
     pub more: bool,
 }
 
+/// A text that is borrowed where it holds no escapes. (An `Option<Cow>` would
+/// always be owned.)
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 #[derive(Deserialize)]
 struct Header<'a> {
     #[serde(borrow)]
@@ -78,19 +83,19 @@ struct Header<'a> {
     #[serde(default)]
     epoch: u32,
     #[serde(default, borrow)]
-    step_id: Option<Cow<'a, str>>,
+    step_id: Option<Text<'a>>,
     #[serde(default, borrow)]
-    previous_state: Option<Cow<'a, str>>,
+    previous_state: Option<Text<'a>>,
     #[serde(default, borrow)]
-    new_state: Option<Cow<'a, str>>,
+    new_state: Option<Text<'a>>,
     #[serde(default, borrow)]
-    error_class: Option<Cow<'a, str>>,
+    error_class: Option<Text<'a>>,
     #[serde(default, borrow)]
-    reason: Option<Cow<'a, str>>,
+    reason: Option<Text<'a>>,
     #[serde(default, borrow)]
-    artifact_path: Option<Cow<'a, str>>,
+    artifact_path: Option<Text<'a>>,
     #[serde(default, borrow)]
-    trace_id: Option<Cow<'a, str>>,
+    trace_id: Option<Text<'a>>,
     #[serde(default)]
     more: bool,
     #[serde(default, borrow)]
@@ -161,9 +166,9 @@ impl<'a> Fields<'_, 'a> {
     fn word<T: FromStr<Err: core::fmt::Display>>(
         &self,
         field: &'static str,
-        value: Option<&Cow<'a, str>>,
+        value: Option<&Text<'a>>,
     ) -> Result<T, DecodeError> {
-        let text = value.ok_or_else(|| self.wrong(field, &"absent"))?;
+        let Text(text) = value.ok_or_else(|| self.wrong(field, &"absent"))?;
         text.parse().map_err(|e| self.wrong(field, &e))
     }
 
@@ -196,7 +201,8 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn reason(&self) -> Option<String> {
-        self.header.reason.as_deref().map(Into::into)
+        let reason = self.header.reason.as_ref();
+        reason.map(|Text(reason)| (**reason).into())
     }
 
     fn must_reason(&self) -> Result<String, DecodeError> {
@@ -353,14 +359,14 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn artifact(&self) -> Result<Body, DecodeError> {
-        let path = self.header.artifact_path.as_deref();
+        let path = self.header.artifact_path.as_ref();
         let Emitted { sha256, bytes } = self.data()?;
         Ok(Body::ArtifactEmitted {
             step: self.step()?,
             attempt: self.attempt(),
             path: path
-                .ok_or_else(|| self.wrong("artifact_path", &"absent"))?
-                .into(),
+                .map(|Text(path)| (**path).into())
+                .ok_or_else(|| self.wrong("artifact_path", &"absent"))?,
             sha256: sha256.into_owned(),
             bytes,
         })

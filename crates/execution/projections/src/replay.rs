@@ -85,8 +85,11 @@ impl Replay {
 
     /// Folds whole lines, each with its newline.
     pub fn lines(&mut self, lines: &[u8]) -> Result<(), ReplayError> {
-        for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            self.line(line.strip_suffix(b"\n").unwrap_or(line))?;
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            self.line(&rest[..end])?;
+            rest = rest.get(end + 1..).unwrap_or_default();
         }
         Ok(())
     }
