@@ -6,6 +6,7 @@ use crate::fault;
 use crate::load::{Loaded, plan_of};
 use crate::setup::Parallelism;
 use crate::submit::{load_secrets, owner};
+use rok_chain::Framing;
 use rok_facades::runs::{
     DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
 };
@@ -103,6 +104,11 @@ impl Runs {
         secrets_file: Option<&Path>,
     ) -> Result<(Shard, Claim), RunsError> {
         let mut store = self.store_of(run);
+        let raw = store.read_raw(run).map_err(|error| fault::store(&error))?;
+        if Framing::of(&raw).torn_tail(&raw).is_some() {
+            // A claim drops a torn end. A log that will be refused is left alone.
+            self.load(run)?;
+        }
         let claim = store
             .claim(run, &owner())
             .map_err(|error| fault::claim(&error))?;
