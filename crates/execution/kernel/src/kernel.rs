@@ -10,7 +10,7 @@ use crate::compiled::CompiledPlan;
 use crate::effect::{Decision, Effect};
 use crate::input::{PolicyAnswer, RunSpec};
 use crate::reconciled::{Reconciled, compare};
-use crate::state::{ApplyError, PolicyState, RunState};
+use crate::state::{ApplyError, PolicyState, RunState, Standing};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -86,6 +86,8 @@ pub struct RunOrchestrationKernel {
     step_effects: Vec<Effect>,
     actor: Actor,
     draining: bool,
+    /// What was outstanding when the last decision was taken.
+    decided: Standing,
 }
 
 /// Creates the kernel of a new run: the factory of seed 000. The first
@@ -97,9 +99,8 @@ pub fn create_rok(
     now: Timestamp,
 ) -> Result<(RunOrchestrationKernel, Decision), KernelError> {
     let mut kernel = RunOrchestrationKernel::over(RunState::new(plan, run));
-    let before = kernel.state.standing();
     kernel.create(spec, now)?;
-    let decision = kernel.take_decision(before);
+    let decision = kernel.take_decision();
     Ok((kernel, decision))
 }
 
@@ -109,6 +110,7 @@ impl RunOrchestrationKernel {
     pub fn over(mut state: RunState) -> Self {
         drop(state.take_fresh_stops());
         Self {
+            decided: state.standing(),
             state,
             events: Vec::new(),
             step_effects: Vec::new(),
@@ -562,9 +564,12 @@ impl RunOrchestrationKernel {
         Ok(())
     }
 
-    /// Hands over what was decided since the last decision.
-    fn take_decision(&mut self, before: crate::state::Standing) -> Decision {
-        let mut effects: Vec<Effect> = self.state.standing().since(before).collect();
+    /// Hands over what was decided since the last decision: for those who call
+    /// the methods one by one. [`handle`](Self::handle) ends with it.
+    pub fn take_decision(&mut self) -> Decision {
+        let standing = self.state.standing();
+        let before = core::mem::replace(&mut self.decided, standing);
+        let mut effects: Vec<Effect> = standing.since(before).collect();
         effects.append(&mut self.step_effects);
         for step in self.state.take_fresh_stops() {
             let slot = self.state.step(step);

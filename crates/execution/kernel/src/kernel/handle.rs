@@ -21,7 +21,6 @@ impl RunOrchestrationKernel {
     /// again.
     pub fn handle(&mut self, now: Timestamp, input: Input) -> Result<Decision, Rejected> {
         let now = now.max(self.state.last_at());
-        let before = self.state.standing();
         let mut denied = None;
         match input {
             Input::Admitted(admission) => self.admitted(admission, now)?,
@@ -56,7 +55,7 @@ impl RunOrchestrationKernel {
                 }
             }
         }
-        let mut decision = self.take_decision(before);
+        let mut decision = self.take_decision();
         decision.denied = denied;
         Ok(decision)
     }
