@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use rok_events::{CreatedData, PolicyData, Settings, StepCounts};
 use rok_phases::{PhaseContext, PhaseInput, PhaseStateMachine};
+use rok_plan::SuccessRule;
 use rok_rac::{AckId, Ledger, Reconciliation};
 use rok_scheduler::Schedule;
 use rok_vocabulary::{
@@ -355,6 +356,24 @@ impl RunState {
     pub fn time_left(&self, now: Timestamp) -> Option<Duration> {
         let deadline = self.run_deadline()?;
         Some(deadline.since(self.active(now)))
+    }
+
+    /// How execution ended, by the plan's rule.
+    pub(crate) fn execution_outcome(&self) -> Outcome {
+        if let Some(stopping) = &self.stopping {
+            return stopping.outcome;
+        }
+        let progress = &self.progress;
+        let bad = progress.required_bad + progress.optional_bad > 0;
+        if !self.gate_failures.is_empty() {
+            return Outcome::Failed;
+        }
+        match self.plan.plan().success {
+            SuccessRule::Required if progress.required_bad > 0 => Outcome::Failed,
+            SuccessRule::Any if progress.counts.succeeded == 0 => Outcome::Failed,
+            _ if bad => Outcome::Partial,
+            _ => Outcome::Succeeded,
+        }
     }
 
     /// When the phase was entered, in active time.

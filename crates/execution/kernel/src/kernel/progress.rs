@@ -14,7 +14,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 use rok_events::{Body, HeldData, SkipCause, StepEndData, StoppingData};
-use rok_plan::{Gate, SuccessRule};
+use rok_plan::Gate;
 use rok_scheduler::{Doom, retry_delay};
 use rok_vocabulary::{Attempt, ErrorClass, HoldReason, Outcome, RunPhase, StepState, Timestamp};
 
@@ -218,7 +218,7 @@ impl RunOrchestrationKernel {
             return Ok(());
         }
         if self.state.schedule().unfinished() == 0 {
-            let outcome = self.execution_outcome();
+            let outcome = self.state.execution_outcome();
             self.execution_complete(outcome, now)?;
             if !self.state.settings().contract.governs() {
                 self.check(now)?;
@@ -253,24 +253,6 @@ impl RunOrchestrationKernel {
             )?;
         }
         Ok(())
-    }
-
-    /// How execution ended, by the plan's rule.
-    fn execution_outcome(&self) -> Outcome {
-        if let Some(stopping) = self.state.stopping() {
-            return stopping.outcome;
-        }
-        let progress = self.state.progress();
-        let bad = progress.required_bad + progress.optional_bad > 0;
-        if !self.state.gate_failures().is_empty() {
-            return Outcome::Failed;
-        }
-        match self.state.plan().plan().success {
-            SuccessRule::Required if progress.required_bad > 0 => Outcome::Failed,
-            SuccessRule::Any if progress.counts.succeeded == 0 => Outcome::Failed,
-            _ if bad => Outcome::Partial,
-            _ => Outcome::Succeeded,
-        }
     }
 
     /// An attempt is over. A result of an older attempt or epoch is late.

@@ -345,11 +345,15 @@ impl RunState {
             PhaseInput::Published => self.accepted.last,
             _ => true,
         };
+        let out = |why| {
+            let event_type = EventType::RunStateChanged;
+            Err(ApplyError::OutOfPlace { event_type, why })
+        };
         if !reconciled {
-            return Err(ApplyError::OutOfPlace {
-                event_type: EventType::RunStateChanged,
-                why: "no accepted reconciliation comes before it",
-            });
+            return out("no accepted reconciliation comes before it");
+        }
+        if input == PhaseInput::ExecutionOver && !self.may_end_as(change.data.outcome) {
+            return out("the steps have not ended like that");
         }
         self.phases
             .transition(input, at, change.reason.as_deref())?;
@@ -362,6 +366,17 @@ impl RunState {
             self.outcome.get_or_insert(outcome);
         }
         Ok(())
+    }
+
+    /// Whether execution can end so: as its steps give it. Where no step was
+    /// ever begun, whoever calls the methods one by one has the word.
+    fn may_end_as(&self, outcome: Option<Outcome>) -> bool {
+        let begun = |slot: &StepSlot| slot.state != StepState::Pending;
+        if self.schedule.unfinished() == 0 {
+            outcome == Some(self.execution_outcome())
+        } else {
+            outcome.is_some() && !self.steps.iter().any(begun)
+        }
     }
 
     /// A fresh contract, clock and phase; succeeded steps stay.
