@@ -548,3 +548,23 @@ fn cancelled_after_every_decision() {
         assert_eq!(summary["reconciliation"]["status"], "COMPLETE");
     });
 }
+
+/// The decision was handed in, and whoever took it died before it was whole.
+#[test]
+fn a_decision_is_taken_once_though_its_taker_died() {
+    let case =
+        Case::of("plan: small\nsteps:\n  gate: { run: [sh, step.sh, plain], gate: manual }\n");
+    case.run().wait().exits(1);
+    let before = fs::read(case.log()).expect("the run has a log").len() as u64;
+    let approve = ["approve", RUN, "gate", "--reason", "seen"];
+    for more in [0, 10, 400] {
+        let dying = case.bench.command(approve);
+        let ran = dying_at(before + more, &dying).wait();
+        assert_eq!(ran.code, -1, "{}", ran.err);
+    }
+    let summary = case.resume().wait().exits(0).json();
+    assert_eq!(summary["status"], "succeeded");
+    assert_eq!(summary["approvals"].as_array().map(Vec::len), Some(1));
+    assert_eq!(Journal::of(case.home()).begun.len(), 1);
+    case.bench.rok(["verify", RUN, "--sealed"]).exits(0);
+}
