@@ -108,7 +108,9 @@ struct World {
     kernel: Option<RunOrchestrationKernel>,
     shadow: RunState,
     encoder: Encoder,
-    log: Vec<u8>,
+    /// The encoded lines, each without its newline.
+    log: Vec<Vec<u8>>,
+    verifier: Verifier,
     now: Timestamp,
     todo: Vec<Effect>,
     before: BTreeSet<Effect>,
@@ -152,6 +154,7 @@ impl World {
             shadow: RunState::new(Arc::clone(&plan), run.clone()),
             encoder: Encoder::new(&run),
             log: Vec::new(),
+            verifier: Verifier::new(&run),
             kernel: Some(kernel),
             todo: Vec::new(),
             before: BTreeSet::new(),
@@ -179,15 +182,17 @@ impl World {
     /// Makes a decision durable and holds it against the laws.
     fn commit(&mut self, decision: Decision) {
         let start = self.log.len();
-        self.encoder.encode(&decision.events, &mut self.log);
+        let mut bytes = Vec::new();
+        self.encoder.encode(&decision.events, &mut bytes);
+        let whole = bytes.strip_suffix(b"\n").unwrap_or_default();
+        if !whole.is_empty() {
+            let lines = whole.split(|b| *b == b'\n');
+            self.log.extend(lines.map(<[u8]>::to_vec));
+        }
         let mut last = self.shadow.last_at();
-        let run = self.run.clone();
-        let lines: Vec<Vec<u8>> = self.log[start..]
-            .split_inclusive(|b| *b == b'\n')
-            .map(|l| l[..l.len() - 1].to_vec())
-            .collect();
-        for (line, event) in lines.iter().zip(&decision.events) {
-            let decoded = decode(line, &run).unwrap();
+        for (at, event) in (start..).zip(&decision.events) {
+            self.verifier.line(&self.log[at]).unwrap();
+            let decoded = decode(&self.log[at], &self.run).unwrap();
             assert_eq!(decoded.event, *event, "a decoded event differs");
             assert!(event.at >= last, "time ran backwards (law 5)");
             last = event.at;
@@ -276,9 +281,9 @@ impl World {
     /// The process died: fold the log, stop trusting memory, go on.
     fn crash(&mut self) {
         let mut folded = RunState::new(Arc::clone(&self.plan), self.run.clone());
-        for line in self.log.split_inclusive(|b| *b == b'\n') {
+        for line in &self.log {
             folded
-                .apply(&decode(&line[..line.len() - 1], &self.run).unwrap().event)
+                .apply(&decode(line, &self.run).unwrap().event)
                 .unwrap();
         }
         self.kernel = Some(RunOrchestrationKernel::over(folded));
@@ -573,12 +578,8 @@ impl World {
                 "work left behind"
             );
         }
-        let mut verifier = Verifier::new(&self.run);
-        for line in self.log.split_inclusive(|b| *b == b'\n') {
-            verifier.line(&line[..line.len() - 1]).unwrap();
-        }
-        assert_eq!(verifier.head(), self.encoder.head());
-        assert!(verifier.is_sealed());
+        assert_eq!(self.verifier.head(), self.encoder.head());
+        assert!(self.verifier.is_sealed());
     }
 }
 
