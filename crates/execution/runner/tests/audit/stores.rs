@@ -240,6 +240,28 @@ fn every_commit_fails_once(#[case] fault: Fault) {
     }
 }
 
+/// A store that is lost stops the work: nothing runs on without an owner.
+#[test]
+fn what_runs_is_stopped_when_the_store_is_lost() {
+    let mut house = house();
+    // The fourth commit is that of `a`'s result.
+    let spoilt = faulty(&house.store, 4, Fault::Lost);
+    let facades = rok_facades::testing::facades();
+    house.shard = crate::house::shard(spoilt, facades.clone(), &house.clock, &house.hand, "first");
+    let plan = "steps: { a: { call: ok }, b: { call: wait }, c: { call: ok, needs: [a] } }";
+    house.create("r", order(plan));
+    assert!(house.try_settle().is_err());
+    let stopped = ("r/b".to_owned(), rok_executor::CancelReason::Interrupted);
+    assert!(house.hand.cancelled().contains(&stopped));
+    assert_eq!(house.hand.starts("r", "c"), 0);
+
+    let store = house.store.clone();
+    house.crash(Box::new(store), facades);
+    house.settle();
+    house.end("r", "b");
+    assert_eq!(house.ended("r"), (RunPhase::Completed, Outcome::Succeeded));
+}
+
 /// A commit that contradicts itself is one run's fault: the others go on.
 #[test]
 fn a_commit_that_is_refused_breaks_one_run() {
