@@ -2,7 +2,7 @@
 
 use crate::running::{Fifo, Running, Scene};
 use rstest::rstest;
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process_group};
 use std::fs;
 
 /// `first` finishes; `second` stays until it is told that it may pass.
@@ -92,7 +92,7 @@ steps:
         command
     });
     ready.read();
-    run.signal_group(Signal::INT);
+    kill_process_group(run.pid, Signal::INT).expect("it runs");
     run.finish().exits(130);
     let got = fs::read_to_string(scene.bench.path().join("got"));
     assert_eq!(got.expect("it traps"), "TERM\n");

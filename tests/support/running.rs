@@ -2,7 +2,7 @@
 //! processes that its steps leave behind.
 
 use crate::support::{Bench, Ran};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A process in the background. Its output goes to files, so that nothing that
 /// outlives it can keep a test.
 pub(crate) struct Running {
-    pid: Pid,
+    /// Its process id.
+    pub(crate) pid: Pid,
     ended: Receiver<ExitStatus>,
     out: File,
     err: File,
@@ -51,11 +52,6 @@ impl Running {
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).expect("it runs");
-    }
-
-    /// Sends a signal to its process group, which it must lead.
-    pub(crate) fn signal_group(&self, signal: Signal) {
-        kill_process_group(self.pid, signal).expect("it runs");
     }
 
     /// Waits for its end; fails the test if it does not come.

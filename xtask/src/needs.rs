@@ -18,7 +18,7 @@ pub(crate) struct Need {
 pub(crate) const NEEDS: [Need; 9] = [
     Need {
         program: "sh",
-        by: "rok-exec-process, rok-expr, rok-runner, rok-tests: shell lines",
+        by: "rok-exec-process, rok-expr, rok-runner, rok: shell lines",
     },
     Need {
         program: "bash",
@@ -30,15 +30,15 @@ pub(crate) const NEEDS: [Need; 9] = [
     },
     Need {
         program: "awk",
-        by: "rok-tests: examples/deliverable",
+        by: "rok: examples/deliverable",
     },
     Need {
         program: "sha256sum",
-        by: "rok-tests: examples/deliverable",
+        by: "rok: examples/deliverable",
     },
     Need {
         program: "jq",
-        by: "rok-tests: the event log read by common tools",
+        by: "rok: the event log read by common tools",
     },
     Need {
         program: "git",
@@ -82,7 +82,7 @@ mod tests {
         let text = missing(|program| program != "jq");
         assert_eq!(
             text,
-            "missing: jq is not on the path; needed by rok-tests: the event log read by common tools\n"
+            "missing: jq is not on the path; needed by rok: the event log read by common tools\n"
         );
     }
 

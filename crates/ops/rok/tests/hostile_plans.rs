@@ -1,0 +1,1 @@
+//! Hostile plans: a clear error or a run, soon and small.

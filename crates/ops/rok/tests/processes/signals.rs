@@ -1,0 +1,163 @@
+//! A signal to `rok` leaves a run that can be resumed, and nothing alive.
+
+use crate::running::{Fifo, Running, Scene};
+use rstest::rstest;
+use rustix::process::{Signal, kill_process_group};
+use std::fs;
+
+/// `first` finishes; `second` stays until it is told that it may pass.
+const PLAN: &str = "plan: p
+steps:
+  first: { run: 'echo first >>journal; echo {\\\"n\\\":1} >\"$ROK_OUTPUT\"' }
+  second:
+    needs: [first]
+    kill_grace: 200ms
+    run: |
+      echo \"second $ROK_ATTEMPT $ROK_IDEMPOTENCY_KEY\" >>journal
+      [ -e pass ] && exit 0
+      trap '' TERM INT
+      (setsid STAY &)
+      echo up >ready
+      STAY
+      STAY
+";
+
+fn resume(scene: &Scene) -> Running {
+    Running::start(scene.bench.command(["resume", "r"]))
+}
+
+fn journal(scene: &Scene) -> Vec<String> {
+    let text = fs::read_to_string(scene.bench.path().join("journal")).expect("the steps write it");
+    text.lines().map(str::to_owned).collect()
+}
+
+#[rstest]
+#[case::ctrl_c(Signal::INT, 130)]
+#[case::term(Signal::TERM, 143)]
+fn a_signal_leaves_a_resumable_run(#[case] signal: Signal, #[case] code: i32) {
+    let scene = Scene::new(PLAN);
+    let ready = Fifo::new(&scene, "ready");
+    let run = scene.start();
+    ready.read();
+    run.signal(signal);
+    let ran = run.finish().exits(code);
+    assert_eq!(scene.survivors(), Vec::<String>::new());
+    assert!(ran.err.contains("rok resume r"), "{}", ran.err);
+
+    let summary = scene.summary();
+    assert_eq!(
+        (&summary["phase"], &summary["sealed"]),
+        (&"EXECUTING".into(), &false.into())
+    );
+    let check = scene.bench.rok(["resume", "r", "--check"]).exits(0);
+    assert!(
+        check.out.contains("resumable, in the same epoch"),
+        "{}",
+        check.out
+    );
+    scene.bench.rok(["verify", "r"]).exits(0);
+    scene.bench.rok(["verify", "r", "--sealed"]).exits(4);
+
+    scene.bench.write("pass", "");
+    resume(&scene).finish().exits(0);
+    let journal = journal(&scene);
+    assert_eq!(journal.len(), 3, "{journal:?}");
+    assert_eq!(journal[0], "first");
+    assert_eq!(journal[1], "second 0 r/0/second");
+    assert_eq!(journal[2], "second 1 r/0/second");
+    let summary = scene.summary();
+    assert_eq!(
+        (&summary["phase"], &summary["epoch"]),
+        (&"COMPLETED".into(), &0.into())
+    );
+    assert_eq!(scene.step("first")["outputs"]["n"], 1);
+    scene.bench.rok(["verify", "r", "--sealed"]).exits(0);
+    scene.bench.rok(["resume", "r"]).exits(1);
+}
+
+/// A terminal sends Ctrl-C to its whole foreground group: the step is not in it.
+#[test]
+fn ctrl_c_of_a_terminal_does_not_reach_the_step() {
+    let scene = Scene::new(
+        "plan: p
+steps:
+  a: { run: \"trap 'echo INT >>got' INT; trap 'echo TERM >>got; exit 0' TERM; echo up >ready; while :; do sleep 0.01; done\" }
+",
+    );
+    let ready = Fifo::new(&scene, "ready");
+    let run = Running::start({
+        use std::os::unix::process::CommandExt as _;
+        let mut command = scene.bench.command(["run", "plan.yaml", "--run-id", "r"]);
+        command.process_group(0);
+        command
+    });
+    ready.read();
+    kill_process_group(run.pid, Signal::INT).expect("it runs");
+    run.finish().exits(130);
+    let got = fs::read_to_string(scene.bench.path().join("got"));
+    assert_eq!(got.expect("it traps"), "TERM\n");
+    assert_eq!(scene.survivors(), Vec::<String>::new());
+}
+
+/// The second signal does not wait for the grace; what is left behind is ended
+/// by the next owner, before the step runs again.
+#[test]
+fn a_second_ctrl_c_stops_at_once_and_resume_ends_what_is_left() {
+    let scene = Scene::new(
+        "plan: p
+steps:
+  a:
+    kill_grace: 1h
+    run: |
+      if [ -e pass ]; then LOOK; exit; fi
+      trap 'echo asked >asked' TERM
+      sh stay.sh
+      echo up >ready
+      while :; do sleep 0.01; done
+",
+    );
+    // Apart, so that the step's own command line does not hold the mark.
+    scene.write("stay.sh", "setsid STAY &");
+    let (ready, asked) = (Fifo::new(&scene, "ready"), Fifo::new(&scene, "asked"));
+    let run = scene.start();
+    ready.read();
+    run.signal(Signal::INT);
+    asked.read();
+    run.signal(Signal::INT);
+    run.finish().exits(130);
+    assert_ne!(
+        scene.survivors(),
+        Vec::<String>::new(),
+        "the marks can be found"
+    );
+
+    scene.bench.write("pass", "");
+    resume(&scene).finish().exits(0);
+    assert_eq!(scene.survivors(), Vec::<String>::new());
+    let recovered = scene.bench.events("r").into_iter();
+    let recovered: Vec<_> = recovered
+        .filter(|event| event["event_type"] == "run.recovered")
+        .collect();
+    assert_eq!(recovered.len(), 1);
+    let killed = recovered[0]["data"]["killed"].as_u64();
+    assert!(killed.is_some_and(|n| n >= 2), "{}", recovered[0]);
+}
+
+/// A step that may not be repeated is not: its interruption asks for a person.
+#[test]
+fn an_interrupted_step_that_is_not_idempotent_is_not_repeated() {
+    let scene = Scene::new(
+        "plan: p
+steps:
+  a: { idempotent: false, run: 'echo once >>journal; echo up >ready; STAY' }
+",
+    );
+    let ready = Fifo::new(&scene, "ready");
+    let run = scene.start();
+    ready.read();
+    run.signal(Signal::INT);
+    run.finish().exits(130);
+    resume(&scene).finish().exits(1);
+    assert_eq!(journal(&scene), ["once"]);
+    assert_eq!(scene.survivors(), Vec::<String>::new());
+}
