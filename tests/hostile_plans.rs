@@ -1,1 +1,0 @@
-//! Hostile plans: a clear error or a run, soon and small.
