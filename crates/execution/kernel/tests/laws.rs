@@ -15,7 +15,7 @@ use rok_kernel::{
     Admission, Command, CommandKind, CompiledPlan, Decision, Effect, Input, PolicyAnswer, Rejected,
     RunOrchestrationKernel, RunSpec, RunState, StepDone, StepEnd, StepSuccess, create_rok,
 };
-use rok_rac::{DomainAck, Duty};
+use rok_rac::{Deadline, DomainAck, Duty, Expected};
 use rok_vocabulary::{
     AckErrorKind, Actor, Attempt, ErrorClass, Outcome, Profile, RunId, RunPhase, StepState,
     Timestamp,
@@ -86,6 +86,23 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
     CompiledPlan::new(plan, "00".repeat(32)).unwrap()
 }
 
+fn report() -> Duty {
+    "artifacts/emit/report".parse().unwrap()
+}
+
+/// What a plan may expect on top of the standard duties, due before, at or
+/// after the governance timeout.
+fn random_duties(choices: &mut Choices) -> Vec<Expected> {
+    let after = Duration::from_secs(choices.below(12));
+    let deadline = match choices.below(4) {
+        0 => Deadline::after(after),
+        1 => Deadline::after_entering(RunPhase::Executing, after),
+        2 => Deadline::after_entering(RunPhase::Finalizing, after),
+        _ => return Vec::new(),
+    };
+    vec![Expected::new(report(), deadline)]
+}
+
 fn policy(stage: PolicyStage, allowed: bool) -> PolicyAnswer {
     let data = PolicyData {
         stage,
@@ -147,7 +164,7 @@ impl World {
             engine: "test".into(),
             submitter: Actor::Manual,
             reason: None,
-            expected: Vec::new(),
+            expected: random_duties(&mut choices),
         };
         let (kernel, decision) = create_rok(run.clone(), Arc::clone(&plan), spec, now).unwrap();
         let mut world = Self {
@@ -488,8 +505,41 @@ impl World {
                 });
                 assert!(matches!(refused, Err(Rejected::ForeignAck { .. })));
             }
+            7 | 8 => {
+                let ack = self.ack(report());
+                self.say(Input::Ack { ack, record: None }).unwrap();
+            }
+            9 => self.undo(),
+            10 => self.claim_again(),
+            11 => self.say(Input::Published(Ok(()))).unwrap(),
             _ => {}
         }
+    }
+
+    /// Undoes what may have been done, of the plan's duties or the standard ones.
+    fn undo(&mut self) {
+        let duties = [
+            report(),
+            Duty::START_TRACE,
+            Duty::EVALUATE_POLICY,
+            Duty::CREATE_INCIDENT,
+        ];
+        let duty = duties[self.choices.below(4) as usize].clone();
+        let epoch = self.state().epoch();
+        let ack = DomainAck::rolled_back(&self.run, epoch, duty, "r", "a mistake", self.now);
+        let ack = ack.unwrap();
+        self.say(Input::Ack { ack, record: None }).unwrap();
+    }
+
+    /// A claim that comes twice, or too early, changes nothing.
+    fn claim_again(&mut self) {
+        if self.state().phase() == RunPhase::Authorized && self.state().closing().is_none() {
+            return;
+        }
+        let seq = self.state().next_seq();
+        let claimed = self.say(Input::Claimed { owner: "w3".into() });
+        assert!(matches!(claimed, Ok(()) | Err(Rejected::Impossible { .. })));
+        assert_eq!(self.state().next_seq(), seq);
     }
 
     /// Drives one epoch to its end.
