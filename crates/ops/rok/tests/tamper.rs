@@ -79,8 +79,7 @@ impl Spoiled {
     }
 
     fn write_lines(&self, lines: &[String]) {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        self.write("events.jsonl", text);
+        self.write("events.jsonl", lines.join("\n") + "\n");
     }
 
     /// Verifies, and sees that nothing was written.
@@ -141,7 +140,7 @@ fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (SystemTime, Vec<u8>)> {
 
 /// The line (from 1) that a byte of a log is on.
 fn line_of(log: &[u8], byte: usize) -> usize {
-    log[..byte].iter().filter(|b| **b == b'\n').count() + 1
+    log[..byte].split(|b| *b == b'\n').count()
 }
 
 /// Where a flipped byte may be noticed: in its line, or, where it is the chain
