@@ -8,6 +8,7 @@ use rok_executor::{Artifact, ArtifactSpec, StepFailure, StepSuccess};
 use rok_secrets::{Masker, Secrets};
 use rok_vocabulary::ErrorClass;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -122,35 +123,24 @@ impl Ended {
             return None;
         }
         let root = self.places.artifacts.as_deref()?;
-        let since = self.started_ms - SLACK_MS;
+        let since = if self.places.unchecked {
+            i64::MIN
+        } else {
+            self.started_ms - SLACK_MS
+        };
         let mut first = None;
         for path in changed(root, since) {
-            let name = path
-                .strip_prefix(root)
-                .unwrap_or(&path)
-                .to_string_lossy()
-                .into_owned();
-            let found = if let Some(secret) = masker.find(name.as_bytes()) {
-                format!("has secret `{secret}` in its name")
-            } else {
-                let mut detector = masker.detector();
-                match (
-                    measure_with(&path, |chunk| detector.push(chunk)),
-                    detector.found(),
-                ) {
-                    (_, Some(secret)) => format!("holds secret `{secret}`"),
-                    // Gone again, or a pipe or link that has no content here.
-                    (
-                        Ok(_) | Err(ArtifactError::Missing { .. } | ArtifactError::NotAFile { .. }),
-                        None,
-                    ) if !path.is_dir() || path.is_symlink() => {
-                        continue;
-                    }
-                    (_, None) => "cannot be read, so not checked for secrets".to_owned(),
-                }
+            let name = path.strip_prefix(root).unwrap_or(&path);
+            let Some(found) = exposed(&path, name, masker) else {
+                continue;
             };
-            let removed = fs::remove_file(&path);
-            let failure = violation(&name, &found, masker);
+            let folder = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir());
+            let removed = if folder {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            let failure = violation(&name.to_string_lossy(), &found, masker);
             first.get_or_insert(match removed {
                 Ok(()) => failure,
                 Err(error) => StepFailure {
@@ -160,6 +150,29 @@ impl Ended {
             });
         }
         first
+    }
+}
+
+/// What speaks against a file or folder of `ROK_ARTIFACTS`.
+fn exposed(path: &Path, name: &Path, masker: &Masker) -> Option<String> {
+    let find = |name: &Path| masker.find(name.as_os_str().as_bytes());
+    if let Some(secret) = find(name) {
+        return Some(format!("has secret `{secret}` in its name"));
+    }
+    if let Some(secret) = fs::read_link(path).ok().as_deref().and_then(find) {
+        return Some(format!("is a link that holds secret `{secret}`"));
+    }
+    let unchecked = || Some("cannot be read, so not checked for secrets".to_owned());
+    if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
+        return fs::read_dir(path).err().and_then(|_| unchecked());
+    }
+    let mut detector = masker.detector();
+    let measured = measure_with(path, |chunk| detector.push(chunk));
+    match (measured, detector.found()) {
+        (_, Some(secret)) => Some(format!("holds secret `{secret}`")),
+        // Gone again, or a pipe or link that has no content here.
+        (Ok(_) | Err(ArtifactError::Missing { .. } | ArtifactError::NotAFile { .. }), None) => None,
+        (Err(_), None) => unchecked(),
     }
 }
 
@@ -176,8 +189,9 @@ fn violation(path: &str, found: &str, masker: &Masker) -> StepFailure {
     )
 }
 
-/// The files below a folder that came or changed since. A folder that was moved
-/// in is new itself, its files are not: then all of them count.
+/// The files and folders below a folder that came or changed since, folders
+/// before what is in them. A folder that was moved in is new itself, its files
+/// are not: then all of them count.
 fn changed(root: &Path, since_ms: i64) -> Vec<PathBuf> {
     let mut out = Vec::new();
     let mut folders = vec![(root.to_owned(), false)];
@@ -188,17 +202,19 @@ fn changed(root: &Path, since_ms: i64) -> Vec<PathBuf> {
             continue;
         };
         for entry in entries.flatten() {
-            // Not following links: a link is checked by what it leads to, below.
+            // Not following links: a link is checked by what it leads to.
             let Ok(meta) = entry.metadata() else { continue };
             // The change time cannot be set by the step, as its others can.
             let new = all || meta.ctime() * 1000 + meta.ctime_nsec() / 1_000_000 >= since_ms;
             if meta.is_dir() {
                 folders.push((entry.path(), new));
-            } else if new {
+            }
+            if new {
                 out.push(entry.path());
             }
         }
     }
     out.sort();
+    out.dedup();
     out
 }

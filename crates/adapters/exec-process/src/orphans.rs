@@ -45,23 +45,31 @@ impl Orphans {
         others: &(impl Iterator<Item = Origin<'a>> + Clone),
         is_leader: impl Fn(i32) -> bool,
     ) -> Vec<i32> {
-        let mut left = Vec::new();
-        for pid in self.list() {
-            if is_leader(pid) {
-                continue;
+        loop {
+            let mut left = Vec::new();
+            let mut reaped = false;
+            for pid in self.list() {
+                if is_leader(pid) {
+                    continue;
+                }
+                let Some(process) = procfs::process(pid) else {
+                    continue;
+                };
+                if process.zombie {
+                    // Gone either way; an error means that somebody was faster.
+                    let _ = wait4::try_wait4_pid(pid.cast_unsigned());
+                    reaped = true;
+                } else if belongs(process, ending, others.clone()) {
+                    kill(process);
+                    left.push(pid);
+                }
             }
-            let Some(process) = procfs::process(pid) else {
-                continue;
-            };
-            if process.zombie {
-                // Gone either way; an error means that somebody was faster.
-                let _ = wait4::try_wait4_pid(pid.cast_unsigned());
-            } else if belongs(process, ending, others.clone()) {
-                kill(process);
-                left.push(pid);
+            // One that died after the list was made has left its children to
+            // us: they are on the next.
+            if !left.is_empty() || !reaped {
+                return left;
             }
         }
-        left
     }
 
     fn list(&mut self) -> Vec<i32> {

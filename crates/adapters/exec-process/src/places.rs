@@ -22,6 +22,9 @@ pub(crate) struct Places {
     pub(crate) output: PathBuf,
     pub(crate) error: PathBuf,
     pub(crate) usage: PathBuf,
+    /// The first attempt of its run here: what an owner before this one left
+    /// among the artifacts has not been looked at.
+    pub(crate) unchecked: bool,
     /// A folder of this attempt alone, removed with it.
     own: Option<PathBuf>,
 }
@@ -54,7 +57,8 @@ impl Folders {
         };
         let inputs = scratch.join("inputs.json");
         // The owner may have cleared the scratch folder between two drives.
-        if !self.made.contains(&scratch) || !inputs.exists() {
+        let first = !self.made.contains(&scratch) || !inputs.exists();
+        if first {
             if let Some(workspace) = workspace {
                 make(workspace)?;
             }
@@ -74,6 +78,7 @@ impl Folders {
             output: scratch.join(format!("{name}.output")),
             error: scratch.join(format!("{name}.error")),
             usage: scratch.join(format!("{name}.usage")),
+            unchecked: first,
             own,
         })
     }

@@ -243,6 +243,8 @@ impl Supervisor {
                     self.in_flight += 1;
                 }
                 Err(failure) => {
+                    // The next attempt is the first again.
+                    self.folders.forget(&request);
                     let masker = Masker::new(&request.secrets);
                     let reason = masker.mask_str(&failure.reason).into_owned();
                     let failure = StepFailure::new(failure.class, reason);

@@ -1,5 +1,5 @@
 //! The forms in which a secret may stand in output: raw, trimmed, line by line,
-//! JSON-escaped, base64 (at each alignment) and URL-encoded.
+//! JSON-escaped, quoted by a shell, base64 (at each alignment) and URL-encoded.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -38,8 +38,12 @@ fn whole(text: &str, out: &mut BTreeSet<Vec<u8>>) {
     let json = escape_json(text);
     // Escaped twice: JSON inside a JSON string, as in structured logs.
     out.insert(escape_json(&json).into_bytes());
+    // As PHP and Go write it.
+    out.insert(json.replace('/', "\\/").into_bytes());
+    out.insert(escape_html_json(&json).into_bytes());
     out.insert(json.into_bytes());
     out.insert(escape_ascii_json(text).into_bytes());
+    out.extend(shell_quoted(text).map(String::into_bytes));
     for space_as_plus in [false, true] {
         for upper in [false, true] {
             out.insert(percent(text, space_as_plus, upper).into_bytes());
@@ -73,6 +77,38 @@ fn escape_ascii_json(text: &str) -> String {
         }
     }
     out
+}
+
+/// JSON that may stand in HTML.
+fn escape_html_json(json: &str) -> String {
+    json.replace('&', "\\u0026")
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+}
+
+/// As shells show it in traces (`set -x`), `set`, `export -p` and `printf %q`.
+fn shell_quoted(text: &str) -> [String; 4] {
+    let mut backslashed = String::new();
+    let mut ansi_c = String::new();
+    for c in text.chars() {
+        if " '\"\\|&;()<>!{}*[]?^$`,".contains(c) {
+            backslashed.push('\\');
+        }
+        backslashed.push(c);
+        match c {
+            '\n' => ansi_c.push_str("\\n"),
+            '\r' => ansi_c.push_str("\\r"),
+            '\t' => ansi_c.push_str("\\t"),
+            '\'' | '\\' => ansi_c.extend(['\\', c]),
+            c => ansi_c.push(c),
+        }
+    }
+    [
+        text.replace('\'', r"'\''"),
+        text.replace('\'', r#"'"'"'"#),
+        backslashed,
+        ansi_c,
+    ]
 }
 
 fn percent(text: &str, space_as_plus: bool, upper: bool) -> String {
@@ -133,6 +169,22 @@ mod tests {
             "a%22b+%c3%bc%2fc",
         ] {
             assert!(forms.contains(form.as_bytes()), "{form}");
+        }
+    }
+
+    #[test]
+    fn forms_of_shells_and_other_languages() {
+        let forms = all("it's $1/<a>\tb");
+        for form in [
+            r"it'\''s $1/<a>",
+            r#"it'"'"'s $1/<a>"#,
+            r"it\'s\ \$1/\<a\>",
+            r"it\'s $1/<a>\tb",
+            r"it's $1\/<a>\tb",
+            r"it's $1/\u003ca\u003e\tb",
+        ] {
+            let found = forms.iter().any(|known| known.starts_with(form.as_bytes()));
+            assert!(found, "{form}");
         }
     }
 
