@@ -149,6 +149,8 @@ impl Runs {
                 if let Some(fault) = missing {
                     return Err(fault);
                 }
+                // A closed epoch may have given up on an attempt that is alive.
+                Self::stop_remains(shard, run)?;
                 let (actor, reason) = (options.actor.clone(), options.reason.clone());
                 shard.say(
                     run,
@@ -168,16 +170,21 @@ impl Runs {
         }
     }
 
+    /// Ends what an earlier owner left; returns how many processes that were.
+    fn stop_remains(shard: &Shard, run: &RunId) -> Result<u32, RunsError> {
+        shard.stop_remains(run).map_err(|error| {
+            RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(&error))
+                .help("end the processes that are named, then resume again")
+        })
+    }
+
     /// Ends what an earlier owner left, then goes on with the same epoch.
     pub(crate) fn say_recovered(
         shard: &mut Shard,
         run: &RunId,
         repaired: Option<Repair>,
     ) -> Result<(), RunsError> {
-        let killed = shard.stop_remains(run).map_err(|error| {
-            RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(&error))
-                .help("end the processes that are named, then resume again")
-        })?;
+        let killed = Self::stop_remains(shard, run)?;
         let owner = owner().to_string();
         shard.say(
             run,

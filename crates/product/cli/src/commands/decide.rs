@@ -86,7 +86,8 @@ fn tell(
     };
     terminal.show(&format!("{decision} {what}{more}\n"))?;
     terminal.flush()?;
-    if !driven && step.is_some() {
+    let open = !run.summary()?.sealed;
+    if !driven && step.is_some() && open {
         let caller = Caller::new(&terminal.program, run.name());
         terminal.note(&format!("then:\n  {}\n", caller.command("resume")));
     }

@@ -63,8 +63,11 @@ fn decisions_carry_who_and_why(
 
 #[test]
 fn a_decision_tells_what_comes_next() {
-    let nobody_drives = run(Fake::new(), &["approve", "run_abc", "p", "--reason", "ok"]);
+    let nobody_drives = run(Fake::held(), &["approve", "run_abc", "p", "--reason", "ok"]);
     assert_eq!(nobody_drives.err, "then:\n  rok resume run_abc\n");
+
+    let closed_by_it = run(Fake::new(), &["reject", "run_abc", "p", "--reason", "no"]);
+    assert_eq!(closed_by_it.err, "");
 
     let mut fake = Fake::new();
     fake.answer = CommandAnswer::Done { by_owner: true };
