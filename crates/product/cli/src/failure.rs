@@ -42,9 +42,11 @@ fn human(terminal: &Terminal, error: &ServiceError) -> String {
     let problems = error.problems();
     for problem in &problems {
         let label = paint.bad(&format!("error[{}]", problem.code));
-        let _ = writeln!(text, "{label}: {}", problem.message);
+        // What was given stands in it, a file's name for one.
+        let message: Vec<String> = problem.message.lines().map(render::clean).collect();
+        let _ = writeln!(text, "{label}: {}", message.join("\n"));
         if let Some(help) = &problem.help {
-            let _ = writeln!(text, "  {} {help}", paint.hint("help:"));
+            let _ = writeln!(text, "  {} {}", paint.hint("help:"), render::clean(help));
         }
     }
     if let (true, Some(problem)) = (terminal.verbose > 0, problems.first()) {

@@ -88,7 +88,8 @@ fn validate(
             Ok(plan) => {
                 let steps = plan.steps.len();
                 let noun = if steps == 1 { "step" } else { "steps" };
-                let text = format!("{}: valid ({}, {steps} {noun})\n", report.source, plan.plan);
+                let source = render::clean(&report.source);
+                let text = format!("{source}: valid ({}, {steps} {noun})\n", plan.plan);
                 terminal.show(&text)?;
             }
             Err(error) => {
@@ -169,12 +170,13 @@ fn lint(
     }
     let mut text = String::new();
     for lint in &found {
+        let source = render::clean(&lint.source);
         if lint.warnings.is_empty() {
-            let _ = writeln!(text, "{}: nothing to say", lint.source);
+            let _ = writeln!(text, "{source}: nothing to say");
         }
         for warning in &lint.warnings {
             let message = render::clean(&warning.message);
-            let _ = writeln!(text, "{}: step {}: {message}", lint.source, warning.step);
+            let _ = writeln!(text, "{source}: step {}: {message}", warning.step);
             if let Some(hint) = &warning.hint {
                 let _ = writeln!(text, "  help: {}", render::clean(hint));
             }

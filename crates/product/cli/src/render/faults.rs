@@ -34,7 +34,7 @@ pub(crate) fn faults(errors: &PlanErrors, look: Look) -> String {
     let _ = writeln!(
         out,
         "{}: {count} {noun} {}",
-        errors.file,
+        clean(&errors.file),
         paint.faint("(rok help ROK0001)")
     );
     out
@@ -55,7 +55,7 @@ fn snippet(errors: &PlanErrors, fault: &Fault, look: Look) -> String {
     let spans = near.iter().map(|(span, _)| span).chain([&primary]);
     let excerpt = Excerpt::of(source, spans);
     let mut snippet = Snippet::source(excerpt.text)
-        .path(errors.file.as_str())
+        .path(clean(&errors.file))
         .line_start(excerpt.line(fault, &primary))
         .annotation(AnnotationKind::Primary.span(excerpt.within(&primary)));
     for (span, label) in &near {
@@ -71,7 +71,7 @@ fn snippet(errors: &PlanErrors, fault: &Fault, look: Look) -> String {
         let line = 1 + source[..excerpt.start].matches('\n').count();
         let context = AnnotationKind::Context.span(excerpt.within(span));
         let snippet = Snippet::source(excerpt.text)
-            .path(errors.file.as_str())
+            .path(clean(&errors.file))
             .line_start(line)
             .annotation(context.label(*label));
         group = group.element(snippet);
@@ -143,7 +143,13 @@ impl<'s> Excerpt<'s> {
 fn plain(out: &mut String, errors: &PlanErrors, fault: &Fault, paint: Paint) {
     let label = paint.bad("error[ROK0001]");
     let _ = writeln!(out, "{label}: {}", clean(&fault.message));
-    let _ = writeln!(out, "  at {}:{}:{}", errors.file, fault.line, fault.column);
+    let _ = writeln!(
+        out,
+        "  at {}:{}:{}",
+        clean(&errors.file),
+        fault.line,
+        fault.column
+    );
     if let Some(hint) = &fault.hint {
         let _ = writeln!(out, "  {} {}", paint.hint("help:"), clean(hint));
     }
