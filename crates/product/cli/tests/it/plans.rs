@@ -150,8 +150,8 @@ fn inputs_come_from_yaml_too() {
     assert_eq!(done.code, 0, "{}", done.err);
     assert!(
         done.asked[0].contains(
-            "inputs {\"limit\": Number(10), \"list\": Array [Number(1), Number(2.5), Bool(true), \
-             Null, String(\"x\")], \"map\": Object {\"a\": String(\"b\")}, \"region\": String(\"no\")}"
+            "inputs {\"limit\": Number(10), \"region\": String(\"no\"), \"list\": Array [Number(1), \
+             Number(2.5), Bool(true), Null, String(\"x\")], \"map\": Object {\"a\": String(\"b\")}}"
         ),
         "{}",
         done.asked[0]
