@@ -189,7 +189,11 @@ impl RunRunner {
             }),
             _ => None,
         };
-        self.fresh.extend(events);
+        if self.fresh.is_empty() {
+            self.fresh = events;
+        } else {
+            self.fresh.extend(events);
+        }
     }
 
     /// Whether an event of a folded log is to be noted.
@@ -396,8 +400,9 @@ impl RunRunner {
         sink: &Arc<dyn ReportSink>,
     ) -> Option<Input> {
         let failure = match self.request(step, attempt, services.now()) {
-            Ok(request) => match services.executor_for(&request.work) {
+            Ok(mut request) => match services.executor_for(&request.work) {
                 Some(executor) => {
+                    request.traceparent = Some(self.traceparent(&request.attempt.step));
                     executor.start(request, Arc::clone(sink));
                     return None;
                 }
@@ -427,7 +432,14 @@ impl RunRunner {
         ))
     }
 
-    /// A step's request, with everything but secrets filled in.
+    fn traceparent(&self, of: &StepRef) -> String {
+        let run = self.state().run_id();
+        let span = SpanId::of_attempt(run, of.epoch, &of.step, of.attempt);
+        traceparent(TraceId::of(run), span)
+    }
+
+    /// A step's request, with everything but secrets filled in, and without its
+    /// place in the trace: preflight, which asks for every step, needs none.
     fn request(
         &self,
         ix: StepIx,
@@ -448,14 +460,13 @@ impl RunRunner {
             .created()
             .and_then(|created| created.cwd.as_deref())
             .unwrap_or("/");
-        let cwd = resolved
-            .cwd
-            .map_or_else(|| PathBuf::from(base), |cwd| PathBuf::from(base).join(cwd));
+        let given = resolved.cwd;
+        let cwd = || given.map_or_else(|| PathBuf::from(base), |cwd| PathBuf::from(base).join(cwd));
         let work = match resolved.action {
             ResolvedAction::Argv(argv) => Work::Process(ProcessWork {
                 program: Program::Argv(argv),
                 env: resolved.env,
-                cwd,
+                cwd: cwd(),
             }),
             ResolvedAction::Shell {
                 shell,
@@ -468,7 +479,7 @@ impl RunRunner {
                     values,
                 },
                 env: resolved.env,
-                cwd,
+                cwd: cwd(),
             }),
             ResolvedAction::Call { function, needs } => Work::Call(CallWork {
                 function,
@@ -480,7 +491,6 @@ impl RunRunner {
             (step, run) => step.or(run),
         };
         let run = state.run_id();
-        let span = SpanId::of_attempt(run, state.epoch(), &step.id, attempt);
         Ok(StepRequest {
             attempt: self.attempt_ref(ix, attempt),
             key: IdempotencyKey::new(run, state.epoch(), &step.id),
@@ -489,7 +499,7 @@ impl RunRunner {
             secrets,
             timeout,
             kill_grace: step.kill_grace,
-            traceparent: Some(traceparent(TraceId::of(run), span)),
+            traceparent: None,
             artifacts: resolved
                 .artifacts
                 .into_iter()
