@@ -21,13 +21,18 @@ const NAME_LISTS: usize = 20;
 
 /// The forms of expression, as far as checking goes.
 trait Checked {
+    /// Whether it is an expression even where it has no `${{`.
+    fn bare(&self) -> bool;
     fn reads(&self) -> Vec<Reference>;
     fn faults(&self, declarations: &dyn Declarations) -> Vec<Fault>;
 }
 
 macro_rules! checked {
-    ($($form:ty),+) => { $(
+    ($($form:ty, $bare:literal);+) => { $(
         impl Checked for $form {
+            fn bare(&self) -> bool {
+                $bare
+            }
             fn reads(&self) -> Vec<Reference> {
                 self.references()
             }
@@ -38,7 +43,7 @@ macro_rules! checked {
     )+ };
 }
 
-checked!(Template, Condition, ShellLine);
+checked!(Template, false; Condition, true; ShellLine, false);
 
 /// One expression, and the step that holds it.
 struct Use<'d> {
@@ -122,7 +127,10 @@ fn push<'d>(
     step: Option<usize>,
 ) {
     let reads = expression.reads();
-    if !reads.is_empty() || node.text().is_some_and(|text| text.contains("${{")) {
+    if expression.bare()
+        || !reads.is_empty()
+        || node.text().is_some_and(|text| text.contains("${{"))
+    {
         uses.push(Use {
             expression,
             node,

@@ -46,6 +46,9 @@ steps:
 inputs: { n: { type: integer } }
 steps:
   a: { run: echo, if: inputs.n == 'x' }", &["4:23"])]
+#[case::expr_constant_condition(r"plan: p
+steps:
+  a: { run: echo, if: 1 + 1 }", &["3:23: a condition must be bool, and this is int"])]
 fn expressions(#[case] text: &str, #[case] expected: &[&str]) {
     let found = faults(text);
     assert_eq!(found.len(), expected.len(), "{found:?}");
