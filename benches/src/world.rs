@@ -101,6 +101,7 @@ pub(crate) fn create(
         },
         cwd: None,
         engine: env!("CARGO_PKG_VERSION").into(),
+        policies: None,
         submitter: submitter.clone(),
         reason: None,
         expected: Vec::new(),

@@ -2,6 +2,7 @@
 
 use crate::execution_policy::{ExecutionPolicy, ExecutionPolicyError};
 use crate::faults::{PolicyFault, PolicyFaults, Source};
+use rok_chain::Digest;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,16 @@ impl PolicySources {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// sha-256 over all texts, hex: which policies these are.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let sources = self.policies.iter().chain(&self.schemas);
+        let texts: Vec<String> = sources
+            .map(|source| Digest::of(source.text.as_bytes()).to_hex())
+            .collect();
+        Digest::of(texts.join("\n").as_bytes()).to_hex()
     }
 
     /// Adds policies; `name` stands in faults.

@@ -45,6 +45,10 @@ pub struct CreatedData {
     pub cwd: Option<String>,
     /// The rok version that created the run.
     pub engine: String,
+    /// Which policies it was created under, sha-256, hex; absent for the
+    /// permissive default. Whoever commands or resumes it must hold them too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policies: Option<String>,
 }
 
 /// Which duties a transition declared and which are open.

@@ -93,6 +93,12 @@ pub enum Rejected {
         /// Its state.
         state: rok_vocabulary::StepState,
     },
+    /// The step was approved before and has not started yet.
+    #[error("step `{step}` was approved already: it starts when the run goes on")]
+    AlreadyApproved {
+        /// The step.
+        step: StepId,
+    },
     /// The ack belongs to another run.
     #[error("the ack of {duty} belongs to run `{run}`")]
     ForeignAck {

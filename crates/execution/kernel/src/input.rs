@@ -25,6 +25,8 @@ pub struct RunSpec {
     pub cwd: Option<String>,
     /// The rok version.
     pub engine: String,
+    /// Which policies govern it, sha-256, hex; `None` for the default.
+    pub policies: Option<String>,
     /// Who submits.
     pub submitter: Actor,
     /// Why.

@@ -137,6 +137,7 @@ impl RunOrchestrationKernel {
             settings,
             cwd,
             engine,
+            policies,
             submitter,
             reason,
             expected,
@@ -154,6 +155,7 @@ impl RunOrchestrationKernel {
             settings,
             cwd,
             engine,
+            policies,
         };
         let trace_id = TraceId::of(self.state.run_id()).to_string();
         self.actor = submitter;

@@ -162,6 +162,7 @@ impl World {
             settings,
             cwd: None,
             engine: "test".into(),
+            policies: None,
             submitter: Actor::Manual,
             reason: None,
             expected: random_duties(&mut choices),

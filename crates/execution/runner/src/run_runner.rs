@@ -49,6 +49,7 @@ pub struct RunRunner {
     kernel: RunOrchestrationKernel,
     context: RunContext,
     masker: Masker,
+    trace: TraceId,
     encoder: Encoder,
     committed: Seq,
     fence: Fence,
@@ -77,6 +78,7 @@ impl RunRunner {
             .map_or_else(|_| Masker::new(&Secrets::none()), Masker::new);
         Self {
             committed: kernel.state().next_seq(),
+            trace: TraceId::of(kernel.state().run_id()),
             kernel,
             context,
             masker,
@@ -435,7 +437,7 @@ impl RunRunner {
     fn traceparent(&self, of: &StepRef) -> String {
         let run = self.state().run_id();
         let span = SpanId::of_attempt(run, of.epoch, &of.step, of.attempt);
-        traceparent(TraceId::of(run), span)
+        traceparent(self.trace, span)
     }
 
     /// A step's request, with everything but secrets filled in, and without its
@@ -582,12 +584,25 @@ impl RunRunner {
         let mut class = None;
         let mut reasons = Vec::new();
         for ix in 0..state.plan().len() as StepIx {
-            if state.step(ix).state == StepState::Succeeded {
+            let step = state.plan().step(ix);
+            // What may be skipped, or fail without harm, is judged when its turn comes.
+            let must_run = step.condition.is_none() && step.required;
+            if state.step(ix).state == StepState::Succeeded || !must_run {
                 continue;
             }
-            let Ok(request) = self.request(ix, Attempt::FIRST, now) else {
+            let Ok(mut request) = self.request(ix, Attempt::FIRST, now) else {
                 continue;
             };
+            // Steps before it may make its folder and its program.
+            let first = step.needs.is_empty() && step.after.is_empty();
+            if let Work::Process(process) = &mut request.work
+                && !first
+            {
+                if matches!(&process.program, Program::Argv(argv) if argv[0].contains('/')) {
+                    continue;
+                }
+                process.cwd = PathBuf::from("/");
+            }
             let faults = match services.executor_for(&request.work) {
                 Some(executor) => executor.preflight(&request),
                 None => vec![rok_executor::PreflightFault {

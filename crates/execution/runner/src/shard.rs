@@ -372,7 +372,9 @@ impl Shard {
             let Some(runner) = self.runs.get(run) else {
                 return;
             };
-            let roles: &[String] = if command.actor == runner.context().submitter {
+            let roles: &[String] = if !command.roles.is_empty() {
+                &command.roles
+            } else if command.actor == runner.context().submitter {
                 &runner.context().roles
             } else {
                 &[]

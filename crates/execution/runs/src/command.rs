@@ -21,10 +21,24 @@ impl Runs {
         run: &RunId,
         request: CommandRequest,
     ) -> Result<CommandAnswer, RunsError> {
+        if request
+            .reason
+            .as_ref()
+            .is_some_and(|reason| reason.trim().is_empty())
+        {
+            let message = "the reason is empty";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0112", message)
+                .help("say why, in a few words: the record keeps it"));
+        }
         let store = self.store_of(run);
         let loaded = self.load(run)?;
         refuse_early(loaded.state(), run, &request.verb)?;
-        let command = command(request);
+        let roles = if request.actor == self.setup.user {
+            self.setup.roles.clone()
+        } else {
+            Vec::new()
+        };
+        let command = command(request, roles);
         let watch = store
             .watch_answers(run)
             .map_err(|error| fault::store(&error))?;
@@ -151,7 +165,7 @@ fn refuse_early(state: &RunState, run: &RunId, verb: &Verb) -> Result<(), RunsEr
     Ok(())
 }
 
-fn command(request: CommandRequest) -> Command {
+fn command(request: CommandRequest, roles: Vec<String>) -> Command {
     let (kind, step) = match request.verb {
         Verb::Approve(step) => (CommandKind::Approve, Some(step)),
         Verb::Reject(step) => (CommandKind::Reject, Some(step)),
@@ -164,6 +178,7 @@ fn command(request: CommandRequest) -> Command {
         step,
         reason: request.reason,
         actor: request.actor,
+        roles,
         at: SystemClock.now(),
     }
 }

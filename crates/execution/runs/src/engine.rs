@@ -134,7 +134,13 @@ impl RunsEngine for Runs {
     }
 
     fn summary(&self, run: &RunId) -> Result<RunSummary, RunsError> {
-        Ok(crate::summary::summary(&self.load(run)?))
+        let driver = self
+            .store_of(run)
+            .driver(run)
+            .map_err(|error| fault::store(&error))?;
+        let mut summary = crate::summary::summary(&self.load(run)?);
+        summary.driven_by = driver.map(|driver| driver.to_string());
+        Ok(summary)
     }
 
     fn audit(&self, run: &RunId) -> Result<AuditView, RunsError> {

@@ -89,12 +89,31 @@ impl Runs {
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
+        self.refuse_without_secrets(run, options.secrets_file.as_deref())?;
         let (mut shard, claim) = self.take_over(run, options.secrets_file.as_deref())?;
         if let Err(error) = self.say_resume(&mut shard, run, &claim, options) {
             shard.release(run);
             return Err(error);
         }
         self.drive_shard(shard, run, &options.drive, stop, observer)
+    }
+
+    /// A missing secret would end the epoch that is to go on.
+    fn refuse_without_secrets(
+        &self,
+        run: &RunId,
+        secrets_file: Option<&Path>,
+    ) -> Result<(), RunsError> {
+        let loaded = self.load(run)?;
+        let closed = matches!(loaded.state().resumability(), Resumability::Refused(_));
+        match load_secrets(loaded.state().plan().plan(), secrets_file) {
+            Err(reason) if !closed => {
+                let message = format!("run {run} cannot go on: {reason}");
+                Err(RunsError::new(ErrorKind::Usage, "ROK0110", message)
+                    .help("set it in the environment, or hand in a file by --secrets"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Claims a run and folds its log into a shard of its own.
@@ -114,6 +133,7 @@ impl Runs {
             .map_err(|error| fault::claim(&error))?;
         let log = store.read(run).map_err(|error| fault::store(&error))?;
         let (plan, created) = plan_of(&store, run, &log)?;
+        self.hold_same_policies(run, created.policies.as_deref())?;
         let secrets = load_secrets(plan.plan(), secrets_file);
         let services = self.services(Parallelism {
             processes: created.settings.max_processes,
@@ -125,6 +145,22 @@ impl Runs {
             .adopt(run, plan, context, &claim)
             .map_err(|error| fault::runner(&error))?;
         Ok((shard, claim))
+    }
+
+    /// A run is governed to its end by the policies that it was created under:
+    /// leaving them out must not open what they close.
+    fn hold_same_policies(&self, run: &RunId, of_run: Option<&str>) -> Result<(), RunsError> {
+        if of_run.is_none() || of_run == self.setup.policies.as_deref() {
+            return Ok(());
+        }
+        let held = if self.setup.policies.is_some() {
+            "other policies are set up here"
+        } else {
+            "none are set up here"
+        };
+        let message = format!("run {run} was created under policies of its own, and {held}");
+        Err(RunsError::new(ErrorKind::Denied, "ROK0107", message)
+            .help("name the same policy files by --policies, ROK_POLICIES or rok.toml"))
     }
 
     fn say_resume(

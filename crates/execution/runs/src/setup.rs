@@ -36,6 +36,8 @@ pub struct RunsSetup {
     pub default_run_timeout: Duration,
     /// Added to the run's timeout for the deadline of `finalize_run`.
     pub grace_period: Duration,
+    /// Which policies are held, sha-256, hex; `None` for the permissive default.
+    pub policies: Option<String>,
     /// CPUs of this machine.
     pub cpus: u32,
     /// Who uses this process.
@@ -58,6 +60,7 @@ impl RunsSetup {
             governance_timeout: settings.governance_timeout,
             default_run_timeout: settings.default_run_timeout,
             grace_period: settings.grace_period,
+            policies: None,
             cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
             user,
             roles: Vec::new(),

@@ -69,6 +69,7 @@ impl Runs {
             settings,
             cwd: Some(submission.cwd.display().to_string()),
             engine: env!("CARGO_PKG_VERSION").into(),
+            policies: self.setup.policies.clone(),
             submitter: submission.submitter,
             reason: submission.reason,
             expected: Vec::new(),

@@ -138,6 +138,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
                 at: decision.at,
             })
             .collect(),
+        driven_by: None,
         sealed: state.is_sealed(),
         events: loaded.replay.count(),
         steps: (0..state.plan().len() as StepIx)

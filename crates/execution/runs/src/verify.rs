@@ -190,14 +190,13 @@ pub(crate) fn changed<'a>(loaded: &'a Loaded, places: &Places) -> Vec<(&'a Artif
             cwd.join(&artifact.path),
             places.artifacts.join(&artifact.path),
         ];
-        let results = candidates
-            .iter()
-            .map(|path| verify_artifact(path, &recorded));
         let mut why = None;
-        for result in results {
-            match result {
+        for path in &candidates {
+            match verify_artifact(path, &recorded) {
                 Ok(()) => return None,
-                Err(error) => why = Some(fault::chain(&error)),
+                // What is there says more than what is not.
+                Err(error) if why.is_none() || path.exists() => why = Some(fault::chain(&error)),
+                Err(_) => {}
             }
         }
         why.map(|why| (artifact, why))

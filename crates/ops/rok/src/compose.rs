@@ -25,18 +25,24 @@ pub enum Host {
 
 /// Composes the domains: incidents, governance over these policy files (none:
 /// the permissive default) and traces.
-pub fn facades(policies: &[PathBuf]) -> Result<Facades, RunsError> {
-    let policies = if policies.is_empty() {
-        Policies::permissive()
+/// The digest of the policy files comes along; the default has none.
+pub fn facades(policies: &[PathBuf]) -> Result<(Facades, Option<String>), RunsError> {
+    let (policies, digest) = if policies.is_empty() {
+        (Policies::permissive(), None)
     } else {
         let sources = PolicySources::read(policies).map_err(|faults| unfit(&faults))?;
-        Policies::load(&sources).map_err(|faults| unfit(&faults))?
+        let digest = sources.digest();
+        (
+            Policies::load(&sources).map_err(|faults| unfit(&faults))?,
+            Some(digest),
+        )
     };
-    Ok(Facades::new(
+    let facades = Facades::new(
         Arc::new(IncidentBook::new()),
         Arc::new(CedarEngine::new(policies)),
         Arc::new(LocalTraces::new()),
-    ))
+    );
+    Ok((facades, digest))
 }
 
 fn unfit(faults: &dyn std::fmt::Display) -> RunsError {
@@ -50,7 +56,7 @@ pub fn runs(
     functions: Functions,
     host: Host,
 ) -> Result<RunsFacade, RunsError> {
-    let facades = facades(&settings.policies)?;
+    let (facades, policies) = facades(&settings.policies)?;
     let functions = Arc::new(functions);
     let services: ServicesFor = Arc::new(move |parallelism| {
         let processes = executor(parallelism, host)?;
@@ -60,7 +66,7 @@ pub fn runs(
             .executor(functions))
     });
     Ok(RunsFacade::new(Arc::new(Runs::new(
-        setup(settings),
+        setup(settings, policies),
         services,
     ))))
 }
@@ -82,7 +88,7 @@ fn executor(parallelism: Parallelism, host: Host) -> Result<ProcessExecutor, Run
     })
 }
 
-fn setup(settings: &Settings) -> RunsSetup {
+fn setup(settings: &Settings, policies: Option<String>) -> RunsSetup {
     let defaults = RunsSetup::new(settings.dir.clone(), settings.actor());
     RunsSetup {
         durability: settings.durability,
@@ -99,6 +105,7 @@ fn setup(settings: &Settings) -> RunsSetup {
             .max_processes
             .map_or(defaults.cpus, std::num::NonZero::get),
         roles: settings.roles.clone(),
+        policies,
         ..defaults
     }
 }

@@ -1,7 +1,7 @@
 //! What the write port takes: [`Commit`], and what travels in it.
 
 use crate::{CommitFault, RunRow};
-use memchr::memmem;
+use memchr::memmem::Finder;
 use rok_chain::{ChainHash, Digest, Seal};
 use rok_vocabulary::{RunId, Seq};
 use serde::{Deserialize, Serialize};
@@ -149,6 +149,11 @@ pub struct Record {
     pub json: Vec<u8>,
 }
 
+/// Made once: a searcher costs more than the search of a line.
+static MORE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"more\":true"));
+static SEALED: LazyLock<Finder<'_>> =
+    LazyLock::new(|| Finder::new(b"\"event_type\":\"run.sealed\""));
+
 /// Whole decisions of one run, and all that must become true with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
@@ -248,10 +253,10 @@ impl Commit {
             return Err(CommitFault::Seal { seq: seal.seq });
         }
         let last = self.last_line();
-        if memmem::find(last, b"\"more\":true").is_some() {
+        if MORE.find(last).is_some() {
             return Err(CommitFault::Unfinished);
         }
-        let is_seal = memmem::find(last, b"\"event_type\":\"run.sealed\"").is_some();
+        let is_seal = SEALED.find(last).is_some();
         if is_seal != self.seal.is_some() {
             return Err(CommitFault::Unsealed { is_seal });
         }

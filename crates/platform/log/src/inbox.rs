@@ -76,6 +76,9 @@ pub struct Command {
     pub reason: Option<String>,
     /// Who asks.
     pub actor: Actor,
+    /// The asker's roles, as the asker's side knows them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
     /// When.
     pub at: Timestamp,
 }

@@ -41,6 +41,7 @@ fn a_run_is_its_users_alone_whatever_the_umask() {
             reason: None,
             actor: Actor::Manual,
             at: Timestamp::from_millis(0),
+            roles: Vec::new(),
         };
         store.put(script.run(), &command).unwrap();
         rustix::process::umask(before);

@@ -65,6 +65,8 @@ pub struct RunSummary {
     pub incident: Option<IncidentView>,
     /// Decisions of people.
     pub approvals: Vec<ApprovalView>,
+    /// Who drives it now; absent when no process does.
+    pub driven_by: Option<String>,
     /// Whether the epoch is sealed.
     pub sealed: bool,
     /// How many events the log has.

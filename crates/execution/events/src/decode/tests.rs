@@ -86,6 +86,7 @@ fn bodies() -> Vec<Body> {
                 },
                 cwd: Some("/tmp/a b".into()),
                 engine: "0.1.0".into(),
+                policies: Some("cd".into()),
             }),
         },
         Body::RunStateChanged(Box::new(StateChange {

@@ -303,6 +303,9 @@ impl RunOrchestrationKernel {
         if waits && !self.state.is_halted() {
             return Ok(ix);
         }
+        if slot.state == StepState::Waiting && slot.approved {
+            return Err(Rejected::AlreadyApproved { step: step.clone() });
+        }
         Err(Rejected::NotWaiting {
             step: step.clone(),
             state: slot.state,

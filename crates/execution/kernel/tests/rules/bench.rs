@@ -79,6 +79,7 @@ impl Setup {
             settings: self.settings,
             cwd: None,
             engine: "test".into(),
+            policies: None,
             submitter: Actor::Manual,
             reason: None,
             expected: self.expected,

@@ -138,6 +138,7 @@ pub(crate) fn create_in(shard: &mut Shard, run: &str, order: Order) -> Result<()
         settings,
         cwd: None,
         engine: "test".into(),
+        policies: None,
         submitter: Actor::Manual,
         reason: None,
         expected,
@@ -315,6 +316,7 @@ impl House {
             reason: Some("because".into()),
             actor: Actor::Manual,
             at: self.now(),
+            roles: Vec::new(),
         };
         self.store.put(&id(run), &command).unwrap();
         self.shard.handle().send(Message::Inbox(id(run)));

@@ -4,6 +4,7 @@ use crate::running::{Fifo, Running, Scene};
 use rstest::rstest;
 use rustix::process::{Signal, kill_process_group};
 use std::fs;
+use std::time::{Duration, Instant};
 
 /// `first` finishes; `second` stays until it is told that it may pass.
 const PLAN: &str = "plan: p
@@ -160,4 +161,33 @@ steps:
     resume(&scene).finish().exits(1);
     assert_eq!(journal(&scene), ["once"]);
     assert_eq!(scene.survivors(), Vec::<String>::new());
+}
+
+/// Waits until the run's log has an event of a type.
+fn wait_for(scene: &Scene, event_type: &str) {
+    let log = scene.bench.runs().join("r/events.jsonl");
+    let word = format!("\"event_type\":\"{event_type}\"");
+    let until = Instant::now() + Duration::from_secs(60);
+    while !fs::read_to_string(&log).is_ok_and(|text| text.contains(&word)) {
+        assert!(Instant::now() < until, "no {event_type}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A signal does not wait for what a run waits for.
+#[rstest]
+#[case::retry(
+    "run: exit 75, retry: { max: 1, base: 1h, max_delay: 1h }",
+    "step.retried"
+)]
+#[case::person("run: 'true', gate: manual", "run.held")]
+fn a_waiting_run_stops_at_once(#[case] step: &str, #[case] event_type: &str) {
+    let scene = Scene::new(&format!("plan: p\nsteps: {{ a: {{ {step} }} }}\n"));
+    let args = ["run", "plan.yaml", "--run-id", "r", "--wait"];
+    let run = Running::start(scene.bench.command(args));
+    wait_for(&scene, event_type);
+    run.signal(Signal::TERM);
+    run.finish().exits(143);
+    scene.bench.rok(["verify", "r"]).exits(0);
+    scene.bench.rok(["resume", "r", "--check"]).exits(0);
 }

@@ -29,6 +29,8 @@ const WAYS: &str = r#"
   killed: { run: 'echo "no access with $T" >&2; kill -SEGV $$', required: false }
   slow: { run: 'echo "$T"; STAY', timeout: 200ms, required: false }
   descendant: { run: '(setsid sh -c "sleep 0.02; echo \"\$T\"" &); echo "$T"' }
+  closes: { run: 'echo "$T"; exec >&- 2>&-; sleep 0.02' }
+  keeps: { run: '(setsid env -i sleep 300 &); echo "$T"' }
   absent: { run: [sh, -c, 'exec "/nowhere/$T"'], required: false }
   own_command_line: { run: 'tr "\0" "\n" </proc/$$/cmdline' }
 "#;

@@ -12,6 +12,7 @@ pub(super) fn command(name: &str, at: i64) -> Command {
         reason: Some("because".into()),
         actor: Actor::Manual,
         at: Timestamp::from_millis(at),
+        roles: Vec::new(),
     }
 }
 

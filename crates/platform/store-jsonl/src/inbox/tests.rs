@@ -20,6 +20,7 @@ fn cancel(id: &str) -> Command {
         reason: Some("enough".into()),
         actor: Actor::User("ada".into()),
         at: Timestamp::from_millis(0),
+        roles: Vec::new(),
     }
 }
 

@@ -22,6 +22,7 @@ fn command() -> Command {
         reason: None,
         actor: Actor::Manual,
         at: Timestamp::from_millis(0),
+        roles: Vec::new(),
     }
 }
 

@@ -248,6 +248,11 @@ fn status_word(run: &RunSummary, paint: Paint) -> String {
         let (sign, word) = (paint.partial(), paint.warn("PARTIAL"));
         return format!("{sign} {word} (completed; what was not required failed)");
     }
+    let open = !run.phase.is_terminal() && run.hold.is_none();
+    if open && run.driven_by.is_none() {
+        let (sign, word) = (paint.sign(StepState::Waiting), paint.warn("INTERRUPTED"));
+        return format!("{sign} {word} (no process drives it: resume it)");
+    }
     let word = run.status.to_uppercase();
     let state = match run.phase {
         _ if run.hold.is_some() => StepState::Waiting,

@@ -143,6 +143,7 @@ pub(crate) fn succeeded_summary() -> RunSummary {
         },
         incident: None,
         approvals: Vec::new(),
+        driven_by: None,
         sealed: true,
         events: 42,
         steps,
