@@ -122,7 +122,11 @@ impl Runs {
                     Some(why) => RunsError::new(
                         ErrorKind::Denied,
                         "ROK0107",
-                        format!("{} is denied: {why}", command.kind),
+                        format!(
+                            "{} is denied: {}",
+                            command.kind,
+                            why.trim_start_matches("denied: ")
+                        ),
                     )
                     .help("the policies decide who may; `rok config show` names their files"),
                     None => RunsError::new(ErrorKind::State, "ROK0112", reason),
