@@ -416,7 +416,7 @@ impl RunState {
         }
         match self.gate_failures.first() {
             Some(gate) => Resumability::Refused(alloc::format!(
-                "the hard gate `{gate}` failed; a failed hard gate is final in this version"
+                "the hard gate `{gate}` failed, and that is final"
             )),
             None => Resumability::NextEpoch,
         }

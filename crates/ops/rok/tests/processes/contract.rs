@@ -133,7 +133,7 @@ fn a_step_works_in_the_folder_of_its_plan() {
 #[test]
 fn an_absent_folder_is_found_before_any_step() {
     let scene = Scene::new(
-        "plan: p\nsteps: { first: { run: touch ran }, a: { needs: [first], run: pwd, cwd: nowhere } }\n",
+        "plan: p\nsteps: { first: { run: touch ran }, a: { run: pwd, cwd: nowhere } }\n",
     );
     scene.run().exits(1);
     let summary = scene.summary();

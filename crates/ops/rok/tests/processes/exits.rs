@@ -66,7 +66,7 @@ fn a_hard_gate_fails_as_one(#[case] line: &str, #[case] expected: &str) {
 #[case::folder("[./]", "is no file")]
 fn an_absent_program_is_found_before_any_step(#[case] argv: &str, #[case] part: &str) {
     let scene = Scene::new(&format!(
-        "plan: p\nsteps:\n  first: {{ run: touch ran }}\n  a: {{ needs: [first], run: {argv} }}\n"
+        "plan: p\nsteps:\n  first: {{ run: touch ran }}\n  a: {{ run: {argv} }}\n"
     ));
     scene.bench.write("data", "x");
     scene.run().exits(1);

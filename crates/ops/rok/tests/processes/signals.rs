@@ -82,7 +82,7 @@ fn ctrl_c_of_a_terminal_does_not_reach_the_step() {
     let scene = Scene::new(
         "plan: p
 steps:
-  a: { run: \"trap 'echo INT >>got' INT; trap 'echo TERM >>got; exit 0' TERM; echo up >ready; while :; do sleep 0.01; done\" }
+  a: { run: \"trap 'echo INT >>got' INT; trap 'echo TERM >>got; exit 0' TERM; echo up >ready; while :; do sleep 0.01 || :; done\" }
 ",
     );
     let ready = Fifo::new(&scene, "ready");
@@ -114,7 +114,7 @@ steps:
       trap 'echo asked >asked' TERM
       sh stay.sh
       echo up >ready
-      while :; do sleep 0.01; done
+      while :; do sleep 0.01 || :; done
 ",
     );
     // Apart, so that the step's own command line does not hold the mark.
