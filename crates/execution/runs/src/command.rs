@@ -4,6 +4,7 @@
 use crate::engine::Runs;
 use crate::fault;
 use crate::resume::repair_of;
+use crate::submit::{load_secrets, refuse_reason};
 use rok_facades::runs::{CommandAnswer, CommandRequest, ErrorKind, RunsError, Verb};
 use rok_kernel::RunState;
 use rok_log::{Answer, Command, CommandKind, Inbox, Verdict};
@@ -33,6 +34,10 @@ impl Runs {
         let store = self.store_of(run);
         let loaded = self.load(run)?;
         refuse_early(loaded.state(), run, &request.verb)?;
+        // Whoever decides need not know the secrets; what is known is looked for.
+        if let Ok(secrets) = load_secrets(loaded.state().plan().plan(), None) {
+            refuse_reason(&secrets, request.reason.as_deref())?;
+        }
         let roles = if request.actor == self.setup.user {
             self.setup.roles.clone()
         } else {

@@ -5,7 +5,7 @@ use crate::engine::Runs;
 use crate::fault;
 use crate::load::{Loaded, plan_of};
 use crate::setup::Parallelism;
-use crate::submit::{load_secrets, owner};
+use crate::submit::{load_secrets, owner, refuse_reason};
 use rok_chain::Framing;
 use rok_facades::runs::{
     DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
@@ -89,7 +89,7 @@ impl Runs {
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
-        self.refuse_without_secrets(run, options.secrets_file.as_deref())?;
+        self.refuse_without_secrets(run, options)?;
         let (mut shard, claim) = self.take_over(run, options.secrets_file.as_deref())?;
         if let Err(error) = self.say_resume(&mut shard, run, &claim, options) {
             shard.release(run);
@@ -98,21 +98,24 @@ impl Runs {
         self.drive_shard(shard, run, &options.drive, stop, observer)
     }
 
-    /// A missing secret would end the epoch that is to go on.
+    /// A missing secret would end the epoch that is to go on, and one in the
+    /// reason would be in its log.
     fn refuse_without_secrets(
         &self,
         run: &RunId,
-        secrets_file: Option<&Path>,
+        options: &ResumeOptions,
     ) -> Result<(), RunsError> {
         let loaded = self.load(run)?;
         let closed = matches!(loaded.state().resumability(), Resumability::Refused(_));
-        match load_secrets(loaded.state().plan().plan(), secrets_file) {
+        let plan = loaded.state().plan().plan();
+        match load_secrets(plan, options.secrets_file.as_deref()) {
+            Ok(secrets) => refuse_reason(&secrets, options.reason.as_deref()),
             Err(reason) if !closed => {
                 let message = format!("run {run} cannot go on: {reason}");
                 Err(RunsError::new(ErrorKind::Usage, "ROK0110", message)
                     .help("set it in the environment, or hand in a file by --secrets"))
             }
-            _ => Ok(()),
+            Err(_) => Ok(()),
         }
     }
 

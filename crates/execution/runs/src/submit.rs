@@ -318,16 +318,12 @@ fn refuse_leaks(
     submission: &Submission,
 ) -> Result<(), RunsError> {
     let masker = Masker::new(secrets);
-    let leak = |place: String, name: &InputName| {
-        RunsError::new(ErrorKind::Usage, "ROK0110", format!("{place} contains the value of secret `{name}`"))
-            .help(format!("refer to it as ${{{{ secrets.{name} }}}} in `env`, and hand its value in by the environment or --secrets"))
-    };
     if let Some(name) = masker.find(canonical) {
-        return Err(leak(format!("plan {}", submission.source), name));
+        return Err(leak(&format!("plan {}", submission.source), name));
     }
     for (input, value) in inputs {
         if let Some(name) = masker.find(value.to_string().as_bytes()) {
-            return Err(leak(format!("input `{input}`"), name));
+            return Err(leak(&format!("input `{input}`"), name));
         }
     }
     let labels = submission.labels.iter();
@@ -340,10 +336,26 @@ fn refuse_leaks(
         .map(|run| ("the run's id", run.as_str()));
     for (place, text) in labels.chain(reason).chain(run) {
         if let Some(name) = masker.find(text.as_bytes()) {
-            return Err(leak(place.into(), name));
+            return Err(leak(place, name));
         }
     }
     Ok(())
+}
+
+/// The reason of a later command would be written to the log too.
+pub(crate) fn refuse_reason(secrets: &Secrets, reason: Option<&str>) -> Result<(), RunsError> {
+    let found = reason.and_then(|reason| Masker::new(secrets).find(reason.as_bytes()).cloned());
+    match found {
+        Some(name) => Err(leak("the reason", &name)),
+        None => Ok(()),
+    }
+}
+
+fn leak(place: &str, name: &InputName) -> RunsError {
+    let message = format!("{place} contains the value of secret `{name}`");
+    RunsError::new(ErrorKind::Usage, "ROK0110", message).help(format!(
+        "refer to it as ${{{{ secrets.{name} }}}} in `env`, and hand its value in by the environment or --secrets"
+    ))
 }
 
 fn new_run_id() -> RunId {

@@ -79,7 +79,7 @@ fn ctrl_c_leaves_nothing() {
     vault.is_hidden(&[&ran]);
 }
 
-/// Resumed without its secret, a run says which one is missing.
+/// Resumed without its secret, a run is left as it is and names it.
 #[test]
 fn a_resume_without_the_secret_names_it() {
     let vault = Vault::new(VALUE, BUSY);
@@ -89,8 +89,51 @@ fn a_resume_without_the_secret_names_it() {
     run.signal(Signal::INT);
     run.finish().exits(130);
     vault.write("pass", "");
-    let resumed = vault.bench.rok(["resume", "r"]).exits(1);
-    let said = format!("{}{}", resumed.out, resumed.err);
-    assert!(said.contains("secret `TOKEN` is missing"), "{said}");
-    vault.is_hidden(&[&resumed]);
+    let refused = vault.bench.rok(["resume", "r"]).exits(2);
+    let missing = "secret `TOKEN` is missing: set it in the environment";
+    assert!(refused.err.contains(missing), "{}", refused.err);
+    let resumed = vault.rok(&["resume", "r"]).finish().exits(0);
+    vault.is_hidden(&[&refused, &resumed]);
+}
+
+/// A reason of a later command would be written down too.
+#[test]
+fn a_secret_in_the_reason_of_a_resume_is_refused_unsaid() {
+    let vault = Vault::new(VALUE, BUSY);
+    let ready = Fifo::new(&vault, "ready");
+    let run = vault.rok(&["run", "plan.yaml", "--run-id", "r"]);
+    ready.read();
+    run.signal(Signal::INT);
+    run.finish().exits(130);
+    vault.write("pass", "");
+    let args = ["resume", "r", "--reason", "again with hunter2-Zq9.x_y"];
+    let refused = vault.rok(&args).finish().exits(2);
+    assert!(refused.err.contains("ROK0110"), "{}", refused.err);
+    let resumed = vault.rok(&["resume", "r"]).finish().exits(0);
+    vault.is_hidden(&[&refused, &resumed]);
+}
+
+/// Whoever does not know the secret and writes it all the same: the owner
+/// masks it.
+#[test]
+fn a_secret_in_the_reason_of_a_command_is_masked_or_refused() {
+    let vault = Vault::new(VALUE, BUSY);
+    let ready = Fifo::new(&vault, "ready");
+    let run = vault.rok(&["run", "plan.yaml", "--run-id", "r"]);
+    ready.read();
+    let args = ["cancel", "r", "--reason", "it printed hunter2-Zq9.x_y"];
+    let refused = vault.rok(&args).finish().exits(2);
+    assert!(refused.err.contains("ROK0110"), "{}", refused.err);
+    let cancelled = vault.bench.rok(args).exits(0);
+    let ran = run.finish().exits(1);
+    assert_eq!(vault.summary()["outcome"], "cancelled");
+    vault.is_hidden(&[&refused, &cancelled, &ran]);
+    let events = vault.bench.events("r");
+    let requested = events
+        .iter()
+        .find(|event| event["event_type"] == "run.cancel_requested");
+    assert_eq!(
+        requested.map(|event| &event["reason"]),
+        Some(&"it printed ***".into())
+    );
 }
