@@ -34,9 +34,11 @@ impl Place {
         self.dir.path()
     }
 
-    /// A new folder in it.
-    pub(crate) fn folder(&self) -> io::Result<TempDir> {
-        tempfile::Builder::new().tempdir_in(self.dir.path())
+    /// A new folder in it. It stays until the end of the session: ext4 makes
+    /// files slowly for minutes after many were removed.
+    pub(crate) fn folder(&self) -> io::Result<PathBuf> {
+        let dir = tempfile::Builder::new().tempdir_in(self.dir.path())?;
+        Ok(dir.keep())
     }
 
     /// The kind of file system.

@@ -74,7 +74,7 @@ fn quotients(
 
 fn repetition(place: &Place, plan: &Ready) -> Result<Spent, Failed> {
     let dir = place.folder()?;
-    let store = JsonlStore::open(dir.path(), Durability::Fsync);
+    let store = JsonlStore::open(&dir, Durability::Fsync);
     let mut shard = world::shard(Box::new(store), world::real_domains());
     let (result, spent) = time(|| load::one(&mut shard, plan, load::MAX_PARALLEL));
     result?;

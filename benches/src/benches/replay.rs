@@ -32,13 +32,10 @@ pub(super) fn run(args: &Args, place: &Place, table: &mut Table) -> Result<(), F
     let long = world::calls(STEPS, Shape::Wide)?;
     let short = world::calls(SHORT_STEPS, Shape::Chains(SHORT_STEPS))?;
     let folder = place.folder()?;
-    let store = JsonlStore::open(folder.path(), Durability::Flush);
+    let store = JsonlStore::open(&folder, Durability::Flush);
     let mut shard = world::shard(Box::new(store), world::real_domains());
     let run = load::one(&mut shard, &long, load::MAX_PARALLEL)?;
-    let one = [read(
-        &JsonlStore::open(folder.path(), Durability::Flush),
-        &run,
-    )?];
+    let one = [read(&JsonlStore::open(&folder, Durability::Flush), &run)?];
     let many = many(&short)?;
     for (logs, of) in [(&one[..], "one run"), (&many[..], "ten-step runs")] {
         let bytes: usize = logs.iter().map(|log| log.bytes.len()).sum();
@@ -64,7 +61,7 @@ pub(super) fn run(args: &Args, place: &Place, table: &mut Table) -> Result<(), F
     table.add(Measure::took("verify, one run", Unit::Ms, &verify_one).goal(verify_goal));
     table.add(Measure::took("verify, ten-step runs", Unit::Ms, &verify_many).goal(verify_goal));
     let rok = command::rok(args)?;
-    let dir = folder.path().join(run.as_str());
+    let dir = folder.join(run.as_str());
     let [whole] = in_turn(
         args.repeat,
         [&mut || command::run(Command::new(&rok).arg("verify").arg(&dir))],

@@ -20,6 +20,9 @@ const LENGTH: usize = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     Rok,
+    /// Without waiting for the disk: what is left is the engine and the
+    /// processes.
+    RokFlush,
     Make,
     Ninja,
 }
@@ -34,7 +37,7 @@ pub(super) fn run(args: &Args, place: &Place, table: &mut Table) -> Result<(), F
          on the same graph, keeping no record; all in turn, round by round",
     );
     let rok = command::rok(args)?;
-    let mut peers = vec![Who::Rok];
+    let mut peers = vec![Who::Rok, Who::RokFlush];
     for (who, program, package) in [
         (Who::Make, "make", "make"),
         (Who::Ninja, "ninja", "ninja-build"),
@@ -88,6 +91,7 @@ impl Who {
     const fn name(self) -> &'static str {
         match self {
             Self::Rok => "rok",
+            Self::RokFlush => "rok, flush",
             Self::Make => "make",
             Self::Ninja => "ninja",
         }
@@ -96,11 +100,14 @@ impl Who {
     /// Lays out what it needs in a new folder; the command that runs it.
     fn lay_out(self, dir: &Path, rok: &Path, shape: Shape) -> Result<Command, Failed> {
         let mut command = match self {
-            Self::Rok => {
+            Self::Rok | Self::RokFlush => {
                 let plan = plan_text(STEPS, shape, "run: [/bin/true]", "max_parallel: 2\n");
                 fs::write(dir.join("plan.yaml"), plan)?;
                 let mut command = Command::new(rok);
                 command.args(["run", "plan.yaml", "--quiet", "--dir", "runs"]);
+                if self == Self::RokFlush {
+                    command.args(["--durability", "flush"]);
+                }
                 command
             }
             Self::Make => {
@@ -133,7 +140,7 @@ fn rounds(
     for round in 0..=args.repeat {
         for (who, spent) in peers.iter().zip(&mut spent) {
             let dir = place.folder()?;
-            let took = command::run(&mut who.lay_out(dir.path(), rok, shape)?)?;
+            let took = command::run(&mut who.lay_out(&dir, rok, shape)?)?;
             if round > 0 {
                 spent.push(took);
             }

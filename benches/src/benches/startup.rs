@@ -38,12 +38,12 @@ pub(super) fn run(args: &Args, place: &Place, table: &mut Table) -> Result<(), F
 fn one_step(place: &Place, rok: &Path) -> Result<Spent, Failed> {
     let dir = place.folder()?;
     fs::write(
-        dir.path().join("plan.yaml"),
+        dir.join("plan.yaml"),
         "plan: one\nsteps:\n  s: { run: [/bin/true] }\n",
     )?;
     let mut command = Command::new(rok);
     command
         .args(["run", "plan.yaml", "--quiet", "--dir", "runs"])
-        .current_dir(dir.path());
+        .current_dir(dir);
     command::run(&mut command)
 }

@@ -54,7 +54,7 @@ fn repetition(
     durability: Durability,
 ) -> Result<Spent, Failed> {
     let dir = place.folder()?;
-    let store = JsonlStore::open(dir.path(), durability);
+    let store = JsonlStore::open(&dir, durability);
     let mut shard = world::shard(Box::new(store), world::real_domains());
     let (result, spent) = time(|| load::one(&mut shard, plan, at_once));
     result?;
