@@ -1,3 +1,5 @@
+//! What must hold of `answer`, case by case.
+
 use super::*;
 use crate::testing::{Fault, TestEngine, facades, facades_over};
 use crate::{Facades, OutcomeFacts, OwnedOutcomeFacts, OwnedRunFacts, RunFacts};

@@ -1,3 +1,5 @@
+//! What must hold of `bounded`, case by case.
+
 use super::*;
 use crate::testing::{Fault, Latch, TestEngine};
 use crate::{GovernanceFacade, IncidentFacade, TraceFacade};

@@ -1,3 +1,5 @@
+//! What must hold of `convert`, case by case.
+
 use super::*;
 use cedar_policy::{Context, EvalResult};
 use proptest::prelude::*;

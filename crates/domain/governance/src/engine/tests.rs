@@ -1,3 +1,5 @@
+//! What must hold of `engine`, case by case.
+
 use super::*;
 use crate::PolicySources;
 use rok_facades::{GovernanceFacade, GovernedAction, OwnedOutcomeFacts, OwnedRunFacts, StepCounts};

@@ -1,3 +1,5 @@
+//! What must hold of `execution_policy`, case by case.
+
 use super::*;
 use crate::{Policies, PolicySources};
 use rstest::rstest;

@@ -1,3 +1,5 @@
+//! What must hold of `lessons`, case by case.
+
 use super::*;
 use crate::{Policies, PolicySources};
 use rok_facades::{OwnedOutcomeFacts, OwnedRunFacts, PolicyVerdict};

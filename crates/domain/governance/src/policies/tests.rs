@@ -1,3 +1,5 @@
+//! What must hold of `policies`, case by case.
+
 use super::*;
 use rstest::rstest;
 

@@ -1,3 +1,5 @@
+//! What must hold of `request`, case by case.
+
 use super::*;
 use rstest::rstest;
 

@@ -1,3 +1,5 @@
+//! What must hold of `book`, case by case.
+
 use super::*;
 use proptest::prelude::*;
 use rok_facades::{IncidentCategory, IncidentFacade, OwnedOutcomeFacts, OwnedRunFacts};

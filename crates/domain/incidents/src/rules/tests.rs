@@ -1,3 +1,5 @@
+//! What must hold of `rules`, case by case.
+
 use super::*;
 use rok_facades::{OwnedOutcomeFacts, OwnedRunFacts, PolicyVerdict};
 use rok_vocabulary::Timestamp;

@@ -1,3 +1,5 @@
+//! What must hold of `ids`, case by case.
+
 use super::*;
 use alloc::format;
 use alloc::string::ToString;

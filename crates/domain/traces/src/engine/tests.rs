@@ -1,3 +1,5 @@
+//! What must hold of `engine`, case by case.
+
 use super::*;
 use rok_facades::{OwnedOutcomeFacts, OwnedRunFacts, StepCounts, TraceFacade};
 use rok_vocabulary::{AckStatus, Attempt, Epoch, Outcome, StepState, Timestamp};

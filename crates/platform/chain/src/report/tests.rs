@@ -1,3 +1,5 @@
+//! What must hold of `report`, case by case.
+
 use super::*;
 use crate::script::{Script, run};
 use alloc::string::{String, ToString};

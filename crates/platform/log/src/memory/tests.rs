@@ -1,3 +1,5 @@
+//! What must hold of `memory`, case by case.
+
 use super::*;
 use crate::contract::{Fixture, same_history};
 use crate::{CommitFault, Fault, FaultyStore, Record, Script};

@@ -1,3 +1,5 @@
+//! What must hold of `graph`, case by case.
+
 use super::*;
 use crate::source::Source;
 use crate::tree;

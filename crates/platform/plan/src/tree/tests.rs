@@ -1,3 +1,5 @@
+//! What must hold of `tree`, case by case.
+
 use super::*;
 use crate::fault::Findings;
 use crate::source::Source;

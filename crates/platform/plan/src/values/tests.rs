@@ -1,3 +1,5 @@
+//! What must hold of `values`, case by case.
+
 use super::*;
 use crate::parse;
 use rstest::rstest;

@@ -1,3 +1,5 @@
+//! What must hold of `claim`, case by case.
+
 use crate::JsonlStore;
 use rok_chain::{LogState, Seal, SealCheck};
 use rok_log::{

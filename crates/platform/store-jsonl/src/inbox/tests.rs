@@ -1,3 +1,5 @@
+//! What must hold of `inbox`, case by case.
+
 use super::*;
 use rok_log::{CommandKind, Durability, RunStore, Script, Verdict};
 use rok_vocabulary::{Actor, Timestamp};

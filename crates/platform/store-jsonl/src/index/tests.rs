@@ -1,3 +1,5 @@
+//! What must hold of `index`, case by case.
+
 use super::*;
 use rok_log::{Durability, EventReader, Owner, RunQueue, RunStore, Script};
 use rok_vocabulary::{Outcome, RunPhase};

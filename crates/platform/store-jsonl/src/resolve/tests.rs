@@ -1,3 +1,5 @@
+//! What must hold of `resolve`, case by case.
+
 use super::*;
 use rok_log::{RunStore, Script};
 use rstest::rstest;

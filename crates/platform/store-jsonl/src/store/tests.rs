@@ -1,3 +1,5 @@
+//! What must hold of `store`, case by case.
+
 use super::*;
 use crate::DiskFault;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! What must hold of `watch`, case by case.
+
 use super::*;
 use rok_log::{Answer, Command, CommandKind, Durability, Inbox, Owner, RunQueue, RunStore, Script};
 use rok_vocabulary::{Actor, Timestamp};
