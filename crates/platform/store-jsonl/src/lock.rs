@@ -35,21 +35,18 @@ impl fmt::Display for LockHolder {
 
 impl LockHolder {
     fn of_this_process(fence: Fence, owner: &Owner) -> Self {
-        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        // The second field is the program's name in brackets, which may hold
-        // anything; the start time is the 20th after it.
-        let start = stat
-            .rsplit(')')
-            .next()
-            .and_then(|rest| rest.split_whitespace().nth(19));
         Self {
             fence,
             pid: std::process::id(),
-            boot_id: boot_id.trim().to_owned(),
-            start: start.and_then(|ticks| ticks.parse().ok()).unwrap_or(0),
+            boot_id: boot_id(),
+            start: start_of("self").unwrap_or(0),
             owner: owner.to_string(),
         }
+    }
+
+    /// Whether the process that took the lock is there still.
+    fn lives(&self) -> bool {
+        self.boot_id == boot_id() && start_of(&self.pid.to_string()) == Some(self.start)
     }
 
     /// What the lock file says; `None` when nobody ever held it, or when its
@@ -59,20 +56,64 @@ impl LockHolder {
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
-    /// Who holds the lock now; `None` when nobody does. Looks at the system's
-    /// list of locks: trying the lock would keep a true claim out meanwhile.
+    /// Who holds the lock now; `None` when nobody does. Only looks: trying the
+    /// lock would keep a true claim out meanwhile.
     pub(crate) fn live(folder: &Folder) -> Result<Option<Self>, StoreError> {
         let Ok(metadata) = fs::metadata(folder.file(LOCK)) else {
             return Ok(None);
         };
-        let suffix = format!(":{}", metadata.ino());
-        let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-        let held = locks.lines().any(|line| {
-            let mut fields = line.split_whitespace();
-            line.contains(" FLOCK ") && fields.any(|field| field.ends_with(&suffix))
-        });
-        if held { Self::read(folder) } else { Ok(None) }
+        let holder = Self::read(folder)?;
+        let held = match &holder {
+            // A lock dies with its owner.
+            Some(holder) if !holder.lives() => false,
+            Some(holder) if holder.pid == std::process::id() => held_here(metadata.ino()),
+            _ => listed(metadata.ino()),
+        };
+        Ok(holder.filter(|_| held))
     }
+}
+
+fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+/// When a process started, in clock ticks since the boot; `None` when there is
+/// no such process.
+fn start_of(process: &str) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is the program's name in brackets, which may hold
+    // anything; the start time is the 20th after it.
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Whether the system lists a lock on a file. It stops all locking for that,
+/// which takes it milliseconds.
+fn listed(inode: u64) -> bool {
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    locks.lines().any(|line| is_lock_on(line, inode))
+}
+
+/// Whether one of this process's open files has a lock on a file.
+fn held_here(inode: u64) -> bool {
+    let Ok(files) = fs::read_dir("/proc/self/fdinfo") else {
+        return listed(inode);
+    };
+    // A file that was closed meanwhile holds nothing.
+    let infos = files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok());
+    infos.into_iter().any(|info| {
+        info.lines()
+            .any(|line| line.starts_with("lock:") && is_lock_on(line, inode))
+    })
+}
+
+fn is_lock_on(line: &str, inode: u64) -> bool {
+    let suffix = format!(":{inode}");
+    line.contains(" FLOCK ")
+        && line
+            .split_whitespace()
+            .any(|field| field.ends_with(&suffix))
 }
 
 /// A lock that is held until it is dropped.
