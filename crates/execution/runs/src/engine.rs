@@ -8,7 +8,7 @@ use rok_facades::runs::{
     EventQuery, Explanation, ListQuery, LogQuery, Observer, Resumable, ResumeOptions, RunListing,
     RunSelector, RunSummary, RunsEngine, RunsError, StopSignal, Submission, VerifyReport,
 };
-use rok_runner::{Services, Shard};
+use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::{JsonlStore, resolve};
 use rok_vocabulary::RunId;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ pub struct Runs {
     pub(crate) setup: RunsSetup,
     services: ServicesFor,
     /// Shards of runs that were submitted here and are not driven yet.
-    submitted: Mutex<BTreeMap<RunId, Shard>>,
+    submitted: Mutex<BTreeMap<RunId, (Shard, Turn)>>,
     /// Runs that were named by a folder outside the root.
     elsewhere: Mutex<BTreeMap<RunId, PathBuf>>,
 }
@@ -60,14 +60,14 @@ impl Runs {
         JsonlStore::open(root.clone(), self.setup.durability)
     }
 
-    pub(crate) fn keep(&self, run: RunId, shard: Shard) {
+    pub(crate) fn keep(&self, run: RunId, shard: (Shard, Turn)) {
         self.submitted
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(run, shard);
     }
 
-    fn take(&self, run: &RunId) -> Option<Shard> {
+    fn take(&self, run: &RunId) -> Option<(Shard, Turn)> {
         self.submitted
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -95,7 +95,8 @@ impl Runs {
             shard.release(run);
             return Err(error);
         }
-        self.drive_shard(shard, run, &options.drive, stop, observer)
+        let first = shard.turn().map_err(|error| fault::runner(&error))?;
+        self.drive_shard((shard, first), run, &options.drive, stop, observer)
     }
 
     /// A missing secret would end the epoch that is to go on, and one in the

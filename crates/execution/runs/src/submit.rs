@@ -77,7 +77,8 @@ impl Runs {
         shard
             .create(run.clone(), plan, canonical.into(), spec, context)
             .map_err(|error| fault::runner(&error))?;
-        self.keep(run.clone(), shard);
+        let first = shard.turn().map_err(|error| fault::runner(&error))?;
+        self.keep(run.clone(), (shard, first));
         Ok(run)
     }
 
@@ -150,16 +151,15 @@ impl Runs {
     }
 
     /// Drives a run of a shard, with its inbox watched, and lets go of it.
+    /// `first` is the turn that made the run durable, or took it over.
     pub(crate) fn drive_shard(
         &self,
-        mut shard: Shard,
+        (mut shard, first): (Shard, Turn),
         run: &RunId,
         options: &DriveOptions,
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
-        // The first turn makes a new run durable, so that it has an inbox.
-        let first = shard.turn().map_err(|error| fault::runner(&error))?;
         observe(&first, observer);
         let store = self.store_of(run);
         let watch = store.watch(run).map_err(|error| fault::store(&error))?;

@@ -105,6 +105,16 @@ impl Rok {
         self.runs.command(run, request)
     }
 
+    /// Who submits, approves and resumes.
+    pub(crate) const fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Where process steps run.
+    pub(crate) fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
     /// Finds a run by its folder, its id, or a unique prefix of it.
     pub fn find(&self, text: &str) -> Result<RunId, RunsError> {
         self.runs.find(&RunSelector(text.into()))
@@ -125,6 +135,13 @@ impl RokBuilder {
         function: impl Fn(&Call<'_>) -> Result<Value, StepFailure> + Send + Sync + 'static,
     ) -> Self {
         self.functions = self.functions.register(name, function);
+        self
+    }
+
+    /// Registers these functions for `call` steps, in place of those before.
+    #[must_use]
+    pub fn functions(mut self, functions: Functions) -> Self {
+        self.functions = functions;
         self
     }
 

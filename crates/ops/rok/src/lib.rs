@@ -34,9 +34,10 @@
 
 pub mod compose;
 mod embed;
+pub mod pipeline;
 
 pub use embed::{Rok, RokBuilder};
-pub use rok_executor::{Call, StepFailure};
+pub use rok_executor::{Call, Functions, StepFailure};
 pub use rok_facades::runs::{
     DriveEnd, RunSelector, RunSummary, RunsError, StopSignal, Submission, VerifyReport,
 };

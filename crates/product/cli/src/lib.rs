@@ -37,4 +37,5 @@ mod app;
 
 pub use app::{run, run_on};
 pub use exit::{EXIT_CODES, Exit};
+pub use render::summary_text;
 pub use terminal::{Captured, Terminal};

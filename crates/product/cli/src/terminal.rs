@@ -24,6 +24,14 @@ pub(crate) struct Look {
 }
 
 impl Look {
+    /// No terminal: text that is kept.
+    pub(crate) const PLAIN: Self = Self {
+        tty: false,
+        color: false,
+        ascii: false,
+        width: DEFAULT_WIDTH,
+    };
+
     fn of(tty: bool) -> Self {
         let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");

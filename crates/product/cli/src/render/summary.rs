@@ -12,6 +12,13 @@ use std::time::Duration;
 /// The least width of the column of step ids.
 const STEP_WIDTH: usize = 30;
 
+/// The whole summary as plain text, without colours: what `rok summary`
+/// prints into a file.
+#[must_use]
+pub fn summary_text(run: &RunSummary) -> String {
+    summary(run, Look::PLAIN)
+}
+
 /// The whole summary.
 pub(crate) fn summary(run: &RunSummary, look: Look) -> String {
     let paint = Paint::of(look);
