@@ -34,12 +34,14 @@ mod inputs_file;
 mod plan_file;
 mod plans;
 
+mod diff;
 mod runs;
 mod service;
 
 pub mod views;
 
 pub use codes::{ERROR_PAGES, ErrorPage};
+pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
 pub use error::{Problem, ServiceError};
 pub use plan_file::PlanText;
 pub use plans::{InputView, PlanListing, PlanReport, PlanView, StepView, Warning};

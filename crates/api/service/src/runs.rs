@@ -1,5 +1,6 @@
 //! Use cases of one run.
 
+use crate::diff::{self, Compared, RunDiff};
 use crate::error::ServiceError;
 use rok_facades::runs::{
     AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions, ErrorKind, EventLine,
@@ -117,6 +118,18 @@ impl RunHandle {
     /// What the run is, has done and owes.
     pub fn summary(&self) -> Result<RunSummary, ServiceError> {
         Ok(self.runs.summary(&self.id)?)
+    }
+
+    /// What differs between this run and another one.
+    pub fn diff(&self, other: &Self) -> Result<RunDiff, ServiceError> {
+        diff::diff(&self.compared()?, &other.compared()?)
+    }
+
+    fn compared(&self) -> Result<Compared, ServiceError> {
+        Ok(Compared {
+            summary: self.runs.summary(&self.id)?,
+            plan: self.runs.plan(&self.id)?,
+        })
     }
 
     /// Expectations, acks and reconciliations.

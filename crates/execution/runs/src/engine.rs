@@ -143,6 +143,10 @@ impl RunsEngine for Runs {
         Ok(summary)
     }
 
+    fn plan(&self, run: &RunId) -> Result<Vec<u8>, RunsError> {
+        Ok(self.load(run)?.state().plan().plan().to_canonical_json())
+    }
+
     fn audit(&self, run: &RunId) -> Result<AuditView, RunsError> {
         Ok(crate::summary::audit(&self.load(run)?))
     }

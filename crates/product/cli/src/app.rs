@@ -61,6 +61,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Summary(args) => commands::summary(&service, terminal, &args.run),
         Command::Ls(args) => commands::list(&service, terminal, args),
         Command::Explain(args) => commands::explain(&service, terminal, &args),
+        Command::Diff(args) => commands::diff(&service, terminal, &args),
         Command::Verify(args) => commands::verify(&service, terminal, &args),
         Command::Plan(command) => commands::plan(&service, terminal, command),
         Command::Config(command) => commands::config(&service, terminal, &command),

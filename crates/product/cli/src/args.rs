@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Ls(LsArgs),
     /// Why a run or a step is as it is, and what can be done
     Explain(ExplainArgs),
+    /// What differs between two runs: plan, inputs, results, timings
+    Diff(DiffArgs),
     /// Proves that the record is intact
     Verify(VerifyArgs),
     /// Plans: check, list, show, begin
@@ -247,6 +249,17 @@ pub(crate) struct ExplainArgs {
     pub(crate) run: String,
     /// A step of it
     pub(crate) step: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The first run
+    pub(crate) left: String,
+    /// The second run
+    pub(crate) right: String,
+    /// Exits with 1 where anything but timings differs
+    #[arg(long)]
+    pub(crate) exit_code: bool,
 }
 
 #[derive(Debug, Args)]

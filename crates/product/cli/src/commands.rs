@@ -12,6 +12,6 @@ pub(crate) use config::config;
 pub(crate) use decide::{approve, cancel, reject};
 pub(crate) use events::{events, logs};
 pub(crate) use help::help;
-pub(crate) use look::{explain, list, status, summary, verify};
+pub(crate) use look::{diff, explain, list, status, summary, verify};
 pub(crate) use plan::plan;
 pub(crate) use run::{resume, run};

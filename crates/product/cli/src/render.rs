@@ -1,6 +1,7 @@
 //! Views as text for people. Whatever a plan, a step or a policy wrote is
 //! cleaned of what a terminal might obey.
 
+mod diff;
 mod event;
 mod explanation;
 mod faults;
@@ -11,6 +12,7 @@ mod summary;
 mod tables;
 mod verify;
 
+pub(crate) use diff::diff;
 pub(crate) use event::event;
 pub(crate) use explanation::explanation;
 pub(crate) use faults::faults;

@@ -48,6 +48,9 @@ pub trait RunsEngine: Send + Sync {
     /// Finds the run that a person names.
     fn find(&self, selector: &RunSelector) -> Result<RunId, RunsError>;
 
+    /// The canonical bytes of the plan that the run executes: JSON.
+    fn plan(&self, run: &RunId) -> Result<Vec<u8>, RunsError>;
+
     /// What the run is, has done and owes.
     fn summary(&self, run: &RunId) -> Result<RunSummary, RunsError>;
 

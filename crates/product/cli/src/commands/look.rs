@@ -1,6 +1,6 @@
 //! `status`, `summary`, `ls`, `explain`, `verify`: looking changes nothing.
 
-use crate::args::{ExplainArgs, LsArgs, VerifyArgs};
+use crate::args::{DiffArgs, ExplainArgs, LsArgs, VerifyArgs};
 use crate::exit::Exit;
 use crate::render::{self, Caller};
 use crate::terminal::Terminal;
@@ -150,6 +150,27 @@ pub(crate) fn explain(
         terminal.show(&text)?;
     }
     Ok(Exit::Success)
+}
+
+/// What differs between two runs.
+pub(crate) fn diff(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: &DiffArgs,
+) -> Result<Exit, ServiceError> {
+    let (left, right) = (service.find(&args.left)?, service.find(&args.right)?);
+    let found = left.diff(&right)?;
+    if terminal.json {
+        terminal.show_json(&found)?;
+    } else {
+        let text = render::diff(&found, terminal.out_look);
+        terminal.show(&text)?;
+    }
+    Ok(if args.exit_code && !found.same {
+        Exit::Failed
+    } else {
+        Exit::Success
+    })
 }
 
 /// Proves that the record is intact.
