@@ -26,6 +26,14 @@ pub enum ServiceError {
         /// What may be meant.
         nearest: Option<String>,
     },
+    /// There is neither a plan nor a run of this name.
+    #[error("neither a plan nor a run: {name}")]
+    NothingToDraw {
+        /// The name as given.
+        name: String,
+        /// What may be meant.
+        nearest: Option<String>,
+    },
     /// A plan file cannot be read.
     #[error("cannot read the plan file {}: {why}", .file.display())]
     PlanUnreadable {
@@ -105,7 +113,7 @@ impl ServiceError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Runs(error) => error.kind,
-            Self::NoPlan { .. } => ErrorKind::NotFound,
+            Self::NoPlan { .. } | Self::NothingToDraw { .. } => ErrorKind::NotFound,
             Self::Output { .. } | Self::NoFolder { .. } => ErrorKind::Storage,
             Self::Config(_)
             | Self::Plan(_)
@@ -142,11 +150,16 @@ impl ServiceError {
         }
     }
 
+    /// Whether no run has the name that was given.
+    pub(crate) fn is_unknown_run(&self) -> bool {
+        matches!(self, Self::Runs(error) if error.code == "ROK0101")
+    }
+
     fn code(&self) -> &'static str {
         match self {
             Self::Runs(error) => error.code,
             Self::Plan(_) => "ROK0001",
-            Self::NoPlan { .. } => "ROK0002",
+            Self::NoPlan { .. } | Self::NothingToDraw { .. } => "ROK0002",
             Self::PlanUnreadable { .. } => "ROK0003",
             Self::BadName { .. } => "ROK0005",
             Self::InputsFile { .. } => "ROK0006",
@@ -163,6 +176,12 @@ impl ServiceError {
             Self::NoPlan { nearest, .. } => Some(match nearest {
                 Some(nearest) => format!("did you mean {nearest}?"),
                 None => "`rok plan list` shows the plans that are here".to_owned(),
+            }),
+            Self::NothingToDraw { nearest, .. } => Some(match nearest {
+                Some(nearest) => format!("did you mean {nearest}?"),
+                None => {
+                    "`rok plan list` shows the plans that are here, `rok ls` the runs".to_owned()
+                }
             }),
             Self::NotSupported { instead, .. } => Some((*instead).to_owned()),
             Self::UnknownCode { .. } => Some("`rok help errors` lists them".to_owned()),

@@ -38,6 +38,8 @@ mod diff;
 mod runs;
 mod service;
 
+mod pictures;
+
 pub mod views;
 
 pub use codes::{ERROR_PAGES, ErrorPage};

@@ -37,6 +37,10 @@ impl RunHandle {
         self
     }
 
+    pub(crate) fn runs(&self) -> &RunsFacade {
+        &self.runs
+    }
+
     /// The run.
     #[must_use]
     pub fn id(&self) -> &RunId {

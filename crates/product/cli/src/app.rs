@@ -62,6 +62,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Ls(args) => commands::list(&service, terminal, args),
         Command::Explain(args) => commands::explain(&service, terminal, &args),
         Command::Diff(args) => commands::diff(&service, terminal, &args),
+        Command::Graph(args) => commands::graph(&service, terminal, &args),
         Command::Verify(args) => commands::verify(&service, terminal, &args),
         Command::Plan(command) => commands::plan(&service, terminal, command),
         Command::Config(command) => commands::config(&service, terminal, &command),

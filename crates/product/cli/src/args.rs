@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// What differs between two runs: plan, inputs, results, timings
     Diff(DiffArgs),
+    /// Draws a plan's steps, or a run's and how they stand
+    Graph(GraphArgs),
     /// Proves that the record is intact
     Verify(VerifyArgs),
     /// Plans: check, list, show, begin
@@ -260,6 +262,34 @@ pub(crate) struct DiffArgs {
     /// Exits with 1 where anything but timings differs
     #[arg(long)]
     pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// A plan file, the id of a built-in plan, or a run
+    #[arg(value_name = "PLAN|RUN")]
+    pub(crate) name: String,
+    /// For whom [default: ascii on a terminal, else svg]
+    #[arg(long, value_enum, hide_default_value = true)]
+    pub(crate) format: Option<GraphFormat>,
+    /// Writes it there instead of to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Draws every step on its own, also where many are alike
+    #[arg(long)]
+    pub(crate) expand: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// For browsers and documents; light and dark
+    Svg,
+    /// For Markdown
+    Mermaid,
+    /// For Graphviz
+    Dot,
+    /// For terminals
+    Ascii,
 }
 
 #[derive(Debug, Args)]

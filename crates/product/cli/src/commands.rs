@@ -5,6 +5,7 @@ mod decide;
 mod events;
 mod help;
 mod look;
+mod pictures;
 mod plan;
 mod run;
 
@@ -13,5 +14,6 @@ pub(crate) use decide::{approve, cancel, reject};
 pub(crate) use events::{events, logs};
 pub(crate) use help::help;
 pub(crate) use look::{diff, explain, list, status, summary, verify};
+pub(crate) use pictures::graph;
 pub(crate) use plan::plan;
 pub(crate) use run::{resume, run};

@@ -340,12 +340,20 @@ impl RunsEngine for Engine {
         Err(RunsError::new(ErrorKind::Usage, "ROK0101", what).help("`rok ls` lists the runs"))
     }
 
-    fn plan(&self, _: &RunId) -> Result<Vec<u8>, RunsError> {
-        Ok(b"{\"plan\":\"deliverable\"}".to_vec())
-    }
-
     fn summary(&self, _: &RunId) -> Result<RunSummary, RunsError> {
         Ok(self.0.summary.clone())
+    }
+
+    fn plan(&self, _: &RunId) -> Result<Vec<u8>, RunsError> {
+        let steps = self.0.summary.steps.iter();
+        let steps: Vec<String> = steps
+            .map(|step| format!(r#""{}":{{"call":"f"}}"#, step.id))
+            .collect();
+        let plan = format!(
+            r#"{{"plan":"deliverable","steps":{{{}}}}}"#,
+            steps.join(",")
+        );
+        Ok(plan.into_bytes())
     }
 
     fn audit(&self, _: &RunId) -> Result<AuditView, RunsError> {

@@ -1,0 +1,49 @@
+//! Use cases of looking: the graph of a plan or of a run.
+
+mod graph;
+
+use crate::error::ServiceError;
+use crate::service::Service;
+use rok_pictures::Graph;
+use std::path::Path;
+
+impl Service {
+    /// The graph of a plan, or of a run and how its steps stand. A name that
+    /// both have is the plan's; a run's folder is always the run.
+    pub fn graph(&self, name: &str) -> Result<Graph, ServiceError> {
+        if self.cwd().join(name).is_dir() {
+            return self.find(name)?.graph();
+        }
+        let missing = match self.plan_text(name) {
+            Ok(text) => return Ok(graph::of_plan(&text.parse()?)),
+            Err(ServiceError::NoPlan { name, nearest }) => (name, nearest),
+            Err(error) => return Err(error),
+        };
+        match self.find(name) {
+            Err(error) if error.is_unknown_run() => Err(ServiceError::NothingToDraw {
+                name: missing.0,
+                nearest: missing.1,
+            }),
+            found => found?.graph(),
+        }
+    }
+}
+
+impl Service {
+    /// Writes a result to a file, seen from the current folder.
+    pub fn write_file(&self, file: &Path, bytes: &[u8]) -> Result<(), ServiceError> {
+        let path = self.cwd().join(file);
+        std::fs::write(&path, bytes).map_err(|error| ServiceError::Output {
+            why: format!("{}: {error}", file.display()),
+        })
+    }
+}
+
+impl crate::runs::RunHandle {
+    /// The run's plan, and how its steps stand.
+    pub fn graph(&self) -> Result<Graph, ServiceError> {
+        let plan = self.runs().plan(self.id())?;
+        let plan = rok_plan::parse(&plan, "plan.json")?;
+        Ok(graph::of_run(&plan, &self.summary()?))
+    }
+}

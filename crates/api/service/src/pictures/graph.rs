@@ -1,0 +1,156 @@
+//! From plans and runs to the graph that is drawn.
+
+use rok_facades::runs::{RunSummary, StepSummary};
+use rok_pictures::{Edge, EdgeKind, Gate, Graph, Node, State};
+use rok_plan::{Plan, Step};
+use rok_vocabulary::{Outcome, StepState};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A plan's steps and edges.
+pub(super) fn of_plan(plan: &Plan) -> Graph {
+    let name = plan.name.as_deref().unwrap_or_default();
+    Graph {
+        title: format!("{}, version {}", plan.id, plan.version),
+        subtitle: name.to_owned(),
+        nodes: plan.steps.iter().map(node).collect(),
+        edges: edges(plan),
+    }
+}
+
+fn node(step: &Step) -> Node {
+    let texts = [&step.name, &step.description];
+    let mut details: Vec<String> = texts.into_iter().flatten().cloned().collect();
+    if let Some(condition) = &step.condition {
+        details.push(format!("if {}", condition.source()));
+    }
+    Node {
+        gate: step.gate.map(|gate| match gate {
+            rok_plan::Gate::Hard => Gate::Hard,
+            rok_plan::Gate::Manual => Gate::Manual,
+        }),
+        optional: !step.required,
+        details,
+        ..Node::new(step.id.as_str())
+    }
+}
+
+fn edges(plan: &Plan) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    for (to, step) in plan.steps.iter().enumerate() {
+        let lists = [
+            (&step.needs, EdgeKind::Needs),
+            (&step.after, EdgeKind::After),
+        ];
+        for (list, kind) in lists {
+            edges.extend(list.iter().map(|from| Edge {
+                from: *from,
+                to,
+                kind,
+            }));
+        }
+    }
+    edges
+}
+
+/// A run's steps, how they stand, and what came of them while it ran.
+pub(super) fn of_run(plan: &Plan, run: &RunSummary) -> Graph {
+    let mut graph = of_plan(plan);
+    graph.title = format!("Run {}", run.run_id);
+    graph.subtitle = standing(run);
+    let places: BTreeMap<&str, usize> = plan
+        .steps
+        .iter()
+        .map(|step| step.id.as_str())
+        .zip(0..)
+        .collect();
+    for step in &run.steps {
+        match places.get(step.id.as_str()) {
+            Some(at) => stand(&mut graph.nodes[*at], step),
+            None => child(&mut graph, step, &places),
+        }
+    }
+    graph
+}
+
+/// A step that the run made of a declared one: it follows what that one
+/// follows, and that one is over when all of its own are.
+fn child(graph: &mut Graph, step: &StepSummary, places: &BTreeMap<&str, usize>) {
+    let mut node = Node::new(step.id.clone());
+    stand(&mut node, step);
+    let at = graph.add(node);
+    let declared = step.id.split('[').next().unwrap_or_default();
+    let Some(to) = places.get(declared).copied() else {
+        return;
+    };
+    let before: Vec<Edge> = graph
+        .edges
+        .iter()
+        .copied()
+        .filter(|edge| edge.to == to)
+        .collect();
+    let follows = before.into_iter().map(|edge| Edge { to: at, ..edge });
+    graph.edges.extend(follows);
+    graph.edges.push(Edge {
+        from: at,
+        to,
+        kind: EdgeKind::Needs,
+    });
+}
+
+fn stand(node: &mut Node, step: &StepSummary) {
+    node.state = Some(state(step.state));
+    let mut notes = Vec::new();
+    if step.attempt > 0 {
+        notes.push(format!("attempt {}", step.attempt + 1));
+    }
+    if let Some(wall) = step.wall_ms {
+        notes.push(took(Duration::from_millis(wall)));
+    }
+    node.note = notes.join(" · ");
+    if let Some(error) = &step.error {
+        node.details
+            .push(format!("{} ({})", error.reason, error.class));
+    }
+    node.details.extend(step.skip_reason.clone());
+}
+
+/// The run's status in a line.
+pub(super) fn standing(run: &RunSummary) -> String {
+    let outcome = match run.outcome {
+        Some(Outcome::Succeeded) | None => String::new(),
+        Some(outcome) => format!(" ({outcome})"),
+    };
+    let mut parts = vec![
+        format!("{}{outcome}", run.status),
+        format!("plan {}, version {}", run.plan, run.plan_version),
+        run.created_at.to_string(),
+        took(Duration::from_millis(run.duration_ms)),
+    ];
+    parts.extend(run.hold.as_ref().map(|hold| hold.message.clone()));
+    parts.extend(run.error.as_ref().map(|error| error.reason.clone()));
+    parts.join(" · ")
+}
+
+/// A step's state as pictures show it.
+pub(super) const fn state(state: StepState) -> State {
+    match state {
+        StepState::Pending => State::Pending,
+        StepState::Waiting => State::Waiting,
+        StepState::Running => State::Running,
+        StepState::Succeeded => State::Succeeded,
+        StepState::Failed => State::Failed,
+        StepState::Skipped => State::Skipped,
+        StepState::Compensated => State::Compensated,
+    }
+}
+
+/// How long something took, as people read it.
+pub(super) fn took(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{:.2}s", duration.as_secs_f64()),
+        60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}

@@ -1,0 +1,62 @@
+//! `graph`: pictures, to standard output or a file.
+
+use crate::args::{GraphArgs, GraphFormat};
+use crate::exit::Exit;
+use crate::terminal::Terminal;
+use rok_pictures::{GraphOptions, TextOptions, graph_dot, graph_mermaid, graph_svg, graph_text};
+use rok_service::{Service, ServiceError};
+use std::path::Path;
+
+/// Steps and what follows what.
+pub(crate) fn graph(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: &GraphArgs,
+) -> Result<Exit, ServiceError> {
+    let graph = service.graph(&args.name)?;
+    let options = GraphOptions {
+        expand: args.expand,
+        ..GraphOptions::default()
+    };
+    let to_people = terminal.out_look.tty && args.output.is_none();
+    let format = args.format.unwrap_or(if to_people {
+        GraphFormat::Ascii
+    } else {
+        GraphFormat::Svg
+    });
+    let picture = match format {
+        GraphFormat::Svg => graph_svg(&graph, options),
+        GraphFormat::Mermaid => graph_mermaid(&graph, options),
+        GraphFormat::Dot => graph_dot(&graph, options),
+        GraphFormat::Ascii => graph_text(&graph, options, text(terminal)),
+    };
+    hand_over(service, terminal, args.output.as_deref(), &picture)
+}
+
+fn text(terminal: &Terminal) -> TextOptions {
+    TextOptions {
+        width: terminal.out_look.width,
+        ascii: terminal.out_look.ascii,
+    }
+}
+
+/// A picture is the result: it stands on standard output, or in the file that
+/// was named.
+fn hand_over(
+    service: &Service,
+    terminal: &mut Terminal,
+    file: Option<&Path>,
+    picture: &str,
+) -> Result<Exit, ServiceError> {
+    match file {
+        Some(file) => {
+            service.write_file(file, picture.as_bytes())?;
+            terminal.note(&format!(
+                "wrote {}\n",
+                crate::render::clean(&file.to_string_lossy())
+            ));
+        }
+        None => terminal.show(picture)?,
+    }
+    Ok(Exit::Success)
+}
