@@ -8,6 +8,7 @@ use core::time::Duration;
 use rok_vocabulary::format_duration;
 use serde_json::Value;
 
+use crate::approvers::{Approvers, Overrides};
 use crate::decode::{KILL_GRACE, VERSION};
 use crate::json::Json;
 use crate::model::{
@@ -104,6 +105,9 @@ fn plan(plan: &Plan) -> Json {
             .map(|name| Json::text(name.as_str()))
             .collect(),
     );
+    if let Some(overrides) = &plan.overrides {
+        keys.set("overrides", Json::Object(self::overrides(overrides)));
+    }
     let steps = plan
         .steps
         .iter()
@@ -182,6 +186,8 @@ fn step(plan: &Plan, at: usize, step: &Step) -> Json {
             Gate::Manual => "manual",
         }),
     );
+    keys.object("approvers", approvers(&step.approvers));
+    keys.duration("expires", step.expires);
     keys.value("required", (!step.required).then_some(Value::Bool(false)));
     keys.duration("timeout", step.timeout);
     keys.duration(
@@ -219,6 +225,39 @@ fn explicit_after<'s>(plan: &Plan, at: usize, step: &'s Step) -> &'s [usize] {
         Some((last, rest)) if plan.order == Order::Sequential && *last + 1 == at => rest,
         _ => &step.after,
     }
+}
+
+fn approvers(approvers: &Approvers) -> Vec<(String, Json)> {
+    let mut keys = Keys::default();
+    let any_of = approvers.any_of.iter();
+    keys.list(
+        "any_of",
+        any_of.map(|one| Json::text(one.to_string())).collect(),
+    );
+    keys.value(
+        "count",
+        (approvers.count != 1).then(|| approvers.count.into()),
+    );
+    keys.value(
+        "not_submitter",
+        approvers.not_submitter.then_some(Value::Bool(true)),
+    );
+    keys.0
+}
+
+fn overrides(overrides: &Overrides) -> Vec<(String, Json)> {
+    let format = Overrides::default();
+    let mut keys = Keys::default();
+    keys.value(
+        "max",
+        (overrides.max != format.max).then(|| overrides.max.into()),
+    );
+    keys.duration(
+        "expires",
+        (overrides.expires != format.expires).then_some(overrides.expires),
+    );
+    keys.0.extend(approvers(&overrides.by));
+    keys.0
 }
 
 fn retry(retry: &Retry) -> Vec<(String, Json)> {

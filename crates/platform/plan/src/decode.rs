@@ -3,6 +3,7 @@
 //! more than one value: names, edges, bounds that contradict each other, and
 //! expressions.
 
+mod approvers;
 mod expressions;
 mod place;
 mod read;
@@ -90,6 +91,7 @@ impl Decoder<'_> {
         let inputs = self.inputs(root);
         let secrets = self.secrets(root);
         let env = self.env(root);
+        let overrides = self.overrides(root);
         let defaults = self.defaults(root);
         let order = match root.get("order").and_then(Node::text) {
             Some("sequential") => Order::Sequential,
@@ -130,6 +132,7 @@ impl Decoder<'_> {
                 .map(|(name, value)| (name, value.expression))
                 .collect(),
             secrets,
+            overrides,
             steps: steps?,
         })
     }

@@ -28,6 +28,7 @@
 
 extern crate alloc;
 
+mod approvers;
 mod model;
 
 mod keys;
@@ -56,6 +57,7 @@ mod schema;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub use approvers::{Approver, ApproverError, Approvers, NotEntitled, Overrides};
 pub use builder::{PlanBuilder, StepBuilder};
 pub use builtin::{builtin, builtin_ids, template};
 pub use fault::{Fault, FaultCode, PlanErrors, Related};

@@ -1,5 +1,6 @@
 //! The plan as a value: what the file says, decoded, defaults filled in.
 
+use crate::approvers::{Approvers, Overrides};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -39,6 +40,8 @@ pub struct Plan {
     pub env: Vec<(String, Template)>,
     /// Names of the secrets that steps may use.
     pub secrets: Vec<InputName>,
+    /// How often a failed hard gate may be overridden; `None`: never.
+    pub overrides: Option<Overrides>,
     /// The steps, in declaration order. Never empty.
     pub steps: Vec<Step>,
 }
@@ -128,6 +131,10 @@ pub struct Step {
     pub condition: Option<Condition>,
     /// What it guards.
     pub gate: Option<Gate>,
+    /// Who may let a manual gate pass, and how many must.
+    pub approvers: Approvers,
+    /// How long a manual gate waits, in wall time, before it fails.
+    pub expires: Option<Duration>,
     /// Whether its failure fails the run.
     pub required: bool,
     /// How long an attempt may take.

@@ -9,6 +9,7 @@ use rok_expr::{Condition, ShellLine, Site, Template};
 use rok_vocabulary::{ErrorClass, StepId};
 
 use super::{Decoder, Defaults, Written, read};
+use crate::approvers::Approvers;
 use crate::fault::{FaultCode, Finding, quoted};
 use crate::graph::Graph;
 use crate::keys::{KeySpec, Place};
@@ -34,6 +35,8 @@ pub(super) struct StepDraft<'t> {
     pub(super) action: Option<ActionDraft<'t>>,
     pub(super) condition: Option<Written<'t, Condition>>,
     pub(super) gate: Option<Gate>,
+    pub(super) approvers: Approvers,
+    pub(super) expires: Option<Duration>,
     pub(super) required: bool,
     pub(super) timeout: Option<Duration>,
     pub(super) kill_grace: Duration,
@@ -84,6 +87,8 @@ impl Decoder<'_> {
                 .get("if")
                 .and_then(|node| self.written(Condition::parse(node.text()?), node)),
             gate,
+            approvers: self.approvers(node, gate),
+            expires: read::duration(node, "expires"),
             required,
             timeout: read::duration(node, "timeout").or(defaults.timeout),
             kill_grace: read::duration(node, "kill_grace").unwrap_or(defaults.kill_grace),
@@ -160,7 +165,11 @@ impl Decoder<'_> {
         }
     }
 
-    fn without_effect<'e>(&mut self, keys: impl IntoIterator<Item = &'e Entry>, whereon: &str) {
+    pub(super) fn without_effect<'e>(
+        &mut self,
+        keys: impl IntoIterator<Item = &'e Entry>,
+        whereon: &str,
+    ) {
         for entry in keys {
             let message = format!("{} has no effect {whereon}", quoted(&entry.key));
             let finding = Finding::new(FaultCode::Conflict, entry.span.clone(), message);
@@ -308,6 +317,8 @@ impl StepDraft<'_> {
             after: graph.after(at).to_vec(),
             condition: self.condition.map(|condition| condition.expression),
             gate: self.gate,
+            approvers: self.approvers,
+            expires: self.expires,
             required: self.required,
             timeout: self.timeout,
             kill_grace: self.kill_grace,

@@ -276,13 +276,13 @@ steps:
   a:
     run: echo a
     fallback: b", &["5:5: `fallback` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
-#[case::approvers_later(r"plan: p
+#[case::approvers(r"plan: p
 steps:
   a:
     run: echo a
     gate: manual
     approvers: { any_of: [user:ann], number: 1 }
-    expires: 24h", &["6:5: `approvers` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "6:38: unknown key `number` in `approvers` of step `a`", "7:5: `expires` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+    expires: 24h", &["6:38: unknown key `number` in `approvers` of step `a`"])]
 #[case::capabilities_later(r"plan: p
 steps:
   a:
@@ -292,4 +292,30 @@ steps:
     min_trust: 0.5", &["5:5: `capabilities` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "6:5: `region` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "7:5: `min_trust` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
 fn steps(#[case] text: &str, #[case] expected: &[&str]) {
     assert_eq!(faults(text), expected);
+}
+
+#[rstest]
+#[case::no_gate(r"plan: p
+steps:
+  a: { run: x, approvers: { count: 2 }, expires: 1h }", &["3:16: `approvers` has no effect on a step that is no manual gate (remove it)", "3:41: `expires` has no effect on a step that is no manual gate (remove it)"])]
+#[case::hard_gate(r"plan: p
+steps:
+  a: { run: x, gate: hard, expires: 1h }", &["3:28: `expires` has no effect on a step that is no manual gate (remove it)"])]
+#[case::nobody(r"plan: p
+steps:
+  a: { run: x, gate: manual, approvers: { any_of: [] } }", &["3:51: nobody may approve: `any_of` is empty (name somebody, or remove `any_of`: then anybody may)"])]
+#[case::no_approver(r"plan: p
+steps:
+  a: { run: x, gate: manual, approvers: { any_of: [ada, 'group:x'] } }", &["3:52: `ada` names no approver (write `user:NAME` or `role:NAME`)", "3:57: `group:x` names no approver (write `user:NAME` or `role:NAME`)"])]
+#[case::twice(r"plan: p
+steps:
+  a: { run: x, gate: manual, approvers: { any_of: ['user:a', 'user:a'] } }", &["3:62: `user:a` is named twice in `any_of` (first named here at 3:52) (remove one of the two)"])]
+#[case::too_many(r"plan: p
+steps:
+  a: { run: x, gate: manual, approvers: { any_of: ['user:a', 'user:b'], count: 3 } }", &["3:73: 3 approvals are asked for, and 2 may give one (name more users, or a role, or lower `count`)"])]
+#[case::expires_zero(r"plan: p
+steps:
+  a: { run: x, gate: manual, expires: 0s }", &["3:39: `expires` of step `a` must be longer than nothing (write for example 500ms, 60s, 10m, 2h, 7d or 1h30m)"])]
+fn who_may_approve(#[case] text: &str, #[case] expected: &[&str]) {
+    assert_eq!(faults(text), expected, "\n{text}");
 }

@@ -33,6 +33,13 @@ fn a_plan_of_every_key_is_decoded_as_written() {
     assert_eq!(names, ["RUST_LOG", "VERSION", "AUTH"]);
     assert_eq!(plan.env[1].1.as_literal(), Some("1.10"));
     assert_eq!(plan.secrets[0].as_str(), "PUBLISH_TOKEN");
+    let overrides = plan.overrides.expect("the plan has some");
+    assert_eq!((overrides.max, overrides.by.count), (2, 1));
+    assert_eq!(overrides.expires, Duration::from_secs(7 * 24 * 3600));
+    assert_eq!(
+        overrides.by.who(),
+        "role:release-manager, other than the submitter"
+    );
 }
 
 #[test]
@@ -92,6 +99,16 @@ fn steps_take_defaults_and_say_otherwise() {
     );
     assert_eq!(publish.action, Action::Call("publish".into()));
     assert_eq!(publish.cwd, None);
+    assert_eq!(publish.approvers.count, 2);
+    assert_eq!(
+        publish.approvers.who(),
+        "role:release-manager or user:ada, other than the submitter"
+    );
+    assert_eq!(publish.expires, Some(Duration::from_secs(24 * 3600)));
+    assert_eq!(
+        (stage.approvers.clone(), stage.expires),
+        (rok_plan::Approvers::default(), None)
+    );
 }
 
 /// Where the plan above has a mapping with the keys of a place.
@@ -145,15 +162,12 @@ fn the_whole_format_is_known_and_what_is_not_carried_out_is_refused() {
         "priority",
         "concurrency",
         "budget",
-        "overrides",
         "notify",
         "expect",
         "policies",
         "compensate",
         "for_each",
         "max_parallel",
-        "approvers",
-        "expires",
         "http",
     ];
     let expected = expected.map(|key| format!("`{key}` is not supported yet"));
