@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use rok_phases::PhaseInput;
 use rok_rac::{AckId, Deadline, Duty, Reconciliation};
 use rok_vocabulary::{
-    AckErrorKind, AckStatus, HoldReason, Outcome, PlanId, Profile, RunPhase, Timestamp,
+    AckErrorKind, AckStatus, CommandId, HoldReason, Outcome, PlanId, Profile, RunPhase, Timestamp,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -115,6 +115,34 @@ pub struct HeldData {
     /// When the hold ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+}
+
+/// `gate.approved`: one person's word, and how many more are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalData {
+    /// The command that asked.
+    pub command: CommandId,
+    /// As which of the plan's approvers; absent where anybody may.
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// How many approvals there are, with this one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub given: u32,
+    /// How many are still missing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing: u32,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+const fn is_one(n: &u32) -> bool {
+    *n == 1
 }
 
 /// `run.stopping`: the run is being brought to an end.
@@ -382,6 +410,9 @@ pub struct PolicyData {
     /// The action asked for, at stage `action`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// The command that asked for it, at stage `action`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandId>,
 }
 
 /// `log.repaired`

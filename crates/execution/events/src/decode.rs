@@ -290,7 +290,7 @@ impl<'a> Fields<'_, 'a> {
             EventType::GateApproved => Body::GateApproved {
                 step: self.step()?,
                 reason: self.reason(),
-                command: self.command()?,
+                data: self.data()?,
             },
             EventType::GateRejected => Body::GateRejected {
                 step: self.step()?,

@@ -181,10 +181,11 @@ impl Encoder {
                 line.plain("error_class", class.as_str());
                 line.reason(Some(reason));
             }
-            Body::GateApproved {
-                reason, command, ..
+            Body::GateApproved { reason, data, .. } => {
+                line.reason(reason.as_deref());
+                line.data(data);
             }
-            | Body::GateRejected {
+            Body::GateRejected {
                 reason, command, ..
             } => {
                 line.reason(reason.as_deref());

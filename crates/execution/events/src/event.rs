@@ -1,8 +1,8 @@
 //! The event: one immutable fact in a run's log.
 
 use crate::data::{
-    AckData, CompletedData, CreatedData, DeclaredData, HeldData, PolicyData, ReconciledData,
-    RecoveredData, RepairedData, SkipCause, StateData, StepEndData, StoppingData,
+    AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, HeldData, PolicyData,
+    ReconciledData, RecoveredData, RepairedData, SkipCause, StateData, StepEndData, StoppingData,
 };
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -133,7 +133,7 @@ pub enum Body {
     GateApproved {
         step: StepId,
         reason: Option<String>,
-        command: CommandId,
+        data: Box<ApprovalData>,
     },
     /// A person stopped a step.
     GateRejected {

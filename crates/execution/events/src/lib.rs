@@ -39,9 +39,9 @@ mod event;
 mod settings;
 
 pub use data::{
-    AckData, CompletedData, CreatedData, DeclaredData, ExpectationsData, HeldData, PlanRef,
-    PolicyData, PolicyStage, ReconciledData, ReconciliationStage, RecoveredData, RepairedData,
-    SkipCause, StateData, StepCounts, StepEndData, StoppingData, UsageData,
+    AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, ExpectationsData, HeldData,
+    PlanRef, PolicyData, PolicyStage, ReconciledData, ReconciliationStage, RecoveredData,
+    RepairedData, SkipCause, StateData, StepCounts, StepEndData, StoppingData, UsageData,
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::Encoder;

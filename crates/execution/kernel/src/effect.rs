@@ -99,6 +99,24 @@ pub enum Rejected {
         /// The step.
         step: StepId,
     },
+    /// The gate has waited too long.
+    #[error("manual gate `{step}` expired at {at}: it cannot be decided any more")]
+    GateExpired {
+        /// The step.
+        step: StepId,
+        /// When.
+        at: Timestamp,
+    },
+    /// The same person approved before.
+    #[error("{actor} approved step `{step}` before, and counts once: {missing} more must")]
+    ApprovedBefore {
+        /// The step.
+        step: StepId,
+        /// Who.
+        actor: String,
+        /// How many others are asked for.
+        missing: u32,
+    },
     /// The ack belongs to another run.
     #[error("the ack of {duty} belongs to run `{run}`")]
     ForeignAck {

@@ -174,6 +174,8 @@ pub struct Command {
     pub id: CommandId,
     /// Who wants it.
     pub actor: Actor,
+    /// Their roles, as the asker's side knows them.
+    pub roles: Vec<String>,
     /// What.
     pub kind: CommandKind,
     /// Why.
@@ -194,6 +196,15 @@ pub enum CommandKind {
 }
 
 impl CommandKind {
+    /// The step that it is about.
+    #[must_use]
+    pub const fn step(&self) -> Option<&StepId> {
+        match self {
+            Self::Approve(step) | Self::Reject(step) => Some(step),
+            Self::Cancel => None,
+        }
+    }
+
     /// The word for policies and events.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {

@@ -2,6 +2,8 @@
 //! calls them.
 
 mod close;
+mod commands;
+mod gates;
 mod handle;
 mod progress;
 mod recover;

@@ -30,7 +30,7 @@
 //! # let spec = RunSpec { inputs: Default::default(), labels: Default::default(), settings: Settings::default(),
 //! #     cwd: None, engine: "0".into(), policies: None, submitter: Actor::Manual, reason: None, expected: Vec::new() };
 //! # let policy = |stage| PolicyAnswer { data: PolicyData { stage, allowed: true, blocking: true,
-//! #     policies: Vec::new(), action: None }, reason: None, violations: Vec::new() };
+//! #     policies: Vec::new(), action: None, command: None }, reason: None, violations: Vec::new() };
 //! let plan = rok_plan::parse(b"plan: p\nsteps:\n  a: { call: f }\n", "p.yaml")?;
 //! let plan = CompiledPlan::new(plan, "00".into())?;
 //! let (run, now): (RunId, _) = ("run_abc".parse()?, Timestamp::from_millis(0));
@@ -90,4 +90,4 @@ pub use reconciled::Reconciled;
 pub use request::{ResolveError, ResolvedAction, ResolvedStep};
 pub use scope::RunScope;
 pub use state::{ApplyError, Closing, Hold, PolicyState, Resumability, RunState, Stopping};
-pub use steps::{StepSlot, StopReason};
+pub use steps::{Approval, GateWait, StepSlot, StopReason};

@@ -1,6 +1,7 @@
 //! The state of a run: a fold of its events, and nothing else.
 
 mod apply;
+mod gates;
 mod outstanding;
 
 use crate::clock::ActiveClock;
@@ -19,8 +20,8 @@ use rok_plan::SuccessRule;
 use rok_rac::{AckId, Ledger, Reconciliation};
 use rok_scheduler::Schedule;
 use rok_vocabulary::{
-    CommandId, Epoch, ErrorClass, HoldReason, Outcome, RunId, RunPhase, Seq, StepId, StepState,
-    Timestamp,
+    Actor, CommandId, Epoch, ErrorClass, HoldReason, Outcome, RunId, RunPhase, Seq, StepId,
+    StepState, Timestamp,
 };
 use serde_json::Value;
 
@@ -118,6 +119,8 @@ pub struct RunState {
     sealed: bool,
     end: Option<(Option<ErrorClass>, Option<String>)>,
     commands: BTreeSet<CommandId>,
+    /// Commands that were denied, and why.
+    denials: BTreeMap<CommandId, String>,
     late_acks: BTreeSet<AckId>,
     fresh_stops: Vec<StepIx>,
 }
@@ -133,6 +136,7 @@ struct Accepted {
 #[derive(Debug)]
 struct Created {
     at: Timestamp,
+    submitter: Actor,
     trace_id: String,
     data: CreatedData,
 }
@@ -148,6 +152,8 @@ pub(crate) struct Progress {
     pub(crate) optional_bad: u32,
     pub(crate) hard_gates_running: u32,
     pub(crate) retries: BTreeSet<(Timestamp, StepIx)>,
+    /// Manual gates that wait, by when they will have waited too long.
+    pub(crate) expiries: BTreeSet<(Timestamp, StepIx)>,
 }
 
 impl RunState {
@@ -184,6 +190,7 @@ impl RunState {
             sealed: false,
             end: None,
             commands: BTreeSet::new(),
+            denials: BTreeMap::new(),
             late_acks: BTreeSet::new(),
             fresh_stops: Vec::new(),
             plan,
@@ -342,7 +349,29 @@ impl RunState {
     /// Whether a command was taken already.
     #[must_use]
     pub fn has_seen(&self, command: &CommandId) -> bool {
-        self.commands.contains(command)
+        self.commands.contains(command) || self.denials.contains_key(command)
+    }
+
+    /// Why a command was denied, if it was.
+    #[must_use]
+    pub fn denial(&self, command: &CommandId) -> Option<&str> {
+        self.denials.get(command).map(String::as_str)
+    }
+
+    /// Who submitted the run.
+    #[must_use]
+    pub fn submitter(&self) -> &Actor {
+        self.created
+            .as_ref()
+            .map_or(&Actor::Manual, |created| &created.submitter)
+    }
+
+    /// What policies, or the plan, say of a command.
+    fn action_evaluated(&mut self, data: &PolicyData, reason: Option<&str>) {
+        if let Some(command) = data.command.clone().filter(|_| !data.allowed) {
+            let why = reason.unwrap_or("the policies do not allow it");
+            self.denials.insert(command, why.into());
+        }
     }
 
     /// The active time at a wall instant: holds and down times do not count.

@@ -1,9 +1,11 @@
 //! What is remembered of a step.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use rok_events::SkipCause;
-use rok_vocabulary::{Attempt, ErrorClass, StepState, Timestamp};
+use rok_vocabulary::{Actor, Attempt, ErrorClass, StepState, Timestamp};
 use serde_json::Value;
 
 /// Why the kernel stops an attempt.
@@ -13,6 +15,28 @@ pub enum StopReason {
     Cancelled,
     /// The run's `max_duration` passed.
     RunTimeout,
+}
+
+/// A step that people decide on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GateWait {
+    /// Since when.
+    pub since: Timestamp,
+    /// When it will have waited too long, in wall time.
+    pub expires_at: Option<Timestamp>,
+    /// Who approved so far.
+    pub approvals: Vec<Approval>,
+}
+
+/// One person's word for a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// Who.
+    pub actor: Actor,
+    /// As which of the plan's approvers; `None` where anybody may.
+    pub entry: Option<String>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// One step of one run.
@@ -40,6 +64,8 @@ pub struct StepSlot {
     pub retry_due: Option<Timestamp>,
     /// An interrupted attempt waits for a person's decision.
     pub undecided: bool,
+    /// While people decide on it: since when, and who has.
+    pub wait: Option<Box<GateWait>>,
     /// A person let it pass.
     pub approved: bool,
     /// When the first attempt of this epoch was started.
@@ -62,6 +88,7 @@ impl Default for StepSlot {
             stop_at: None,
             retry_due: None,
             undecided: false,
+            wait: None,
             approved: false,
             started_at: None,
             ended_at: None,
@@ -70,6 +97,18 @@ impl Default for StepSlot {
 }
 
 impl StepSlot {
+    /// Who approved so far, while more approvals are missing.
+    #[must_use]
+    pub fn approvals(&self) -> &[Approval] {
+        self.wait.as_deref().map_or(&[], |wait| &wait.approvals)
+    }
+
+    /// When the gate will have waited too long, in wall time.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.wait.as_deref()?.expires_at
+    }
+
     /// Whether nothing more will happen to it in this epoch.
     #[must_use]
     pub const fn is_finished(&self) -> bool {

@@ -71,7 +71,7 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
         }
         match choices.below(8) {
             0 => yaml += "    gate: hard\n",
-            1 => yaml += "    gate: manual\n",
+            1 => yaml += manual_gate(choices),
             2 => yaml += "    required: false\n",
             3 => yaml += "    idempotent: false\n",
             4 => yaml += "    if: \"false\"\n",
@@ -84,6 +84,17 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
     let plan =
         rok_plan::parse(yaml.as_bytes(), "random.yaml").unwrap_or_else(|e| panic!("{e}\n{yaml}"));
     CompiledPlan::new(plan, "00".repeat(32)).unwrap()
+}
+
+fn manual_gate(choices: &mut Choices) -> &'static str {
+    match choices.below(4) {
+        0 => "    gate: manual\n    approvers: { count: 2, not_submitter: true }\n",
+        1 => "    gate: manual\n    expires: 30s\n",
+        2 => {
+            "    gate: manual\n    approvers: { any_of: [user:a, role:r], count: 2 }\n    expires: 1m\n"
+        }
+        _ => "    gate: manual\n",
+    }
 }
 
 fn report() -> Duty {
@@ -110,6 +121,7 @@ fn policy(stage: PolicyStage, allowed: bool) -> PolicyAnswer {
         blocking: true,
         policies: vec!["p".into()],
         action: None,
+        command: None,
     };
     PolicyAnswer {
         data,
@@ -276,13 +288,19 @@ impl World {
     }
 
     fn say(&mut self, input: Input) -> Result<(), Rejected> {
+        self.ask(input).map(drop)
+    }
+
+    /// Says something; the reason where it is denied.
+    fn ask(&mut self, input: Input) -> Result<Option<String>, Rejected> {
         let mut kernel = self.kernel.take().unwrap();
         let result = kernel.handle(self.now, input);
         self.kernel = Some(kernel);
         match result {
-            Ok(decision) => {
+            Ok(mut decision) => {
+                let denied = decision.denied.take();
                 self.commit(decision);
-                Ok(())
+                Ok(denied)
             }
             Err(Rejected::Kernel(error)) => panic!("the kernel broke its own rules: {error}"),
             Err(refusal) => {
@@ -449,26 +467,24 @@ impl World {
         };
         let command = Command {
             id,
-            actor: Actor::Manual,
+            actor: ["manual", "user:a", "user:b", "user:c"][self.choices.below(4) as usize]
+                .parse()
+                .unwrap(),
+            roles: vec!["r".into(); self.choices.below(2) as usize],
             kind,
             reason: None,
             authorization,
         };
         let again = command.clone();
-        let denied = command
-            .authorization
-            .as_ref()
-            .is_some_and(|a| !a.data.allowed);
-        self.say(Input::Command(command))?;
-        if !denied {
-            let seq = self.state().next_seq();
-            let _ = self.say(Input::Command(again));
-            assert_eq!(
-                self.state().next_seq(),
-                seq,
-                "a command counted twice (law 3)"
-            );
-        }
+        let first = self.ask(Input::Command(command))?;
+        let seq = self.state().next_seq();
+        let second = self.ask(Input::Command(again)).unwrap();
+        assert_eq!(
+            self.state().next_seq(),
+            seq,
+            "a command counted twice (law 3)"
+        );
+        assert_eq!(second, first, "a command is answered in two ways");
         Ok(())
     }
 
@@ -560,6 +576,8 @@ impl World {
                 let at = self.choices.below(self.todo.len() as u64) as usize;
                 let effect = self.todo.remove(at);
                 self.perform(&effect);
+            } else if self.wake_at.is_some() && self.choices.one_in(20) {
+                self.wake();
             } else if self.state().hold().is_some() {
                 self.decide();
             } else {

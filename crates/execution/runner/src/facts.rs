@@ -131,6 +131,7 @@ pub(crate) fn authorization(
             blocking: true,
             policies,
             action: action.map(Into::into),
+            command: None,
         },
         reason: Some(reason).filter(|reason| !reason.is_empty()),
         violations: violations
@@ -162,6 +163,7 @@ pub(crate) fn evaluated(answer: Answer<PolicyVerdict>, profile: Profile) -> Inpu
                 blocking,
                 policies: verdict.policies,
                 action: None,
+                command: None,
             },
             reason: Some(verdict.reason).filter(|reason| !reason.is_empty()),
             violations: verdict

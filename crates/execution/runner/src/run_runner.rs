@@ -657,6 +657,7 @@ impl RunRunner {
         Ok(Input::Command(Command {
             id: command.id.clone(),
             actor: command.actor.clone(),
+            roles: roles.to_vec(),
             kind,
             reason: command
                 .reason

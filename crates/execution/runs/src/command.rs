@@ -133,7 +133,7 @@ impl Runs {
                             why.trim_start_matches("denied: ")
                         ),
                     )
-                    .help("the policies decide who may; `rok config show` names their files"),
+                    .help("the policies and the plan's `approvers` decide who may; `rok explain` says whom the plan asks"),
                     None => RunsError::new(ErrorKind::State, "ROK0112", reason),
                 })
             }

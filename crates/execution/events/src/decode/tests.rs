@@ -66,6 +66,7 @@ fn bodies() -> Vec<Body> {
         blocking: true,
         policies: vec!["p1".into()],
         action: None,
+        command: None,
     };
     vec![
         Body::RunCreated {
@@ -198,7 +199,12 @@ fn bodies() -> Vec<Body> {
         Body::GateApproved {
             step: step(),
             reason: Some(nasty()),
-            command: command.clone(),
+            data: Box::new(ApprovalData {
+                command: command.clone(),
+                entry: Some(nasty()),
+                given: 2,
+                missing: 1,
+            }),
         },
         Body::GateRejected {
             step: step(),

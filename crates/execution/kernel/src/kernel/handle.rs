@@ -3,16 +3,14 @@
 
 use super::{Authorization, GovernanceCheck, KernelError, RunOrchestrationKernel};
 use crate::effect::{Decision, Rejected};
-use crate::input::{Admission, Command, CommandKind, Input, PolicyAnswer};
+use crate::input::{Admission, Input, PolicyAnswer};
 use crate::state::{PolicyState, Resumability, RunState};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use rok_events::{Body, PolicyData, PolicyStage};
 use rok_phases::PhaseInput;
 use rok_rac::{DomainAck, Duty, Expected, Received};
-use rok_vocabulary::{
-    Actor, Epoch, ErrorClass, Outcome, Profile, RunPhase, StepId, StepState, Timestamp,
-};
+use rok_vocabulary::{Actor, Epoch, ErrorClass, Outcome, Profile, RunPhase, Timestamp};
 use serde_json::value::RawValue;
 
 impl RunOrchestrationKernel {
@@ -183,6 +181,7 @@ impl RunOrchestrationKernel {
                 blocking: settings.profile != Profile::ObserveOnly,
                 policies: alloc::vec::Vec::new(),
                 action: None,
+                command: None,
             },
             reason: Some(alloc::format!(
                 "the policies could not be evaluated: {}",
@@ -202,7 +201,7 @@ impl RunOrchestrationKernel {
     }
 
     /// Goes on where the run waits for acks.
-    fn settle(&mut self, now: Timestamp) -> Result<(), Rejected> {
+    pub(super) fn settle(&mut self, now: Timestamp) -> Result<(), Rejected> {
         if self.state.closing().is_some() && !self.state.phase().is_terminal() {
             self.try_close(now)?;
         } else if self.state.phase() == RunPhase::GovernanceCheck {
@@ -246,147 +245,6 @@ impl RunOrchestrationKernel {
                 "the proof of the passed check is lost".into(),
                 now,
             )?;
-        }
-        Ok(())
-    }
-
-    /// A person's or program's wish. `Ok(Some(reason))`: a policy refuses it.
-    fn command(&mut self, command: Command, now: Timestamp) -> Result<Option<String>, Rejected> {
-        if self.state.has_seen(&command.id) {
-            return Ok(None);
-        }
-        if self.state.phase().is_terminal() {
-            return Err(Rejected::Closed {
-                phase: self.state.phase(),
-            });
-        }
-        let waiting = match &command.kind {
-            CommandKind::Approve(step) | CommandKind::Reject(step) => {
-                Some(self.waiting_step(step)?)
-            }
-            CommandKind::Cancel => {
-                let phase = self.state.phase();
-                let over = matches!(phase, RunPhase::GovernanceCheck | RunPhase::Finalizing);
-                if over || self.state.closing().is_some() {
-                    return Err(Rejected::ExecutionOver { phase });
-                }
-                None
-            }
-        };
-        let Command {
-            id,
-            actor,
-            kind,
-            reason,
-            authorization,
-        } = command;
-        self.actor = actor;
-        let result = self.obey(id, &kind, waiting, reason, authorization, now);
-        self.actor = Actor::Runner;
-        let denied = result?;
-        if denied.is_none() {
-            self.settle(now)?;
-            if self.state.phase() == RunPhase::Executing && self.state.closing().is_none() {
-                self.advance(now)?;
-            }
-        }
-        Ok(denied)
-    }
-
-    fn waiting_step(&self, step: &StepId) -> Result<u32, Rejected> {
-        let plan = self.state.plan();
-        let ix = plan
-            .find(step)
-            .ok_or_else(|| Rejected::UnknownStep { step: step.clone() })?;
-        let slot = self.state.step(ix);
-        let waits = (slot.state == StepState::Waiting && !slot.approved) || slot.undecided;
-        if waits && !self.state.is_halted() {
-            return Ok(ix);
-        }
-        if slot.state == StepState::Waiting && slot.approved {
-            return Err(Rejected::AlreadyApproved { step: step.clone() });
-        }
-        Err(Rejected::NotWaiting {
-            step: step.clone(),
-            state: slot.state,
-        })
-    }
-
-    fn obey(
-        &mut self,
-        id: rok_vocabulary::CommandId,
-        kind: &CommandKind,
-        waiting: Option<u32>,
-        reason: Option<String>,
-        authorization: Option<PolicyAnswer>,
-        now: Timestamp,
-    ) -> Result<Option<String>, KernelError> {
-        if let Some(answer) = authorization {
-            debug_assert_eq!(
-                answer.data.stage,
-                PolicyStage::Action,
-                "commands are actions"
-            );
-            let (allowed, why) = (answer.data.allowed, answer.reason.clone());
-            let step = match kind {
-                CommandKind::Approve(step) | CommandKind::Reject(step) => Some(step.clone()),
-                CommandKind::Cancel => None,
-            };
-            self.record_policy(step, answer, now)?;
-            if !allowed {
-                let why = why.unwrap_or_else(|| "the policies do not allow it".into());
-                return Ok(Some(why));
-            }
-        }
-        match (kind, waiting) {
-            (CommandKind::Approve(step), Some(ix)) => {
-                let undecided = self.state.step(ix).undecided;
-                self.emit(
-                    now,
-                    Body::GateApproved {
-                        step: step.clone(),
-                        reason,
-                        command: id,
-                    },
-                )?;
-                self.release(now)?;
-                if undecided {
-                    self.retry_now(ix, now)?;
-                }
-            }
-            (CommandKind::Reject(step), Some(ix)) => {
-                let why = alloc::format!("rejected by {}", self.actor);
-                let why = reason
-                    .as_ref()
-                    .map_or(why.clone(), |reason| alloc::format!("{why}: {reason}"));
-                self.emit(
-                    now,
-                    Body::GateRejected {
-                        step: step.clone(),
-                        reason,
-                        command: id,
-                    },
-                )?;
-                self.release(now)?;
-                self.reject_step(ix, why, now)?;
-            }
-            _ => {
-                self.emit(
-                    now,
-                    Body::RunCancelRequested {
-                        reason,
-                        command: Some(id),
-                    },
-                )?;
-                self.release(now)?;
-            }
-        }
-        Ok(None)
-    }
-
-    pub(super) fn release(&mut self, now: Timestamp) -> Result<(), KernelError> {
-        if self.state.hold().is_some() {
-            self.emit(now, Body::RunReleased { reason: None })?;
         }
         Ok(())
     }
@@ -471,6 +329,7 @@ impl RunOrchestrationKernel {
         match state.phase() {
             RunPhase::Executing => {
                 consider(state.progress().retries.first().map(|(at, _)| *at));
+                consider(state.first_expiry().map(|(at, _)| at));
                 if state.stopping().is_none() {
                     consider(wall(state.run_deadline()));
                 }

@@ -13,10 +13,10 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use rok_events::{Body, HeldData, SkipCause, StepEndData, StoppingData};
+use rok_events::{Body, SkipCause, StepEndData, StoppingData};
 use rok_plan::Gate;
 use rok_scheduler::{Doom, retry_delay};
-use rok_vocabulary::{Attempt, ErrorClass, HoldReason, Outcome, RunPhase, StepState, Timestamp};
+use rok_vocabulary::{Attempt, ErrorClass, Outcome, RunPhase, StepState, Timestamp};
 
 /// How a failed attempt goes on.
 enum Next {
@@ -30,6 +30,7 @@ impl RunOrchestrationKernel {
     /// when nothing is left.
     pub(super) fn advance(&mut self, now: Timestamp) -> Result<(), KernelError> {
         self.time_out(now)?;
+        self.expire_gates(now)?;
         self.state.offer_due_retries(now);
         if self.state.is_halted() {
             self.skip_the_rest(now)?;
@@ -230,29 +231,7 @@ impl RunOrchestrationKernel {
         if ready || self.state.hold().is_some() {
             return Ok(());
         }
-        if let Some((ix, hold)) = self.state.first_undecided() {
-            let step = self.state.plan().step(ix).id.clone();
-            let reason = match hold {
-                HoldReason::InterruptedStep => format!(
-                    "step `{step}` was interrupted and is not idempotent: approve to run it again, reject to fail it"
-                ),
-                _ => format!("manual gate `{step}` waits for a decision"),
-            };
-            let data = HeldData {
-                hold,
-                release: "approve or reject".into(),
-                expires_at: None,
-            };
-            self.emit(
-                now,
-                Body::RunHeld {
-                    step: Some(step),
-                    reason: Some(reason),
-                    data,
-                },
-            )?;
-        }
-        Ok(())
+        self.hold_for_a_decision(now)
     }
 
     /// An attempt is over. A result of an older attempt or epoch is late.

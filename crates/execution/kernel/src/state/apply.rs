@@ -184,6 +184,7 @@ impl RunState {
                 }
                 self.created = Some(Created {
                     at,
+                    submitter: event.actor.clone(),
                     trace_id: trace_id.clone(),
                     data: (**data).clone(),
                 });
@@ -280,19 +281,14 @@ impl RunState {
                 if !gate || self.is_halted() || !self.schedule.take(self.plan.graph(), ix) {
                     return out_of_place(event, "the step cannot wait for a decision");
                 }
-                self.steps[ix as usize].state = StepState::Waiting;
-                self.progress.waiting += 1;
+                self.gate_waits(ix, at);
             }
             Body::GateFailed { step, .. } => {
                 self.gate_failures.push(step.clone());
                 self.halt(StopReason::Cancelled, at);
             }
-            Body::GateApproved { step, command, .. } => {
-                self.gate_decided(event, step, command, true)?;
-            }
-            Body::GateRejected { step, command, .. } => {
-                self.gate_decided(event, step, command, false)?;
-            }
+            Body::GateApproved { step, data, .. } => self.gate_approved(event, step, data)?,
+            Body::GateRejected { step, command, .. } => self.gate_rejected(event, step, command)?,
             Body::ExpectationDeclared { data } => {
                 let mut expected = Expected::new(data.id.clone(), data.deadline)
                     .with_metadata(data.metadata.clone());
@@ -303,10 +299,10 @@ impl RunState {
             }
             Body::AckReceived { data } => self.ack_received(event, data)?,
             Body::AuditReconciled { data } => self.reconciled(event.seq, data, at)?,
-            Body::PolicyEvaluated { data, .. } => match data.stage {
+            Body::PolicyEvaluated { data, reason, .. } => match data.stage {
                 PolicyStage::Authorize => self.admitted = true,
                 PolicyStage::Complete => self.policy = PolicyState::Answered((**data).clone()),
-                PolicyStage::Action => {}
+                PolicyStage::Action => self.action_evaluated(data, reason.as_deref()),
             },
             Body::ArtifactEmitted { .. }
             | Body::PolicyViolated { .. }
@@ -517,10 +513,10 @@ impl RunState {
         if !allowed || self.is_halted() || !self.schedule.take(self.plan.graph(), ix) {
             return out_of_place(event, "the step must not start");
         }
-        let slot = &mut self.steps[ix as usize];
-        if slot.state == StepState::Waiting {
-            self.progress.waiting -= 1;
+        if self.steps[ix as usize].state == StepState::Waiting {
+            self.gate_is_over(ix);
         }
+        let slot = &mut self.steps[ix as usize];
         if let Some(due) = slot.retry_due.take() {
             self.progress.retries.remove(&(due, ix));
         }
@@ -596,7 +592,7 @@ impl RunState {
         let slot = &mut self.steps[ix as usize];
         match slot.state {
             StepState::Running => self.stopped_running(ix),
-            StepState::Waiting => self.progress.waiting -= 1,
+            StepState::Waiting => self.gate_is_over(ix),
             StepState::Failed if slot.undecided => {
                 slot.undecided = false;
                 self.progress.undecided -= 1;
@@ -606,6 +602,7 @@ impl RunState {
         }
         let slot = &mut self.steps[ix as usize];
         slot.state = StepState::Failed;
+        slot.wait = None;
         slot.outputs.clone_from(&data.outputs);
         slot.class = Some(class);
         slot.reason = Some(reason.into());
@@ -635,6 +632,7 @@ impl RunState {
             return out_of_place(event, "the step has failed for good");
         }
         slot.attempt = attempt;
+        slot.wait = None;
         slot.retry_due = Some(due);
         slot.retries += u32::from(class != ErrorClass::WorkerLost);
         self.progress.undecided -= 1;
@@ -656,10 +654,10 @@ impl RunState {
             &[StepState::Pending, StepState::Waiting],
             Attempt::FIRST,
         )?;
-        let slot = &mut self.steps[ix as usize];
-        if slot.state == StepState::Waiting {
-            self.progress.waiting -= 1;
+        if self.steps[ix as usize].state == StepState::Waiting {
+            self.gate_is_over(ix);
         }
+        let slot = &mut self.steps[ix as usize];
         slot.state = StepState::Skipped;
         slot.skip = Some(cause);
         slot.reason = Some(reason.into());
@@ -670,32 +668,6 @@ impl RunState {
             Doom::Skip
         };
         self.settle(ix, Finish::Skipped(doom));
-        Ok(())
-    }
-
-    fn gate_decided(
-        &mut self,
-        event: &Event,
-        step: &StepId,
-        command: &rok_vocabulary::CommandId,
-        approved: bool,
-    ) -> Result<(), ApplyError> {
-        let ix = self
-            .plan
-            .find(step)
-            .ok_or_else(|| ApplyError::UnknownStep { step: step.clone() })?;
-        let slot = &mut self.steps[ix as usize];
-        let waits = slot.state == StepState::Waiting && !slot.approved;
-        if !waits && !slot.undecided {
-            return out_of_place(event, "the step does not wait for a decision");
-        }
-        self.commands.insert(command.clone());
-        if approved {
-            slot.approved = true;
-            if waits {
-                self.schedule.offer_again(self.plan.graph(), ix);
-            }
-        }
         Ok(())
     }
 
@@ -767,7 +739,7 @@ impl RunState {
     }
 }
 
-fn out_of_place(event: &Event, why: &'static str) -> Result<(), ApplyError> {
+pub(super) fn out_of_place(event: &Event, why: &'static str) -> Result<(), ApplyError> {
     Err(ApplyError::OutOfPlace {
         event_type: event.body.event_type(),
         why,

@@ -270,16 +270,32 @@ impl Bench {
         self.say(input);
     }
 
-    pub(crate) fn command(&mut self, kind: CommandKind) -> Result<(), Rejected> {
+    /// A command of somebody, `user:ada` or `user:ada+role`, that the policies
+    /// allow.
+    pub(crate) fn ask(&mut self, who: &str, kind: CommandKind) -> Command {
         self.commands += 1;
-        let command = Command {
+        let (actor, role) = who.split_once('+').unwrap_or((who, ""));
+        Command {
             id: format!("c{}", self.commands).parse().unwrap(),
-            actor: Actor::Manual,
+            actor: actor.parse().unwrap_or(Actor::Manual),
+            roles: vec![role.to_owned()],
             kind,
             reason: None,
             authorization: Some(policy(PolicyStage::Action, true)),
-        };
-        self.try_say(Input::Command(command))
+        }
+    }
+
+    /// Gives a command; the reason where it is denied.
+    pub(crate) fn give(&mut self, command: Command) -> Result<Option<String>, Rejected> {
+        let mut decision = self.kernel.handle(self.now, Input::Command(command))?;
+        let denied = decision.denied.take();
+        self.take(decision);
+        Ok(denied)
+    }
+
+    pub(crate) fn command(&mut self, kind: CommandKind) -> Result<(), Rejected> {
+        let command = self.ask("manual", kind);
+        self.give(command).map(drop)
     }
 
     pub(crate) fn approve(&mut self, step: &str) {
@@ -359,6 +375,7 @@ pub(crate) fn policy(stage: PolicyStage, allowed: bool) -> PolicyAnswer {
         blocking: true,
         policies: vec!["p".into()],
         action: None,
+        command: None,
     };
     PolicyAnswer {
         data,

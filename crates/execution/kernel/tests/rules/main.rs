@@ -11,3 +11,4 @@ mod claims;
 mod closing;
 mod driving;
 mod epochs;
+mod gates;

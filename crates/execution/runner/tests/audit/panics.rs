@@ -58,10 +58,12 @@ fn poison(id: &str) -> Input {
         blocking: true,
         policies: Vec::new(),
         action: None,
+        command: None,
     };
     Input::Command(Command {
         id: id.parse().unwrap(),
         actor: Actor::Manual,
+        roles: Vec::new(),
         kind: CommandKind::Cancel,
         reason: None,
         authorization: Some(PolicyAnswer {
