@@ -2,7 +2,7 @@
 
 use rok_config::{ConfigErrors, ConfigFault};
 use rok_facades::runs::{ErrorKind, RunsError};
-use rok_plan::PlanErrors;
+use rok_plan::{Fault, PlanErrors};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -42,12 +42,15 @@ pub enum ServiceError {
         /// What the operating system says.
         why: String,
     },
-    /// A file with inputs cannot be read, or holds none.
+    /// A file with inputs has faults.
+    #[error(transparent)]
+    Inputs(Box<PlanErrors>),
+    /// A file with inputs cannot be read.
     #[error("{}: {why}", .file.display())]
-    InputsFile {
+    InputsUnreadable {
         /// The file.
         file: PathBuf,
-        /// What is wrong, and where.
+        /// What the operating system says.
         why: String,
     },
     /// An id, a name or a time that is none.
@@ -118,7 +121,8 @@ impl ServiceError {
             Self::Config(_)
             | Self::Plan(_)
             | Self::PlanUnreadable { .. }
-            | Self::InputsFile { .. }
+            | Self::Inputs(_)
+            | Self::InputsUnreadable { .. }
             | Self::BadName { .. }
             | Self::NotSupported { .. }
             | Self::UnknownCode { .. } => ErrorKind::Usage,
@@ -130,18 +134,14 @@ impl ServiceError {
     pub fn problems(&self) -> Vec<Problem> {
         match self {
             Self::Config(errors) => errors.faults.iter().map(of_config).collect(),
-            Self::Plan(errors) => errors
-                .faults
-                .iter()
-                .map(|fault| Problem {
-                    code: "ROK0001",
-                    message: format!(
-                        "{}:{}:{}: {}",
-                        errors.file, fault.line, fault.column, fault.message
-                    ),
-                    help: fault.hint.clone(),
-                })
-                .collect(),
+            Self::Plan(errors) | Self::Inputs(errors) => {
+                let code = self.code();
+                errors
+                    .faults
+                    .iter()
+                    .map(|f| of_file(code, errors, f))
+                    .collect()
+            }
             _ => vec![Problem {
                 code: self.code(),
                 message: self.to_string(),
@@ -155,14 +155,16 @@ impl ServiceError {
         matches!(self, Self::Runs(error) if error.code == "ROK0101")
     }
 
-    fn code(&self) -> &'static str {
+    /// The code of its page; of many refusals, the first one's.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Runs(error) => error.code,
             Self::Plan(_) => "ROK0001",
             Self::NoPlan { .. } | Self::NothingToDraw { .. } => "ROK0002",
             Self::PlanUnreadable { .. } => "ROK0003",
             Self::BadName { .. } => "ROK0005",
-            Self::InputsFile { .. } => "ROK0006",
+            Self::Inputs(_) | Self::InputsUnreadable { .. } => "ROK0006",
             Self::Config(errors) => errors.faults.first().map_or("ROK0007", code_of_config),
             Self::NotSupported { .. } => "ROK0010",
             Self::UnknownCode { .. } => "ROK0011",
@@ -196,6 +198,15 @@ const fn code_of_config(fault: &ConfigFault) -> &'static str {
         ConfigFault::BadValue { .. } | ConfigFault::Twice { .. } | ConfigFault::NoUser => "ROK0008",
         ConfigFault::Syntax { .. } | ConfigFault::Unreadable { .. } => "ROK0009",
         ConfigFault::Contradiction { .. } => "ROK0117",
+    }
+}
+
+fn of_file(code: &'static str, errors: &PlanErrors, fault: &Fault) -> Problem {
+    let (file, line, column) = (&errors.file, fault.line, fault.column);
+    Problem {
+        code,
+        message: format!("{file}:{line}:{column}: {}", fault.message),
+        help: fault.hint.clone(),
     }
 }
 

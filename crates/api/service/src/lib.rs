@@ -30,7 +30,6 @@ mod error;
 
 mod wiring;
 
-mod inputs_file;
 mod plan_file;
 mod plans;
 

@@ -1,7 +1,10 @@
-//! Finding the plan that a person names: a file, else a built-in plan.
+//! Finding the plan that a person names: a file, else a built-in plan; and the
+//! inputs that go with it.
 
 use crate::error::ServiceError;
-use std::io::Read as _;
+use rok_plan::Plan;
+use serde_json::{Map, Value};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// One byte more than the largest plan: a larger file is refused by the
@@ -9,7 +12,7 @@ use std::path::{Path, PathBuf};
 const MAX_READ: u64 = 16 * 1024 * 1024 + 1;
 
 /// The extensions of plan files.
-const EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
+const EXTENSIONS: &[&str] = &["yaml", "yml", "json", "toml"];
 
 /// A plan's text and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub struct PlanText {
 
 impl PlanText {
     /// The plan, or all of its faults.
-    pub(crate) fn parse(&self) -> Result<rok_plan::Plan, ServiceError> {
+    pub(crate) fn parse(&self) -> Result<Plan, ServiceError> {
         rok_plan::parse(&self.bytes, &self.source).map_err(ServiceError::from)
     }
 }
@@ -39,13 +42,10 @@ pub(crate) fn find(name: &str, cwd: &Path) -> Result<PlanText, ServiceError> {
     match std::fs::metadata(&path) {
         Ok(meta) if meta.is_dir() => return Err(unreadable("it is a folder".to_owned())),
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return builtin(name, cwd),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return builtin(name, cwd),
         Err(error) => return Err(unreadable(error.to_string())),
     }
-    let mut bytes = Vec::new();
-    std::fs::File::open(&path)
-        .and_then(|file| file.take(MAX_READ).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(error.to_string()))?;
+    let bytes = read(&path).map_err(|error| unreadable(error.to_string()))?;
     let folder = path.parent().unwrap_or(cwd);
     let folder = std::path::absolute(folder).map_err(|error| unreadable(error.to_string()))?;
     Ok(PlanText {
@@ -53,6 +53,29 @@ pub(crate) fn find(name: &str, cwd: &Path) -> Result<PlanText, ServiceError> {
         source: name.to_owned(),
         folder,
     })
+}
+
+/// The inputs in a file, seen from `cwd`, each by the type that the plan
+/// declares.
+pub(crate) fn inputs(
+    file: &Path,
+    cwd: &Path,
+    plan: &Plan,
+) -> Result<Map<String, Value>, ServiceError> {
+    let bytes = read(&cwd.join(file)).map_err(|error| ServiceError::InputsUnreadable {
+        file: file.to_owned(),
+        why: error.to_string(),
+    })?;
+    let inputs = rok_plan::parse_inputs(plan, &bytes, &file.to_string_lossy());
+    inputs.map_err(|errors| ServiceError::Inputs(Box::new(errors)))
+}
+
+/// A file's bytes, no more of them than the parser needs to refuse it.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(MAX_READ).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn builtin(name: &str, cwd: &Path) -> Result<PlanText, ServiceError> {

@@ -6,7 +6,7 @@ mod view;
 use crate::error::ServiceError;
 use crate::plan_file::{self, PlanText};
 use crate::service::Service;
-use rok_plan::{Action, Plan, PlanErrors};
+use rok_plan::{Action, Plan, PlanErrors, Syntax};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -86,8 +86,8 @@ impl Service {
     }
 
     /// A small commented plan of this id.
-    pub fn plan_template(&self, id: &str) -> Result<String, ServiceError> {
-        rok_plan::template(id).map_err(|error| ServiceError::BadName {
+    pub fn plan_template(&self, id: &str, syntax: Syntax) -> Result<String, ServiceError> {
+        rok_plan::template(id, syntax).map_err(|error| ServiceError::BadName {
             what: error.to_string(),
         })
     }
@@ -127,8 +127,12 @@ fn listing(text: &PlanText) -> Option<PlanListing> {
 
 /// Whether a file with faults means to be a plan: most YAML files do not.
 fn claims_to_be_a_plan(errors: &PlanErrors) -> bool {
-    let begins =
-        |line: &str| line.starts_with("plan:") || line.trim_start().starts_with("\"plan\"");
+    let begins = |line: &str| match Syntax::of(&errors.file) {
+        Syntax::Yaml => line.starts_with("plan:") || line.trim_start().starts_with("\"plan\""),
+        Syntax::Toml => line
+            .strip_prefix("plan")
+            .is_some_and(|rest| rest.trim_start().starts_with('=')),
+    };
     errors.source.lines().any(begins)
 }
 

@@ -2,7 +2,7 @@
 //! for, runs submitted, found and listed.
 
 use crate::error::ServiceError;
-use crate::inputs_file;
+use crate::plan_file;
 use crate::runs::RunHandle;
 use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 pub struct RunRequest {
     /// A plan file, or the id of a built-in plan.
     pub plan: String,
-    /// A JSON or YAML file with inputs.
+    /// A YAML, JSON or TOML file with inputs.
     pub inputs_file: Option<PathBuf>,
     /// Inputs as text; these win.
     pub inputs: Vec<(String, String)>,
@@ -74,9 +74,9 @@ impl Service {
     pub fn submit(&self, request: RunRequest) -> Result<RunHandle, ServiceError> {
         let text = self.plan_text(&request.plan)?;
         // The engine reads it again; here every fault is told with its place.
-        text.parse()?;
+        let plan = text.parse()?;
         let inputs = match &request.inputs_file {
-            Some(file) => inputs_file::read(file, &self.cwd)?,
+            Some(file) => plan_file::inputs(file, &self.cwd, &plan)?,
             None => Map::new(),
         };
         let run_id = match &request.run_id {

@@ -3,6 +3,6 @@
 
 pub use rok_config::{ConfigErrors, ConfigFault, Entry, Source};
 pub use rok_facades::runs::*;
-pub use rok_plan::{Fault, PlanErrors};
+pub use rok_plan::{Fault, PlanErrors, Syntax};
 pub use rok_rac::{FailedDuty, Reconciliation};
 pub use rok_vocabulary::*;

@@ -3,9 +3,12 @@
 use alloc::string::String;
 use rok_vocabulary::{IdError, PlanId};
 
+use crate::tree::Syntax;
+
 const PLANS: &[(&str, &str)] = &[("deliverable", include_str!("../plans/deliverable.yaml"))];
 
-const TEMPLATE: &str = include_str!("../plans/template.yaml");
+const YAML: &str = include_str!("../plans/template.yaml");
+const TOML: &str = include_str!("../plans/template.toml");
 
 /// The text of a built-in plan: an ordinary plan file.
 #[must_use]
@@ -22,7 +25,11 @@ pub fn builtin_ids() -> impl Iterator<Item = &'static str> {
 }
 
 /// A small commented plan of this id, for `rok plan new`.
-pub fn template(id: &str) -> Result<String, IdError> {
+pub fn template(id: &str, syntax: Syntax) -> Result<String, IdError> {
     let id: PlanId = id.parse()?;
-    Ok(TEMPLATE.replace("PLAN_ID", id.as_str()))
+    let text = match syntax {
+        Syntax::Yaml => YAML,
+        Syntax::Toml => TOML,
+    };
+    Ok(text.replace("PLAN_ID", id.as_str()))
 }

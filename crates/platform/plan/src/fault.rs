@@ -10,6 +10,7 @@ use core::fmt::{self, Write as _};
 use core::ops::Range;
 
 use crate::source::Source;
+use crate::tree::Syntax;
 
 /// A fault list longer than this is cut; a plan with more is broken in one
 /// way many times over.
@@ -42,7 +43,7 @@ macro_rules! codes {
 codes! {
     /// Not UTF-8, or a character that no plan may hold.
     Encoding = "encoding",
-    /// Not YAML or JSON.
+    /// Not YAML, JSON or TOML.
     Syntax = "syntax",
     /// Larger, deeper or longer than the bounds allow.
     Limit = "limit",
@@ -302,12 +303,26 @@ impl Finding {
 /// brings in twice is said once.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
+    syntax: Syntax,
     list: Vec<Finding>,
     said: BTreeSet<(usize, usize, FaultCode, String)>,
     omitted: usize,
 }
 
 impl Findings {
+    /// None yet, of a file in this syntax.
+    pub(crate) fn of(syntax: Syntax) -> Self {
+        Self {
+            syntax,
+            ..Self::default()
+        }
+    }
+
+    /// What the file is written in, and hints as well.
+    pub(crate) fn syntax(&self) -> Syntax {
+        self.syntax
+    }
+
     pub(crate) fn push(&mut self, finding: Finding) {
         // The message names its step, which an alias changes; the hint does not.
         let text = finding.hint.as_ref().unwrap_or(&finding.message).clone();

@@ -1,4 +1,4 @@
-//! The plan file: YAML or JSON to a valid [`Plan`], or every fault of the file
+//! The plan file: YAML, JSON or TOML to a valid [`Plan`], or every fault of the file
 //! at once, each with its place and a hint.
 //!
 //! Never reads a file, a clock or an environment; never guesses: an unknown
@@ -66,6 +66,7 @@ pub use model::{
     Action, ArtifactDecl, Bounds, Gate, InputSpec, Order, OutputSpec, Plan, Retry, Shell, Step,
     SuccessRule, ValueKind,
 };
-pub use parse::parse;
+pub use parse::{parse, parse_inputs};
 pub use schema::json_schema;
+pub use tree::Syntax;
 pub use values::{InputFault, ValueFault, check_inputs, check_outputs, parse_input};

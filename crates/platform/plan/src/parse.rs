@@ -1,43 +1,114 @@
-//! Bytes to plan.
+//! Bytes to plan, and bytes to inputs.
 
 use alloc::format;
+use alloc::string::String;
+use serde_json::{Map, Value};
 
 use crate::decode::decode;
-use crate::fault::{FaultCode, Finding, Findings, PlanErrors};
+use crate::fault::{FaultCode, Finding, Findings, PlanErrors, quoted};
 use crate::model::Plan;
 use crate::source::{self, Source};
-use crate::tree;
+use crate::tree::{self, Node, Syntax};
+use crate::values::{typed, untyped};
 
-/// Reads a plan file, YAML or JSON. `name` is the file's name for messages;
-/// nothing is opened. Either the plan is valid as a whole, or every fault that
-/// could be found comes back at once.
+/// Reads a plan file: TOML where its name ends in `.toml`, else YAML or JSON.
+/// `name` is the file's name for messages; nothing is opened. Either the plan
+/// is valid as a whole, or every fault that could be found comes back at once.
 pub fn parse(bytes: &[u8], name: &str) -> Result<Plan, PlanErrors> {
-    let mut findings = Findings::default();
+    let hint = format!(
+        "a plan begins with `{}`",
+        match Syntax::of(name) {
+            Syntax::Yaml => "plan: some-id",
+            Syntax::Toml => "plan = \"some-id\"",
+        }
+    );
+    read(bytes, name, &hint, decode)
+}
+
+/// Reads a file of inputs for a plan, one mapping from names to values, in the
+/// syntaxes of plans. A value is read by the type that the plan declares for
+/// it, so that `1.10` is a text where a text is wanted. Whether all are there
+/// and within bounds is [`check_inputs`](crate::check_inputs)'s business.
+pub fn parse_inputs(
+    plan: &Plan,
+    bytes: &[u8],
+    name: &str,
+) -> Result<Map<String, Value>, PlanErrors> {
+    read(
+        bytes,
+        name,
+        "write `{}` for no inputs",
+        |root, _, findings| inputs(plan, root, findings),
+    )
+}
+
+fn inputs(plan: &Plan, root: &Node, findings: &mut Findings) -> Option<Map<String, Value>> {
+    let Some(entries) = root.map() else {
+        let message = format!(
+            "inputs are a mapping from names to values, and this is {}",
+            root.describe()
+        );
+        findings.push(Finding::new(
+            FaultCode::WrongType,
+            root.span.clone(),
+            message,
+        ));
+        return None;
+    };
+    let mut values = Map::new();
+    for entry in entries {
+        let value = match plan.inputs.get(entry.key.as_str()) {
+            Some(spec) => typed(&entry.node, spec.kind),
+            None => untyped(&entry.node),
+        };
+        match value {
+            Ok(value) => {
+                values.insert(entry.key.clone(), value);
+            }
+            Err(fault) => {
+                let message = format!("{} {}", quoted(&entry.key), fault.message);
+                let span = entry.node.span.clone();
+                findings.push(Finding::new(FaultCode::WrongType, span, message));
+            }
+        }
+    }
+    Some(values)
+}
+
+/// Bytes to text to tree to what `decode` makes of it.
+fn read<T>(
+    bytes: &[u8],
+    name: &str,
+    when_empty: &str,
+    decode: impl FnOnce(&Node, &Source<'_>, &mut Findings) -> Option<T>,
+) -> Result<T, PlanErrors> {
+    let mut findings = Findings::of(Syntax::of(name));
     let (text, unreadable) = source::read(bytes);
     let source = Source::new(&text);
-    let plan = if let Some(finding) = unreadable.or_else(|| foreign(name)) {
-        findings.push(finding);
-        None
-    } else {
-        tree::load(&source, &mut findings).and_then(|root| decode(&root, &source, &mut findings))
+    let decoded = match unreadable {
+        Some(finding) => {
+            findings.push(finding);
+            None
+        }
+        None => match tree::load(&source, &mut findings) {
+            Some(root) => decode(&root, &source, &mut findings),
+            None => {
+                if findings.is_empty() {
+                    let finding = Finding::new(FaultCode::Syntax, 0..0, "the file is empty");
+                    findings.push(finding.hint(when_empty));
+                }
+                None
+            }
+        },
     };
-    match plan {
-        Some(plan) if findings.is_empty() => Ok(plan),
+    match decoded {
+        Some(decoded) if findings.is_empty() => Ok(decoded),
         _ => {
             if findings.is_empty() {
-                let message = "the plan could not be read";
+                let message = "the file could not be read";
                 findings.push(Finding::new(FaultCode::Syntax, 0..0, message));
             }
             Err(findings.into_errors(name, &source))
         }
     }
-}
-
-/// File formats that the name gives away.
-fn foreign(name: &str) -> Option<Finding> {
-    let (_, extension) = name.rsplit_once('.')?;
-    extension.eq_ignore_ascii_case("toml").then(|| {
-        let message = format!("`.{extension}` plans are not supported yet");
-        Finding::new(FaultCode::NotSupported, 0..0, message).hint("write the plan in YAML or JSON")
-    })
 }

@@ -13,7 +13,7 @@ use crate::fault::{FaultCode, Finding, Findings, quoted};
 use crate::keys::{FOREIGN_SCHEMA, KEYS, KeySpec, Names, Place, SYNONYMS, Support, Ty};
 use crate::model::ValueKind;
 use crate::nearest::Nearest;
-use crate::tree::{Entry, Node};
+use crate::tree::{Entry, Node, Style, Syntax};
 
 /// Checks the whole tree against the key table.
 pub(crate) fn check(root: &Node, findings: &mut Findings, nearest: &Nearest) {
@@ -109,7 +109,6 @@ impl Shape<'_> {
                     }
                     self.entry(entry, spec.ty, owner);
                 }
-                None if entry.key == "<<" => {} // the tree has said so
                 None => self.unknown(entry, place, owner),
             }
         }
@@ -117,8 +116,8 @@ impl Shape<'_> {
         {
             let message = format!("{} is missing{}", quoted(spec.key), owner.inside());
             let finding = Finding::new(FaultCode::MissingKey, owner.span.clone(), message);
-            self.findings
-                .push(finding.hint(format!("add `{}: …`", spec.key)));
+            let pair = self.findings.syntax().pair(spec.key, "…");
+            self.findings.push(finding.hint(format!("add `{pair}`")));
         }
     }
 
@@ -213,7 +212,8 @@ impl Shape<'_> {
                 } else {
                     let expected = format!("a mapping with the keys of {}", place.title());
                     let finding = spot.mistyped(&expected);
-                    self.findings.push(match in_full(spot.node, place) {
+                    let full = in_full(spot.node, place, self.findings.syntax());
+                    self.findings.push(match full {
                         Some(full) => finding.hint(format!("write {}", quoted(&full))),
                         None => finding,
                     });
@@ -236,8 +236,13 @@ impl Shape<'_> {
     fn list(&mut self, spot: &Spot<'_>, item: Ty) {
         let Some(items) = spot.node.list() else {
             let finding = spot.mistyped("a list");
-            self.findings.push(match spot.node.text() {
-                Some(text) => finding.hint(format!("write {}", quoted(&format!("[{text}]")))),
+            let syntax = self.findings.syntax();
+            let written = spot.node.scalar().filter(|_| !spot.node.is_null());
+            self.findings.push(match written {
+                Some((text, style)) => {
+                    let list = format!("[{}]", within(text, style, syntax));
+                    finding.hint(format!("write {}", quoted(&list)))
+                }
                 None => finding,
             });
             return;
@@ -336,8 +341,11 @@ impl Shape<'_> {
 
 /// A scalar where a mapping belongs, written as the mapping that was probably
 /// meant.
-fn in_full(node: &Node, place: Place) -> Option<String> {
-    let text = node.text().filter(|text| text.len() <= 60)?;
+fn in_full(node: &Node, place: Place, syntax: Syntax) -> Option<String> {
+    let (text, style) = node.scalar().filter(|(text, _)| text.len() <= 60)?;
+    if node.is_null() {
+        return None;
+    }
     let key = match place {
         Place::Step => "run",
         Place::Retry => "max",
@@ -345,7 +353,18 @@ fn in_full(node: &Node, place: Place) -> Option<String> {
         Place::Input | Place::Output if ValueKind::from_word(text).is_some() => "type",
         _ => return None,
     };
-    Some(format!("{{ {key}: {text} }}"))
+    Some(format!(
+        "{{ {} }}",
+        syntax.pair(key, &within(text, style, syntax))
+    ))
+}
+
+/// A scalar as it is written within brackets.
+fn within(text: &str, style: Style, syntax: Syntax) -> String {
+    match (syntax, style) {
+        (Syntax::Toml, Style::Plain | Style::Quoted | Style::Block) => format!("\"{text}\""),
+        (Syntax::Yaml, _) | (Syntax::Toml, Style::Typed) => text.to_string(),
+    }
 }
 
 /// The refusal of what is carried out later.

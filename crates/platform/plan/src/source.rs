@@ -69,16 +69,16 @@ impl<'s> Source<'s> {
     }
 }
 
-/// Turns an index in characters, which the parser counts in, into one in bytes.
+/// Turns an index in characters of a text, which the parser counts in, into
+/// one in bytes.
 #[derive(Debug)]
-pub(crate) struct CharIndex<'s> {
-    text: &'s str,
+pub(crate) struct CharIndex {
     /// The byte offset of every [`STRIDE`]th character; empty for ASCII.
     known: Vec<usize>,
 }
 
-impl<'s> CharIndex<'s> {
-    pub(crate) fn new(text: &'s str) -> Self {
+impl CharIndex {
+    pub(crate) fn new(text: &str) -> Self {
         let known = if text.is_ascii() {
             Vec::new()
         } else {
@@ -87,21 +87,22 @@ impl<'s> CharIndex<'s> {
                 .map(|(byte, _)| byte)
                 .collect()
         };
-        Self { text, known }
+        Self { known }
     }
 
-    pub(crate) fn byte(&self, index: usize) -> usize {
+    /// The byte of a character of the text that this was made of.
+    pub(crate) fn byte(&self, text: &str, index: usize) -> usize {
         let Some(&base) = self.known.get(index / STRIDE) else {
             return if self.known.is_empty() {
-                index.min(self.text.len())
+                index.min(text.len())
             } else {
-                self.text.len()
+                text.len()
             };
         };
-        let rest = &self.text[base..];
+        let rest = &text[base..];
         rest.char_indices()
             .nth(index % STRIDE)
-            .map_or(self.text.len(), |(byte, _)| base + byte)
+            .map_or(text.len(), |(byte, _)| base + byte)
     }
 }
 
@@ -202,9 +203,9 @@ mod tests {
         fn characters_and_bytes_agree(text in "(\\PC|\n){0,300}") {
             let index = CharIndex::new(&text);
             for (at, (byte, _)) in text.char_indices().enumerate() {
-                prop_assert_eq!(index.byte(at), byte);
+                prop_assert_eq!(index.byte(&text, at), byte);
             }
-            prop_assert_eq!(index.byte(text.chars().count() + 7), text.len());
+            prop_assert_eq!(index.byte(&text, text.chars().count() + 7), text.len());
         }
     }
 }

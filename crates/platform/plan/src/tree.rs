@@ -4,14 +4,57 @@
 //! Aliases share their target, they are never copied; what they would expand
 //! to is counted before anything walks it.
 
-mod load;
+mod bounds;
+mod surrogates;
+mod toml;
+mod yaml;
 
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-pub(crate) use load::load;
+use crate::fault::Findings;
+use crate::source::Source;
+
+/// What a plan file is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Syntax {
+    /// YAML, and JSON as a part of it.
+    #[default]
+    Yaml,
+    /// TOML.
+    Toml,
+}
+
+impl Syntax {
+    /// What a file of this name is written in: TOML where it ends in `.toml`.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name.rsplit_once('.') {
+            Some((_, extension)) if extension.eq_ignore_ascii_case("toml") => Self::Toml,
+            _ => Self::Yaml,
+        }
+    }
+
+    /// A key with a value, for hints.
+    pub(crate) fn pair(self, key: &str, value: &str) -> String {
+        match self {
+            Self::Yaml => format!("{key}: {value}"),
+            Self::Toml => format!("{key} = {value}"),
+        }
+    }
+}
+
+/// Reads one document. `None` where it is empty, or where what is wrong leaves
+/// no tree; the findings then say why.
+pub(crate) fn load(source: &Source<'_>, findings: &mut Findings) -> Option<Rc<Node>> {
+    match findings.syntax() {
+        Syntax::Yaml => yaml::load(source, findings),
+        Syntax::Toml => toml::load(source, findings),
+    }
+}
 
 /// A value with its place.
 #[derive(Debug)]
@@ -58,9 +101,11 @@ pub(crate) enum Style {
     Quoted,
     /// `|` or `>`.
     Block,
+    /// A number or a boolean of TOML, as YAML would write it: never a text.
+    Typed,
 }
 
-/// A bare scalar by the YAML 1.2 core schema.
+/// A bare or typed scalar by the YAML 1.2 core schema.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Plain {
     Null,
@@ -80,17 +125,13 @@ impl Node {
         match &self.value {
             Value::Map(_) => "a mapping",
             Value::List(_) => "a list",
-            Value::Scalar {
-                text,
-                style: Style::Plain,
-            } => match resolve(text) {
-                Plain::Null => "nothing",
-                Plain::Bool(_) | Plain::OddBool(_) => "a boolean",
-                Plain::Float(_) => "a number with a fraction",
-                Plain::Integer(_) | Plain::NoNumber => "a number",
-                Plain::Text => "text",
+            Value::Scalar { .. } => match self.plain() {
+                Some(Plain::Null) => "nothing",
+                Some(Plain::Bool(_) | Plain::OddBool(_)) => "a boolean",
+                Some(Plain::Float(_)) => "a number with a fraction",
+                Some(Plain::Integer(_) | Plain::NoNumber) => "a number",
+                Some(Plain::Text) | None => "text",
             },
-            Value::Scalar { .. } => "text",
         }
     }
 
@@ -102,16 +143,25 @@ impl Node {
         }
     }
 
-    /// The text of a scalar that says something: not an empty value, `null` or `~`.
+    /// The text of a scalar that says something: not an empty value, `null` or
+    /// `~`, and no number or boolean of TOML.
     pub(crate) fn text(&self) -> Option<&str> {
         self.scalar()
-            .filter(|_| !self.is_null())
+            .filter(|(_, style)| *style != Style::Typed && !self.is_null())
             .map(|(text, _)| text)
+    }
+
+    /// What a scalar without quotes stands for.
+    pub(crate) fn plain(&self) -> Option<Plain> {
+        match self.scalar()? {
+            (text, Style::Plain | Style::Typed) => Some(resolve(text)),
+            (_, Style::Quoted | Style::Block) => None,
+        }
     }
 
     /// Whether it is a bare `null`, `~` or an empty value.
     pub(crate) fn is_null(&self) -> bool {
-        matches!(&self.value, Value::Scalar { text, style: Style::Plain } if resolve(text) == Plain::Null)
+        self.plain() == Some(Plain::Null)
     }
 
     /// The list's items.

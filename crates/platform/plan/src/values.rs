@@ -16,7 +16,7 @@ use crate::fault::quoted;
 use crate::model::{Bounds, InputSpec, Plan, Step, ValueKind};
 use crate::nearest::Nearest;
 
-pub(crate) use written::{meant_bool, typed};
+pub(crate) use written::{meant_bool, typed, untyped};
 
 /// The longest text of one `--input`.
 const MAX_INPUT_TEXT: usize = 1024 * 1024;

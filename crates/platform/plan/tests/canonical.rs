@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use rok_plan::{
-    Gate, Order, Plan, StepBuilder, SuccessRule, ValueKind, builtin, builtin_ids, parse, template,
+    Gate, Order, Plan, StepBuilder, SuccessRule, Syntax, ValueKind, builtin, builtin_ids, parse,
+    template,
 };
 use rok_vocabulary::ErrorClass;
 use rstest::rstest;
@@ -74,12 +75,15 @@ fn the_deliverable_is_the_pipeline_of_eight_steps() {
 
 #[test]
 fn a_new_plan_is_valid() {
-    let text = template("nightly-etl").unwrap();
+    let text = template("nightly-etl", Syntax::Yaml).unwrap();
     assert!(text.starts_with("# yaml-language-server: $schema="));
     let plan = parse(text.as_bytes(), "plan.yaml").unwrap_or_else(|e| panic!("{}", e.render()));
     assert_eq!(plan.id.as_str(), "nightly-etl");
     holds(&plan);
-    assert!(template("Not An Id").is_err());
+    let toml = template("nightly-etl", Syntax::Toml).unwrap();
+    assert!(toml.starts_with("#:schema "));
+    assert_eq!(parse(toml.as_bytes(), "plan.toml").as_ref(), Ok(&plan));
+    assert!(template("Not An Id", Syntax::Yaml).is_err());
 }
 
 #[test]

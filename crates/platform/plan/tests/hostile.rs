@@ -106,12 +106,6 @@ fn odd_and_fine(#[case] text: &str) {
     assert_eq!(plan.steps.len(), 1);
 }
 
-#[test]
-fn toml_is_refused_by_its_name() {
-    let errors = parse(b"plan = 'p'", "plan.toml").unwrap_err();
-    assert_eq!(errors.faults[0].code, FaultCode::NotSupported);
-}
-
 /// Ten thousand steps in a shape.
 fn many(step: impl Fn(usize) -> String, head: &str) -> String {
     let mut text = format!("plan: big\n{head}\nsteps:\n");

@@ -104,7 +104,7 @@ pub(crate) struct RunArgs {
     /// An input, read by its declared type
     #[arg(long = "input", short = 'i', value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) inputs: Vec<(String, String)>,
-    /// A JSON or YAML file with inputs
+    /// A YAML, JSON or TOML file with inputs
     #[arg(long = "inputs", value_name = "FILE")]
     pub(crate) inputs_file: Option<PathBuf>,
     /// A label of this run
@@ -320,6 +320,9 @@ pub(crate) enum PlanCommand {
     New {
         /// The plan's id
         id: String,
+        /// What it is written in
+        #[arg(long, value_enum, default_value_t = PlanFormat::Yaml)]
+        format: PlanFormat,
     },
     /// Prints the JSON Schema of plans, for editors
     Schema,
@@ -329,6 +332,13 @@ pub(crate) enum PlanCommand {
         #[arg(required = true)]
         plans: Vec<String>,
     },
+}
+
+/// What a plan file is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    Yaml,
+    Toml,
 }
 
 #[derive(Debug, Subcommand)]

@@ -34,8 +34,8 @@ pub(crate) fn tell(terminal: &mut Terminal, error: &ServiceError) -> Exit {
 }
 
 fn human(terminal: &Terminal, error: &ServiceError) -> String {
-    if let ServiceError::Plan(errors) = error {
-        return render::faults(errors, terminal.err_look);
+    if let ServiceError::Plan(errors) | ServiceError::Inputs(errors) = error {
+        return render::faults(errors, error.code(), terminal.err_look);
     }
     let paint = Paint::of(terminal.err_look);
     let mut text = String::new();

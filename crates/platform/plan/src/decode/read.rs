@@ -8,7 +8,7 @@ use rok_vocabulary::parse_duration;
 
 use super::RetryKeys;
 use crate::model::Shell;
-use crate::tree::{Node, Plain, Style, resolve};
+use crate::tree::{Node, Plain};
 
 pub(super) fn text(node: &Node, key: &str) -> Option<String> {
     node.get(key)?.text().map(ToString::to_string)
@@ -23,30 +23,23 @@ pub(super) fn duration(node: &Node, key: &str) -> Option<Duration> {
 }
 
 pub(super) fn boolean(node: &Node, key: &str) -> Option<bool> {
-    match node.get(key)?.scalar()? {
-        ("true", Style::Plain) => Some(true),
-        ("false", Style::Plain) => Some(false),
+    match node.get(key)?.plain()? {
+        Plain::Bool(value) => Some(value),
         _ => None,
     }
 }
 
 pub(super) fn whole<T: TryFrom<i128>>(node: &Node, key: &str) -> Option<T> {
-    match node.get(key)?.scalar()? {
-        (text, Style::Plain) => match resolve(text) {
-            Plain::Integer(number) => T::try_from(number).ok(),
-            _ => None,
-        },
+    match node.get(key)?.plain()? {
+        Plain::Integer(number) => T::try_from(number).ok(),
         _ => None,
     }
 }
 
 pub(super) fn number(node: &Node, key: &str) -> Option<f64> {
-    match node.get(key)?.scalar()? {
-        (text, Style::Plain) => match resolve(text) {
-            Plain::Integer(number) => Some(number as f64),
-            Plain::Float(number) => Some(number),
-            _ => None,
-        },
+    match node.get(key)?.plain()? {
+        Plain::Integer(number) => Some(number as f64),
+        Plain::Float(number) => Some(number),
         _ => None,
     }
 }

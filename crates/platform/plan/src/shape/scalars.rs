@@ -9,7 +9,7 @@ use super::{Spot, later};
 use crate::fault::{FaultCode, Finding, is_harmful, quoted};
 use crate::keys::{Names, RETRYABLE, Ty};
 use crate::nearest::Nearest;
-use crate::tree::{Plain, Style, resolve};
+use crate::tree::{Plain, resolve};
 use crate::values::meant_bool;
 
 /// The prefix of the variables that a step gets from us.
@@ -116,9 +116,10 @@ fn label(spot: &Spot<'_>) -> Result<(), Finding> {
 }
 
 fn boolean(spot: &Spot<'_>) -> Result<(), Finding> {
-    let scalar = spot.node.scalar();
-    let hint = match scalar {
-        Some(("true" | "false", Style::Plain)) => return Ok(()),
+    if let Some(Plain::Bool(_)) = spot.node.plain() {
+        return Ok(());
+    }
+    let hint = match spot.node.scalar() {
         Some(("true" | "false", _)) => Some("remove the quotes".to_string()),
         Some((text, _)) => meant_bool(text).map(|value| format!("write `{value}`")),
         None => None,
@@ -138,17 +139,16 @@ fn whole(spot: &Spot<'_>, min: i64, max: i64) -> Result<(), Finding> {
         format!("from {min} to {max}")
     };
     let hint = format!("it is a whole number {bounds}");
-    match spot.node.scalar() {
-        Some((text, Style::Plain)) => match resolve(text) {
-            Plain::Integer(number) if (i128::from(min)..=i128::from(max)).contains(&number) => {
-                Ok(())
-            }
-            Plain::Integer(_) | Plain::NoNumber => Err(spot
-                .fault(FaultCode::WrongValue, "is out of bounds")
-                .hint(hint)),
-            _ => Err(spot.mistyped("a whole number").hint(hint)),
-        },
-        Some((text, _)) if matches!(resolve(text), Plain::Integer(_)) => {
+    match (spot.node.plain(), spot.node.scalar()) {
+        (Some(Plain::Integer(number)), _)
+            if (i128::from(min)..=i128::from(max)).contains(&number) =>
+        {
+            Ok(())
+        }
+        (Some(Plain::Integer(_) | Plain::NoNumber), _) => Err(spot
+            .fault(FaultCode::WrongValue, "is out of bounds")
+            .hint(hint)),
+        (None, Some((text, _))) if matches!(resolve(text), Plain::Integer(_)) => {
             Err(spot.mistyped("a whole number").hint("remove the quotes"))
         }
         _ => Err(spot.mistyped("a whole number").hint(hint)),
@@ -156,12 +156,8 @@ fn whole(spot: &Spot<'_>, min: i64, max: i64) -> Result<(), Finding> {
 }
 
 fn number(spot: &Spot<'_>) -> Result<(), Finding> {
-    match spot.node.scalar() {
-        Some((text, Style::Plain))
-            if matches!(resolve(text), Plain::Integer(_) | Plain::Float(_)) =>
-        {
-            Ok(())
-        }
+    match spot.node.plain() {
+        Some(Plain::Integer(_) | Plain::Float(_)) => Ok(()),
         _ => Err(spot.mistyped("a number")),
     }
 }
@@ -169,7 +165,13 @@ fn number(spot: &Spot<'_>) -> Result<(), Finding> {
 fn duration(spot: &Spot<'_>, zero: bool) -> Result<(), Finding> {
     const HINT: &str = "write for example 500ms, 60s, 10m, 2h, 7d or 1h30m";
     let Some(text) = spot.node.text() else {
-        return Err(spot.mistyped("a duration").hint(HINT));
+        let hint = match (spot.node.plain(), spot.node.scalar()) {
+            (Some(Plain::Integer(1..)), Some((number, _))) => {
+                format!("write `\"{number}s\"` for seconds")
+            }
+            _ => HINT.to_string(),
+        };
+        return Err(spot.mistyped("a duration").hint(hint));
     };
     match parse_duration(text) {
         Ok(duration) if duration.is_zero() && !zero => Err(spot

@@ -85,13 +85,22 @@ fn json_is_read_by_the_same_parser() {
     );
 }
 
+#[test]
+fn json_may_escape_what_lies_beyond_the_basic_plane() {
+    let text = r#"{"a": "\ud83d\ude00!", "b": {"a": "\ud83d", "a": 1}}"#;
+    assert_eq!(tree(text).1.len(), 1, "half a pair is no character");
+    let text = r#"{"a": "\ud83d\ude00!", "b": {"a": 1, "a": 2}}"#;
+    let (root, faults) = tree(text);
+    assert_eq!(root.unwrap().get("a").unwrap().text(), Some("\u{1f600}!"));
+    assert_eq!(faults, ["1:38 `a` is given twice"]);
+}
+
 #[rstest]
-#[case("", "1:1 the file is empty")]
-#[case("# only a note\n", "1:1 the file is empty")]
 #[case("a: 1\nb: 2\na: 3\n", "3:1 `a` is given twice")]
 #[case("a: !!str 1\n", "1:4 YAML tags have no place in a plan")]
 #[case("a: &x {b: 1}\nc:\n  <<: *x\n", "3:3 `<<` merges are not YAML 1.2")]
 #[case("a: 1\n---\nb: 2\n", "2:1 the file holds more than one document")]
+#[case("a: 1\n<<: {b: 1}\n", "2:1 `<<` merges are not YAML 1.2")]
 #[case("%YAML 1.1\n---\na: 1\n", "1:1 the file has a YAML directive")]
 #[case("? [a]\n: 1\n", "1:3 a list cannot be a key")]
 #[case("{a: 1}: 2\n", "1:1 a mapping cannot be a key")]

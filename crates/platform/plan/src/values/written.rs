@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 use super::{ValueFault, of_kind};
 use crate::fault::quoted;
 use crate::model::ValueKind;
-use crate::tree::{self, Node, Plain, Style};
+use crate::tree::{self, Node, Plain};
 
 /// A value by its declared type: text is taken as written, so that `1.10`
 /// stays what it is where a `string` was declared.
@@ -42,14 +42,14 @@ pub(crate) fn meant_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// A value by the YAML core schema, for the insides of lists and objects.
-fn untyped(node: &Node) -> Result<Value, ValueFault> {
+/// A value by the YAML core schema: the insides of lists and objects, and what
+/// is not declared.
+pub(crate) fn untyped(node: &Node) -> Result<Value, ValueFault> {
     match &node.value {
-        tree::Value::Scalar {
-            text,
-            style: Style::Plain,
-        } => plain(text),
-        tree::Value::Scalar { text, .. } => Ok(Value::from(text.as_str())),
+        tree::Value::Scalar { text, .. } => match node.plain() {
+            Some(value) => plain(value, text),
+            None => Ok(Value::from(text.as_str())),
+        },
         tree::Value::List(items) => items.iter().map(|item| untyped(item)).collect(),
         tree::Value::Map(entries) => {
             let mut object = Map::new();
@@ -61,14 +61,14 @@ fn untyped(node: &Node) -> Result<Value, ValueFault> {
     }
 }
 
-fn plain(text: &str) -> Result<Value, ValueFault> {
+fn plain(value: Plain, text: &str) -> Result<Value, ValueFault> {
     let too_large = || {
         ValueFault::new(format!(
             "holds {}, a number that does not fit into 64 bits",
             quoted(text)
         ))
     };
-    match tree::resolve(text) {
+    match value {
         Plain::Null => Ok(Value::Null),
         Plain::Bool(value) => Ok(Value::Bool(value)),
         Plain::OddBool(value) => Err(ValueFault::new(format!(

@@ -109,7 +109,7 @@ fn is(name: &str, value: &Value) -> bool {
 #[rstest]
 #[case::everything(include_str!("../plans/everything.yaml").to_owned())]
 #[case::deliverable(builtin("deliverable").unwrap_or_default().to_owned())]
-#[case::new(template("fresh").unwrap())]
+#[case::new(template("fresh", rok_plan::Syntax::Yaml).unwrap())]
 fn what_the_parser_accepts_the_schema_accepts(#[case] text: String) {
     let plan = parse(text.as_bytes(), "plan.yaml").unwrap_or_else(|e| panic!("{}", e.render()));
     let json: Value = serde_json::from_slice(&plan.to_canonical_json()).unwrap();

@@ -1,10 +1,11 @@
 //! `plan`: check, list, show, begin.
 
-use crate::args::PlanCommand;
+use crate::args::{PlanCommand, PlanFormat};
 use crate::exit::Exit;
 use crate::failure;
 use crate::render;
 use crate::terminal::Terminal;
+use rok_service::views::Syntax;
 use rok_service::{PlanReport, Problem, Service, ServiceError, Warning};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -46,8 +47,12 @@ pub(crate) fn plan(
         PlanCommand::Validate { plans } => validate(service, terminal, &plans),
         PlanCommand::List => list(service, terminal),
         PlanCommand::Show { plan } => show(service, terminal, &plan),
-        PlanCommand::New { id } => {
-            let template = service.plan_template(&id)?;
+        PlanCommand::New { id, format } => {
+            let syntax = match format {
+                PlanFormat::Yaml => Syntax::Yaml,
+                PlanFormat::Toml => Syntax::Toml,
+            };
+            let template = service.plan_template(&id, syntax)?;
             terminal.show(&template)?;
             Ok(Exit::Success)
         }

@@ -1,4 +1,4 @@
-//! The faults of a plan file, with the offending text underlined.
+//! The faults of a plan or of a file of inputs, with the offending text underlined.
 
 use super::paint::{Paint, clean};
 use crate::terminal::Look;
@@ -17,15 +17,15 @@ const MAX_LINE: usize = 4096;
 const MAX_EXCERPT: usize = 16 * 1024;
 
 /// Every fault, then a line that counts them.
-pub(crate) fn faults(errors: &PlanErrors, look: Look) -> String {
+pub(crate) fn faults(errors: &PlanErrors, code: &str, look: Look) -> String {
     let paint = Paint::of(look);
     let long = errors.source.lines().any(|line| line.len() > MAX_LINE);
     let mut out = String::new();
     for fault in &errors.faults {
         if long || errors.source.is_empty() {
-            plain(&mut out, errors, fault, paint);
+            plain(&mut out, errors, fault, code, paint);
         } else {
-            out.push_str(&snippet(errors, fault, look));
+            out.push_str(&snippet(errors, fault, code, look));
             out.push_str("\n\n");
         }
     }
@@ -35,12 +35,12 @@ pub(crate) fn faults(errors: &PlanErrors, look: Look) -> String {
         out,
         "{}: {count} {noun} {}",
         clean(&errors.file),
-        paint.faint("(rok help ROK0001)")
+        paint.faint(&format!("(rok help {code})"))
     );
     out
 }
 
-fn snippet(errors: &PlanErrors, fault: &Fault, look: Look) -> String {
+fn snippet(errors: &PlanErrors, fault: &Fault, code: &str, look: Look) -> String {
     let source = errors.source.as_str();
     let primary = within(source, &fault.span);
     let related = fault
@@ -64,7 +64,7 @@ fn snippet(errors: &PlanErrors, fault: &Fault, look: Look) -> String {
     }
     let mut group = Level::ERROR
         .primary_title(fault.message.as_str())
-        .id("ROK0001")
+        .id(code)
         .element(snippet);
     for (span, label) in &far {
         let excerpt = Excerpt::of(source, [span]);
@@ -140,8 +140,8 @@ impl<'s> Excerpt<'s> {
     }
 }
 
-fn plain(out: &mut String, errors: &PlanErrors, fault: &Fault, paint: Paint) {
-    let label = paint.bad("error[ROK0001]");
+fn plain(out: &mut String, errors: &PlanErrors, fault: &Fault, code: &str, paint: Paint) {
+    let label = paint.bad(&format!("error[{code}]"));
     let _ = writeln!(out, "{label}: {}", clean(&fault.message));
     let _ = writeln!(
         out,

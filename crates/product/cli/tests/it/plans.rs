@@ -129,6 +129,10 @@ fn a_new_plan_is_valid() {
     fs::write(dir.path().join("my-plan.yaml"), &new.out).unwrap();
     let done = run(dir.path(), &["plan", "validate", "my-plan.yaml"]);
     assert_eq!(done.code, 0, "{}", done.err);
+    let new = run(dir.path(), &["plan", "new", "my-plan", "--format", "toml"]);
+    fs::write(dir.path().join("my-plan.toml"), &new.out).unwrap();
+    let canonical = |file| run(dir.path(), &["plan", "show", file, "--json"]).out;
+    assert_eq!(canonical("my-plan.toml"), canonical("my-plan.yaml"));
     assert_eq!(run(dir.path(), &["plan", "new", "My_Plan"]).code, 2);
 }
 
@@ -139,6 +143,45 @@ fn lint_warns_and_fails_nothing() {
     assert_eq!(done.code, 0);
     assert_snapshot!(done.out);
     assert_eq!(run(dir.path(), &["plan", "lint", "bad.yaml"]).code, 2);
+}
+
+#[test]
+fn inputs_are_read_by_their_types_and_every_fault_is_told() {
+    let dir = folder();
+    fs::write(dir.path().join("in.yaml"), "limit: 10\nregion: 1.10\n").unwrap();
+    fs::write(dir.path().join("in.toml"), "limit = 10\nregion = '1.10'\n").unwrap();
+    fs::write(
+        dir.path().join("in.json"),
+        r#"{"limit": 10, "region": "\ud83d\ude00"}"#,
+    )
+    .unwrap();
+    for (file, region) in [
+        ("in.yaml", "1.10"),
+        ("in.toml", "1.10"),
+        ("in.json", "\u{1f600}"),
+    ] {
+        let done = run(dir.path(), &["run", "good.yaml", "--inputs", file]);
+        assert_eq!(done.code, 0, "{}", done.err);
+        let expected = format!("{{\"limit\": Number(10), \"region\": String(\"{region}\")}}");
+        assert!(done.asked[0].contains(&expected), "{}", done.asked[0]);
+    }
+    fs::write(
+        dir.path().join("in.yaml"),
+        "limit: ten\nregion: [eu]\nlimit: 3\n",
+    )
+    .unwrap();
+    let done = run(dir.path(), &["run", "good.yaml", "--inputs", "in.yaml"]);
+    assert!(done.asked.is_empty());
+    assert_snapshot!(done.seen());
+    for file in ["gone.yaml", "folder.yaml"] {
+        let done = run(dir.path(), &["run", "good.yaml", "--inputs", file]);
+        assert_eq!(done.code, 2);
+        assert!(
+            done.err.starts_with(&format!("error[ROK0006]: {file}: ")),
+            "{}",
+            done.err
+        );
+    }
 }
 
 #[test]

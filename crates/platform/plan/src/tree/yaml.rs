@@ -11,37 +11,21 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
+use super::bounds::{self, MAX_DEPTH, Weight, too_deep};
+use super::surrogates::Parsed;
 use super::{Entry, Node, Style, Value};
 use crate::fault::{FaultCode, Finding, Findings, quoted};
-use crate::source::{CharIndex, MAX_BYTES, Source};
-
-/// Containers within containers; people stop at six.
-const MAX_DEPTH: usize = 64;
-
-/// Scalars, lists, mappings and keys after aliases: 10,000 steps of 20 each.
-const MAX_NODES: usize = 200_000;
-
-/// Characters of a key: the longest of our names. YAML itself ends at 1,024,
-/// escapes included.
-const MAX_KEY: usize = 128;
-
-/// What a finished node stands for once aliases are expanded.
-#[derive(Debug, Clone, Copy, Default)]
-struct Weight {
-    nodes: usize,
-    bytes: usize,
-    height: usize,
-}
+use crate::source::Source;
 
 /// The end of loading: the finding that stopped it.
 type Stop = Finding;
 
-/// Reads one document. `None` when there is none, or when what is wrong leaves
-/// no tree; the findings then say why.
-pub(crate) fn load(source: &Source<'_>, findings: &mut Findings) -> Option<Rc<Node>> {
+/// Reads one document.
+pub(super) fn load(source: &Source<'_>, findings: &mut Findings) -> Option<Rc<Node>> {
+    let parsed = Parsed::of(source.text());
     let mut loader = Loader {
         source,
-        chars: CharIndex::new(source.text()),
+        parsed: &parsed,
         findings,
         open: Vec::new(),
         anchors: BTreeMap::new(),
@@ -49,7 +33,7 @@ pub(crate) fn load(source: &Source<'_>, findings: &mut Findings) -> Option<Rc<No
         root: None,
         documents: 0,
     };
-    let mut parser = Parser::new_from_str(source.text());
+    let mut parser = Parser::new_from_str(parsed.text());
     while let Some(next) = parser.next_event() {
         let step = match next {
             Ok((event, span)) => loader.event(event, span),
@@ -60,13 +44,7 @@ pub(crate) fn load(source: &Source<'_>, findings: &mut Findings) -> Option<Rc<No
             return None;
         }
     }
-    let root = loader.root.take().filter(|root| !root.is_null());
-    if root.is_none() {
-        let finding = Finding::new(FaultCode::Syntax, 0..0, "the file is empty")
-            .hint("a plan begins with `plan: some-id`");
-        loader.findings.push(finding);
-    }
-    root
+    loader.root.take().filter(|root| !root.is_null())
 }
 
 /// A container whose end has not come yet.
@@ -87,7 +65,7 @@ enum Content {
 
 struct Loader<'a, 's> {
     source: &'a Source<'s>,
-    chars: CharIndex<'s>,
+    parsed: &'a Parsed<'s>,
     findings: &'a mut Findings,
     open: Vec<Open>,
     /// Finished anchored nodes by the parser's number.
@@ -99,7 +77,7 @@ struct Loader<'a, 's> {
 
 impl Loader<'_, '_> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
-        let span = self.chars.byte(span.start.index())..self.chars.byte(span.end.index());
+        let span = self.parsed.byte(span.start.index())..self.parsed.byte(span.end.index());
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(explicit) => self.document(explicit, span),
@@ -185,12 +163,8 @@ impl Loader<'_, '_> {
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
             ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
         };
-        let weight = Weight {
-            nodes: 1,
-            bytes: text.len(),
-            height: 0,
-        };
-        self.count(weight, &span)?;
+        let weight = Weight::text(&text);
+        self.total.count(weight, &span)?;
         if let Some(Content::Map {
             key: key @ None, ..
         }) = self.open.last_mut().map(|o| &mut o.content)
@@ -211,10 +185,7 @@ impl Loader<'_, '_> {
                     "a key is missing here",
                 ));
             }
-            if text.chars().nth(MAX_KEY).is_some() {
-                let message = "the key is longer than 128 characters";
-                return Err(Finding::new(FaultCode::Limit, span, message));
-            }
+            bounds::key(&text, &span)?;
             *key = Some((text, span));
             self.grow(weight);
             return Ok(());
@@ -262,7 +233,7 @@ impl Loader<'_, '_> {
         if self.open.len() + weight.height > MAX_DEPTH {
             return Err(too_deep(span));
         }
-        self.count(weight, &span)?;
+        self.total.count(weight, &span)?;
         self.finish(node, 0, weight)
     }
 
@@ -281,16 +252,11 @@ impl Loader<'_, '_> {
         if self.open.len() == MAX_DEPTH {
             return Err(too_deep(span));
         }
-        let weight = Weight {
-            nodes: 1,
-            bytes: 0,
-            height: 1,
-        };
-        self.count(weight, &span)?;
+        self.total.count(Weight::CONTAINER, &span)?;
         self.open.push(Open {
             anchor,
             start: span.start,
-            weight,
+            weight: Weight::CONTAINER,
             content,
         });
         Ok(())
@@ -308,7 +274,11 @@ impl Loader<'_, '_> {
         };
         let value = match content {
             Content::List(items) => Value::List(items),
-            Content::Map { entries, .. } => Value::Map(self.without_duplicates(entries)),
+            Content::Map { mut entries, .. } => {
+                // Said at its place, and no key of anything.
+                entries.retain(|entry| self.source.slice(&entry.span) != "<<");
+                Value::Map(self.without_duplicates(entries))
+            }
         };
         let text = self.source.slice(&(start..span.end.max(start)));
         let span = start..start + text.trim_end().len();
@@ -339,26 +309,6 @@ impl Loader<'_, '_> {
             open.weight.bytes = open.weight.bytes.saturating_add(part.bytes);
             open.weight.height = open.weight.height.max(part.height + 1);
         }
-    }
-
-    fn count(&mut self, part: Weight, span: &Range<usize>) -> Result<(), Stop> {
-        self.total.nodes = self.total.nodes.saturating_add(part.nodes);
-        self.total.bytes = self.total.bytes.saturating_add(part.bytes);
-        let limit = |message| {
-            Finding::new(FaultCode::Limit, span.clone(), message)
-                .hint("split the plan, or keep the data in files that steps read")
-        };
-        if self.total.nodes > MAX_NODES {
-            return Err(limit(
-                "the plan holds more than 200,000 values after aliases",
-            ));
-        }
-        if self.total.bytes > MAX_BYTES {
-            return Err(limit(
-                "the plan holds more than 16 MiB of text after aliases",
-            ));
-        }
-        Ok(())
     }
 
     fn without_duplicates(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
@@ -393,7 +343,7 @@ impl Loader<'_, '_> {
     }
 
     fn syntax(&self, error: &ScanError) -> Finding {
-        let at = self.chars.byte(error.marker().index());
+        let at = self.parsed.byte(error.marker().index());
         let next = self.source.text()[at..]
             .chars()
             .next()
@@ -430,12 +380,4 @@ fn no_key(span: Range<usize>, what: &str) -> Finding {
         format!("{what} cannot be a key"),
     )
     .hint("a key is text; put a text that begins with `{`, `[` or `*` in quotes")
-}
-
-fn too_deep(span: Range<usize>) -> Finding {
-    Finding::new(
-        FaultCode::Limit,
-        span,
-        "the plan is nested deeper than 64 levels",
-    )
 }
