@@ -36,6 +36,7 @@ mod plans;
 mod diff;
 mod runs;
 mod service;
+mod stream;
 
 mod pictures;
 
@@ -48,4 +49,5 @@ pub use plan_file::PlanText;
 pub use plans::{InputView, PlanListing, PlanReport, PlanView, StepView, Warning};
 pub use runs::RunHandle;
 pub use service::{RunRequest, Service};
+pub use stream::StreamFormat;
 pub use wiring::{Flag, Startup, Wiring};

@@ -204,12 +204,33 @@ pub(crate) struct EventsArgs {
     /// Goes on until the run is closed
     #[arg(long, short)]
     pub(crate) follow: bool,
+    /// Only from this `seq` on, to go on where a reader stopped
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) from: Option<u64>,
+    /// The form; default: human on a terminal, else jsonl
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<EventFormat>,
     /// Only this type; `step.*` stands for all that begin so
     #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
     pub(crate) types: Vec<String>,
     /// Only this step
     #[arg(long = "step", value_name = "STEP", value_delimiter = ',')]
     pub(crate) steps: Vec<String>,
+}
+
+/// How events are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventFormat {
+    /// A line for people
+    Human,
+    /// The log's own lines
+    Jsonl,
+    /// What happened in few tokens, a JSON object a line
+    Compact,
+    /// Server-sent events
+    Sse,
+    /// CloudEvents 1.0, a JSON object a line
+    Cloudevents,
 }
 
 #[derive(Debug, Args)]

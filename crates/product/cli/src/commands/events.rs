@@ -1,12 +1,12 @@
 //! `events` and `logs`: what happened, and what was printed.
 
-use crate::args::{EventsArgs, LogsArgs};
+use crate::args::{EventFormat, EventsArgs, LogsArgs};
 use crate::exit::Exit;
 use crate::render;
 use crate::signals::Stop;
 use crate::terminal::Terminal;
-use rok_service::views::{EventLine, EventQuery, LogQuery};
-use rok_service::{Service, ServiceError};
+use rok_service::views::{EventLine, EventQuery, LogQuery, RunId, Seq};
+use rok_service::{Service, ServiceError, StreamFormat};
 
 /// Events: the log's own lines where a program reads, else a line for people.
 pub(crate) fn events(
@@ -19,20 +19,21 @@ pub(crate) fn events(
         tail: args.tail,
         types: args.types,
         steps: args.steps,
-        from: None,
+        from: args.from.map(Seq),
     };
+    let format = form(args.format, terminal);
     if args.follow {
         let stop = Stop::listen(terminal.live, |_| ());
         let mut shown = Ok(());
         run.follow(&query, stop.signal(), &mut |event| {
-            shown = show(terminal, event).and_then(|()| terminal.flush());
+            shown = show(terminal, run.id(), event, format).and_then(|()| terminal.flush());
             shown.is_ok() && !terminal.reader_gone()
         })?;
         shown?;
         return Ok(stop.received().map_or(Exit::Success, Exit::Signal));
     }
     for event in run.events(&query)? {
-        show(terminal, &event)?;
+        show(terminal, run.id(), &event, format)?;
         if terminal.reader_gone() {
             break;
         }
@@ -40,13 +41,29 @@ pub(crate) fn events(
     Ok(Exit::Success)
 }
 
-fn show(terminal: &mut Terminal, event: &EventLine) -> Result<(), ServiceError> {
-    if terminal.json || !terminal.out_look.tty {
-        terminal.show(&event.line)?;
-        return terminal.show("\n");
+/// The form that was asked for; `None` is the one for people.
+fn form(asked: Option<EventFormat>, terminal: &Terminal) -> Option<StreamFormat> {
+    match asked {
+        None if terminal.json || !terminal.out_look.tty => Some(StreamFormat::Jsonl),
+        None | Some(EventFormat::Human) => None,
+        Some(EventFormat::Jsonl) => Some(StreamFormat::Jsonl),
+        Some(EventFormat::Compact) => Some(StreamFormat::Compact),
+        Some(EventFormat::Sse) => Some(StreamFormat::Sse),
+        Some(EventFormat::Cloudevents) => Some(StreamFormat::CloudEvents),
     }
-    let line = render::event(event, terminal.out_look);
-    terminal.show(&line)
+}
+
+fn show(
+    terminal: &mut Terminal,
+    run: &RunId,
+    event: &EventLine,
+    format: Option<StreamFormat>,
+) -> Result<(), ServiceError> {
+    let text = match format {
+        Some(format) => format.frame(run, event),
+        None => render::event(event, terminal.out_look),
+    };
+    terminal.show(&text)
 }
 
 /// A step's output, as it was printed, secrets masked.

@@ -1,0 +1,188 @@
+//! The streaming page: each of its commands, on a run as it describes.
+
+#[expect(dead_code, reason = "this file needs a part of it")]
+mod support;
+
+#[path = "support/page.rs"]
+mod page;
+
+use page::{commands, shell};
+use serde_json::{Value, json};
+use support::{Bench, Ran};
+
+const PLAN: &str = r#"
+plan: streamed
+steps:
+  build:
+    run: test "$ROK_ATTEMPT" -gt 0 || exit 75
+    retry: { max: 1, base: 1ms }
+  lint: { run: 'echo no >&2; exit 65', required: false }
+"#;
+
+/// A partial run in `runs/run_abc`: `build` was retried, `lint` failed.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.write("plan.yaml", PLAN);
+    bench
+        .rok(["run", "plan.yaml", "--run-id", "run_abc", "-q"])
+        .exits(0);
+    bench
+}
+
+/// The page's command that holds these words; it must be there once.
+fn shown(words: &str) -> String {
+    let mut found = commands("streaming.md");
+    found.retain(|command| command.contains(words));
+    assert_eq!(found.len(), 1, "{words:?} is in {found:?}");
+    found.remove(0)
+}
+
+fn run(bench: &Bench, words: &str) -> Ran {
+    shell(bench, &shown(words)).exits(0)
+}
+
+fn lines(ran: &Ran) -> Vec<Value> {
+    ran.out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is JSON"))
+        .collect()
+}
+
+#[test]
+fn tail_and_grep_see_each_failure() {
+    let bench = bench();
+    // Without its `-f`, which never ends.
+    let command = shown("grep").replace(" -f ", " ");
+    let ran = shell(&bench, &command).exits(0);
+    let steps: Vec<Value> = lines(&ran)
+        .iter()
+        .map(|line| line["step_id"].clone())
+        .collect();
+    assert_eq!(steps.len(), 2);
+    assert!(steps.contains(&json!("build")) && steps.contains(&json!("lint")));
+}
+
+#[test]
+fn jq_filters_find_what_the_page_says() {
+    let bench = bench();
+    let last = lines(&run(&bench, "tail -n 50"));
+    assert_eq!(last.len(), bench.events("run_abc").len().min(50));
+    assert_eq!(
+        last.last(),
+        Some(&json!({ "type": "run.sealed", "step": null, "error": null, "reason": null }))
+    );
+    let failed = run(&bench, ".data.final");
+    assert!(failed.out.starts_with("lint: "), "{}", failed.out);
+    assert_eq!(failed.out.lines().count(), 1);
+    let slowest = lines(&run(&bench, "sort_by"));
+    let times: Vec<u64> = slowest
+        .iter()
+        .map(|line| line["ms"].as_u64().expect("a number"))
+        .collect();
+    assert!(times.is_sorted_by(|a, b| a >= b), "{times:?}");
+}
+
+#[test]
+fn events_are_filtered_and_followed_from_a_place() {
+    let bench = bench();
+    let failures = lines(&run(&bench, "--tail 5"));
+    assert_eq!(failures.len(), 2);
+    let rest = lines(&run(&bench, "--from 12"));
+    let all = bench.events("run_abc");
+    assert_eq!(rest, all[12..]);
+}
+
+#[test]
+fn the_compact_form_is_much_shorter_than_the_log() {
+    let bench = bench();
+    let compact = run(&bench, "--format compact");
+    let steps = lines(&compact);
+    let failed = steps
+        .iter()
+        .find(|line| line["step"] == "lint" && line["type"] == "step.failed");
+    let failed = failed.expect("lint failed");
+    assert_eq!(failed["error"], "validation_failed");
+    let log = bench
+        .rok(["events", "run_abc", "--type", "step.*"])
+        .exits(0);
+    assert!(
+        compact.out.len() * 2 < log.out.len(),
+        "{} of {} bytes",
+        compact.out.len(),
+        log.out.len()
+    );
+}
+
+#[test]
+fn a_run_in_one_object_and_why_a_step_failed() {
+    let bench = bench();
+    let ran = run(&bench, "summary run_abc");
+    let found = &lines(&ran)[0];
+    assert_eq!(
+        (&found["status"], &found["outcome"]),
+        (&json!("succeeded"), &json!("partial"))
+    );
+    assert_eq!(found["totals"]["failed"], 1);
+    let why = run(&bench, "explain run_abc");
+    assert!(why.out.contains("step `lint` failed"), "{}", why.out);
+}
+
+#[test]
+fn a_server_sent_event_is_a_frame_with_its_id() {
+    let bench = bench();
+    let frame = run(&bench, "--format sse --tail 1").out;
+    let last = bench.events("run_abc").len() - 1;
+    let head = format!("id: run_abc:{last}\nevent: run.sealed\ndata: {{");
+    assert!(
+        frame.starts_with(&head) && frame.ends_with("\n\n"),
+        "{frame}"
+    );
+}
+
+#[test]
+fn a_cloud_event_holds_the_line_as_it_stands() {
+    let bench = bench();
+    let found = lines(&run(&bench, "--type run.completed"));
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["specversion"], "1.0");
+    assert_eq!(found[0]["type"], "dev.rok.run.completed");
+    assert_eq!(found[0]["source"], "/runs/run_abc");
+    assert_eq!(found[0]["id"], found[0]["data"]["event_id"]);
+    assert!(bench.events("run_abc").contains(&found[0]["data"]));
+}
+
+#[test]
+fn every_command_of_the_page_is_tried_here() {
+    let tried = [
+        "grep",
+        "tail -n 50",
+        ".data.final",
+        "sort_by",
+        "--tail 5",
+        "--from 12",
+        "--format compact",
+        "summary run_abc",
+        "explain run_abc",
+        "--format sse --tail 1",
+        "--type run.completed",
+    ];
+    let shown = commands("streaming.md");
+    let untried: Vec<&String> = shown
+        .iter()
+        .filter(|command| !tried.iter().any(|words| command.contains(words)))
+        .collect();
+    assert!(untried.is_empty(), "{untried:?}");
+}
+
+#[test]
+fn a_type_that_no_event_has_is_refused() {
+    let bench = bench();
+    let ran = bench
+        .rok(["events", "run_abc", "--type", "step.faild"])
+        .exits(2);
+    assert!(
+        ran.err.contains("step.faild") && ran.err.contains("step.failed"),
+        "{}",
+        ran.err
+    );
+}
