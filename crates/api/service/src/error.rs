@@ -59,6 +59,12 @@ pub enum ServiceError {
         /// What is wrong, and what is right.
         what: String,
     },
+    /// A key that cannot be read, written or used.
+    #[error("{what}")]
+    Key {
+        /// What is wrong, with the file's name.
+        what: String,
+    },
     /// Part of the interface that comes later.
     #[error("{what} is not supported yet")]
     NotSupported {
@@ -124,6 +130,7 @@ impl ServiceError {
             | Self::Inputs(_)
             | Self::InputsUnreadable { .. }
             | Self::BadName { .. }
+            | Self::Key { .. }
             | Self::NotSupported { .. }
             | Self::UnknownCode { .. } => ErrorKind::Usage,
         }
@@ -169,6 +176,7 @@ impl ServiceError {
             Self::NotSupported { .. } => "ROK0010",
             Self::UnknownCode { .. } => "ROK0011",
             Self::Output { .. } | Self::NoFolder { .. } => "ROK0012",
+            Self::Key { .. } => "ROK0140",
         }
     }
 
@@ -186,6 +194,10 @@ impl ServiceError {
                 }
             }),
             Self::NotSupported { instead, .. } => Some((*instead).to_owned()),
+            Self::Key { .. } => Some(
+                "`rok key new --out FILE` makes a key; `rok key show FILE` tells what a file holds"
+                    .to_owned(),
+            ),
             Self::UnknownCode { .. } => Some("`rok help errors` lists them".to_owned()),
             _ => None,
         }

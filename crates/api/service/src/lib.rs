@@ -30,6 +30,7 @@ mod error;
 
 mod wiring;
 
+mod keys;
 mod plan_file;
 mod plans;
 
@@ -45,9 +46,10 @@ pub mod views;
 pub use codes::{ERROR_PAGES, ErrorPage};
 pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
 pub use error::{Problem, ServiceError};
+pub use keys::KeyView;
 pub use plan_file::PlanText;
 pub use plans::{InputView, PlanListing, PlanReport, PlanView, StepView, Warning};
-pub use runs::RunHandle;
+pub use runs::{RunHandle, VerifyRequest};
 pub use service::{RunRequest, Service};
 pub use stream::StreamFormat;
 pub use wiring::{Flag, Startup, Wiring};

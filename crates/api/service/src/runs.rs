@@ -2,14 +2,23 @@
 
 use crate::diff::{self, Compared, RunDiff};
 use crate::error::ServiceError;
+use crate::keys::{private_key, public_key};
 use rok_facades::runs::{
-    AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions, ErrorKind, EventLine,
-    EventQuery, Explanation, LogQuery, Observer, Resumable, ResumeOptions, RunSummary, RunsError,
-    RunsFacade, StopSignal, Verb, VerifyReport,
+    AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
+    ErrorKind, EventLine, EventQuery, Explanation, LogQuery, Observer, Resumable, ResumeOptions,
+    RunSummary, RunsError, RunsFacade, StopSignal, Verb, VerifyOptions, VerifyReport,
 };
 use rok_vocabulary::{Actor, RunId, StepId};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is to be verified beside the log itself.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyRequest {
+    /// The file of the public key that must have signed the attestations.
+    pub key: Option<PathBuf>,
+}
 
 /// A run that was submitted or found, and who asks.
 #[derive(Debug)]
@@ -172,8 +181,21 @@ impl RunHandle {
     }
 
     /// Checks the record. Writes nothing.
-    pub fn verify(&self) -> Result<VerifyReport, ServiceError> {
-        Ok(self.runs.verify(&self.id)?)
+    pub fn verify(&self, request: &VerifyRequest) -> Result<VerifyReport, ServiceError> {
+        let key = request.key.as_deref();
+        let options = VerifyOptions {
+            key: key.map(|file| public_key(&self.cwd, file)).transpose()?,
+        };
+        Ok(self.runs.verify(&self.id, &options)?)
+    }
+
+    /// Signs what the log says by the key in a file, or by the configured one.
+    pub fn attest(&self, key: Option<&Path>) -> Result<Attested, ServiceError> {
+        let key = key.map(|file| private_key(&self.cwd, file)).transpose()?;
+        let options = AttestOptions {
+            key: key.map(Arc::new),
+        };
+        Ok(self.runs.attest(&self.id, &options)?)
     }
 }
 

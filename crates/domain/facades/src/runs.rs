@@ -3,12 +3,17 @@
 
 mod error;
 mod facade;
+mod proof;
 mod requests;
 mod stop;
 mod views;
 
 pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};
+pub use proof::{
+    AttestOptions, AttestationView, Attested, SignatureCheck, VerifyFault, VerifyOptions,
+    VerifyReport, VerifyVerdict,
+};
 pub use requests::{
     CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions, RunSelector,
     Submission, Verb,
@@ -17,5 +22,5 @@ pub use stop::StopSignal;
 pub use views::{
     AckView, ApprovalView, ArtifactView, AuditView, ErrorView, EventLine, EventQuery,
     ExpectationView, Explanation, HoldView, IncidentView, ListQuery, LogQuery, Remedy, Resumable,
-    RunListing, RunSummary, StepSummary, StepTotals, VerifyFault, VerifyReport, VerifyVerdict,
+    RunListing, RunSummary, StepSummary, StepTotals,
 };

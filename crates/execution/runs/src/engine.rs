@@ -3,10 +3,12 @@
 use crate::fault;
 use crate::load::Loaded;
 use crate::setup::{Parallelism, RunsSetup, ServicesFor};
+use rok_attest::SigningKey;
 use rok_facades::runs::{
-    AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions, ErrorKind, EventLine,
-    EventQuery, Explanation, ListQuery, LogQuery, Observer, Resumable, ResumeOptions, RunListing,
-    RunSelector, RunSummary, RunsEngine, RunsError, StopSignal, Submission, VerifyReport,
+    AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
+    ErrorKind, EventLine, EventQuery, Explanation, ListQuery, LogQuery, Observer, Resumable,
+    ResumeOptions, RunListing, RunSelector, RunSummary, RunsEngine, RunsError, StopSignal,
+    Submission, VerifyOptions, VerifyReport,
 };
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::{JsonlStore, resolve};
@@ -14,7 +16,7 @@ use rok_vocabulary::RunId;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Runs in run folders.
 pub struct Runs {
@@ -24,6 +26,8 @@ pub struct Runs {
     submitted: Mutex<BTreeMap<RunId, (Shard, Turn)>>,
     /// Runs that were named by a folder outside the root.
     elsewhere: Mutex<BTreeMap<RunId, PathBuf>>,
+    /// The key that signs, once it was read.
+    pub(crate) key: OnceLock<Arc<SigningKey>>,
 }
 
 impl std::fmt::Debug for Runs {
@@ -43,6 +47,7 @@ impl Runs {
             services,
             submitted: Mutex::new(BTreeMap::new()),
             elsewhere: Mutex::new(BTreeMap::new()),
+            key: OnceLock::new(),
         }
     }
 
@@ -117,7 +122,9 @@ impl RunsEngine for Runs {
     }
 
     fn command(&self, run: &RunId, request: CommandRequest) -> Result<CommandAnswer, RunsError> {
-        self.command_run(run, request)
+        let answer = self.command_run(run, request)?;
+        self.attest_after(run, &answer)?;
+        Ok(answer)
     }
 
     fn find(&self, selector: &RunSelector) -> Result<RunId, RunsError> {
@@ -191,8 +198,12 @@ impl RunsEngine for Runs {
         crate::summary::list(&self.store_of_root(), query)
     }
 
-    fn verify(&self, run: &RunId) -> Result<VerifyReport, RunsError> {
-        crate::verify::verify(&self.store_of(run), run)
+    fn verify(&self, run: &RunId, options: &VerifyOptions) -> Result<VerifyReport, RunsError> {
+        crate::verify::verify(&self.store_of(run), run, options)
+    }
+
+    fn attest(&self, run: &RunId, options: &AttestOptions) -> Result<Attested, RunsError> {
+        self.attest_run(run, options)
     }
 }
 

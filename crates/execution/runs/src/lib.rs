@@ -22,6 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod attest;
 mod command;
 mod engine;
 mod events;
@@ -29,11 +30,14 @@ mod explain;
 mod fault;
 mod load;
 mod logs;
+mod proof;
+mod record;
 mod resume;
 mod setup;
 mod submit;
 mod summary;
 mod verify;
 
+pub use attest::KeySource;
 pub use engine::Runs;
 pub use setup::{Parallelism, RunsSetup, ServicesFor};

@@ -90,6 +90,7 @@ impl Runs {
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
         self.refuse_without_secrets(run, options)?;
+        self.signing_key()?;
         let (mut shard, claim) = self.take_over(run, options.secrets_file.as_deref())?;
         if let Err(error) = self.say_resume(&mut shard, run, &claim, options) {
             shard.release(run);

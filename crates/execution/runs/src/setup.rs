@@ -1,5 +1,6 @@
 //! What the engine is set up with.
 
+use crate::attest::KeySource;
 use rok_events::{Contract, Settings};
 use rok_facades::runs::RunsError;
 use rok_log::Durability;
@@ -44,6 +45,8 @@ pub struct RunsSetup {
     pub user: Actor,
     /// That user's roles.
     pub roles: Vec<String>,
+    /// The key that attests each sealed run, if there is one.
+    pub signing: Option<KeySource>,
 }
 
 impl RunsSetup {
@@ -64,6 +67,7 @@ impl RunsSetup {
             cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
             user,
             roles: Vec::new(),
+            signing: None,
         }
     }
 }

@@ -44,6 +44,8 @@ impl Runs {
             error
         })?;
         let settings = self.settings(&plan, &submission)?;
+        // A run that is to be attested does not start without the key.
+        self.signing_key()?;
         let canonical = plan.to_canonical_json();
         if let Ok(secrets) = &secrets {
             refuse_leaks(secrets, &canonical, &inputs, &submission)?;
@@ -183,7 +185,11 @@ impl Runs {
         clear_scratch(&shard, run);
         let end = driven.map(|driven| end_of(&driven, shard.run(run).map(RunRunner::state)));
         shard.release(run);
-        end.map_err(|error| fault::runner(&error))
+        let mut end = end.map_err(|error| fault::runner(&error))?;
+        if let DriveEnd::Ended { attested, .. } = &mut end {
+            *attested = self.attest_closed(run).map(Box::new);
+        }
+        Ok(end)
     }
 }
 
@@ -233,6 +239,7 @@ fn end_of(driven: &Driven, state: Option<&RunState>) -> DriveEnd {
                 phase,
                 outcome,
                 refused_by,
+                attested: None,
             }
         }
     }

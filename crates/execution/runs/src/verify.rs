@@ -2,19 +2,44 @@
 
 use crate::fault;
 use crate::load::{Loaded, created_of, plan_by};
+use crate::proof::Envelopes;
+use crate::record::Record;
 use crate::resume::base;
 use rok_artifacts::{Digest as ArtifactDigest, verify as verify_artifact};
 use rok_chain::{LogState, SealCheck};
-use rok_facades::runs::{RunsError, VerifyFault, VerifyReport, VerifyVerdict};
+use rok_facades::runs::{RunsError, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict};
+use rok_kernel::CompiledPlan;
 use rok_log::EventReader;
-use rok_projections::{Artifact, Replay};
+use rok_projections::{Artifact, Replay, ReplayError};
 use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const LOG: &str = "events.jsonl";
 
-pub(crate) fn verify(store: &JsonlStore, run: &RunId) -> Result<VerifyReport, RunsError> {
+/// Everything, the envelopes beside the log included.
+pub(crate) fn verify(
+    store: &JsonlStore,
+    run: &RunId,
+    options: &VerifyOptions,
+) -> Result<VerifyReport, RunsError> {
+    judge(store, run, Some(options))
+}
+
+/// Everything but the envelopes.
+pub(crate) fn without_envelopes(
+    store: &JsonlStore,
+    run: &RunId,
+) -> Result<VerifyReport, RunsError> {
+    judge(store, run, None)
+}
+
+fn judge(
+    store: &JsonlStore,
+    run: &RunId,
+    options: Option<&VerifyOptions>,
+) -> Result<VerifyReport, RunsError> {
     let mut report = VerifyReport {
         run_id: run.clone(),
         verdict: VerifyVerdict::Broken,
@@ -23,6 +48,7 @@ pub(crate) fn verify(store: &JsonlStore, run: &RunId) -> Result<VerifyReport, Ru
         phase: None,
         epoch: None,
         artifacts: 0,
+        attestations: Vec::new(),
         faults: Vec::new(),
         notes: Vec::new(),
     };
@@ -68,7 +94,7 @@ pub(crate) fn verify(store: &JsonlStore, run: &RunId) -> Result<VerifyReport, Ru
         SealCheck::None | SealCheck::Matches | SealCheck::Contradicted => {}
     }
     if chain.fault.is_none() {
-        replay(store, run, &mut report)?;
+        replay(store, run, options, &mut report)?;
     }
     report.verdict = match (report.faults.is_empty(), chain.state) {
         (false, _) | (true, LogState::Broken) => VerifyVerdict::Broken,
@@ -102,7 +128,12 @@ fn file_fault(file: &str, what: String) -> VerifyFault {
 
 /// Replays the events: they must give the state that the log and the seal
 /// claim, and the artifacts that they name must be what they were.
-fn replay(store: &JsonlStore, run: &RunId, report: &mut VerifyReport) -> Result<(), RunsError> {
+fn replay(
+    store: &JsonlStore,
+    run: &RunId,
+    options: Option<&VerifyOptions>,
+    report: &mut VerifyReport,
+) -> Result<(), RunsError> {
     let log = store.read(run).map_err(|error| fault::store(&error))?;
     if log.bytes.is_empty() {
         return Ok(());
@@ -121,19 +152,38 @@ fn replay(store: &JsonlStore, run: &RunId, report: &mut VerifyReport) -> Result<
             return Ok(());
         }
     };
-    let mut replay = Replay::new(plan, run.clone());
-    if let Err(error) = replay.lines(&log.bytes) {
-        let what = format!(
-            "is intact, and cannot follow the lines before it: {}",
-            fault::chain(&error)
-        );
-        report.faults.push(VerifyFault {
-            file: LOG.into(),
-            line: Some(error.line()),
-            byte: None,
-            what,
-        });
-        return Ok(());
+    let key = options.and_then(|options| options.key.as_ref());
+    let envelopes = match options {
+        Some(_) => Some(Envelopes::read(store, run, key, report).map_err(|e| fault::store(&e))?),
+        None => None,
+    };
+    let folded = match &envelopes {
+        Some(envelopes) if !envelopes.is_empty() => {
+            compared(plan, run, &log.bytes, envelopes, report)
+        }
+        _ => {
+            let mut replay = Replay::new(plan, run.clone());
+            replay.lines(&log.bytes).map(|()| replay)
+        }
+    };
+    let replay = match folded {
+        Ok(replay) => replay,
+        Err(error) => {
+            let what = format!(
+                "is intact, and cannot follow the lines before it: {}",
+                fault::chain(&error)
+            );
+            report.faults.push(VerifyFault {
+                file: LOG.into(),
+                line: Some(error.line()),
+                byte: None,
+                what,
+            });
+            return Ok(());
+        }
+    };
+    if let Some(envelopes) = envelopes {
+        envelopes.conclude(replay.count(), replay.state().is_sealed(), key, report);
     }
     let loaded = Loaded {
         replay,
@@ -163,6 +213,29 @@ fn replay(store: &JsonlStore, run: &RunId, report: &mut VerifyReport) -> Result<
         ));
     }
     Ok(())
+}
+
+/// Folds a log, and compares what envelopes say with it at the lines that they
+/// cover.
+fn compared(
+    plan: Arc<CompiledPlan>,
+    run: &RunId,
+    log: &[u8],
+    envelopes: &Envelopes,
+    report: &mut VerifyReport,
+) -> Result<Replay, ReplayError> {
+    let mut record = Record::new(plan, run.clone());
+    let mut end = 0;
+    for line in log.split_inclusive(|byte| *byte == b'\n') {
+        end += line.len();
+        record.line(line.strip_suffix(b"\n").unwrap_or(line))?;
+        let lines = record.replay().count();
+        if envelopes.cover(lines) {
+            let said = record.statements(&log[..end]);
+            envelopes.compare(lines, said.as_ref(), report);
+        }
+    }
+    Ok(record.into_replay())
 }
 
 /// Where the paths of a run's artifacts may start from, in order.

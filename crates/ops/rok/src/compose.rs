@@ -1,6 +1,6 @@
 //! Composition: the one place that names engines, executors and stores.
 
-use rok_config::Settings;
+use rok_config::{Settings, SigningKeySource};
 use rok_events::Contract;
 use rok_exec_process::ProcessExecutor;
 use rok_executor::Functions;
@@ -9,7 +9,7 @@ use rok_facades::runs::{ErrorKind, RunsError, RunsFacade};
 use rok_governance::{CedarEngine, Policies, PolicySources};
 use rok_incidents::IncidentBook;
 use rok_runner::Services;
-use rok_runs::{Parallelism, Runs, RunsSetup, ServicesFor};
+use rok_runs::{KeySource, Parallelism, Runs, RunsSetup, ServicesFor};
 use rok_traces::LocalTraces;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -106,6 +106,10 @@ fn setup(settings: &Settings, policies: Option<String>) -> RunsSetup {
             .map_or(defaults.cpus, std::num::NonZero::get),
         roles: settings.roles.clone(),
         policies,
+        signing: settings.signing_key.as_ref().map(|source| match source {
+            SigningKeySource::Pem(pem) => KeySource::Pem(pem.expose().to_owned().into()),
+            SigningKeySource::File(path) => KeySource::File(path.clone()),
+        }),
         ..defaults
     }
 }

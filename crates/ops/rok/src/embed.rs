@@ -5,7 +5,7 @@ use rok_config::{Inputs, Settings};
 use rok_executor::{Call, Functions, StepFailure};
 use rok_facades::runs::{
     CommandAnswer, CommandRequest, DriveOptions, ErrorKind, ResumeOptions, RunSelector, RunSummary,
-    RunsError, RunsFacade, StopSignal, Submission, Verb, VerifyReport,
+    RunsError, RunsFacade, StopSignal, Submission, Verb, VerifyOptions, VerifyReport,
 };
 use rok_vocabulary::{Actor, RunId, StepId};
 use serde_json::{Map, Value};
@@ -122,7 +122,7 @@ impl Rok {
 
     /// Checks chain, seal, artifacts and replay. Writes nothing.
     pub fn verify(&self, run: &RunId) -> Result<VerifyReport, RunsError> {
-        self.runs.verify(run)
+        self.runs.verify(run, &VerifyOptions::default())
     }
 }
 

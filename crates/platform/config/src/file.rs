@@ -83,6 +83,9 @@ fn parse(path: &Path, text: &str, faults: &mut Vec<ConfigFault>) -> Layer {
 /// A TOML value of the right type, read by the same rules as text elsewhere.
 fn typed(kind: Kind, value: &DeValue<'_>, base: &Path) -> Result<Value, String> {
     let wanted = match kind {
+        Kind::Secret => {
+            return Err("is a secret: hand it in by the environment alone".to_owned());
+        }
         Kind::Bool => "boolean",
         Kind::Millis | Kind::Count => "integer",
         Kind::Paths | Kind::Words => "array",

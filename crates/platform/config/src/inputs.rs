@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What settings are resolved from: flags, environment, current folder.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Inputs {
     pub(crate) cwd: PathBuf,
     pub(crate) config: Option<PathBuf>,
@@ -21,6 +22,17 @@ pub(crate) struct Given {
     pub(crate) key: String,
     pub(crate) value: String,
     pub(crate) flag: String,
+}
+
+impl fmt::Debug for Inputs {
+    /// Names only: the environment holds secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inputs")
+            .field("cwd", &self.cwd)
+            .field("config", &self.config)
+            .field("env", &self.env.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Inputs {

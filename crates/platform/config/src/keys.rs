@@ -22,6 +22,9 @@ pub enum Kind {
     Name,
     /// Words, separated by commas outside files.
     Words,
+    /// A text that is shown nowhere; from the environment only, because files
+    /// are read by others and flags stand in lists of processes.
+    Secret,
 }
 
 /// A setting.
@@ -164,6 +167,22 @@ pub const KEYS: &[KeySpec] = &[
         Kind::Words,
         Some(""),
         "The roles of that user, for policies.",
+    ),
+    key(
+        "signing_key",
+        "ROK_SIGNING_KEY",
+        None,
+        Kind::Secret,
+        None,
+        "The Ed25519 key that attests each sealed run: PKCS#8 PEM, in the environment only.",
+    ),
+    key(
+        "signing_key_file",
+        "ROK_SIGNING_KEY_FILE",
+        None,
+        Kind::Path,
+        None,
+        "The file of that key, mode 0600, as `rok key new` makes it.",
     ),
 ];
 

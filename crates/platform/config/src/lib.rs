@@ -38,5 +38,5 @@ mod value;
 pub use error::{ConfigErrors, ConfigFault};
 pub use inputs::Inputs;
 pub use keys::{KEYS, KeySpec, Kind};
-pub use settings::{Entry, Resolved, Settings, Source};
-pub use value::Value;
+pub use settings::{Entry, Resolved, Settings, SigningKeySource, Source};
+pub use value::{Hidden, Value};

@@ -5,7 +5,7 @@ use crate::file::{self, Layer};
 use crate::inputs::Inputs;
 use crate::keys::{KEYS, KeySpec, Kind, OTHER_VARIABLES};
 use crate::nearest::nearest;
-use crate::settings::{Entry, Resolved, Settings, Source};
+use crate::settings::{Entry, Resolved, Settings, SigningKeySource, Source};
 use crate::user::os_user;
 use crate::value::Value;
 use rok_vocabulary::Profile;
@@ -110,7 +110,11 @@ impl Inputs {
                 });
                 continue;
             };
-            let value = match Value::parse(spec.kind, &given.value, &self.cwd) {
+            let parsed = match spec.kind {
+                Kind::Secret => Err(format!("is a secret: hand it in by {} alone", spec.env)),
+                kind => Value::parse(kind, &given.value, &self.cwd),
+            };
+            let value = match parsed {
                 Ok(value) => value,
                 Err(what) => {
                     faults.push(ConfigFault::BadValue {
@@ -194,6 +198,15 @@ fn contradictions(entries: &[Entry], faults: &mut Vec<ConfigFault>) {
             said("rac_enabled"),
         ));
     }
+    if find(entries, "signing_key").value.is_some()
+        && find(entries, "signing_key_file").value.is_some()
+    {
+        tell(format!(
+            "{} contradicts {}: which key signs?",
+            said("signing_key"),
+            said("signing_key_file"),
+        ));
+    }
     for entry in entries {
         if matches!(entry.value, Some(Value::Millis(ms)) if ms <= 0) {
             tell(format!("{}: a time must be positive", said(entry.key)));
@@ -229,5 +242,10 @@ fn settings(entries: &[Entry]) -> Settings {
         },
         user: get!(Name, "user"),
         roles: get!(Words, "roles"),
+        signing_key: match (value("signing_key"), value("signing_key_file")) {
+            (Some(Value::Secret(pem)), _) => Some(SigningKeySource::Pem(pem)),
+            (_, Some(Value::Path(file))) => Some(SigningKeySource::File(file)),
+            _ => None,
+        },
     }
 }

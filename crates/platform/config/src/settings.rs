@@ -1,7 +1,7 @@
 //! Settings as the composition root takes them, and where each came from.
 
 use crate::keys::KeySpec;
-use crate::value::Value;
+use crate::value::{Hidden, Value};
 use rok_log::Durability;
 use rok_vocabulary::{Actor, Profile};
 use serde::{Serialize, Serializer};
@@ -37,6 +37,17 @@ pub struct Settings {
     pub user: String,
     /// That user's roles.
     pub roles: Vec<String>,
+    /// The key that attests each sealed run, if there is one.
+    pub signing_key: Option<SigningKeySource>,
+}
+
+/// Where the key is that attests each sealed run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SigningKeySource {
+    /// The key itself, PEM.
+    Pem(Hidden),
+    /// A file, absolute.
+    File(PathBuf),
 }
 
 impl Settings {

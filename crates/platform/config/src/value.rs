@@ -8,9 +8,28 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// A year: longer times are a slip of the pen.
 const MAX_MILLIS: i64 = 366 * 86_400_000;
+
+/// A text that is shown nowhere and wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(Zeroizing<String>);
+
+impl Hidden {
+    /// The text, for the one who needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
 
 /// A value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +45,7 @@ pub enum Value {
     Paths(Vec<PathBuf>),
     Name(String),
     Words(Vec<String>),
+    Secret(Hidden),
 }
 
 impl Value {
@@ -70,6 +90,7 @@ impl Value {
             },
             Kind::Path => Ok(Self::Path(base.join(text))),
             Kind::Name => name(text).map(Self::Name),
+            Kind::Secret => Ok(Self::Secret(Hidden(Zeroizing::new(text.to_owned())))),
             Kind::Paths | Kind::Words => unreachable!("lists returned above"),
         }
     }
@@ -134,6 +155,7 @@ impl fmt::Display for Value {
             }
             Self::Name(name) => f.write_str(name),
             Self::Words(words) => f.write_str(&words.join(",")),
+            Self::Secret(_) => f.write_str("***"),
         }
     }
 }
@@ -146,9 +168,11 @@ impl Serialize for Value {
             Self::Count(count) => serializer.serialize_u32(count.get()),
             Self::Paths(paths) => serializer.collect_seq(paths.iter().map(|p| p.to_string_lossy())),
             Self::Words(words) => serializer.collect_seq(words),
-            Self::Profile(_) | Self::Durability(_) | Self::Path(_) | Self::Name(_) => {
-                serializer.collect_str(self)
-            }
+            Self::Profile(_)
+            | Self::Durability(_)
+            | Self::Path(_)
+            | Self::Name(_)
+            | Self::Secret(_) => serializer.collect_str(self),
         }
     }
 }

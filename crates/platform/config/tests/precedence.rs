@@ -1,7 +1,7 @@
 //! Which layer wins, what is refused, and that everything is told at once.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use rok_config::{ConfigFault, Inputs, KEYS, Source, Value};
+use rok_config::{ConfigFault, Inputs, KEYS, Kind, SigningKeySource, Source, Value};
 use rok_log::Durability;
 use rok_vocabulary::{Actor, Profile};
 use rstest::rstest;
@@ -101,10 +101,11 @@ fn every_setting_can_be_set_in_every_layer() {
         "durability" => "\"flush\"",
         "enabled" | "rac_enabled" => "true",
         "policies" | "roles" => "[\"a\"]",
-        "dir" | "user" => "\"x\"",
+        "dir" | "user" | "signing_key_file" => "\"x\"",
         _ => "7",
     };
-    for spec in KEYS {
+    // A secret comes by the environment alone; see below.
+    for spec in KEYS.iter().filter(|spec| spec.kind != Kind::Secret) {
         let text = in_file(spec.key);
         let place = Place::new().project(&format!("{} = {text}\n", spec.key));
         let from_file = place.inputs().env("ROK_USER", "ada");
@@ -134,6 +135,50 @@ fn every_setting_can_be_set_in_every_layer() {
         assert_eq!(entry_flag.source, Source::Flag("--set".to_owned()));
         assert_eq!(entry_env.value, entry_flag.value, "{}", spec.key);
     }
+}
+
+#[test]
+fn a_secret_comes_by_the_environment_alone_and_is_never_shown() {
+    const SECRET: &str = "-----BEGIN PRIVATE KEY-----";
+    let place = Place::new();
+    let inputs = place.inputs().env("ROK_SIGNING_KEY", SECRET);
+    let resolved = inputs.resolve().unwrap();
+    let entry = resolved.entry("signing_key").unwrap();
+    assert_eq!(entry.value.as_ref().unwrap().to_string(), "***");
+    for shown in [
+        format!("{resolved:?}"),
+        format!("{inputs:?}"),
+        serde_json::to_string(&resolved.entries).unwrap(),
+    ] {
+        assert!(!shown.contains("PRIVATE"), "{shown}");
+    }
+    let Some(SigningKeySource::Pem(pem)) = resolved.settings.signing_key else {
+        panic!("the key is handed on")
+    };
+    assert_eq!(pem.expose(), SECRET);
+
+    let place = Place::new().project(&format!("signing_key = \"{SECRET}\"\n"));
+    let flag = Place::new();
+    for inputs in [
+        place.inputs(),
+        flag.inputs()
+            .flag("signing_key", SECRET, "--set signing_key"),
+    ] {
+        let error = inputs.resolve().unwrap_err().to_string();
+        assert!(error.contains("is a secret"), "{error}");
+        assert!(!error.contains("PRIVATE"), "{error}");
+    }
+}
+
+#[test]
+fn two_keys_are_one_too_many() {
+    let inputs = Place::new()
+        .inputs()
+        .env("ROK_SIGNING_KEY", "secret text")
+        .env("ROK_SIGNING_KEY_FILE", "rok.key");
+    let error = inputs.resolve().unwrap_err().to_string();
+    assert!(error.contains("which key signs?"), "{error}");
+    assert!(!error.contains("secret text"), "{error}");
 }
 
 #[test]

@@ -64,6 +64,8 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Diff(args) => commands::diff(&service, terminal, &args),
         Command::Graph(args) => commands::graph(&service, terminal, &args),
         Command::Verify(args) => commands::verify(&service, terminal, &args),
+        Command::Attest(args) => commands::attest(&service, terminal, &args),
+        Command::Key(command) => commands::key(&service, terminal, &command),
         Command::Plan(command) => commands::plan(&service, terminal, command),
         Command::Config(command) => commands::config(&service, terminal, &command),
         Command::Help(_) => unreachable!("answered before the settings are read"),

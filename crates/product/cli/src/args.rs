@@ -87,6 +87,11 @@ pub(crate) enum Command {
     Graph(GraphArgs),
     /// Proves that the record is intact
     Verify(VerifyArgs),
+    /// Signs what a sealed run's log says
+    Attest(AttestArgs),
+    /// Keys that sign
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Plans: check, list, show, begin
     #[command(subcommand)]
     Plan(PlanCommand),
@@ -320,6 +325,36 @@ pub(crate) struct VerifyArgs {
     /// A log that is intact and not sealed exits with 4
     #[arg(long)]
     pub(crate) sealed: bool,
+    /// The public key that must have signed the attestations
+    #[arg(long, value_name = "PUBLIC")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AttestArgs {
+    /// The run
+    pub(crate) run: String,
+    /// The private key that signs; default: ROK_SIGNING_KEY or ROK_SIGNING_KEY_FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Makes an Ed25519 key, mode 0600, and its public half in FILE.pub; overwrites nothing
+    New {
+        /// The private key's file; default: rok.key
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Tells a key's fingerprint and public half; never the private one
+    Show {
+        /// A private or public key; default: the configured one
+        file: Option<PathBuf>,
+        /// Prints the public key alone, as a PEM
+        #[arg(long)]
+        public: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,7 +13,7 @@ pub enum Exit {
     Usage,
     /// An unknown plan or step.
     NotFound,
-    /// The log is broken, or the reconciliation fails the run.
+    /// The log is broken, the reconciliation fails the run, or it cannot be attested.
     Protocol,
     /// Denied, or blocked by a policy.
     Denied,
@@ -29,7 +29,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (3, "unknown plan or step"),
     (
         4,
-        "protocol violation: the log is broken, or the reconciliation fails the run",
+        "protocol violation: the log is broken, the reconciliation fails the run, or it cannot be attested",
     ),
     (5, "denied, or blocked by a policy"),
     (130, "stopped by Ctrl-C (SIGINT); the run can be resumed"),
@@ -72,9 +72,18 @@ impl Exit {
                 refused_by: Some(kind),
                 ..
             } => Self::of_kind(*kind),
-            DriveEnd::Ended { phase, outcome, .. } => match (phase, outcome) {
+            DriveEnd::Ended {
+                phase,
+                outcome,
+                attested,
+                ..
+            } => match (phase, outcome) {
                 (_, Outcome::Denied) => Self::Denied,
                 (RunPhase::Completed, Outcome::Partial) if strict => Self::Failed,
+                // What was to be proved is not.
+                (RunPhase::Completed, _) if attested.as_ref().is_some_and(|a| a.is_err()) => {
+                    Self::Protocol
+                }
                 (RunPhase::Completed, _) => Self::Success,
                 _ => Self::Failed,
             },
@@ -93,6 +102,7 @@ mod tests {
             phase,
             outcome,
             refused_by,
+            attested: None,
         }
     }
 

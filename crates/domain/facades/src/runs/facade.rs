@@ -1,6 +1,7 @@
 //! The engine trait of runs and the facade over it.
 
 use super::error::RunsError;
+use super::proof::{AttestOptions, Attested, VerifyOptions, VerifyReport};
 use super::requests::{
     CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions, RunSelector,
     Submission,
@@ -8,7 +9,7 @@ use super::requests::{
 use super::stop::StopSignal;
 use super::views::{
     AuditView, EventLine, EventQuery, Explanation, ListQuery, LogQuery, Resumable, RunListing,
-    RunSummary, VerifyReport,
+    RunSummary,
 };
 use rok_vocabulary::RunId;
 use std::io::Write;
@@ -86,9 +87,13 @@ pub trait RunsEngine: Send + Sync {
     /// The runs that match, newest last; a broken run folder is listed too.
     fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError>;
 
-    /// Checks chain, seal, artifacts and that a replay gives the claimed
-    /// state. Writes nothing.
-    fn verify(&self, run: &RunId) -> Result<VerifyReport, RunsError>;
+    /// Checks chain, seal, artifacts, that a replay gives the claimed state,
+    /// and that the attestations say the same. Writes nothing.
+    fn verify(&self, run: &RunId, options: &VerifyOptions) -> Result<VerifyReport, RunsError>;
+
+    /// Signs what a sealed and intact run's log says, and lays the two
+    /// envelopes beside it.
+    fn attest(&self, run: &RunId, options: &AttestOptions) -> Result<Attested, RunsError>;
 }
 
 /// The only door to runs.

@@ -1,5 +1,7 @@
 //! What can be asked of runs.
 
+use super::error::RunsError;
+use super::proof::Attested;
 use super::views::{EventLine, HoldView};
 use rok_vocabulary::{Actor, Outcome, Profile, RunId, RunPhase, StepId};
 use serde_json::{Map, Value};
@@ -70,6 +72,9 @@ pub enum DriveEnd {
         outcome: Outcome,
         /// Whether a policy, or the reconciliation, failed the run: exit 5 or 4.
         refused_by: Option<super::ErrorKind>,
+        /// What became of attesting it; `None`: no key is configured. A
+        /// failure changes nothing of how the run ended.
+        attested: Option<Box<Result<Attested, RunsError>>>,
     },
     /// Only holds remain.
     Held(HoldView),

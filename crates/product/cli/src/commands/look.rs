@@ -1,12 +1,12 @@
-//! `status`, `summary`, `ls`, `explain`, `verify`: looking changes nothing.
+//! `status`, `summary`, `ls`, `explain`: looking changes nothing.
 
-use crate::args::{DiffArgs, ExplainArgs, LsArgs, VerifyArgs};
+use crate::args::{DiffArgs, ExplainArgs, LsArgs};
 use crate::exit::Exit;
 use crate::render::{self, Caller};
 use crate::terminal::Terminal;
 use rok_service::views::{
     Epoch, ErrorView, HoldView, ListQuery, Outcome, PlanId, RunId, RunPhase, RunSummary,
-    StepTotals, Timestamp, VerifyVerdict, parse_duration,
+    StepTotals, Timestamp, parse_duration,
 };
 use rok_service::{Service, ServiceError};
 use serde::Serialize;
@@ -170,25 +170,5 @@ pub(crate) fn diff(
         Exit::Failed
     } else {
         Exit::Success
-    })
-}
-
-/// Proves that the record is intact.
-pub(crate) fn verify(
-    service: &Service,
-    terminal: &mut Terminal,
-    args: &VerifyArgs,
-) -> Result<Exit, ServiceError> {
-    let report = service.find(&args.run)?.verify()?;
-    if terminal.json {
-        terminal.show_json(&report)?;
-    } else {
-        let text = render::verify(&report, terminal.out_look);
-        terminal.show(&text)?;
-    }
-    Ok(match report.verdict {
-        VerifyVerdict::Intact => Exit::Success,
-        VerifyVerdict::Open if !args.sealed => Exit::Success,
-        VerifyVerdict::Open | VerifyVerdict::Broken => Exit::Protocol,
     })
 }

@@ -119,6 +119,7 @@ fn tell(
         }
         DriveEnd::Ended { .. } => {}
     }
+    super::told(terminal, end);
     Ok(Exit::of_end(end, strict, stop.received()))
 }
 

@@ -2,7 +2,7 @@
 
 use super::paint::{Paint, clean};
 use crate::terminal::Look;
-use rok_service::views::{StepState, VerifyReport, VerifyVerdict};
+use rok_service::views::{SignatureCheck, StepState, VerifyReport, VerifyVerdict};
 use std::fmt::Write as _;
 
 /// The verdict, what it rests on, and everything that is wrong.
@@ -35,6 +35,19 @@ pub(crate) fn verify(report: &VerifyReport, look: Look) -> String {
         let _ = writeln!(out, "Replay: {phase}{epoch}");
     }
     let _ = writeln!(out, "Artifacts: {} hashed again", report.artifacts);
+    for attestation in &report.attestations {
+        let signature = match attestation.signature {
+            SignatureCheck::Valid => paint.good("signature valid"),
+            SignatureCheck::NotChecked => paint.warn("signature not checked"),
+        };
+        let _ = writeln!(
+            out,
+            "Attested: {}, lines 1 to {}, {signature}, key {}",
+            clean(&attestation.file),
+            attestation.lines,
+            clean(&attestation.key_id)
+        );
+    }
     for fault in &report.faults {
         let mut place = clean(&fault.file);
         if let Some(line) = fault.line {

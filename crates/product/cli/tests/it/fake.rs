@@ -206,6 +206,7 @@ impl Fake {
                 phase: RunPhase::Completed,
                 outcome: Outcome::Succeeded,
                 refused_by: None,
+                attested: None,
             },
             events: Vec::new(),
             answer: CommandAnswer::Done { by_owner: false },
@@ -235,6 +236,7 @@ impl Fake {
                 phase: Some(RunPhase::Completed),
                 epoch: Some(Epoch(0)),
                 artifacts: 2,
+                attestations: Vec::new(),
                 faults: Vec::new(),
                 notes: Vec::new(),
             },
@@ -251,6 +253,7 @@ impl Fake {
                 phase: RunPhase::Failed,
                 outcome: Outcome::Failed,
                 refused_by: None,
+                attested: None,
             },
             ..Self::new()
         }
@@ -404,8 +407,24 @@ impl RunsEngine for Engine {
         Ok(self.0.listing.clone())
     }
 
-    fn verify(&self, _: &RunId) -> Result<VerifyReport, RunsError> {
+    fn verify(&self, _: &RunId, options: &VerifyOptions) -> Result<VerifyReport, RunsError> {
+        self.0.ask(format!("verify by {:?}", options.key))?;
         Ok(self.0.report.clone())
+    }
+
+    fn attest(&self, run: &RunId, options: &AttestOptions) -> Result<Attested, RunsError> {
+        self.0.ask(format!("attest {run} by {:?}", options.key))?;
+        Ok(Attested {
+            run_id: run.clone(),
+            files: vec![
+                "attestation.dsse.json".to_owned(),
+                "provenance.dsse.json".to_owned(),
+            ],
+            key_id: "ab".repeat(32),
+            lines: 42,
+            head: "cd".repeat(32),
+            replaced: None,
+        })
     }
 }
 

@@ -389,6 +389,7 @@ fn a_partial_run_is_told_apart() {
         phase: RunPhase::Completed,
         outcome: Outcome::Partial,
         refused_by: None,
+        attested: None,
     };
     let done = run(fake, &["run", "deliverable", "--strict"]);
     assert_eq!(done.code, 1);

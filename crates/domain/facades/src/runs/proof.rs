@@ -1,0 +1,112 @@
+//! Proof: what attesting and verifying are asked, and what they answer.
+
+use rok_attest::{PublicKey, SigningKey};
+use rok_vocabulary::{Epoch, RunId, RunPhase};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// How a run is attested.
+#[derive(Debug, Clone, Default)]
+pub struct AttestOptions {
+    /// The key that signs; `None`: the configured one.
+    pub key: Option<Arc<SigningKey>>,
+}
+
+/// What was attested.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attested {
+    /// The run.
+    pub run_id: RunId,
+    /// The files, in the run folder.
+    pub files: Vec<String>,
+    /// The key's fingerprint.
+    pub key_id: String,
+    /// How many lines of the log they cover: all of them.
+    pub lines: u64,
+    /// The chain's hash after the last of them, hex.
+    pub head: String,
+    /// How many lines the envelopes covered that were replaced, if there were
+    /// any and they could be read.
+    pub replaced: Option<u64>,
+}
+
+/// What `verify` is to check beside the log itself.
+#[derive(Debug, Clone, Default)]
+pub struct VerifyOptions {
+    /// The key that must have signed the attestations.
+    pub key: Option<PublicKey>,
+}
+
+/// An envelope beside the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AttestationView {
+    /// The file.
+    pub file: String,
+    /// How many lines of the log it covers.
+    pub lines: u64,
+    /// Whether its signature was checked.
+    pub signature: SignatureCheck,
+    /// The key that signed; without a check, the one that it names.
+    pub key_id: String,
+}
+
+/// Whether a signature was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureCheck {
+    /// It is the given key's.
+    Valid,
+    /// No key was given: what stands there agrees with the log, and anyone
+    /// could have written it.
+    NotChecked,
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// The run.
+    pub run_id: RunId,
+    /// The verdict.
+    pub verdict: VerifyVerdict,
+    /// Lines of the log that are intact, from the first on.
+    pub lines: u64,
+    /// The hash after the last intact line, hex.
+    pub head: String,
+    /// The phase that a replay gives.
+    pub phase: Option<RunPhase>,
+    /// The epoch that a replay gives.
+    pub epoch: Option<Epoch>,
+    /// Artifacts that were hashed again.
+    pub artifacts: u64,
+    /// The envelopes that lie beside the log, and what they prove.
+    pub attestations: Vec<AttestationView>,
+    /// Everything that is wrong, first first.
+    pub faults: Vec<VerifyFault>,
+    /// What a reader should know and is no fault.
+    pub notes: Vec<String>,
+}
+
+/// The verdict of `verify`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyVerdict {
+    /// Sealed and intact.
+    Intact,
+    /// Intact, and not sealed: a cut cannot be told from a crash.
+    Open,
+    /// Not what it claims to be.
+    Broken,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyFault {
+    /// The file.
+    pub file: String,
+    /// The line, 1-based.
+    pub line: Option<u64>,
+    /// The byte within the file, 0-based.
+    pub byte: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+}

@@ -1,0 +1,198 @@
+//! The envelopes beside a log: what they say against what the log says.
+
+use crate::record::{LINES, LOG, Statements};
+use rok_attest::{Envelope, PublicKey, Statement};
+use rok_facades::runs::{AttestationView, SignatureCheck, VerifyFault, VerifyReport};
+use rok_log::StoreError;
+use rok_store_jsonl::JsonlStore;
+use rok_vocabulary::RunId;
+
+/// The audit record's envelope.
+pub(crate) const ATTESTATION: &str = "attestation.dsse.json";
+/// The provenance's envelope.
+pub(crate) const PROVENANCE_FILE: &str = "provenance.dsse.json";
+
+/// An envelope that could be read.
+struct Read {
+    file: &'static str,
+    envelope: Envelope,
+    statement: Statement,
+    /// How many lines of the log it covers.
+    lines: u64,
+}
+
+/// The envelopes beside a log.
+pub(crate) struct Envelopes(Vec<Read>);
+
+fn fault(report: &mut VerifyReport, file: &str, what: impl Into<String>) {
+    report.faults.push(VerifyFault {
+        file: file.into(),
+        line: None,
+        byte: None,
+        what: what.into(),
+    });
+}
+
+/// How many lines a statement says that the log has.
+fn lines_of(statement: &Statement) -> Option<u64> {
+    let mut subjects = statement.subject().iter();
+    let log =
+        subjects.find(|subject| subject.name == LOG && subject.annotations.contains_key(LINES))?;
+    log.annotations.get(LINES)?.as_u64()
+}
+
+impl Envelopes {
+    /// Reads them; what is missing where a key is given, and what cannot be
+    /// read or was not signed, is a fault.
+    pub(crate) fn read(
+        store: &JsonlStore,
+        run: &RunId,
+        key: Option<&PublicKey>,
+        report: &mut VerifyReport,
+    ) -> Result<Self, StoreError> {
+        let mut found = Vec::new();
+        for file in [ATTESTATION, PROVENANCE_FILE] {
+            let bytes = match store.read_beside(run, file) {
+                Ok(bytes) => bytes,
+                Err(StoreError::Io { source, .. }) => {
+                    fault(report, file, format!("cannot be read: {source}"));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match bytes {
+                None if key.is_some() => fault(
+                    report,
+                    file,
+                    "is missing, and a key was given to check it by: `rok attest` writes it",
+                ),
+                None => {}
+                Some(bytes) => match read(file, &bytes, key) {
+                    Ok(read) => found.push(read),
+                    Err(what) => fault(report, file, what),
+                },
+            }
+        }
+        // One without the other was taken away, not forgotten.
+        if let ([read], None) = (found.as_slice(), key) {
+            let other = if read.file == ATTESTATION {
+                PROVENANCE_FILE
+            } else {
+                ATTESTATION
+            };
+            if !report.faults.iter().any(|fault| fault.file == other) {
+                let what = format!("is missing, and {} is there", read.file);
+                fault(report, other, what);
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// Whether there is anything to compare.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether an envelope covers so many lines, and no more.
+    pub(crate) fn cover(&self, lines: u64) -> bool {
+        self.0.iter().any(|read| read.lines == lines)
+    }
+
+    /// Compares the envelopes that cover the lines of `said` with it.
+    pub(crate) fn compare(&self, lines: u64, said: Option<&Statements>, report: &mut VerifyReport) {
+        for read in self.0.iter().filter(|read| read.lines == lines) {
+            let Some(said) = said else {
+                let what = format!("covers lines 1 to {lines}, and line {lines} is no seal");
+                fault(report, read.file, what);
+                continue;
+            };
+            let expected = if read.file == ATTESTATION {
+                &said.audit
+            } else {
+                &said.provenance
+            };
+            if let Some(at) = read.statement.differs_from(expected) {
+                let what = format!("says at {at} what the log does not say");
+                fault(report, read.file, what);
+            }
+        }
+    }
+
+    /// What is known of them once the log's `lines` were all compared.
+    pub(crate) fn conclude(
+        &self,
+        lines: u64,
+        sealed: bool,
+        key: Option<&PublicKey>,
+        report: &mut VerifyReport,
+    ) {
+        for read in &self.0 {
+            if read.lines > lines {
+                let what = format!(
+                    "covers lines 1 to {}, and the log has {lines}: lines were taken away",
+                    read.lines
+                );
+                fault(report, read.file, what);
+            } else if read.lines < lines {
+                let what = format!(
+                    "covers lines 1 to {}, and the log has {lines}: the rest is not attested; `rok attest` attests all of it",
+                    read.lines
+                );
+                // Who asks for a signature is not to be given unsigned lines.
+                if key.is_some() && sealed {
+                    fault(report, read.file, what);
+                } else {
+                    report.notes.push(format!("{} {what}", read.file));
+                }
+            }
+            report.attestations.push(AttestationView {
+                file: read.file.into(),
+                lines: read.lines,
+                signature: match key {
+                    Some(_) => SignatureCheck::Valid,
+                    None => SignatureCheck::NotChecked,
+                },
+                key_id: match key {
+                    Some(key) => key.id().to_string(),
+                    None => names(&read.envelope),
+                },
+            });
+        }
+        if key.is_none() && !self.0.is_empty() {
+            report
+                .notes
+                .push("signature not checked: no key (`--key PUBLIC`)".into());
+        }
+    }
+}
+
+fn names(envelope: &Envelope) -> String {
+    let names: Vec<String> = envelope
+        .names()
+        .take(4)
+        .map(|name| name.chars().take(80).collect())
+        .collect();
+    names.join(", ")
+}
+
+fn read(file: &'static str, bytes: &[u8], key: Option<&PublicKey>) -> Result<Read, String> {
+    let envelope = Envelope::from_json(bytes).map_err(|error| error.to_string())?;
+    if let Some(key) = key {
+        envelope.verify(key).map_err(|error| error.to_string())?;
+    }
+    let statement = Statement::from_json(envelope.payload()).map_err(|error| error.to_string())?;
+    let lines = lines_of(&statement).ok_or("names no log among its subjects")?;
+    Ok(Read {
+        file,
+        envelope,
+        statement,
+        lines,
+    })
+}
+
+/// How many lines the envelope beside a log covers, if there is one and it can
+/// be read.
+pub(crate) fn covered(store: &JsonlStore, run: &RunId) -> Option<u64> {
+    let bytes = store.read_beside(run, ATTESTATION).ok()??;
+    read(ATTESTATION, &bytes, None).ok().map(|read| read.lines)
+}
