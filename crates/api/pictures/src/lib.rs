@@ -32,9 +32,12 @@ mod text;
 mod graph;
 mod layout;
 
+mod timeline;
+
 pub use graph::{
     Edge, EdgeKind, Gate, Graph, GraphOptions, Node, graph_dot, graph_mermaid, graph_svg,
     graph_text,
 };
 pub use state::State;
 pub use text::TextOptions;
+pub use timeline::{Band, Row, Span, SpanKind, Timeline, timeline_svg, timeline_text};

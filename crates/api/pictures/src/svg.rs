@@ -1,7 +1,7 @@
 //! What SVG pictures share: the frame, the style, the title, the legend.
 
-use crate::state::rules;
-use crate::text::{Xml, clean, columns, shorten};
+use crate::state::{State, rules};
+use crate::text::{Xml, clean, columns, shorten, wrap};
 use alloc::format;
 use alloc::string::String;
 use core::fmt::Write as _;
@@ -34,6 +34,17 @@ const SHAPES: &str = "\
 .rokpic .e{fill:none;stroke-width:1.3}\
 .rokpic .after{stroke-dasharray:6 4}\
 .rokpic .fallback,.rokpic .compensation{stroke-dasharray:1 4;stroke-linecap:round;stroke-width:1.8}\
+.rokpic .b{font-weight:600}\
+.rokpic .grid{fill:none;stroke-width:1}\
+.rokpic .band{fill-opacity:.55;stroke-width:1;stroke-dasharray:3 3}\
+.rokpic .hit{fill:transparent}\
+.rokpic .queued{stroke-width:1.2}\
+.rokpic .delay{stroke-width:1.6;stroke-dasharray:1 4;stroke-linecap:round}\
+.rokpic .decision{stroke:currentColor;stroke-width:8;stroke-dasharray:2 3}\
+.rokpic .cut{fill:none;stroke-dasharray:5 4}\
+.rokpic .path{fill:none;stroke-width:1.6}\
+.rokpic .bar{fill:currentColor;fill-opacity:.3;stroke:currentColor;stroke-width:1.2}\
+.rokpic .crit{stroke-width:2.6}\
 .rokpic .end{text-anchor:end}\
 .rokpic .mid{text-anchor:middle}\n";
 
@@ -71,6 +82,17 @@ pub(crate) fn open(
     out
 }
 
+/// The sign of a state, around a point.
+pub(crate) fn icon(state: State, x: i32, y: i32, out: &mut String) {
+    let filled = matches!(state, State::Running | State::Partial);
+    let class = if filled { "i solid" } else { "i" };
+    let _ = write!(
+        out,
+        "<path class=\"{class}\" transform=\"translate({x} {y})\" d=\"{}\"/>",
+        state.icon()
+    );
+}
+
 /// The head of a picture, written from the top down.
 pub(crate) struct Sheet<'a> {
     out: &'a mut String,
@@ -95,12 +117,13 @@ impl<'a> Sheet<'a> {
             "<text class=\"t title\" x=\"{margin}\" y=\"{y}\">{}</text>",
             Xml(&shorten(title, room(TITLE)))
         );
-        if !subtitle.is_empty() {
-            y += 20;
+        y += 4;
+        for line in wrap(subtitle, room(SMALL)) {
+            y += 16;
             let _ = write!(
                 out,
                 "<text class=\"f s\" x=\"{margin}\" y=\"{y}\">{}</text>",
-                Xml(&shorten(subtitle, room(SMALL)))
+                Xml(&line)
             );
         }
         Self {

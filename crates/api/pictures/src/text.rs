@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -78,6 +79,22 @@ fn take(chars: impl Iterator<Item = char>, room: usize) -> String {
             used <= room
         })
         .collect()
+}
+
+/// Lines of a text, broken between words.
+pub(crate) fn wrap(text: &str, max: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in clean(text).split_whitespace() {
+        let word = shorten(word, max);
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(&word) <= max => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
 }
 
 /// A text as it stands in XML and HTML, between tags or in quotes.

@@ -1,10 +1,11 @@
 //! Use cases of looking: the graph of a plan or of a run.
 
 mod graph;
+mod timeline;
 
 use crate::error::ServiceError;
 use crate::service::Service;
-use rok_pictures::Graph;
+use rok_pictures::{Graph, Timeline};
 use std::path::Path;
 
 impl Service {
@@ -45,5 +46,11 @@ impl crate::runs::RunHandle {
         let plan = self.runs().plan(self.id())?;
         let plan = rok_plan::parse(&plan, "plan.json")?;
         Ok(graph::of_run(&plan, &self.summary()?))
+    }
+
+    /// When what happened, and what made the run end when it did.
+    pub fn timeline(&self) -> Result<Timeline, ServiceError> {
+        let timing = self.runs().timing(self.id())?;
+        Ok(timeline::of_run(&self.summary()?, &timing))
     }
 }

@@ -6,6 +6,7 @@ mod facade;
 mod proof;
 mod requests;
 mod stop;
+mod timing;
 mod views;
 
 pub use error::{ErrorKind, RunsError};
@@ -19,6 +20,10 @@ pub use requests::{
     Submission, Verb,
 };
 pub use stop::StopSignal;
+pub use timing::{
+    AttemptSpan, EpochSpan, LogTail, PauseSpan, RunTiming, StepTiming, TailQuery, WaitReason,
+    WaitSpan,
+};
 pub use views::{
     AckView, ApprovalView, ArtifactView, AuditView, ErrorView, EventLine, EventQuery,
     ExpectationView, Explanation, HoldView, IncidentView, ListQuery, LogQuery, Remedy, Resumable,

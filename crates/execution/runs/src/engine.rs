@@ -6,9 +6,9 @@ use crate::setup::{Parallelism, RunsSetup, ServicesFor};
 use rok_attest::SigningKey;
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
-    ErrorKind, EventLine, EventQuery, Explanation, ListQuery, LogQuery, Observer, Resumable,
-    ResumeOptions, RunListing, RunSelector, RunSummary, RunsEngine, RunsError, StopSignal,
-    Submission, VerifyOptions, VerifyReport,
+    ErrorKind, EventLine, EventQuery, Explanation, ListQuery, LogQuery, LogTail, Observer,
+    Resumable, ResumeOptions, RunListing, RunSelector, RunSummary, RunTiming, RunsEngine,
+    RunsError, StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
 };
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::{JsonlStore, resolve};
@@ -192,6 +192,14 @@ impl RunsEngine for Runs {
         out: &mut dyn Write,
     ) -> Result<(), RunsError> {
         crate::logs::logs(self, run, query, stop, out)
+    }
+
+    fn timing(&self, run: &RunId) -> Result<RunTiming, RunsError> {
+        crate::timing::timing(&self.load(run)?, &self.store_of(run))
+    }
+
+    fn log_tails(&self, run: &RunId, query: &TailQuery) -> Result<Vec<LogTail>, RunsError> {
+        crate::logs::tails(&self.load(run)?, query)
     }
 
     fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {

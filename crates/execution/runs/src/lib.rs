@@ -36,6 +36,7 @@ mod resume;
 mod setup;
 mod submit;
 mod summary;
+mod timing;
 mod verify;
 
 pub use attest::KeySource;

@@ -2,10 +2,12 @@
 
 use crate::engine::Runs;
 use crate::fault;
-use rok_facades::runs::{ErrorKind, LogQuery, RunsError, StopSignal};
-use rok_kernel::RunState;
+use crate::load::Loaded;
+use rok_facades::runs::{ErrorKind, LogQuery, LogTail, RunsError, StopSignal, TailQuery};
+use rok_kernel::{RunState, StepIx};
 use rok_store_jsonl::Woken;
 use rok_vocabulary::{Attempt, RunId, StepState};
+use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -72,6 +74,63 @@ pub(crate) fn logs(
             return Ok(());
         }
     }
+}
+
+/// The ends of the steps' outputs, within the query's bounds.
+pub(crate) fn tails(loaded: &Loaded, query: &TailQuery) -> Result<Vec<LogTail>, RunsError> {
+    let state = loaded.state();
+    let dir = loaded.dir.join("logs");
+    // Failed steps first, then those that ended last: what is looked for.
+    let mut order: Vec<StepIx> = (0..state.plan().len() as StepIx).collect();
+    order.sort_by_key(|ix| {
+        let slot = state.step(*ix);
+        (slot.state != StepState::Failed, Reverse(slot.ended_at), *ix)
+    });
+    let mut left = query.total_bytes;
+    let mut found: Vec<(StepIx, LogTail)> = Vec::new();
+    for ix in order {
+        let (step, slot) = (state.plan().step(ix), state.step(ix));
+        let attempts = (0..=slot.attempt.0).rev();
+        let log = attempts
+            .map(Attempt)
+            .find_map(|attempt| Some((attempt, find(&dir, state, step.id.as_str(), attempt)?)));
+        let Some((attempt, path)) = log else {
+            continue;
+        };
+        let lines = if slot.state == StepState::Failed {
+            query.failed_lines
+        } else {
+            query.lines
+        };
+        let (text, cut) = tail(&path, lines, query.max_bytes.min(left))
+            .map_err(|error| io_fault(&path, &error))?;
+        left -= (text.len() as u64).min(left);
+        if text.is_empty() {
+            continue;
+        }
+        let tail = LogTail {
+            step: step.id.to_string(),
+            attempt: attempt.0,
+            text,
+            cut,
+        };
+        found.push((ix, tail));
+    }
+    found.sort_by_key(|(ix, _)| *ix);
+    Ok(found.into_iter().map(|(_, tail)| tail).collect())
+}
+
+/// The last lines of a file, within so many bytes, and whether there are more.
+fn tail(path: &Path, lines: usize, max_bytes: u64) -> io::Result<(String, bool)> {
+    let mut file = File::open(path)?;
+    let start = tail_start(&mut file, lines)?;
+    let end = file.seek(SeekFrom::End(0))?;
+    let start = start.max(end.saturating_sub(max_bytes));
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    // A step that runs may write on.
+    file.take(end - start).read_to_end(&mut bytes)?;
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), start > 0))
 }
 
 /// The log of an attempt, of the latest epoch that has one.

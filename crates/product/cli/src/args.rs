@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Draws a plan's steps, or a run's and how they stand
     Graph(GraphArgs),
+    /// Draws when what happened in a run
+    Timeline(TimelineArgs),
     /// Proves that the record is intact
     Verify(VerifyArgs),
     /// Signs what a sealed run's log says
@@ -314,6 +316,26 @@ pub(crate) enum GraphFormat {
     Mermaid,
     /// For Graphviz
     Dot,
+    /// For terminals
+    Ascii,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TimelineArgs {
+    /// The run
+    pub(crate) run: String,
+    /// For whom [default: ascii on a terminal, else svg]
+    #[arg(long, value_enum, hide_default_value = true)]
+    pub(crate) format: Option<TimelineFormat>,
+    /// Writes it there instead of to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimelineFormat {
+    /// For browsers and documents; light and dark
+    Svg,
     /// For terminals
     Ascii,
 }

@@ -85,10 +85,17 @@ fn groups(graph: &Graph, links: &[Link], ranks: &[usize], siblings: bool) -> Vec
         };
         kinds.entry(kind).or_default().push(at);
     }
+    let mut of_stem: BTreeMap<&str, usize> = BTreeMap::new();
+    for node in &graph.nodes {
+        *of_stem.entry(stem(&node.id)).or_default() += 1;
+    }
     let mut group: Vec<usize> = (0..graph.nodes.len()).collect();
     for (kind, members) in kinds {
-        // A layer that can be read is left as it is.
-        if members.len() >= ALIKE && (siblings || wide.contains(&kind.layer)) {
+        // A layer that can be read is left as it is; and a stem that is found
+        // all over the graph names no kind of step.
+        let names_a_kind = members.len() * 2 > of_stem[kind.stem];
+        let worth_it = siblings || wide.contains(&kind.layer) && names_a_kind;
+        if members.len() >= ALIKE && worth_it {
             for member in &members {
                 group[*member] = members[0];
             }
@@ -230,6 +237,25 @@ mod tests {
     #[test]
     fn a_narrow_graph_stays_as_it_is() {
         assert_eq!(collapse(&fan(READABLE)), None);
+    }
+
+    #[test]
+    fn numbered_steps_of_no_kind_stay_apart() {
+        let mut graph = Graph::new("mesh");
+        for at in 0..40 {
+            graph.add(Node::new(format!("task-{at}")));
+        }
+        // Each follows another one of the row above, and all have one stem.
+        for at in 20..40 {
+            let parent = (at * 7) % 20;
+            graph.edges.push(Edge {
+                from: parent,
+                to: at,
+                kind: EdgeKind::Needs,
+            });
+        }
+        let drawn = collapse(&graph).map(|(_, counts)| counts);
+        assert!(drawn.is_none_or(|counts| counts.iter().all(|count| *count == 1)));
     }
 
     #[test]

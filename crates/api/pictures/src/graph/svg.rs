@@ -3,9 +3,9 @@
 use super::{Drawn, EdgeKind, Gate, Node};
 use crate::layout::{Layout, Place, Size, layout};
 use crate::state::State;
-use crate::svg::{Flow, LABEL, SMALL, Sheet, open, text_width};
+use crate::svg::{Flow, LABEL, SMALL, Sheet, icon, open, text_width};
 use crate::text::{Xml, columns, shorten};
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -31,7 +31,7 @@ const STRAIGHT: i32 = 8;
 /// Around the picture.
 const MARGIN: i32 = 24;
 /// A layer is wrapped beyond this, at least and at most.
-const WRAP: (i32, i32) = (1500, 5200);
+const WRAP: (i32, i32) = (2200, 5200);
 /// Room for a title and a legend that can be read.
 const MIN_WIDTH: i32 = 440;
 
@@ -144,6 +144,10 @@ fn wrap(sizes: &[Size]) -> i32 {
 
 fn edges(placed: &Layout, out: &mut String) {
     let mut heads = String::new();
+    let mut arrivals: BTreeMap<(i32, i32), usize> = BTreeMap::new();
+    for piece in &placed.pieces {
+        *arrivals.entry(piece.to).or_default() += 1;
+    }
     for kind in EdgeKind::ALL {
         let mut d = String::new();
         for piece in placed
@@ -153,7 +157,8 @@ fn edges(placed: &Layout, out: &mut String) {
         {
             let ((x, y), (to_x, to_y)) = (piece.from, piece.to);
             // A bend that small looks like a mistake: the box is wide enough.
-            let near = piece.arrives && (x - to_x).abs() <= STRAIGHT;
+            let alone = piece.arrives && arrivals.get(&piece.to) == Some(&1);
+            let near = alone && (x - to_x).abs() <= STRAIGHT;
             let to_x = if near { x } else { to_x };
             let end = if piece.arrives { to_y - 6 } else { to_y };
             let _ = write!(d, "M{x} {y}");
@@ -201,7 +206,7 @@ fn node(drawn: &Drawn<'_>, at: usize, card: &Card, place: Place, out: &mut Strin
     };
     let mut x = place.x + PAD + point;
     if let Some(state) = node.state {
-        sign(state, x + 6, mid, out);
+        icon(state, x + 6, mid, out);
         x += SIGN;
     }
     let baseline = if card.note.is_empty() {
@@ -239,16 +244,6 @@ fn full(node: &Node, count: usize) -> String {
         let _ = write!(out, "\n{detail}");
     }
     out
-}
-
-fn sign(state: State, x: i32, y: i32, out: &mut String) {
-    let filled = matches!(state, State::Running | State::Partial);
-    let class = if filled { "i solid" } else { "i" };
-    let _ = write!(
-        out,
-        "<path class=\"{class}\" transform=\"translate({x} {y})\" d=\"{}\"/>",
-        state.icon()
-    );
 }
 
 fn outline(node: &Node, place: Place, offset: i32, out: &mut String) {
@@ -296,7 +291,7 @@ fn legend(drawn: &Drawn<'_>, sheet: &mut Sheet<'_>) {
     for state in states {
         flow.item(state.word(), |out, x, y| {
             let _ = write!(out, "<g class=\"{}\">", state.class());
-            sign(state, x + 9, y, out);
+            icon(state, x + 9, y, out);
             out.push_str("</g>");
         });
     }

@@ -2,7 +2,7 @@
 
 use super::{Drawn, EdgeKind};
 use crate::layout::ranks;
-use crate::text::{TextOptions, clean, columns, shorten_with};
+use crate::text::{TextOptions, clean, columns, shorten_with, wrap};
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec;
@@ -93,16 +93,14 @@ pub(super) fn draw(drawn: &Drawn<'_>, options: TextOptions) -> String {
 fn head(drawn: &Drawn<'_>, layers: usize, signs: &Signs, width: usize) -> String {
     let noun = if layers == 1 { "layer" } else { "layers" };
     let mut out = String::new();
-    let mut line = |text: &str| {
-        let _ = writeln!(out, "{}", shorten_with(text, width, signs.more));
-    };
-    line(&format!(
+    let title = format!(
         "{}: {}, {layers} {noun}",
         clean(&drawn.graph.title),
         drawn.description()
-    ));
-    if !drawn.graph.subtitle.is_empty() {
-        line(&drawn.graph.subtitle);
+    );
+    let dotted = drawn.graph.subtitle.replace(" · ", signs.dot);
+    for line in wrap(&title, width).into_iter().chain(wrap(&dotted, width)) {
+        let _ = writeln!(out, "{line}");
     }
     out.push('\n');
     out
@@ -131,7 +129,7 @@ fn step(
     line.push_str(&times);
     let remarks = node.remarks();
     if !remarks.is_empty() {
-        let remarks = format!("  ({})", remarks.join(signs.dot));
+        let remarks = format!("  ({})", remarks.join(signs.dot)).replace(" · ", signs.dot);
         if columns(&remarks) <= room(line) {
             line.push_str(&remarks);
         } else if room(line) > MIN_ID {

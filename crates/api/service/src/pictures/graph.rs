@@ -3,7 +3,7 @@
 use rok_facades::runs::{RunSummary, StepSummary};
 use rok_pictures::{Edge, EdgeKind, Gate, Graph, Node, State};
 use rok_plan::{Plan, Step};
-use rok_vocabulary::{Outcome, StepState};
+use rok_vocabulary::StepState;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -118,8 +118,8 @@ fn stand(node: &mut Node, step: &StepSummary) {
 /// The run's status in a line.
 pub(super) fn standing(run: &RunSummary) -> String {
     let outcome = match run.outcome {
-        Some(Outcome::Succeeded) | None => String::new(),
-        Some(outcome) => format!(" ({outcome})"),
+        Some(outcome) if outcome.as_str() != run.status => format!(" ({outcome})"),
+        _ => String::new(),
     };
     let mut parts = vec![
         format!("{}{outcome}", run.status),

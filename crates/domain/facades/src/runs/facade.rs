@@ -7,6 +7,7 @@ use super::requests::{
     Submission,
 };
 use super::stop::StopSignal;
+use super::timing::{LogTail, RunTiming, TailQuery};
 use super::views::{
     AuditView, EventLine, EventQuery, Explanation, ListQuery, LogQuery, Resumable, RunListing,
     RunSummary,
@@ -83,6 +84,13 @@ pub trait RunsEngine: Send + Sync {
         stop: &StopSignal,
         out: &mut dyn Write,
     ) -> Result<(), RunsError>;
+
+    /// When what happened: attempts, waits, pauses, the critical path.
+    fn timing(&self, run: &RunId) -> Result<RunTiming, RunsError>;
+
+    /// The ends of the steps' outputs, in declaration order: of each the last
+    /// attempt that has one.
+    fn log_tails(&self, run: &RunId, query: &TailQuery) -> Result<Vec<LogTail>, RunsError>;
 
     /// The runs that match, newest last; a broken run folder is listed too.
     fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError>;

@@ -1,9 +1,12 @@
-//! `graph`: pictures, to standard output or a file.
+//! `graph`, `timeline`: pictures, to standard output or a file.
 
-use crate::args::{GraphArgs, GraphFormat};
+use crate::args::{GraphArgs, GraphFormat, TimelineArgs, TimelineFormat};
 use crate::exit::Exit;
 use crate::terminal::Terminal;
-use rok_pictures::{GraphOptions, TextOptions, graph_dot, graph_mermaid, graph_svg, graph_text};
+use rok_pictures::{
+    GraphOptions, TextOptions, graph_dot, graph_mermaid, graph_svg, graph_text, timeline_svg,
+    timeline_text,
+};
 use rok_service::{Service, ServiceError};
 use std::path::Path;
 
@@ -18,12 +21,13 @@ pub(crate) fn graph(
         expand: args.expand,
         ..GraphOptions::default()
     };
-    let to_people = terminal.out_look.tty && args.output.is_none();
-    let format = args.format.unwrap_or(if to_people {
-        GraphFormat::Ascii
-    } else {
-        GraphFormat::Svg
-    });
+    let format = args
+        .format
+        .unwrap_or(if to_people(terminal, args.output.as_deref()) {
+            GraphFormat::Ascii
+        } else {
+            GraphFormat::Svg
+        });
     let picture = match format {
         GraphFormat::Svg => graph_svg(&graph, options),
         GraphFormat::Mermaid => graph_mermaid(&graph, options),
@@ -31,6 +35,32 @@ pub(crate) fn graph(
         GraphFormat::Ascii => graph_text(&graph, options, text(terminal)),
     };
     hand_over(service, terminal, args.output.as_deref(), &picture)
+}
+
+/// When what happened.
+pub(crate) fn timeline(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: &TimelineArgs,
+) -> Result<Exit, ServiceError> {
+    let timeline = service.find(&args.run)?.timeline()?;
+    let format = args
+        .format
+        .unwrap_or(if to_people(terminal, args.output.as_deref()) {
+            TimelineFormat::Ascii
+        } else {
+            TimelineFormat::Svg
+        });
+    let picture = match format {
+        TimelineFormat::Svg => timeline_svg(&timeline, false),
+        TimelineFormat::Ascii => timeline_text(&timeline, text(terminal)),
+    };
+    hand_over(service, terminal, args.output.as_deref(), &picture)
+}
+
+/// Whether somebody watches who cannot see SVG.
+fn to_people(terminal: &Terminal, file: Option<&Path>) -> bool {
+    terminal.out_look.tty && file.is_none()
 }
 
 fn text(terminal: &Terminal) -> TextOptions {

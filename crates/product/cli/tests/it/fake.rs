@@ -267,6 +267,36 @@ impl Fake {
         }
     }
 
+    /// Each step that ended ran once, and began when the run did.
+    fn timing(&self) -> RunTiming {
+        let steps = self.summary.steps.iter().map(|step| StepTiming {
+            id: step.id.clone(),
+            attempts: step
+                .started_at
+                .map(|from| AttemptSpan {
+                    epoch: Epoch(0),
+                    attempt: 0,
+                    from,
+                    until: step.ended_at,
+                    state: step.state,
+                    reason: step.error.as_ref().map(|error| error.reason.clone()),
+                })
+                .into_iter()
+                .collect(),
+            waits: Vec::new(),
+        });
+        RunTiming {
+            run_id: run_id(),
+            from: at(0),
+            until: at(2000),
+            open: false,
+            steps: steps.collect(),
+            pauses: Vec::new(),
+            epochs: Vec::new(),
+            critical_path: vec![self.summary.steps[0].id.clone()],
+        }
+    }
+
     fn ask(&self, what: String) -> Result<(), RunsError> {
         self.asked.lock().unwrap().push(what);
         match &self.refuse {
@@ -360,7 +390,28 @@ impl RunsEngine for Engine {
     }
 
     fn audit(&self, _: &RunId) -> Result<AuditView, RunsError> {
-        unreachable!("no command shows it yet")
+        Ok(AuditView {
+            run_id: run_id(),
+            epoch: Epoch(0),
+            profile: Profile::Strict,
+            expectations: vec![ExpectationView {
+                id: "logs/complete_trace".to_owned(),
+                status: ExpectationStatus::Acked,
+                created_at: at(0),
+                deadline: Some(at(60_000)),
+                acked_at: Some(at(1300)),
+                liveness: false,
+            }],
+            acks: vec![AckView {
+                id: "ack-1".to_owned(),
+                duty: "logs/complete_trace".to_owned(),
+                status: AckStatus::Success,
+                result_id: Some("trace-1".to_owned()),
+                error: None,
+                at: at(1300),
+            }],
+            reconciliation: self.0.summary.reconciliation.clone(),
+        })
     }
 
     fn explain(&self, _: &RunId, step: Option<&str>) -> Result<Explanation, RunsError> {
@@ -400,6 +451,22 @@ impl RunsEngine for Engine {
         self.0.ask(format!("logs {query:?}"))?;
         out.write_all(&self.0.log)
             .map_err(|error| RunsError::new(ErrorKind::Storage, "ROK0106", error.to_string()))
+    }
+
+    fn timing(&self, _: &RunId) -> Result<RunTiming, RunsError> {
+        Ok(self.0.timing())
+    }
+
+    fn log_tails(&self, _: &RunId, _: &TailQuery) -> Result<Vec<LogTail>, RunsError> {
+        let text = String::from_utf8_lossy(&self.0.log).into_owned();
+        let step = self.0.summary.steps[0].id.clone();
+        let tail = LogTail {
+            step,
+            attempt: 0,
+            text,
+            cut: false,
+        };
+        Ok(vec![tail])
     }
 
     fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
