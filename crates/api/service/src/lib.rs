@@ -35,6 +35,7 @@ mod plan_file;
 mod plans;
 
 mod diff;
+mod metrics;
 mod runs;
 mod service;
 mod stream;

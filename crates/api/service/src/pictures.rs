@@ -7,6 +7,7 @@ use crate::error::ServiceError;
 use crate::service::Service;
 use rok_pictures::{Graph, Timeline};
 use std::path::Path;
+use std::{fs, io};
 
 impl Service {
     /// The graph of a plan, or of a run and how its steps stand. A name that
@@ -31,13 +32,30 @@ impl Service {
 }
 
 impl Service {
-    /// Writes a result to a file, seen from the current folder.
+    /// Writes a result to a file, seen from the current folder. A file that is
+    /// there is replaced as a whole: no reader sees half of it.
     pub fn write_file(&self, file: &Path, bytes: &[u8]) -> Result<(), ServiceError> {
-        let path = self.cwd().join(file);
-        std::fs::write(&path, bytes).map_err(|error| ServiceError::Output {
+        replace(&self.cwd().join(file), bytes).map_err(|error| ServiceError::Output {
             why: format!("{}: {error}", file.display()),
         })
     }
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A pipe or a device cannot be replaced.
+    let special = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+    let name = path.file_name().filter(|_| !special);
+    let Some(name) = name else {
+        return fs::write(path, bytes);
+    };
+    let beside = format!(".{}.{}", name.to_string_lossy(), std::process::id());
+    let beside = path.with_file_name(beside);
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // It may not be there at all, and the first error says why.
+        let _ = fs::remove_file(&beside);
+    }
+    written
 }
 
 impl crate::runs::RunHandle {

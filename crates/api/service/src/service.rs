@@ -2,6 +2,7 @@
 //! for, runs submitted, found and listed.
 
 use crate::error::ServiceError;
+use crate::metrics;
 use crate::plan_file;
 use crate::runs::RunHandle;
 use crate::wiring::{Startup, Wiring};
@@ -125,6 +126,11 @@ impl Service {
         // Ids that a person chose do not sort by time. Broken ones come last.
         runs.sort_by_key(|run| (run.created_at.is_none(), run.created_at));
         Ok(runs)
+    }
+
+    /// What the runs that match did, in the Prometheus text format.
+    pub fn metrics(&self, query: &ListQuery) -> Result<String, ServiceError> {
+        metrics::metrics(&self.runs()?, &self.list(query)?)
     }
 
     /// A path to a run folder names the folder of run folders too, so that it

@@ -52,7 +52,7 @@ fn lines(ran: &Ran) -> Vec<Value> {
 fn tail_and_grep_see_each_failure() {
     let bench = bench();
     // Without its `-f`, which never ends.
-    let command = shown("grep").replace(" -f ", " ");
+    let command = shown("tail -n +1").replace(" -f ", " ");
     let ran = shell(&bench, &command).exits(0);
     let steps: Vec<Value> = lines(&ran)
         .iter()
@@ -152,9 +152,36 @@ fn a_cloud_event_holds_the_line_as_it_stands() {
 }
 
 #[test]
+fn metrics_count_what_the_log_says() {
+    let bench = bench();
+    let text = run(&bench, "rok metrics").out;
+    for line in [
+        "rok_runs_total{outcome=\"partial\"} 1",
+        "rok_runs{status=\"succeeded\"} 1",
+        "rok_run_duration_seconds_count{outcome=\"partial\",plan=\"streamed\"} 1",
+        "rok_steps_total{state=\"failed\"} 1",
+        "rok_steps_total{state=\"succeeded\"} 1",
+        "rok_step_retries_total{class=\"transient_io\"} 1",
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "{line:?} is not in\n{text}"
+        );
+    }
+    bench.rok(["metrics", "-o", "rok.prom", "-q"]).exits(0);
+    let file = std::fs::read_to_string(bench.path().join("rok.prom")).expect("it was written");
+    assert!(file.contains("# TYPE rok_runs_total counter"), "{file}");
+    let broken = bench.runs().join("broken");
+    std::fs::create_dir(&broken).expect("a folder");
+    std::fs::write(broken.join("events.jsonl"), "no event\n").expect("a file");
+    let text = bench.rok(["metrics"]).exits(0).out;
+    assert!(text.contains("rok_runs{status=\"broken\"} 1"), "{text}");
+}
+
+#[test]
 fn every_command_of_the_page_is_tried_here() {
     let tried = [
-        "grep",
+        "tail -n +1",
         "tail -n 50",
         ".data.final",
         "sort_by",
@@ -165,6 +192,7 @@ fn every_command_of_the_page_is_tried_here() {
         "explain run_abc",
         "--format sse --tail 1",
         "--type run.completed",
+        "rok metrics",
     ];
     let shown = commands("streaming.md");
     let untried: Vec<&String> = shown

@@ -60,6 +60,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Logs(args) => commands::logs(&service, terminal, args),
         Command::Summary(args) => commands::summary(&service, terminal, &args.run),
         Command::Ls(args) => commands::list(&service, terminal, args),
+        Command::Metrics(args) => commands::metrics(&service, terminal, args),
         Command::Explain(args) => commands::explain(&service, terminal, &args),
         Command::Diff(args) => commands::diff(&service, terminal, &args),
         Command::Graph(args) => commands::graph(&service, terminal, &args),

@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Summary(OneRun),
     /// Lists runs
     Ls(LsArgs),
+    /// What runs did, as metrics for Prometheus
+    Metrics(MetricsArgs),
     /// Why a run or a step is as it is, and what can be done
     Explain(ExplainArgs),
     /// What differs between two runs: plan, inputs, results, timings
@@ -271,6 +273,19 @@ pub(crate) struct LsArgs {
     /// Only runs with this label
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) labels: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MetricsArgs {
+    /// Only runs of this plan
+    #[arg(long, value_name = "ID")]
+    pub(crate) plan: Option<String>,
+    /// Only runs created since: 24h, 7d, or 2026-02-16T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// A file to replace as a whole, as a textfile collector reads it
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -14,7 +14,7 @@ pub(crate) use config::config;
 pub(crate) use decide::{approve, cancel, reject};
 pub(crate) use events::{events, logs};
 pub(crate) use help::help;
-pub(crate) use look::{diff, explain, list, status, summary};
+pub(crate) use look::{diff, explain, list, metrics, status, summary};
 pub(crate) use pictures::{graph, timeline};
 pub(crate) use plan::plan;
 pub(crate) use proof::{attest, key, told, verify};

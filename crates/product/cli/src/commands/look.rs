@@ -1,6 +1,7 @@
 //! `status`, `summary`, `ls`, `explain`: looking changes nothing.
 
-use crate::args::{DiffArgs, ExplainArgs, LsArgs};
+use super::pictures::hand_over;
+use crate::args::{DiffArgs, ExplainArgs, LsArgs, MetricsArgs};
 use crate::exit::Exit;
 use crate::render::{self, Caller};
 use crate::terminal::Terminal;
@@ -110,6 +111,21 @@ pub(crate) fn list(
         terminal.show(&text)?;
     }
     Ok(Exit::Success)
+}
+
+/// What runs did, as metrics.
+pub(crate) fn metrics(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: MetricsArgs,
+) -> Result<Exit, ServiceError> {
+    let since = args.since.as_deref().map(instant).transpose()?;
+    let text = service.metrics(&ListQuery {
+        plan: args.plan,
+        since,
+        ..ListQuery::default()
+    })?;
+    hand_over(service, terminal, args.output.as_deref(), &text)
 }
 
 /// An instant, or one that lies a duration before now.

@@ -72,7 +72,7 @@ fn text(terminal: &Terminal) -> TextOptions {
 
 /// A picture is the result: it stands on standard output, or in the file that
 /// was named.
-fn hand_over(
+pub(super) fn hand_over(
     service: &Service,
     terminal: &mut Terminal,
     file: Option<&Path>,
