@@ -10,7 +10,7 @@ use crate::check_layers::{
 };
 use crate::gather::{Gathered, gather};
 use crate::shell::{say, tell};
-use crate::{bench, ci, docs, new_crate, test};
+use crate::{bench, ci, docs, new_crate, test, verifier};
 
 /// What is wrong with the question or the workspace, rather than with a layer.
 const UNUSABLE: u8 = 2;
@@ -28,6 +28,8 @@ enum Command {
     CheckLayers(CheckLayers),
     /// Runs every test; the runner's own summary comes last
     Test(test::Args),
+    /// Installs the public Python libraries that a test checks attestations by; `test` does so itself
+    Verifier,
     /// Runs exactly what CI runs, with the command that mends each failure
     Ci(ci::Args),
     /// Builds and runs the release benches, with the machine that they ran on
@@ -98,6 +100,13 @@ pub fn main() -> ExitCode {
     ExitCode::from(match cli.command {
         Command::CheckLayers(args) => check_layers(&root, &args),
         Command::Test(args) => u8::from(!test::run(&root, &args).ok),
+        Command::Verifier => match verifier::prepare(&root) {
+            Ok(()) => 0,
+            Err(why) => {
+                tell(&format!("error: {why}"));
+                1
+            }
+        },
         Command::Ci(args) => u8::from(!ci::run(&root, &args)),
         Command::Bench(args) => bench::run(&root, &args).map_or(UNUSABLE, |ran| u8::from(!ran.ok)),
         Command::Docs(args) => u8::from(!docs::run(&root, &args)),

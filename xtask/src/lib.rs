@@ -46,5 +46,6 @@ mod needs;
 mod new_crate;
 mod shell;
 mod test;
+mod verifier;
 
 pub use gather::{GatherError, Gathered, gather, graph};

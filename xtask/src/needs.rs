@@ -15,7 +15,7 @@ pub(crate) struct Need {
 }
 
 /// Kept by hand: whoever runs a new program in a test adds it here.
-pub(crate) const NEEDS: [Need; 8] = [
+pub(crate) const NEEDS: [Need; 9] = [
     Need {
         program: "sh",
         by: "rok-exec-process, rok-expr, rok-runner, rok: shell lines",
@@ -35,6 +35,10 @@ pub(crate) const NEEDS: [Need; 8] = [
     Need {
         program: "sha256sum",
         by: "rok: examples/deliverable",
+    },
+    Need {
+        program: "python3",
+        by: "rok: public libraries that check attestations, in target/tools/verifier",
     },
     Need {
         program: "git",

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::needs::{is_there, missing};
 use crate::shell::{Call, Ran, tell};
+use crate::verifier;
 
 /// How to run the tests.
 #[derive(Debug, clap::Args)]
@@ -23,9 +24,13 @@ pub(crate) fn run(root: &Path, args: &Args) -> Ran {
         tell(missing.trim_end());
         tell("The tests named above will fail; benches go without that peer.\n");
     }
+    let prepared = verifier::prepare(root);
+    if let Err(why) = &prepared {
+        tell(&format!("error: {why}\n"));
+    }
     let calls = plan(args);
     let mut all = Ran {
-        ok: true,
+        ok: prepared.is_ok(),
         took: std::time::Duration::ZERO,
     };
     for call in calls {
