@@ -44,6 +44,7 @@ mod decode;
 mod graph;
 mod values;
 
+mod document;
 mod parse;
 
 mod builder;
@@ -60,6 +61,7 @@ struct Readme;
 pub use approvers::{Approver, ApproverError, Approvers, NotEntitled, Overrides};
 pub use builder::{PlanBuilder, StepBuilder};
 pub use builtin::{builtin, builtin_ids, template};
+pub use document::Document;
 pub use fault::{Fault, FaultCode, PlanErrors, Related};
 pub use keys::{KEYS, KeySpec, Place, Support};
 pub use model::{
@@ -68,5 +70,5 @@ pub use model::{
 };
 pub use parse::{parse, parse_inputs};
 pub use schema::json_schema;
-pub use tree::Syntax;
+pub use tree::{Entry, Node, Plain, Style, Syntax, Value as NodeValue};
 pub use values::{InputFault, ValueFault, check_inputs, check_outputs, parse_input};

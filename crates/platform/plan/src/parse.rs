@@ -1,6 +1,7 @@
 //! Bytes to plan, and bytes to inputs.
 
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::String;
 use serde_json::{Map, Value};
 
@@ -22,7 +23,9 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Plan, PlanErrors> {
             Syntax::Toml => "plan = \"some-id\"",
         }
     );
-    read(bytes, name, &hint, decode)
+    read(bytes, name, &hint, |root, source, findings| {
+        decode(root, source, findings)
+    })
 }
 
 /// Reads a file of inputs for a plan, one mapping from names to values, in the
@@ -76,11 +79,11 @@ fn inputs(plan: &Plan, root: &Node, findings: &mut Findings) -> Option<Map<Strin
 }
 
 /// Bytes to text to tree to what `decode` makes of it.
-fn read<T>(
+pub(crate) fn read<T>(
     bytes: &[u8],
     name: &str,
     when_empty: &str,
-    decode: impl FnOnce(&Node, &Source<'_>, &mut Findings) -> Option<T>,
+    decode: impl FnOnce(&Rc<Node>, &Source<'_>, &mut Findings) -> Option<T>,
 ) -> Result<T, PlanErrors> {
     let mut findings = Findings::of(Syntax::of(name));
     let (text, unreadable) = source::read(bytes);

@@ -17,11 +17,15 @@ const STRIDE: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Source<'s> {
     text: &'s str,
-    lines: Vec<usize>,
+    lines: Lines,
 }
 
-impl<'s> Source<'s> {
-    pub(crate) fn new(text: &'s str) -> Self {
+/// Where the lines of a text begin.
+#[derive(Debug)]
+pub(crate) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(crate) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
         let starts = bytes
             .iter()
@@ -31,9 +35,27 @@ impl<'s> Source<'s> {
                 b'\r' if bytes.get(at + 1) != Some(&b'\n') => Some(at + 1),
                 _ => None,
             });
+        Self(core::iter::once(0).chain(starts).collect())
+    }
+
+    /// Line and column of a byte of the text, both from 1, the column in
+    /// characters.
+    pub(crate) fn position(&self, text: &str, byte: usize) -> (usize, usize) {
+        let byte = byte.min(text.len());
+        let line = self.0.partition_point(|start| *start <= byte);
+        let start = self.0[line - 1];
+        let column = text
+            .get(start..byte)
+            .map_or(1, |text| text.chars().count() + 1);
+        (line, column)
+    }
+}
+
+impl<'s> Source<'s> {
+    pub(crate) fn new(text: &'s str) -> Self {
         Self {
             text,
-            lines: core::iter::once(0).chain(starts).collect(),
+            lines: Lines::of(text),
         }
     }
 
@@ -48,22 +70,15 @@ impl<'s> Source<'s> {
 
     /// Line and column, both from 1, the column in characters.
     pub(crate) fn position(&self, byte: usize) -> (usize, usize) {
-        let byte = byte.min(self.text.len());
-        let line = self.lines.partition_point(|start| *start <= byte);
-        let start = self.lines[line - 1];
-        let column = self
-            .text
-            .get(start..byte)
-            .map_or(1, |text| text.chars().count() + 1);
-        (line, column)
+        self.lines.position(self.text, byte)
     }
 
     /// The bytes of a line, from 1, without its line break.
     pub(crate) fn line_range(&self, line: usize) -> Range<usize> {
-        let Some(&start) = self.lines.get(line.wrapping_sub(1)) else {
+        let Some(&start) = self.lines.0.get(line.wrapping_sub(1)) else {
             return self.text.len()..self.text.len();
         };
-        let end = self.lines.get(line).copied().unwrap_or(self.text.len());
+        let end = self.lines.0.get(line).copied().unwrap_or(self.text.len());
         let text = self.text[start..end].trim_end_matches(['\n', '\r']);
         start..start + text.len()
     }

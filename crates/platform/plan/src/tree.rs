@@ -58,16 +58,16 @@ pub(crate) fn load(source: &Source<'_>, findings: &mut Findings) -> Option<Rc<No
 
 /// A value with its place.
 #[derive(Debug)]
-pub(crate) struct Node {
+pub struct Node {
     /// Its bytes in the source.
-    pub(crate) span: Range<usize>,
+    pub span: Range<usize>,
     /// What it is.
-    pub(crate) value: Value,
+    pub value: Value,
 }
 
 /// What a node is.
 #[derive(Debug)]
-pub(crate) enum Value {
+pub enum Value {
     /// Text, as written.
     Scalar {
         /// The text, escapes and folding undone.
@@ -83,18 +83,18 @@ pub(crate) enum Value {
 
 /// A key and its value.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// The key's text.
-    pub(crate) key: String,
+    pub key: String,
     /// The key's place.
-    pub(crate) span: Range<usize>,
+    pub span: Range<usize>,
     /// The value.
-    pub(crate) node: Rc<Node>,
+    pub node: Rc<Node>,
 }
 
 /// How a scalar was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
+pub enum Style {
     /// Bare: `text`.
     Plain,
     /// `'text'` or `"text"`.
@@ -107,21 +107,27 @@ pub(crate) enum Style {
 
 /// A bare or typed scalar by the YAML 1.2 core schema.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Plain {
+pub enum Plain {
+    /// Nothing, `null` or `~`.
     Null,
+    /// `true` or `false`.
     Bool(bool),
     /// `True`, `FALSE` and the like: booleans to YAML, not to plans.
     OddBool(bool),
+    /// A whole number.
     Integer(i128),
+    /// A number with a fraction or an exponent.
     Float(f64),
     /// An infinity, no number, or more digits than fit.
     NoNumber,
+    /// Anything else.
     Text,
 }
 
 impl Node {
     /// What a person would call it.
-    pub(crate) fn describe(&self) -> &'static str {
+    #[must_use]
+    pub fn describe(&self) -> &'static str {
         match &self.value {
             Value::Map(_) => "a mapping",
             Value::List(_) => "a list",
@@ -136,7 +142,8 @@ impl Node {
     }
 
     /// The scalar's text and style.
-    pub(crate) fn scalar(&self) -> Option<(&str, Style)> {
+    #[must_use]
+    pub fn scalar(&self) -> Option<(&str, Style)> {
         match &self.value {
             Value::Scalar { text, style } => Some((text, *style)),
             _ => None,
@@ -145,14 +152,16 @@ impl Node {
 
     /// The text of a scalar that says something: not an empty value, `null` or
     /// `~`, and no number or boolean of TOML.
-    pub(crate) fn text(&self) -> Option<&str> {
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
         self.scalar()
             .filter(|(_, style)| *style != Style::Typed && !self.is_null())
             .map(|(text, _)| text)
     }
 
     /// What a scalar without quotes stands for.
-    pub(crate) fn plain(&self) -> Option<Plain> {
+    #[must_use]
+    pub fn plain(&self) -> Option<Plain> {
         match self.scalar()? {
             (text, Style::Plain | Style::Typed) => Some(resolve(text)),
             (_, Style::Quoted | Style::Block) => None,
@@ -160,12 +169,14 @@ impl Node {
     }
 
     /// Whether it is a bare `null`, `~` or an empty value.
-    pub(crate) fn is_null(&self) -> bool {
+    #[must_use]
+    pub fn is_null(&self) -> bool {
         self.plain() == Some(Plain::Null)
     }
 
     /// The list's items.
-    pub(crate) fn list(&self) -> Option<&[Rc<Self>]> {
+    #[must_use]
+    pub fn list(&self) -> Option<&[Rc<Self>]> {
         match &self.value {
             Value::List(items) => Some(items),
             _ => None,
@@ -173,7 +184,8 @@ impl Node {
     }
 
     /// The mapping's entries.
-    pub(crate) fn map(&self) -> Option<&[Entry]> {
+    #[must_use]
+    pub fn map(&self) -> Option<&[Entry]> {
         match &self.value {
             Value::Map(entries) => Some(entries),
             _ => None,
@@ -181,12 +193,14 @@ impl Node {
     }
 
     /// The entry of a key; `None` also when this is no mapping.
-    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+    #[must_use]
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.map()?.iter().find(|entry| entry.key == key)
     }
 
     /// The value of a key; `None` also when this is no mapping.
-    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|entry| &*entry.node)
     }
 }
