@@ -7,7 +7,7 @@ use crate::summary::hold;
 use rok_events::SkipCause;
 use rok_facades::runs::{Explanation, Remedy, RunsError};
 use rok_kernel::{RunState, StepIx};
-use rok_vocabulary::{Outcome, RunPhase, StepState};
+use rok_vocabulary::{Attempt, Outcome, RunPhase, StepState};
 
 pub(crate) fn explain(
     loaded: &Loaded,
@@ -29,6 +29,15 @@ pub(crate) fn explain(
                 Err(fault::unknown_step(loaded.state().run_id(), id, &known))
             }
         },
+    }
+}
+
+/// Which retry an attempt is: its number is the attempt's, as in the log.
+fn retry(attempt: Attempt) -> String {
+    if attempt == Attempt::FIRST {
+        String::new()
+    } else {
+        format!(", retry {attempt}")
     }
 }
 
@@ -294,10 +303,9 @@ impl Story<'_> {
                     .started_at
                     .map(|at| format!(" since {at}"))
                     .unwrap_or_default();
-                story.because.push(format!(
-                    "step `{id}` is running, attempt {}{since}",
-                    slot.attempt
-                ));
+                let retry = retry(slot.attempt);
+                let running = format!("step `{id}` is running{retry}{since}");
+                story.because.push(running);
             } else if let Some(due) = slot.retry_due {
                 let why = slot.reason.as_deref().unwrap_or("it failed");
                 story
@@ -310,9 +318,12 @@ impl Story<'_> {
             .filter(|ix| self.state.step(*ix).state == StepState::Pending)
             .count();
         if pending > 0 {
-            story
-                .because
-                .push(format!("{pending} steps have not started"));
+            let steps = if pending == 1 {
+                "1 step has"
+            } else {
+                &format!("{pending} steps have")
+            };
+            story.because.push(format!("{steps} not started"));
         }
     }
 
@@ -323,13 +334,13 @@ impl Story<'_> {
         let reason = slot.reason.as_deref().unwrap_or("no reason is recorded");
         match slot.state {
             StepState::Succeeded => {
-                story.headline = format!("step `{id}` succeeded at attempt {}", slot.attempt);
+                story.headline = format!("step `{id}` succeeded{}", retry(slot.attempt));
             }
             StepState::Compensated => story.headline = format!("step `{id}` was compensated"),
             StepState::Running => {
                 story.headline = match (&self.holder, slot.stop) {
                     (_, Some(_)) => format!("step `{id}` is being stopped"),
-                    (Some(_), None) => format!("step `{id}` is running, attempt {}", slot.attempt),
+                    (Some(_), None) => format!("step `{id}` is running{}", retry(slot.attempt)),
                     (None, None) => format!("step `{id}` was running when its process ended"),
                 };
             }

@@ -20,7 +20,7 @@ pub(crate) fn event(event: &EventLine, look: Look) -> String {
     let mut line = format!("{} {:>5}  {kind}", paint.faint(time), event.seq);
     if let Some(step) = &event.step {
         let attempt = if event.attempt > 0 {
-            format!(" (attempt {})", event.attempt + 1)
+            format!(" (retry {})", event.attempt)
         } else {
             String::new()
         };

@@ -194,7 +194,7 @@ fn step_line(step: &StepSummary, width: usize, paint: Paint) -> String {
     }
     let mut beside = Vec::new();
     if step.attempt > 0 {
-        beside.push(format!("attempt {}", step.attempt + 1));
+        beside.push(format!("retry {}", step.attempt));
     }
     if let Some(at) = step.retry_at {
         beside.push(format!("next attempt at {at}"));

@@ -1,0 +1,452 @@
+//! `rok explain` in a table of situations: what it says of a run or a step,
+//! what led to it, and what can be done.
+
+#[expect(dead_code, reason = "this file needs a part of it")]
+mod support;
+
+#[expect(dead_code, reason = "this file needs a part of it")]
+#[path = "support/live.rs"]
+mod live;
+
+use live::Live;
+use rstest::rstest;
+use serde_json::Value;
+use support::Bench;
+
+const RUN: &str = "run_abc";
+
+/// A run that came to where the situation wants it, and whoever drives it.
+struct Scene {
+    bench: Bench,
+    owner: Option<Live>,
+}
+
+/// A plan that was run to its end, or until only holds remained.
+fn ran(plan: &str, code: i32) -> Scene {
+    ran_with(plan, &[], code)
+}
+
+fn ran_with(plan: &str, arguments: &[&str], code: i32) -> Scene {
+    let bench = Bench::new();
+    bench.write("plan.yaml", &format!("plan: situation\n{plan}"));
+    let run = ["run", "plan.yaml", "--run-id", RUN, "-q"];
+    bench.rok(run.iter().chain(arguments)).exits(code);
+    Scene { bench, owner: None }
+}
+
+/// A plan whose process lives, with this text in its log.
+fn running(plan: &str, until: &str) -> Scene {
+    let bench = Bench::new();
+    bench.write("plan.yaml", &format!("plan: situation\n{plan}"));
+    let mut owner = Live::start(bench.command(["run", "plan.yaml", "--run-id", RUN, "-q"]));
+    let log = bench.runs().join(RUN).join("events.jsonl");
+    assert!(
+        owner.until(&log, |text| text.contains(until)),
+        "{until} never came"
+    );
+    let owner = Some(owner);
+    Scene { bench, owner }
+}
+
+impl Scene {
+    /// The same, after a command.
+    fn then(self, arguments: &[&str], code: i32) -> Self {
+        self.bench.rok(arguments).exits(code);
+        self
+    }
+
+    /// The same, after its process was killed.
+    fn killed(mut self) -> Self {
+        self.owner.take().expect("somebody drives it").kill();
+        self
+    }
+}
+
+fn succeeded() -> Scene {
+    ran("steps: { a: { run: \"true\" } }\n", 0)
+}
+
+fn partial() -> Scene {
+    ran(
+        "steps: { a: { run: \"true\" }, b: { run: exit 65, required: false }, c: { needs: [b], run: \"true\", required: false } }\n",
+        0,
+    )
+}
+
+fn hard_gate_failed() -> Scene {
+    ran(
+        "steps: { a: { gate: hard, run: exit 1 }, b: { needs: [a], run: \"true\" } }\n",
+        1,
+    )
+}
+
+fn required_failed() -> Scene {
+    ran(
+        "steps: { a: { run: exit 65 }, b: { needs: [a], run: \"true\" }, c: { needs: [b], run: \"true\" } }\n",
+        1,
+    )
+}
+
+fn retries_used_up() -> Scene {
+    ran(
+        "steps: { a: { run: exit 75, retry: { max: 2, base: 1ms } } }\n",
+        1,
+    )
+}
+
+fn no_retries() -> Scene {
+    ran("steps: { a: { run: exit 75 } }\n", 1)
+}
+
+fn not_idempotent_failed() -> Scene {
+    ran("steps: { a: { run: exit 75, idempotent: false } }\n", 1)
+}
+
+fn retried() -> Scene {
+    ran(
+        "steps: { a: { run: test $ROK_ATTEMPT -gt 0 || exit 75, retry: { max: 2, base: 1ms } } }\n",
+        0,
+    )
+}
+
+fn condition_false() -> Scene {
+    ran(
+        "inputs: { n: { type: integer, default: 1 } }\nsteps: { a: { run: \"true\", if: inputs.n > 5 }, b: { needs: [a], run: \"true\" } }\n",
+        0,
+    )
+}
+
+fn timed_out_step() -> Scene {
+    ran(
+        "steps: { a: { run: sleep 600, timeout: 50ms, kill_grace: 0s } }\n",
+        1,
+    )
+}
+
+fn timed_out_run() -> Scene {
+    ran(
+        "max_duration: 100ms\nsteps: { a: { run: sleep 600, kill_grace: 0s }, b: { needs: [a], run: \"true\" } }\n",
+        1,
+    )
+}
+
+fn waiting() -> Scene {
+    ran(
+        "steps: { build: { run: \"true\" }, publish: { needs: [build], gate: manual, run: \"true\" }, tell: { needs: [publish], run: \"true\" } }\n",
+        1,
+    )
+}
+
+fn rejected() -> Scene {
+    waiting().then(&["reject", RUN, "publish", "--reason", "too late"], 0)
+}
+
+fn approved() -> Scene {
+    waiting().then(&["approve", RUN, "publish", "--reason", "fine"], 0)
+}
+
+fn cancelled() -> Scene {
+    waiting().then(&["cancel", RUN, "--reason", "not today"], 0)
+}
+
+fn executing() -> Scene {
+    running(
+        "steps: { a: { run: exec sleep 600 }, b: { needs: [a], run: \"true\" } }\n",
+        "step.started",
+    )
+}
+
+fn interrupted() -> Scene {
+    executing().killed()
+}
+
+fn interrupted_not_idempotent() -> Scene {
+    running(
+        "steps: { a: { run: exec sleep 600, idempotent: false } }\n",
+        "step.started",
+    )
+    .killed()
+    .then(&["resume", RUN, "-q"], 1)
+}
+
+fn retry_due() -> Scene {
+    running(
+        "steps: { a: { run: exit 75, retry: { max: 1, base: 10m, max_delay: 10m } } }\n",
+        "step.retried",
+    )
+}
+
+fn denied() -> Scene {
+    let bench = Bench::new();
+    bench.write(
+        "plan.yaml",
+        "plan: situation\nsteps: { a: { run: \"true\" } }\n",
+    );
+    bench.write("none.cedar", "@id(\"nobody\")\nforbid (principal, action == Action::\"run\", resource);\n@id(\"all\")\npermit (principal, action, resource);\n");
+    bench
+        .rok([
+            "run",
+            "plan.yaml",
+            "--run-id",
+            RUN,
+            "-q",
+            "--policies",
+            "none.cedar",
+        ])
+        .exits(5);
+    Scene { bench, owner: None }
+}
+
+fn end_forbidden() -> Scene {
+    let bench = Bench::new();
+    bench.write(
+        "plan.yaml",
+        "plan: situation\nsteps: { a: { run: \"true\" } }\n",
+    );
+    bench.write("end.cedar", "@id(\"no-end\")\nforbid (principal, action == Action::\"complete\", resource);\n@id(\"all\")\npermit (principal, action, resource);\n");
+    bench
+        .rok([
+            "run",
+            "plan.yaml",
+            "--run-id",
+            RUN,
+            "-q",
+            "--policies",
+            "end.cedar",
+        ])
+        .exits(5);
+    Scene { bench, owner: None }
+}
+
+/// Situation, step or none, words of the headline, of what led to it or comes
+/// next, and of a command that helps (none: there is no such command).
+#[rstest]
+#[case::run_succeeded(succeeded(), "", "COMPLETED", "1 of 1 steps succeeded", "")]
+#[case::run_partial(partial(), "", "partial", "step `b` failed", "")]
+#[case::run_failed_by_a_hard_gate(
+    hard_gate_failed(),
+    "",
+    "FAILED",
+    "hard gate `a` failed",
+    "logs RUN a"
+)]
+#[case::run_failed_and_resumable(required_failed(), "", "FAILED", "step `a` failed", "resume RUN")]
+#[case::run_timed_out(timed_out_run(), "", "timed_out", "step `a` failed", "resume RUN")]
+#[case::run_cancelled(cancelled(), "", "cancelled", "skipped: publish", "resume RUN")]
+#[case::run_denied(denied(), "", "denied", "nobody", "")]
+#[case::run_refused_at_its_end(end_forbidden(), "", "no-end", "the governance check", "")]
+#[case::run_rejected(rejected(), "", "FAILED", "too late", "resume RUN")]
+#[case::run_waits_for_a_person(
+    waiting(),
+    "",
+    "it waits",
+    "no process drives it",
+    "approve RUN publish"
+)]
+#[case::run_executes(
+    executing(),
+    "",
+    "it is executing",
+    "step `a` is running",
+    "events RUN --follow"
+)]
+#[case::run_was_interrupted(interrupted(), "", "interrupted", "no process drives it", "resume RUN")]
+#[case::run_waits_for_a_decision(
+    interrupted_not_idempotent(),
+    "",
+    "not idempotent",
+    "held since",
+    "approve RUN a"
+)]
+#[case::run_waits_for_a_retry(
+    retry_due(),
+    "",
+    "it is executing",
+    "is tried again at",
+    "events RUN --follow"
+)]
+#[case::run_approved_and_not_driven(approved(), "", "no process drives it", "", "resume RUN")]
+#[case::step_succeeded(succeeded(), "a", "step `a` succeeded", "", "logs RUN a")]
+#[case::step_succeeded_later(retried(), "a", "succeeded, retry 1", "", "logs RUN a")]
+#[case::step_failed_and_is_never_retried(
+    no_retries(),
+    "a",
+    "failed (transient_io)",
+    "no retries",
+    "logs RUN a"
+)]
+#[case::step_failed_after_all_retries(
+    retries_used_up(),
+    "a",
+    "failed (transient_io)",
+    "all 2 retries were used up",
+    "logs RUN a"
+)]
+#[case::step_failed_of_a_class_that_is_not_retried(
+    required_failed(),
+    "a",
+    "failed (validation_failed)",
+    "only transient_io is tried again",
+    "logs RUN a"
+)]
+#[case::step_failed_and_is_not_idempotent(
+    not_idempotent_failed(),
+    "a",
+    "failed (transient_io)",
+    "not idempotent",
+    "logs RUN a"
+)]
+#[case::step_timed_out(
+    timed_out_step(),
+    "a",
+    "failed (timeout)",
+    "only transient_io is tried again",
+    "logs RUN a"
+)]
+#[case::step_is_a_failed_hard_gate(
+    hard_gate_failed(),
+    "a",
+    "failed (hard_gate_failed)",
+    "it is a hard gate",
+    "logs RUN a"
+)]
+#[case::step_is_optional_and_failed(
+    partial(),
+    "b",
+    "failed (validation_failed)",
+    "at best partial",
+    "logs RUN b"
+)]
+#[case::step_skipped_by_its_condition(
+    condition_false(),
+    "a",
+    "skipped",
+    "`inputs.n > 5` was false",
+    ""
+)]
+#[case::step_skipped_with_what_it_needs(
+    condition_false(),
+    "b",
+    "skipped",
+    "it needs `a`, which is skipped",
+    ""
+)]
+#[case::step_skipped_after_a_failure(
+    required_failed(),
+    "b",
+    "Dependencies failed or timed out",
+    "it needs `a`, which is failed",
+    ""
+)]
+#[case::step_skipped_transitively(
+    required_failed(),
+    "c",
+    "Dependencies failed or timed out",
+    "it needs `b`, which is skipped",
+    ""
+)]
+#[case::step_skipped_by_a_hard_gate(hard_gate_failed(), "b", "hard gate `a` failed", "", "")]
+#[case::step_waits_for_a_person(
+    waiting(),
+    "publish",
+    "waits for a decision",
+    "",
+    "approve RUN publish"
+)]
+#[case::step_waits_for_others(
+    waiting(),
+    "tell",
+    "waits for other steps",
+    "it needs `publish`, which is waiting",
+    ""
+)]
+#[case::step_was_rejected(rejected(), "publish", "too late", "", "")]
+#[case::step_is_running(executing(), "a", "is running", "", "logs RUN a")]
+#[case::step_lost_its_process(
+    interrupted(),
+    "a",
+    "was running when its process ended",
+    "",
+    "logs RUN a"
+)]
+#[case::step_waits_for_its_retry(retry_due(), "a", "is tried again at", "", "logs RUN a")]
+#[case::step_must_be_decided_on(
+    interrupted_not_idempotent(),
+    "a",
+    "a person must decide",
+    "",
+    "approve RUN a"
+)]
+#[case::step_is_blocked_in_a_dead_run(
+    interrupted(),
+    "b",
+    "waits for other steps",
+    "it needs `a`, which is running",
+    ""
+)]
+fn situations(
+    #[case] scene: Scene,
+    #[case] step: &str,
+    #[case] headline: &str,
+    #[case] because: &str,
+    #[case] command: &str,
+) {
+    let mut arguments = vec!["explain", RUN, "--json"];
+    arguments.extend(Some(step).filter(|step| !step.is_empty()));
+    let found = scene.bench.rok(arguments).exits(0).json();
+    let texts = |key: &str| -> Vec<String> {
+        let list = found[key].as_array().expect("a list");
+        list.iter().map(ToString::to_string).collect()
+    };
+    let said = found["headline"].as_str().expect("a headline");
+    assert!(said.contains(headline), "{headline:?} is not in {found:#}");
+    let led = [texts("because"), texts("next")].concat();
+    assert!(
+        because.is_empty()
+            || led.iter().any(|text| text.contains(because))
+            || said.contains(because),
+        "{because:?} is not in {found:#}"
+    );
+    let commands = commands(&found);
+    if command.is_empty() {
+        let changes = ["resume", "approve", "reject", "cancel"];
+        let harmful = commands
+            .iter()
+            .find(|command| changes.iter().any(|verb| command.starts_with(verb)));
+        assert!(
+            harmful.is_none() || step.is_empty(),
+            "{harmful:?} is no help in {found:#}"
+        );
+    } else {
+        let command = command.replace("RUN", RUN);
+        assert!(
+            commands.iter().any(|found| found.starts_with(&command)),
+            "{command:?} is not in {found:#}"
+        );
+    }
+}
+
+fn commands(found: &Value) -> Vec<String> {
+    let remedies = found["remedies"].as_array().expect("a list");
+    let commands = remedies
+        .iter()
+        .filter_map(|remedy| remedy["command"].as_str());
+    commands.map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn a_step_that_the_plan_does_not_have_is_refused() {
+    let scene = succeeded();
+    let refused = scene.bench.rok(["explain", RUN, "nobody"]).exits(3);
+    assert!(refused.err.contains("ROK0111"), "{}", refused.err);
+}
+
+#[test]
+fn a_broken_log_is_not_explained_away() {
+    let scene = succeeded();
+    let log = scene.bench.runs().join(RUN).join("events.jsonl");
+    let text = std::fs::read_to_string(&log).expect("a log");
+    std::fs::write(&log, text.replacen("succeeded", "suceeeded", 1)).expect("a file");
+    let refused = scene.bench.rok(["explain", RUN]).exits(4);
+    assert!(refused.err.contains("ROK0105"), "{}", refused.err);
+}
