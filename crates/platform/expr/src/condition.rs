@@ -19,7 +19,7 @@ pub struct Condition {
 impl Condition {
     /// Parses a condition.
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        let (inner, at) = bare(text)?;
+        let (inner, at) = bare(text, "a condition")?;
         match Expression::parse(inner, at)? {
             Parse::Value(expression) => Ok(Self {
                 source: text.to_string(),
@@ -55,7 +55,7 @@ impl Condition {
 }
 
 /// The expression without its `${{ }}`, and where it begins.
-fn bare(text: &str) -> Result<(&str, usize), Vec<Fault>> {
+pub(crate) fn bare<'t>(text: &'t str, what: &str) -> Result<(&'t str, usize), Vec<Fault>> {
     let start = text.len() - text.trim_start().len();
     if !text[start..].starts_with("${{") {
         return Ok((text, 0));
@@ -72,7 +72,7 @@ fn bare(text: &str) -> Result<(&str, usize), Vec<Fault>> {
     if !text[rest..].trim().is_empty() {
         return Err(Vec::from([Fault::new(
             rest..text.len(),
-            "a condition is one expression",
+            alloc::format!("{what} is one expression"),
         )
         .hint("write all of it within one `${{ }}`, or without any")]));
     }

@@ -77,7 +77,7 @@ pub trait Declarations {
     fn output_names(&self, _step: &str) -> Vec<&str> {
         Vec::new()
     }
-    /// Whether `item` stands for something here.
+    /// Whether `item` and `item_index` stand for something here.
     fn item(&self) -> bool {
         false
     }

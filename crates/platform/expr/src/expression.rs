@@ -1,5 +1,6 @@
 //! One expression: parsing, checking and evaluation in one place.
 
+use crate::bounds::MAX_ITEMS;
 use crate::declarations::Declarations;
 use crate::fault::{EvalError, Fault};
 use crate::language::{
@@ -35,6 +36,8 @@ pub(crate) enum Use {
     Text,
     /// It decides.
     Condition,
+    /// It is fanned out over.
+    Items,
 }
 
 impl Expression {
@@ -59,6 +62,9 @@ impl Expression {
         match used {
             Use::Condition => {
                 checker.expect(&self.node, &[Type::Bool], "a condition");
+            }
+            Use::Items => {
+                checker.expect(&self.node, &[Type::List], "`for_each`");
             }
             Use::Text => {
                 let found = checker.infer(&self.node);
@@ -113,6 +119,33 @@ impl Expression {
             other => Err(EvalError::NoText {
                 expression: self.source.clone(),
                 found: other.kind(),
+            }),
+        }
+    }
+
+    pub(crate) fn items(&self, scope: &dyn Scope) -> Result<Vec<Json>, EvalError> {
+        let mut evaluation = Evaluation::new(scope);
+        let value = evaluation
+            .value(&self.node)
+            .map_err(|stop| self.error(stop))?;
+        let expression = || self.source.clone();
+        let Value::List(list) = &value else {
+            let found = value.kind();
+            let expression = expression();
+            return Err(EvalError::NotList { expression, found });
+        };
+        if list.len() > MAX_ITEMS {
+            return Err(EvalError::TooManyItems {
+                expression: expression(),
+                found: list.len(),
+                most: MAX_ITEMS,
+            });
+        }
+        match evaluation.json(&value).map_err(|stop| self.error(stop))? {
+            Json::Array(items) => Ok(items),
+            _ => Err(EvalError::NotList {
+                expression: expression(),
+                found: "no list",
             }),
         }
     }

@@ -90,6 +90,24 @@ pub enum EvalError {
         /// The type of its value.
         found: &'static str,
     },
+    /// A value that is no list.
+    #[error("`{expression}` must be a list, and is of type {found}")]
+    NotList {
+        /// The expression, as written.
+        expression: String,
+        /// The type of its value.
+        found: &'static str,
+    },
+    /// More items than a fan-out may have.
+    #[error("`{expression}` has {found} items, and a fan-out has at most {most}")]
+    TooManyItems {
+        /// The expression, as written.
+        expression: String,
+        /// How many it has.
+        found: usize,
+        /// The bound.
+        most: usize,
+    },
     /// A value that cannot stand in text.
     #[error("`{expression}` is of type {found}, which cannot stand in text")]
     NoText {

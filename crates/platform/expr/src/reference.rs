@@ -32,4 +32,6 @@ pub enum Target {
     Run(String),
     /// `item`
     Item,
+    /// `item_index`
+    ItemIndex,
 }

@@ -26,6 +26,11 @@ pub trait Scope {
     fn item(&self) -> Option<&Value> {
         None
     }
+
+    /// The place of that item, 0-based.
+    fn item_index(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// What expressions see of a step.

@@ -244,6 +244,18 @@ impl StepBuilder {
         self.with("description", Json::text(description))
     }
 
+    /// Fans it out over a CEL list.
+    #[must_use]
+    pub fn for_each(self, items: impl Into<String>) -> Self {
+        self.with("for_each", Json::text(items))
+    }
+
+    /// Children of its fan-out at once.
+    #[must_use]
+    pub fn max_parallel(self, children: u32) -> Self {
+        self.with("max_parallel", Json::Value(children.into()))
+    }
+
     /// Runs only if this step succeeded.
     #[must_use]
     pub fn needs(mut self, id: impl Into<String>) -> Self {

@@ -180,6 +180,11 @@ fn step(plan: &Plan, at: usize, step: &Step) -> Json {
         step.condition.as_ref().map(rok_expr::Condition::source),
     );
     keys.text(
+        "for_each",
+        step.for_each.as_ref().map(rok_expr::Items::source),
+    );
+    keys.value("max_parallel", step.max_parallel.map(Value::from));
+    keys.text(
         "gate",
         step.gate.map(|gate| match gate {
             Gate::Hard => "hard",

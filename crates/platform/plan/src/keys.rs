@@ -115,8 +115,10 @@ pub(crate) enum Ty {
     RetryClass,
     /// Text with `${{ }}`.
     Template,
-    /// A CEL expression.
+    /// A CEL expression that is true or false.
     Condition,
+    /// A CEL expression that is a list.
+    Items,
     /// A shell line or an argument list.
     Command,
     /// Any value.
@@ -182,6 +184,7 @@ impl Ty {
             Self::RetryClass => "error class".to_string(),
             Self::Template => "text with `${{ }}`".to_string(),
             Self::Condition => "CEL expression".to_string(),
+            Self::Items => "CEL expression that is a list".to_string(),
             Self::Command => "shell line, or list of arguments".to_string(),
             Self::Json => "any value".to_string(),
             Self::List(item) => format!("list: {}", item.text()),

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
-use rok_expr::{Condition, ShellLine, Template};
+use rok_expr::{Condition, Items, ShellLine, Template};
 use rok_vocabulary::{ErrorClass, InputName, PlanId, Profile, StepId};
 use serde_json::Value;
 
@@ -129,6 +129,10 @@ pub struct Step {
     pub after: Vec<usize>,
     /// Runs only if this holds; otherwise it is skipped, which is no failure.
     pub condition: Option<Condition>,
+    /// The list that it is fanned out over: one child for each item.
+    pub for_each: Option<Items>,
+    /// Children at once; `None`: as many as the run has places for.
+    pub max_parallel: Option<u32>,
     /// What it guards.
     pub gate: Option<Gate>,
     /// Who may let a manual gate pass, and how many must.

@@ -81,6 +81,7 @@ fn value(ty: Ty) -> Value {
         // A text field takes the scalar as written, so `1.10` is no mistake.
         Ty::Text | Ty::Template => json!({ "type": ["string", "number", "boolean"] }),
         Ty::Condition => json!({ "type": ["string", "boolean"] }),
+        Ty::Items => json!({ "type": "string" }),
         Ty::PlanId => text(PLAN_ID),
         Ty::StepId => text(STEP_ID),
         Ty::SecretName => text(ENV_NAME),

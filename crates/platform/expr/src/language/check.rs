@@ -84,10 +84,14 @@ fn unknown(reference: &Reference, declarations: &dyn Declarations) -> Option<Fau
     };
     match &reference.target {
         Target::Run(_) => None,
-        Target::Item if declarations.item() => None,
+        Target::Item | Target::ItemIndex if declarations.item() => None,
         Target::Item => fault(
             String::from("there is no `item` here"),
             String::from("`item` stands for an item of `for_each`, in that step alone"),
+        ),
+        Target::ItemIndex => fault(
+            String::from("there is no `item_index` here"),
+            String::from("`item_index` is the place of an item of `for_each`, in that step alone"),
         ),
         Target::Input(name) => {
             declarations.input(name).is_none().then_some(())?;
@@ -265,7 +269,9 @@ impl<'a> Checker<'a> {
             Read::Step(_, StepField::State) | Read::Run(RunField::Id | RunField::Plan) => {
                 Type::Text
             }
-            Read::Step(_, StepField::Attempt) | Read::Run(RunField::Epoch) => Type::Int,
+            Read::Step(_, StepField::Attempt) | Read::Run(RunField::Epoch) | Read::ItemIndex => {
+                Type::Int
+            }
             Read::Run(RunField::Labels) => Type::Map,
             Read::Step(_, StepField::ErrorClass) | Read::Item => Type::Dyn,
         }

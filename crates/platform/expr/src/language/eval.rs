@@ -145,6 +145,10 @@ impl<'a> Evaluation<'a> {
                 Some(json) => Ok(Value::from_json(json)),
                 None => Err(Stop::failed("there is no `item` here")),
             },
+            Read::ItemIndex => match self.scope.item_index() {
+                Some(index) => Ok(Value::Int(index.into())),
+                None => Err(Stop::failed("there is no `item_index` here")),
+            },
             Read::Step(id, field) => {
                 let Some(step) = self.scope.step(id) else {
                     return Err(Stop::failed(format!("there is no step `{id}`")));

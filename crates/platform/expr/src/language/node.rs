@@ -56,6 +56,7 @@ pub(crate) enum Read {
     Step(String, StepField),
     Run(RunField),
     Item,
+    ItemIndex,
 }
 
 macro_rules! fields {

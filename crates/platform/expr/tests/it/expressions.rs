@@ -1,7 +1,7 @@
 //! Templates and conditions in a run.
 
 use crate::world::World;
-use rok_expr::{Condition, EvalError, Part, SecretText, Site, Target, Template};
+use rok_expr::{Items, Condition, EvalError, Part, SecretText, Site, Target, Template};
 use rok_vocabulary::InputName;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -222,4 +222,31 @@ fn the_item_of_a_fan_out() {
     };
     let template = Template::parse("${{ item.region }}", Site::Plain).unwrap();
     assert_eq!(template.value(&world).unwrap(), json!("eu"));
+    let template = Template::parse("${{ item_index + 1 }}", Site::Plain).unwrap();
+    assert_eq!(template.value(&world).unwrap(), json!(8));
+}
+
+#[rstest]
+#[case("[1, 'two']", Ok(json!([1, "two"])))]
+#[case("${{ inputs.tags }}", Ok(World::default().inputs["tags"].clone()))]
+#[case("[]", Ok(json!([])))]
+#[case("{'a': 1}", Err("`{'a': 1}` must be a list, and is of type map"))]
+fn the_items_of_a_fan_out(#[case] text: &str, #[case] expected: Result<Value, &str>) {
+    let found = Items::parse(text).unwrap().eval(&World::default());
+    let found = found.map(Value::Array).map_err(|error| error.to_string());
+    assert_eq!(found, expected.map_err(str::to_string));
+}
+
+#[test]
+fn a_fan_out_is_bounded() {
+    let mut world = World::default();
+    let many = |n: usize| Value::Array(vec![json!(1); n]);
+    world.inputs.insert("tags".into(), many(Items::MOST));
+    let items = Items::parse("inputs.tags").unwrap();
+    assert_eq!(items.eval(&world).unwrap().len(), 10_000);
+    world.inputs.insert("tags".into(), many(Items::MOST + 1));
+    assert_eq!(
+        items.eval(&world).unwrap_err().to_string(),
+        "`inputs.tags` has 10001 items, and a fan-out has at most 10000"
+    );
 }

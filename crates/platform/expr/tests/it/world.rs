@@ -105,6 +105,10 @@ impl Scope for World {
     fn item(&self) -> Option<&Value> {
         self.item.as_ref()
     }
+
+    fn item_index(&self) -> Option<u32> {
+        self.item.as_ref().map(|_| 7)
+    }
 }
 
 /// The plan of that run, seen from a step after `build` and `per-region`.

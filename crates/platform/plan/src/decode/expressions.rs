@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use rok_expr::{
-    Condition, Declarations, Fault, Kind, Reference, ShellLine, StepDecl, Target, Template,
+    Condition, Declarations, Fault, Items, Kind, Reference, ShellLine, StepDecl, Target, Template,
 };
 use rok_vocabulary::InputName;
 
@@ -43,13 +43,15 @@ macro_rules! checked {
     )+ };
 }
 
-checked!(Template, false; Condition, true; ShellLine, false);
+checked!(Template, false; Condition, true; Items, true; ShellLine, false);
 
 /// One expression, and the step that holds it.
 struct Use<'d> {
     expression: &'d dyn Checked,
     node: &'d Node,
     step: Option<usize>,
+    /// Whether it is about the step as a whole, before there are items.
+    whole: bool,
     reads: Vec<Reference>,
 }
 
@@ -73,7 +75,10 @@ impl Decoder<'_> {
             add(&mut uses, value, None);
         }
         for (at, step) in steps.iter().enumerate() {
-            step.each(&mut |expression, node| push(&mut uses, expression, node, Some(at)));
+            step.each(&mut |expression, node| push(&mut uses, expression, node, Some(at), false));
+            step.each_whole(&mut |expression, node| {
+                push(&mut uses, expression, node, Some(at), true);
+            });
         }
         let mut queries = BTreeSet::new();
         for (step, target) in uses
@@ -92,6 +97,7 @@ impl Decoder<'_> {
             expression,
             node,
             step,
+            whole,
             reads,
         } in uses
         {
@@ -105,6 +111,7 @@ impl Decoder<'_> {
                 index: &index,
                 steps,
                 step,
+                whole,
                 ancestors: &ancestors,
                 lists_left: &lists_left,
             };
@@ -116,7 +123,7 @@ impl Decoder<'_> {
 }
 
 fn add<'d, T: Checked>(uses: &mut Vec<Use<'d>>, written: &'d Written<'_, T>, step: Option<usize>) {
-    push(uses, &written.expression, written.node, step);
+    push(uses, &written.expression, written.node, step, false);
 }
 
 /// Text without expressions has nothing to check.
@@ -125,6 +132,7 @@ fn push<'d>(
     expression: &'d dyn Checked,
     node: &'d Node,
     step: Option<usize>,
+    whole: bool,
 ) {
     let reads = expression.reads();
     if expression.bare()
@@ -135,6 +143,7 @@ fn push<'d>(
             expression,
             node,
             step,
+            whole,
             reads,
         });
     }
@@ -149,13 +158,20 @@ impl StepDraft<'_> {
             Some(ActionDraft::Shell { line, .. }) => visit(&line.expression, line.node),
             Some(ActionDraft::Call(_)) | None => {}
         }
-        if let Some(condition) = &self.condition {
-            visit(&condition.expression, condition.node);
-        }
         let values = self.env.iter().map(|(_, value)| value);
         let paths = self.artifacts.iter().map(|(path, _)| path);
         for template in values.chain(paths).chain(&self.cwd) {
             visit(&template.expression, template.node);
+        }
+    }
+
+    /// What is asked once, of the step as a whole.
+    fn each_whole<'d>(&'d self, visit: &mut dyn FnMut(&'d dyn Checked, &'d Node)) {
+        if let Some(condition) = &self.condition {
+            visit(&condition.expression, condition.node);
+        }
+        if let Some(items) = &self.for_each {
+            visit(&items.expression, items.node);
         }
     }
 }
@@ -167,6 +183,7 @@ struct Known<'a> {
     index: &'a BTreeMap<&'a str, usize>,
     steps: &'a [StepDraft<'a>],
     step: Option<usize>,
+    whole: bool,
     ancestors: &'a BTreeSet<(usize, usize)>,
     lists_left: &'a Cell<usize>,
 }
@@ -192,7 +209,7 @@ impl Declarations for Known<'_> {
     }
 
     fn item(&self) -> bool {
-        self.step.is_some_and(|step| self.steps[step].fan_out)
+        !self.whole && self.step.is_some_and(|step| self.steps[step].fan_out)
     }
 
     fn step_names(&self) -> Vec<&str> {

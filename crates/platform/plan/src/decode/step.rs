@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
-use rok_expr::{Condition, ShellLine, Site, Template};
+use rok_expr::{Condition, Items, ShellLine, Site, Template};
 use rok_vocabulary::{ErrorClass, StepId};
 
 use super::{Decoder, Defaults, Written, read};
@@ -27,9 +27,10 @@ const PROCESS_ONLY: &[&str] = &["env", "cwd", "shell"];
 /// they were written.
 pub(super) struct StepDraft<'t> {
     pub(super) id: Option<StepId>,
-    /// Whether it has a `for_each`, which is refused, and whose expressions
-    /// are no further faults.
+    /// Whether it has a `for_each`, sound or not.
     pub(super) fan_out: bool,
+    pub(super) for_each: Option<Written<'t, Items>>,
+    pub(super) max_parallel: Option<u32>,
     pub(super) name: Option<String>,
     pub(super) description: Option<String>,
     pub(super) action: Option<ActionDraft<'t>>,
@@ -80,6 +81,10 @@ impl Decoder<'_> {
         StepDraft {
             id: entry.key.parse().ok(),
             fan_out: node.get("for_each").is_some(),
+            for_each: node
+                .get("for_each")
+                .and_then(|node| self.written(Items::parse(node.text()?), node)),
+            max_parallel: self.children_at_once(node),
             name: read::text(node, "name"),
             description: read::text(node, "description"),
             action: self.action(entry, defaults),
@@ -163,6 +168,14 @@ impl Decoder<'_> {
             }
             _ => None,
         }
+    }
+
+    /// The step's `max_parallel`, which is about the children of a fan-out.
+    fn children_at_once(&mut self, node: &Node) -> Option<u32> {
+        if node.get("for_each").is_none() {
+            self.without_effect(node.entry("max_parallel"), "without `for_each`");
+        }
+        read::whole(node, "max_parallel")
     }
 
     pub(super) fn without_effect<'e>(
@@ -316,6 +329,8 @@ impl StepDraft<'_> {
             needs: graph.needs(at).to_vec(),
             after: graph.after(at).to_vec(),
             condition: self.condition.map(|condition| condition.expression),
+            for_each: self.for_each.map(|items| items.expression),
+            max_parallel: self.max_parallel,
             gate: self.gate,
             approvers: self.approvers,
             expires: self.expires,

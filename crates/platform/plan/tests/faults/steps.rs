@@ -255,12 +255,28 @@ steps:
   a:
     run: echo a
     mode: distributed", &["5:11: `distributed` as `mode` of step `a` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
-#[case::for_each_later(r"plan: p
+#[case::for_each_of_unknown(r"plan: p
+steps:
+  a:
+    run: echo ${{ item }}
+    for_each: inputs.regions
+    max_parallel: 4", &["5:15: unknown input `regions` (the plan declares no inputs)"])]
+#[case::for_each_no_list(r"plan: p
+steps:
+  a:
+    run: echo ${{ item }} ${{ item_index }}
+    for_each: ${{ 1 + 1 }}", &["5:19: `for_each` must be list, and this is int"])]
+#[case::items_before_there_are_any(r"plan: p
 steps:
   a:
     run: echo a
-    for_each: inputs.regions
-    max_parallel: 4", &["5:5: `for_each` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "6:5: `max_parallel` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+    for_each: '[item]'
+    if: item_index > 0", &["5:17: there is no `item` here (`item` stands for an item of `for_each`, in that step alone)", "6:9: there is no `item_index` here (`item_index` is the place of an item of `for_each`, in that step alone)"])]
+#[case::max_parallel_of_nothing(r"plan: p
+steps:
+  a:
+    run: echo a
+    max_parallel: 4", &["5:5: `max_parallel` has no effect without `for_each` (remove it)"])]
 #[case::compensate_later(r"plan: p
 steps:
   a:

@@ -45,8 +45,8 @@ fn a_plan_of_every_key_is_decoded_as_written() {
 #[test]
 fn steps_take_defaults_and_say_otherwise() {
     let plan = parse(EVERYTHING.as_bytes(), "everything.yaml").unwrap_or_else(|e| panic!("{e}"));
-    let [check, benchmark, stage, publish] = plan.steps.as_slice() else {
-        panic!("four steps")
+    let [check, benchmark, stage, publish, per_region] = plan.steps.as_slice() else {
+        panic!("five steps")
     };
 
     assert_eq!(check.gate, Some(Gate::Hard));
@@ -64,6 +64,9 @@ fn steps_take_defaults_and_say_otherwise() {
     assert_eq!(check.retry.max, 1);
     assert_eq!(check.retry.base, Duration::from_millis(100));
 
+    let items = per_region.for_each.as_ref().map(rok_expr::Items::source);
+    assert_eq!(items, Some("inputs.regions"));
+    assert_eq!(per_region.max_parallel, Some(4));
     assert_eq!((&*benchmark.needs, &*benchmark.after), (&[0][..], &[][..]));
     assert_eq!(benchmark.retry.max, 2);
     assert_eq!(
@@ -166,8 +169,6 @@ fn the_whole_format_is_known_and_what_is_not_carried_out_is_refused() {
         "expect",
         "policies",
         "compensate",
-        "for_each",
-        "max_parallel",
         "http",
     ];
     let expected = expected.map(|key| format!("`{key}` is not supported yet"));

@@ -14,7 +14,7 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 use core::ops::Range;
 
 /// The names that an expression may begin with.
-pub(super) const ROOTS: &[&str] = &["inputs", "steps", "run", "item", "secrets"];
+pub(super) const ROOTS: &[&str] = &["inputs", "steps", "run", "item", "item_index", "secrets"];
 const TYPE_NAMES: &[&str] = &[
     "bool",
     "bytes",
@@ -165,6 +165,7 @@ impl Lowering<'_> {
                 (Target::Run(field.name.to_owned()), Read::Run(known), 1)
             }
             ("item", _) => (Target::Item, Read::Item, 0),
+            ("item_index", []) => (Target::ItemIndex, Read::ItemIndex, 0),
             ("steps", [step, field, ..]) if !step.test => {
                 let Some(known) = StepField::parse(field.name) else {
                     let hint = one_of(
@@ -259,6 +260,11 @@ impl Lowering<'_> {
                     "write steps.ID.outputs.NAME, or steps['my-id'].state",
                 );
             }
+            ("item_index", _) => self.fault(
+                span,
+                "`item_index` is a number, and has nothing in it",
+                "write item_index",
+            ),
             ("run", _) => self.fault(
                 span,
                 "the run as a whole is no value",
