@@ -242,6 +242,39 @@ fn is_zero_f64(n: &f64) -> bool {
     n.abs() < f64::EPSILON
 }
 
+/// The list that a step is fanned out over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FanOutData {
+    /// How many items it has: one child for each.
+    pub items: u32,
+    /// sha-256 of the list as compact JSON, hex.
+    pub sha256: String,
+    /// Children that succeeded in an earlier epoch and are kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kept: u32,
+}
+
+/// `step.started`, where there is more to say than that it did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartedData {
+    /// The step is fanned out: its children do the work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fan_out: Option<FanOutData>,
+}
+
+/// How the children of a fan-out ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildCounts {
+    /// All of them.
+    pub total: u32,
+    /// Failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed: u32,
+    /// Not run.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u32,
+}
+
 /// How an attempt went: `step.succeeded` and `step.failed`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepEndData {
@@ -260,6 +293,9 @@ pub struct StepEndData {
     /// What a success hands on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Arc<Value>>,
+    /// How its children ended, where it is fanned out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub children: Option<ChildCounts>,
     /// A failure that no retry follows.
     #[serde(default, rename = "final", skip_serializing_if = "core::ops::Not::not")]
     pub last: bool,

@@ -256,6 +256,7 @@ impl<'a> Fields<'_, 'a> {
             EventType::StepStarted => Body::StepStarted {
                 step: self.step()?,
                 attempt: self.attempt(),
+                data: self.header.data.map(|_| self.data()).transpose()?,
             },
             EventType::StepSucceeded => Body::StepSucceeded {
                 step: self.step()?,

@@ -148,9 +148,16 @@ impl Encoder {
                 line.reason(reason.as_deref());
                 line.data(data);
             }
-            Body::StepStarted { step, attempt } => {
+            Body::StepStarted {
+                step,
+                attempt,
+                data,
+            } => {
                 let span = SpanId::of_attempt(&self.run, event.epoch, step, *attempt);
                 line.plain("span_id", &span.to_string());
+                if let Some(data) = data {
+                    line.data(data);
+                }
             }
             Body::StepWaiting { .. } => {}
             Body::StepSucceeded { data, .. } => {

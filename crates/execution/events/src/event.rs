@@ -2,7 +2,7 @@
 
 use crate::data::{
     AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, HeldData, PolicyData,
-    ReconciledData, RecoveredData, RepairedData, SkipCause, StateData, StepEndData, StoppingData,
+    ReconciledData, RecoveredData, RepairedData, SkipCause, StartedData, StateData, StepEndData, StoppingData,
 };
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -92,7 +92,11 @@ pub enum Body {
         data: Box<CompletedData>,
     },
     /// An attempt may have started.
-    StepStarted { step: StepId, attempt: Attempt },
+    StepStarted {
+        step: StepId,
+        attempt: Attempt,
+        data: Option<Box<StartedData>>,
+    },
     /// An attempt succeeded.
     StepSucceeded {
         step: StepId,

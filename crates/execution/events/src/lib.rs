@@ -18,7 +18,7 @@
 //!     at: Timestamp::parse_rfc3339("2026-02-16T23:05:12.000Z")?,
 //!     epoch: Epoch(0),
 //!     actor: Actor::Runner,
-//!     body: Body::StepStarted { step: "stage".parse()?, attempt: Attempt(0) },
+//!     body: Body::StepStarted { step: "stage".parse()?, attempt: Attempt(0), data: None },
 //! };
 //! let run = "run_abc".parse()?;
 //! let mut encoder = Encoder::new(&run);
@@ -39,9 +39,10 @@ mod event;
 mod settings;
 
 pub use data::{
-    AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, ExpectationsData, HeldData,
-    PlanRef, PolicyData, PolicyStage, ReconciledData, ReconciliationStage, RecoveredData,
-    RepairedData, SkipCause, StateData, StepCounts, StepEndData, StoppingData, UsageData,
+    AckData, ApprovalData, ChildCounts, CompletedData, CreatedData, DeclaredData, ExpectationsData,
+    FanOutData, HeldData, PlanRef, PolicyData, PolicyStage, ReconciledData, ReconciliationStage,
+    RecoveredData, RepairedData, SkipCause, StartedData, StateData, StepCounts, StepEndData,
+    StoppingData, UsageData,
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::Encoder;

@@ -4,6 +4,7 @@
 mod close;
 mod commands;
 mod gates;
+mod fanout;
 mod handle;
 mod progress;
 mod recover;

@@ -43,6 +43,8 @@ pub enum ResolvedAction {
         function: String,
         /// Outputs by step id.
         needs: Value,
+        /// The item of a fan-out's child, and its place.
+        item: Option<(Value, u32)>,
     },
 }
 
@@ -59,8 +61,8 @@ pub struct ResolveError {
 impl RunState {
     /// Fills in a step's templates.
     pub fn resolve(&self, ix: StepIx) -> Result<ResolvedStep, ResolveError> {
-        let step = self.plan().step(ix);
-        let scope = RunScope::new(self);
+        let step = self.definition(ix);
+        let scope = RunScope::of(self, ix);
         let action = match &step.action {
             Action::Argv(args) => {
                 let args = args.iter().zip(0_usize..);
@@ -78,6 +80,7 @@ impl RunState {
             Action::Call(function) => ResolvedAction::Call {
                 function: function.clone(),
                 needs: self.needs_outputs(ix),
+                item: self.item(ix).map(|(item, index)| (item.clone(), index)),
             },
         };
         let env = self.plan().plan().env.iter().chain(&step.env);
@@ -109,7 +112,7 @@ impl RunState {
     }
 
     fn needs_outputs(&self, ix: StepIx) -> Value {
-        let needs = self.plan().step(ix).needs.iter().filter_map(|need| {
+        let needs = self.definition(ix).needs.iter().filter_map(|need| {
             let outputs = self.outputs(*need as StepIx)?;
             Some((
                 self.plan().step(*need as StepIx).id.to_string(),

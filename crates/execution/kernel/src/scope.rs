@@ -1,5 +1,6 @@
 //! What a run offers to the expressions of its plan.
 
+use crate::compiled::StepIx;
 use crate::state::RunState;
 use rok_expr::{RunView, Scope, StepView};
 use serde_json::Value;
@@ -8,13 +9,21 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy)]
 pub struct RunScope<'a> {
     state: &'a RunState,
+    item: Option<(&'a Value, u32)>,
 }
 
 impl<'a> RunScope<'a> {
     /// The scope of a run that exists.
     #[must_use]
     pub const fn new(state: &'a RunState) -> Self {
-        Self { state }
+        Self { state, item: None }
+    }
+
+    /// The scope of one step: a fan-out's child has an item.
+    #[must_use]
+    pub fn of(state: &'a RunState, ix: StepIx) -> Self {
+        let item = state.item(ix);
+        Self { state, item }
     }
 }
 
@@ -31,6 +40,14 @@ impl Scope for RunScope<'_> {
             error_class: slot.class,
             attempt: slot.attempt,
         })
+    }
+
+    fn item(&self) -> Option<&Value> {
+        self.item.map(|(item, _)| item)
+    }
+
+    fn item_index(&self) -> Option<u32> {
+        self.item.map(|(_, index)| index)
     }
 
     fn run(&self) -> RunView<'_> {

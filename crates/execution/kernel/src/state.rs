@@ -2,6 +2,7 @@
 
 mod apply;
 mod gates;
+mod fan;
 mod outstanding;
 
 use crate::clock::ActiveClock;
@@ -26,6 +27,8 @@ use rok_vocabulary::{
 use serde_json::Value;
 
 pub use apply::ApplyError;
+pub use fan::FanOut;
+pub(crate) use fan::digest;
 pub(crate) use outstanding::Standing;
 
 /// What the policies said of the run's end.
@@ -102,7 +105,9 @@ pub struct RunState {
     ledger: Ledger,
     clock: ActiveClock,
     schedule: Schedule,
+    /// The plan's steps, and behind them the children of its fan-outs.
     steps: Vec<StepSlot>,
+    fan_outs: fan::FanOuts,
     progress: Progress,
     admitted: bool,
     outcome: Option<Outcome>,
@@ -165,6 +170,7 @@ impl RunState {
             schedule: Schedule::new(plan.graph()),
             steps: vec![StepSlot::default(); plan.len()],
             progress: Progress::new(plan.len()),
+            fan_outs: fan::FanOuts::default(),
             phases: PhaseStateMachine::new(run.clone(), at),
             ledger: Ledger::new(run.clone(), Epoch::FIRST),
             clock: ActiveClock::default(),
@@ -279,12 +285,12 @@ impl RunState {
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
     }
-    /// All steps, in declaration order.
+    /// All steps of the plan, in declaration order.
     #[must_use]
     pub fn steps(&self) -> &[StepSlot] {
-        &self.steps
+        &self.steps[..self.plan.len()]
     }
-    /// One step.
+    /// One step, or one child of a fan-out.
     #[must_use]
     pub fn step(&self, ix: StepIx) -> &StepSlot {
         &self.steps[ix as usize]
@@ -492,7 +498,7 @@ impl RunState {
                 break;
             }
             self.progress.retries.pop_first();
-            self.schedule.offer_again(self.plan.graph(), ix);
+            self.offer_again(ix);
         }
     }
 

@@ -17,7 +17,7 @@ use rok_kernel::{
 };
 use rok_rac::{Deadline, DomainAck, Duty, Expected};
 use rok_vocabulary::{
-    AckErrorKind, Actor, Attempt, ErrorClass, Outcome, Profile, RunId, RunPhase, StepState,
+    AckErrorKind, Actor, Attempt, ErrorClass, Outcome, Profile, RunId, RunPhase, StepId, StepState,
     Timestamp,
 };
 use rstest::rstest;
@@ -77,7 +77,9 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
             4 => yaml += "    if: \"false\"\n",
             _ => {}
         }
-        if !yaml.ends_with("idempotent: false\n") && choices.one_in(2) {
+        let idempotent = !yaml.ends_with("idempotent: false\n");
+        random_fan_out(choices, &mut yaml);
+        if idempotent && choices.one_in(2) {
             yaml += "    retry: { max: 2, base: 1s }\n";
         }
     }
@@ -94,6 +96,24 @@ fn manual_gate(choices: &mut Choices) -> &'static str {
             "    gate: manual\n    approvers: { any_of: [user:a, role:r], count: 2 }\n    expires: 1m\n"
         }
         _ => "    gate: manual\n",
+    }
+}
+
+/// One that always has the same items, one whose items differ from epoch to
+/// epoch, or one whose list cannot be evaluated.
+fn random_fan_out(choices: &mut Choices, yaml: &mut String) {
+    let list = match choices.below(16) {
+        0 | 1 => {
+            let items = choices.below(5);
+            format!("{:?}", (0..items).collect::<Vec<_>>())
+        }
+        2 => "[1, 2, 3].filter(n, n > run.epoch)".into(),
+        3 if choices.one_in(2) => "[[1]][7]".into(),
+        _ => return,
+    };
+    let _ = writeln!(yaml, "    for_each: \"{list}\"");
+    if choices.one_in(2) {
+        let _ = writeln!(yaml, "    max_parallel: {}", 1 + choices.below(2));
     }
 }
 
@@ -144,7 +164,7 @@ struct World {
     todo: Vec<Effect>,
     before: BTreeSet<Effect>,
     terminals: u32,
-    succeeded: BTreeMap<u32, u32>,
+    succeeded: BTreeMap<StepId, u32>,
     commands: u32,
     /// What the last decision said about when it wants to be woken.
     wake_at: Option<Timestamp>,
@@ -260,12 +280,12 @@ impl World {
                 self.terminals += 1;
             }
             rok_events::Body::StepSucceeded { step, .. } => {
-                let times = self
-                    .succeeded
-                    .entry(self.plan.find(step).unwrap())
-                    .or_default();
+                let ix = self.shadow.find(step.as_str()).unwrap();
+                let list = self.shadow.definition(ix).for_each.as_ref();
+                let same_items = list.is_none_or(|list| !list.source().contains("epoch"));
+                let times = self.succeeded.entry(step.clone()).or_default();
                 *times += 1;
-                assert_eq!(*times, 1, "a step succeeded twice");
+                assert!(*times == 1 || !same_items, "a step succeeded twice");
             }
             _ => {}
         }
@@ -603,20 +623,36 @@ impl World {
     }
 
     fn decide(&mut self) {
-        let waiting = self.state().steps().iter().position(|slot| {
-            (slot.state == StepState::Waiting && !slot.approved) || slot.undecided
-        });
-        let step = self
-            .plan
-            .step(waiting.expect("a hold has a step") as u32)
-            .id
-            .clone();
+        let hold = self.state().hold().expect("a hold to decide on");
+        let step = hold.step.clone().expect("a hold has a step");
         let kind = if self.choices.one_in(4) {
             CommandKind::Reject(step)
         } else {
             CommandKind::Approve(step)
         };
         drop(self.command(kind));
+    }
+
+    /// A fan-out has succeeded when its children have, and hands on what they do.
+    fn check_fan_outs(&self) {
+        let state = self.state();
+        for ix in 0..self.plan.len() as u32 {
+            let Some(fan) = state.fan_out(ix) else {
+                continue;
+            };
+            let slots: Vec<_> = fan.children().map(|child| state.step(child)).collect();
+            let sound = slots.iter().all(|slot| slot.state == StepState::Succeeded);
+            let parent = state.step(ix);
+            assert_eq!(sound, parent.state == StepState::Succeeded, "{parent:?}");
+            assert!(
+                slots.iter().all(|slot| slot.is_finished()),
+                "a child is left"
+            );
+            if sound {
+                let outputs = parent.outputs.as_deref().unwrap().as_array().unwrap();
+                assert_eq!(outputs.len(), fan.items().len());
+            }
+        }
     }
 
     /// What must hold of a run that has ended.
@@ -647,6 +683,7 @@ impl World {
                 "work left behind"
             );
         }
+        self.check_fan_outs();
         assert_eq!(self.verifier.head(), self.encoder.head());
         assert!(self.verifier.is_sealed());
     }

@@ -361,7 +361,7 @@ impl RunRunner {
 
     fn attempt_ref(&self, step: StepIx, attempt: Attempt) -> AttemptRef {
         let state = self.state();
-        let step = state.plan().step(step).id.clone();
+        let step = state.step_id(step);
         AttemptRef {
             run: state.run_id().clone(),
             step: StepRef {
@@ -450,7 +450,7 @@ impl RunRunner {
     ) -> Result<StepRequest, StepFailure> {
         let state = self.state();
         let config = |reason: String| StepFailure::new(ErrorClass::ConfigError, reason);
-        let step = state.plan().step(ix);
+        let step = state.definition(ix);
         let resolved = state
             .resolve(ix)
             .map_err(|error| config(error.to_string()))?;
@@ -483,9 +483,14 @@ impl RunRunner {
                 env: resolved.env,
                 cwd: cwd(),
             }),
-            ResolvedAction::Call { function, needs } => Work::Call(CallWork {
+            ResolvedAction::Call {
+                function,
+                needs,
+                item,
+            } => Work::Call(CallWork {
                 function,
                 needs: Arc::new(needs),
+                item,
             }),
         };
         let timeout = match (step.timeout, state.time_left(now)) {
@@ -495,7 +500,7 @@ impl RunRunner {
         let run = state.run_id();
         Ok(StepRequest {
             attempt: self.attempt_ref(ix, attempt),
-            key: IdempotencyKey::new(run, state.epoch(), &step.id),
+            key: IdempotencyKey::new(run, state.epoch(), &state.step_id(ix)),
             work,
             inputs: state.inputs().map(Arc::clone).unwrap_or_default(),
             secrets,
@@ -669,7 +674,7 @@ impl RunRunner {
 
     /// The place of a step in the plan.
     pub(crate) fn find(&self, step: &rok_vocabulary::StepId) -> Option<StepIx> {
-        self.state().plan().find(step)
+        self.state().find(step.as_str())
     }
 
     /// Outputs of a finished step.

@@ -30,10 +30,12 @@
 
 extern crate alloc;
 
+mod fan;
 mod graph;
 mod retry;
 mod schedule;
 
+pub use fan::Fan;
 pub use graph::{Edge, Graph, GraphError, LANES};
 pub use retry::retry_delay;
 pub use schedule::{Doom, Finish, Schedule};

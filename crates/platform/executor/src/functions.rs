@@ -74,6 +74,16 @@ impl<'a> Call<'a> {
         self.work.needs.get(step)
     }
 
+    /// The item that this child of a fan-out is for.
+    pub fn item(&self) -> Option<&'a Value> {
+        self.work.item.as_ref().map(|(item, _)| item)
+    }
+
+    /// The place of that item in its list, 0-based.
+    pub fn item_index(&self) -> Option<u32> {
+        self.work.item.as_ref().map(|(_, index)| *index)
+    }
+
     /// The secrets that the plan names.
     pub fn secrets(&self) -> &'a Secrets {
         &self.request.secrets

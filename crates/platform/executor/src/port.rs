@@ -114,6 +114,8 @@ pub struct CallWork {
     pub function: String,
     /// Outputs of the steps that this one needs, by step id.
     pub needs: Arc<Value>,
+    /// The item of a fan-out's child, and its place; `None` for other steps.
+    pub item: Option<(Value, u32)>,
 }
 
 /// An artifact that a step declares.

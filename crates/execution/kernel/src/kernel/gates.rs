@@ -22,9 +22,9 @@ impl RunOrchestrationKernel {
         by: Option<&Actor>,
         now: Timestamp,
     ) -> Result<StepIx, Rejected> {
-        let plan = self.state.plan();
-        let ix = plan
-            .find(step)
+        let ix = self
+            .state
+            .find(step.as_str())
             .ok_or_else(|| Rejected::UnknownStep { step: step.clone() })?;
         let slot = self.state.step(ix);
         let waits = (slot.state == StepState::Waiting && !slot.approved) || slot.undecided;
@@ -61,8 +61,8 @@ impl RunOrchestrationKernel {
         now: Timestamp,
     ) -> Result<Option<String>, KernelError> {
         let Order { id, reason, roles } = order;
-        let step = self.state.plan().step(ix);
-        let step_id = step.id.clone();
+        let step = self.state.definition(ix);
+        let step_id = self.state.step_id(ix);
         let submitter = self.state.submitter();
         let entry = match step.approvers.entitle(&self.actor, roles, submitter) {
             Ok(entry) => entry.map(ToString::to_string),
@@ -108,8 +108,8 @@ impl RunOrchestrationKernel {
         now: Timestamp,
     ) -> Result<Option<String>, KernelError> {
         let Order { id, reason, roles } = order;
-        let step = self.state.plan().step(ix);
-        let step_id = step.id.clone();
+        let step = self.state.definition(ix);
+        let step_id = self.state.step_id(ix);
         if let Err(why) = step.approvers.named(&self.actor, roles) {
             let why = format!("{} may not reject `{step_id}`: {why}", self.actor);
             return self.deny_by_plan(id, "reject", step_id, why, now);
@@ -137,7 +137,7 @@ impl RunOrchestrationKernel {
         while let Some((at, ix)) = self.state.first_expiry()
             && at <= now
         {
-            let step = self.state.plan().step(ix);
+            let step = self.state.definition(ix);
             let (needed, expires) = (step.approvers.count, step.expires.unwrap_or_default());
             let step = step.id.clone();
             let slot = self.state.step(ix);
@@ -176,7 +176,7 @@ impl RunOrchestrationKernel {
         let Some((ix, hold)) = self.state.first_undecided() else {
             return Ok(());
         };
-        let step = self.state.plan().step(ix).id.clone();
+        let step = self.state.step_id(ix);
         let reason = match hold {
             HoldReason::InterruptedStep => format!(
                 "step `{step}` was interrupted and is not idempotent: approve to run it again, reject to fail it"
@@ -199,7 +199,7 @@ impl RunOrchestrationKernel {
     }
 
     fn who_releases(&self, ix: StepIx) -> String {
-        let approvers = &self.state.plan().step(ix).approvers;
+        let approvers = &self.state.definition(ix).approvers;
         let missing = self.state.missing_approvals(ix);
         let who = approvers.who();
         match missing {

@@ -36,6 +36,7 @@ impl RunOrchestrationKernel {
             self.skip_the_rest(now)?;
         } else {
             loop {
+                self.end_fan_outs(now)?;
                 self.skip_doomed(now)?;
                 let Some(ix) = self.next_startable() else {
                     break;
@@ -71,14 +72,27 @@ impl RunOrchestrationKernel {
                 free_place
             }
         };
-        let ix = self.state.schedule_mut().next_ready(open)?;
-        let step = self.state.plan().step(ix);
-        let is_process = self.state.plan().graph().lane(ix) == PROCESSES;
+        let step = self.state.schedule_mut().next_ready(open);
+        let ix = match (step, self.state.next_child(open, true)) {
+            (Some(step), Some((parent, child))) => {
+                if step < parent {
+                    step
+                } else {
+                    child
+                }
+            }
+            (step, child) => step.or(child.map(|(_, child)| child))?,
+        };
+        let step = self.state.definition(ix);
+        let is_process = self.state.plan().graph().lane(self.state.origin(ix)) == PROCESSES;
         let may_start_ahead = step.idempotent && step.gate.is_none();
         (!is_process || free_process || may_start_ahead).then_some(ix)
     }
 
     fn start_or_skip(&mut self, ix: StepIx, now: Timestamp) -> Result<(), KernelError> {
+        if self.state.child(ix).is_some() {
+            return self.start(ix, now);
+        }
         let plan = Arc::clone(self.state.plan());
         let step = plan.step(ix);
         let slot = self.state.step(ix);
@@ -102,6 +116,7 @@ impl RunOrchestrationKernel {
                     Body::StepStarted {
                         step: step_id,
                         attempt,
+                        data: None,
                     }
                 };
                 self.emit(now, begun)?;
@@ -119,11 +134,20 @@ impl RunOrchestrationKernel {
                 },
             );
         }
+        if step.for_each.is_some() {
+            return self.fan_out(ix, now);
+        }
+        self.start(ix, now)
+    }
+
+    fn start(&mut self, ix: StepIx, now: Timestamp) -> Result<(), KernelError> {
+        let attempt = self.state.step(ix).attempt;
         self.emit(
             now,
             Body::StepStarted {
-                step: step.id.clone(),
+                step: self.state.step_id(ix),
                 attempt,
+                data: None,
             },
         )?;
         self.step_effects
@@ -138,7 +162,7 @@ impl RunOrchestrationKernel {
         reason: String,
         now: Timestamp,
     ) -> Result<(), KernelError> {
-        let step = self.state.plan().step(ix).id.clone();
+        let step = self.state.step_id(ix);
         self.emit(
             now,
             Body::StepSkipped {
@@ -165,6 +189,11 @@ impl RunOrchestrationKernel {
 
     /// Nothing more may start: records what did not run, with why.
     fn skip_the_rest(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        self.skip_unstarted(now)?;
+        self.end_fan_outs(now)
+    }
+
+    fn skip_unstarted(&mut self, now: Timestamp) -> Result<(), KernelError> {
         let (cause, reason, timed_out) =
             match (self.state.stopping(), self.state.gate_failures().first()) {
                 (Some(stop), _) => (
@@ -179,10 +208,10 @@ impl RunOrchestrationKernel {
                 ),
                 (None, None) => return Ok(()),
             };
-        if self.state.schedule().unfinished() == self.state.progress().running() as usize {
+        if !self.state.has_unstarted() {
             return Ok(());
         }
-        for ix in 0..self.state.plan().len() as StepIx {
+        for ix in self.state.places() {
             if !matches!(
                 self.state.step(ix).state,
                 StepState::Pending | StepState::Waiting
@@ -190,7 +219,7 @@ impl RunOrchestrationKernel {
                 continue;
             }
             if timed_out {
-                let step = self.state.plan().step(ix).id.clone();
+                let step = self.state.step_id(ix);
                 let data = Box::new(StepEndData {
                     last: true,
                     ..StepEndData::default()
@@ -228,6 +257,7 @@ impl RunOrchestrationKernel {
         }
         // An owner that stops leaves ready steps to the next one: no hold.
         let ready = self.state.schedule_mut().next_ready(|_| true).is_some();
+        let ready = ready || self.state.next_child(|_| true, false).is_some();
         if ready || self.state.hold().is_some() {
             return Ok(());
         }
@@ -246,8 +276,8 @@ impl RunOrchestrationKernel {
         if self.is_older(epoch)? {
             return Ok(());
         }
-        let steps = self.state.plan().len();
-        if ix as usize >= steps || attempt > self.state.step(ix).attempt {
+        let steps = self.state.places().end;
+        if ix >= steps || self.state.is_fanned_out(ix) || attempt > self.state.step(ix).attempt {
             let why = format!("attempt {attempt} of step {ix} of {steps} was never started");
             return Err(Rejected::Impossible { why });
         }
@@ -259,7 +289,7 @@ impl RunOrchestrationKernel {
         }
         match end {
             StepEnd::Succeeded(StepSuccess { outputs, artifacts }) => {
-                let step = self.state.plan().step(ix);
+                let step = self.state.definition(ix);
                 let checked = if outputs.is_null() && step.outputs.is_empty() {
                     Ok(outputs)
                 } else {
@@ -268,7 +298,7 @@ impl RunOrchestrationKernel {
                 match checked {
                     Ok(outputs) => {
                         data.outputs = (!outputs.is_null()).then(|| Arc::new(outputs));
-                        let step = self.state.plan().step(ix).id.clone();
+                        let step = self.state.step_id(ix);
                         for (path, sha256, bytes) in artifacts {
                             let step = step.clone();
                             self.emit(
@@ -319,7 +349,7 @@ impl RunOrchestrationKernel {
         now: Timestamp,
     ) -> Result<(), KernelError> {
         let plan = Arc::clone(self.state.plan());
-        let step = plan.step(ix);
+        let step = plan.step(self.state.origin(ix));
         let slot = self.state.step(ix);
         let (attempt, stopped) = (slot.attempt, slot.stop);
         let next = self.after_failure(ix, class);
@@ -330,7 +360,7 @@ impl RunOrchestrationKernel {
         };
         data.last = matches!(next, Next::Fail);
         data.undecided = matches!(next, Next::Ask);
-        let id = step.id.clone();
+        let id = self.state.step_id(ix);
         let failed = Body::StepFailed {
             step: id.clone(),
             attempt,
@@ -354,10 +384,15 @@ impl RunOrchestrationKernel {
             }
             // A gate that was stopped from outside has said nothing.
             Next::Fail if hard && stopped.is_none() => {
+                // The gate of a fan-out is its parent.
+                let (attempt, reason) = match self.state.child(ix) {
+                    Some(_) => (Attempt::FIRST, format!("{id}: {reason}")),
+                    None => (attempt, reason),
+                };
                 self.emit(
                     now,
                     Body::GateFailed {
-                        step: id,
+                        step: step.id.clone(),
                         attempt,
                         class,
                         reason,
@@ -370,8 +405,7 @@ impl RunOrchestrationKernel {
     }
 
     fn after_failure(&self, ix: StepIx, class: ErrorClass) -> Next {
-        let plan = self.state.plan();
-        let (step, slot) = (plan.step(ix), self.state.step(ix));
+        let (step, slot) = (self.state.definition(ix), self.state.step(ix));
         if self.state.is_halted() {
             return Next::Fail;
         }
@@ -389,11 +423,8 @@ impl RunOrchestrationKernel {
             return Next::Fail;
         }
         let attempt = slot.attempt.to_string();
-        let seed = [
-            self.state.run_id().as_str(),
-            step.id.as_str(),
-            attempt.as_str(),
-        ];
+        let id = self.state.step_id(ix);
+        let seed = [self.state.run_id().as_str(), id.as_str(), attempt.as_str()];
         Next::Retry {
             after: retry_delay(retry.base, retry.max_delay, slot.retries, &seed),
         }
@@ -401,7 +432,7 @@ impl RunOrchestrationKernel {
 
     /// An interrupted step that a person lets run again.
     pub(super) fn retry_now(&mut self, ix: StepIx, now: Timestamp) -> Result<(), KernelError> {
-        let step = self.state.plan().step(ix).id.clone();
+        let step = self.state.step_id(ix);
         let attempt = self.state.step(ix).attempt.next();
         self.emit(
             now,
@@ -428,7 +459,7 @@ impl RunOrchestrationKernel {
         } else {
             ErrorClass::PolicyViolation
         };
-        let step = self.state.plan().step(ix).id.clone();
+        let step = self.state.step_id(ix);
         let data = Box::new(StepEndData {
             last: true,
             ..StepEndData::default()
@@ -478,7 +509,7 @@ impl RunOrchestrationKernel {
     /// again as the audit would wait.
     fn stop_allowance(&self, ix: StepIx) -> Duration {
         let settings = self.state.settings();
-        self.state.plan().step(ix).kill_grace + settings.governance_timeout + settings.grace_period
+        self.state.definition(ix).kill_grace + settings.governance_timeout + settings.grace_period
     }
 
     /// When the first attempt that was told to stop is given up.
@@ -487,10 +518,11 @@ impl RunOrchestrationKernel {
         if !self.state.is_halted() {
             return None;
         }
-        let slots = self.state.steps().iter().zip(0..);
-        slots
-            .filter_map(|(slot, ix)| Some(slot.stop_at?.after(self.stop_allowance(ix))))
-            .min()
+        let stops = self.state.places().filter_map(|ix| {
+            let at = self.state.step(ix).stop_at?;
+            Some(at.after(self.stop_allowance(ix)))
+        });
+        stops.min()
     }
 
     /// A stopped attempt that never reports does not hold the run for ever.
@@ -498,7 +530,7 @@ impl RunOrchestrationKernel {
         if !self.state.is_halted() {
             return Ok(());
         }
-        for ix in 0..self.state.plan().len() as StepIx {
+        for ix in self.state.places() {
             let stopped = self.state.step(ix).stop_at;
             if stopped.is_some_and(|at| now >= at.after(self.stop_allowance(ix))) {
                 self.give_up(ix, now)?;
@@ -518,10 +550,8 @@ impl RunOrchestrationKernel {
 
     /// A run that is closed in EXECUTING leaves no step without an end.
     pub(super) fn wind_up(&mut self, now: Timestamp) -> Result<(), KernelError> {
-        for ix in 0..self.state.plan().len() as StepIx {
-            if self.state.step(ix).state == StepState::Running {
-                self.give_up(ix, now)?;
-            }
+        for ix in self.running_places() {
+            self.give_up(ix, now)?;
         }
         self.skip_the_rest(now)
     }

@@ -1,14 +1,12 @@
 //! Taking over an interrupted run.
 
 use super::RunOrchestrationKernel;
-use crate::compiled::StepIx;
 use crate::effect::Rejected;
 use crate::input::Repair;
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 use rok_events::{Body, RecoveredData, RepairedData};
-use rok_vocabulary::{ErrorClass, RunPhase, StepState, Timestamp};
+use rok_vocabulary::{ErrorClass, RunPhase, Timestamp};
 
 impl RunOrchestrationKernel {
     /// A new owner goes on with the same epoch: attempts that were running are
@@ -50,10 +48,7 @@ impl RunOrchestrationKernel {
             },
         )?;
         if self.state.phase() == RunPhase::Executing {
-            let running: Vec<StepIx> = (0..self.state.plan().len() as StepIx)
-                .filter(|ix| self.state.step(*ix).state == StepState::Running)
-                .collect();
-            for ix in running {
+            for ix in self.running_places() {
                 let reason = "the worker that ran it is gone".into();
                 self.attempt_failed(ix, ErrorClass::WorkerLost, reason, Box::default(), now)?;
             }

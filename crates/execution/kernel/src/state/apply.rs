@@ -9,8 +9,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 use rok_events::{
-    AckData, Body, Event, EventType, PolicyStage, ReconciledData, ReconciliationStage, SkipCause,
-    StateChange, StepEndData,
+    AckData, Body, Event, EventType, FanOutData, PolicyStage, ReconciledData, ReconciliationStage,
+    SkipCause, StateChange, StepEndData,
 };
 use rok_phases::{PhaseError, PhaseInput, PhaseStateMachine};
 use rok_plan::Gate;
@@ -83,6 +83,13 @@ pub enum ApplyError {
     /// The plan has no such step.
     #[error("the plan has no step `{step}`")]
     UnknownStep {
+        /// The step.
+        step: StepId,
+    },
+    /// The log claims a list that the plan does not give over the log's own
+    /// records.
+    #[error("step `{step}` claims other items than its `for_each` gives")]
+    OtherItems {
         /// The step.
         step: StepId,
     },
@@ -245,7 +252,14 @@ impl RunState {
                 }
                 self.sealed = true;
             }
-            Body::StepStarted { step, attempt } => self.step_started(event, step, *attempt)?,
+            Body::StepStarted {
+                step,
+                attempt,
+                data,
+            } => {
+                let fan_out = data.as_ref().and_then(|data| data.fan_out.as_ref());
+                self.step_started(event, step, *attempt, fan_out)?;
+            }
             Body::StepSucceeded {
                 step,
                 attempt,
@@ -384,6 +398,7 @@ impl RunState {
         self.ledger = Ledger::new(self.run.clone(), self.epoch);
         self.schedule = Schedule::new(self.plan.graph());
         self.progress = Progress::new(self.plan.len());
+        self.next_epoch_of_fan_outs();
         for ix in 0..self.plan.len() as StepIx {
             let slot = &mut self.steps[ix as usize];
             if slot.state == StepState::Succeeded {
@@ -433,9 +448,10 @@ impl RunState {
     /// due and interrupted steps are failed for good.
     fn halt(&mut self, reason: StopReason, at: Timestamp) {
         for ix in 0..self.steps.len() {
+            let fanned_out = self.is_fanned_out(ix as StepIx);
             let slot = &mut self.steps[ix];
             match slot.state {
-                StepState::Running if slot.stop.is_none() => {
+                StepState::Running if slot.stop.is_none() && !fanned_out => {
                     slot.stop = Some(reason);
                     slot.stop_at = Some(at);
                     self.fresh_stops.push(ix as StepIx);
@@ -475,8 +491,7 @@ impl RunState {
         attempt: Attempt,
     ) -> Result<StepIx, ApplyError> {
         let ix = self
-            .plan
-            .find(step)
+            .find(step.as_str())
             .ok_or_else(|| ApplyError::UnknownStep { step: step.clone() })?;
         let slot = &self.steps[ix as usize];
         if self.phase() == RunPhase::Executing
@@ -499,6 +514,7 @@ impl RunState {
         event: &Event,
         step: &StepId,
         attempt: Attempt,
+        fan_out: Option<&FanOutData>,
     ) -> Result<(), ApplyError> {
         let states = [StepState::Pending, StepState::Waiting, StepState::Failed];
         let ix = self.expect_step(event, step, &states, attempt)?;
@@ -506,11 +522,20 @@ impl RunState {
         let allowed = match slot.state {
             StepState::Waiting => slot.approved,
             StepState::Failed => slot.retry_due.is_some(),
-            _ => self.plan.step(ix).gate != Some(Gate::Manual),
+            // The gate of a fan-out is its parent's, and was passed.
+            _ => self.child(ix).is_some() || self.plan.step(ix).gate != Some(Gate::Manual),
+        };
+        let items = match fan_out {
+            Some(data) => Some((
+                self.claimed_items(ix, data)
+                    .ok_or(ApplyError::OtherItems { step: step.clone() })?,
+                data,
+            )),
+            None => None,
         };
         // After a fold a due retry is not in the ready set: put it there first.
-        self.schedule.offer_again(self.plan.graph(), ix);
-        if !allowed || self.is_halted() || !self.schedule.take(self.plan.graph(), ix) {
+        self.offer_again(ix);
+        if !allowed || self.is_halted() || !self.take_ready(ix) {
             return out_of_place(event, "the step must not start");
         }
         if self.steps[ix as usize].state == StepState::Waiting {
@@ -521,18 +546,28 @@ impl RunState {
             self.progress.retries.remove(&(due, ix));
         }
         slot.state = StepState::Running;
-        slot.started_at.get_or_insert(event.at);
-        self.progress.running[self.plan.graph().lane(ix)] += 1;
+        if let Some((items, data)) = items {
+            slot.started_at.get_or_insert(event.at);
+            self.begin_fan_out(ix, items, data.sha256.clone());
+            return Ok(());
+        }
+        self.child_runs(ix, true);
+        self.steps[ix as usize].started_at.get_or_insert(event.at);
+        self.progress.running[self.plan.graph().lane(self.origin(ix))] += 1;
         self.progress.hard_gates_running += u32::from(self.is_hard_gate(ix));
         Ok(())
     }
 
     fn is_hard_gate(&self, ix: StepIx) -> bool {
-        self.plan.step(ix).gate == Some(Gate::Hard)
+        self.definition(ix).gate == Some(Gate::Hard)
     }
 
     fn stopped_running(&mut self, ix: StepIx) {
-        self.progress.running[self.plan.graph().lane(ix)] -= 1;
+        if self.is_fanned_out(ix) {
+            return;
+        }
+        self.child_runs(ix, false);
+        self.progress.running[self.plan.graph().lane(self.origin(ix))] -= 1;
         self.progress.hard_gates_running -= u32::from(self.is_hard_gate(ix));
         self.steps[ix as usize].stop = None;
         self.steps[ix as usize].stop_at = None;
@@ -540,6 +575,9 @@ impl RunState {
 
     /// Counts a step that is finished and tells the schedule.
     fn settle(&mut self, ix: StepIx, how: Finish) {
+        if self.settle_child(ix, how) {
+            return;
+        }
         let bad = !matches!(how, Finish::Succeeded | Finish::Skipped(Doom::Skip));
         let required = self.plan.step(ix).required;
         self.progress.required_bad += u32::from(bad && required);
@@ -561,10 +599,14 @@ impl RunState {
         data: &StepEndData,
     ) -> Result<(), ApplyError> {
         let ix = self.expect_step(event, step, &[StepState::Running], attempt)?;
+        if !self.may_end_fan_out(ix, true) {
+            return out_of_place(event, "its children have not all succeeded");
+        }
         self.stopped_running(ix);
+        let list = self.end_fan_out(ix);
         let slot = &mut self.steps[ix as usize];
         slot.state = StepState::Succeeded;
-        slot.outputs.clone_from(&data.outputs);
+        slot.outputs = list.or_else(|| data.outputs.clone());
         slot.class = None;
         slot.reason = None;
         slot.ended_at = Some(event.at);
@@ -589,6 +631,12 @@ impl RunState {
             StepState::Failed,
         ];
         let ix = self.expect_step(event, step, &states, attempt)?;
+        if self.is_fanned_out(ix) {
+            if !self.may_end_fan_out(ix, false) {
+                return out_of_place(event, "its children have not failed");
+            }
+            self.end_fan_out(ix);
+        }
         let slot = &mut self.steps[ix as usize];
         match slot.state {
             StepState::Running => self.stopped_running(ix),

@@ -15,7 +15,7 @@ impl RunState {
     #[must_use]
     pub fn missing_approvals(&self, ix: StepIx) -> u32 {
         let given = self.step(ix).approvals().len() as u32;
-        self.plan.step(ix).approvers.count.saturating_sub(given)
+        self.definition(ix).approvers.count.saturating_sub(given)
     }
 
     /// The first gate that will have waited too long, and when.
@@ -25,7 +25,7 @@ impl RunState {
 
     /// A manual gate begins to wait.
     pub(super) fn gate_waits(&mut self, ix: StepIx, at: Timestamp) {
-        let expires_at = self.plan.step(ix).expires.map(|expires| at.after(expires));
+        let expires_at = self.definition(ix).expires.map(|expires| at.after(expires));
         let slot = &mut self.steps[ix as usize];
         slot.state = StepState::Waiting;
         slot.wait = Some(Box::new(GateWait {
@@ -58,7 +58,7 @@ impl RunState {
         data: &ApprovalData,
     ) -> Result<(), ApplyError> {
         let ix = self.decided_step(event, step)?;
-        let needed = self.plan.step(ix).approvers.count;
+        let needed = self.definition(ix).approvers.count;
         let slot = &self.steps[ix as usize];
         let (given, waits) = (slot.approvals().len() as u32 + 1, !slot.undecided);
         let counted = data.given == given && data.missing == needed.saturating_sub(given);
@@ -93,7 +93,7 @@ impl RunState {
     /// Whether the plan lets an actor approve, as the entry that is claimed. A
     /// role is taken at its word: who has it stands in no log.
     fn is_entitled(&self, ix: StepIx, actor: &Actor, entry: Option<&str>) -> bool {
-        let approvers = &self.plan.step(ix).approvers;
+        let approvers = &self.definition(ix).approvers;
         let named = match entry {
             None => approvers.any_of.is_empty(),
             Some(entry) => approvers.any_of.iter().any(|one| {
@@ -120,8 +120,7 @@ impl RunState {
 
     fn decided_step(&self, event: &Event, step: &StepId) -> Result<StepIx, ApplyError> {
         let ix = self
-            .plan
-            .find(step)
+            .find(step.as_str())
             .ok_or_else(|| ApplyError::UnknownStep { step: step.clone() })?;
         let slot = &self.steps[ix as usize];
         if (slot.state == StepState::Waiting && !slot.approved) || slot.undecided {

@@ -54,7 +54,7 @@ impl RunState {
     pub fn outstanding(&self) -> Vec<Effect> {
         let mut effects: Vec<Effect> = self.standing().since(Standing(0)).collect();
         for (slot, ix) in self.steps.iter().zip(0..) {
-            if slot.state == StepState::Running {
+            if slot.state == StepState::Running && !self.is_fanned_out(ix) {
                 effects.push(Effect::StartStep {
                     step: ix,
                     attempt: slot.attempt,

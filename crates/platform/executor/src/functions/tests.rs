@@ -27,6 +27,7 @@ fn request(step: &str, function: &str) -> StepRequest {
         work: Work::Call(CallWork {
             function: function.into(),
             needs: Arc::new(json!({ "a": { "n": 1 } })),
+            item: None,
         }),
         inputs: Arc::new(json!({ "n": 20 })),
         secrets: Secrets::from_pairs([("TOKEN".parse().unwrap(), "hunter2")]).unwrap(),

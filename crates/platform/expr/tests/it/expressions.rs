@@ -1,7 +1,7 @@
 //! Templates and conditions in a run.
 
 use crate::world::World;
-use rok_expr::{Items, Condition, EvalError, Part, SecretText, Site, Target, Template};
+use rok_expr::{Condition, EvalError, Items, Part, SecretText, Site, Target, Template};
 use rok_vocabulary::InputName;
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -33,7 +33,9 @@ pub(super) fn check(spot: &Spot<'_>, ty: Ty, nearest: &Nearest) -> Result<(), Fi
         }),
         Ty::SecretName => secret(spot),
         Ty::Text => label(spot),
-        Ty::Condition | Ty::Items | Ty::Template => text(spot).and_then(|text| without_nul(spot, text)),
+        Ty::Condition | Ty::Items | Ty::Template => {
+            text(spot).and_then(|text| without_nul(spot, text))
+        }
         Ty::Command | Ty::Json | Ty::List(_) | Ty::Map(..) | Ty::Object(_) => Ok(()),
     }
 }
