@@ -6,7 +6,7 @@ use crate::keys::{private_key, public_key};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
     ErrorKind, EventLine, EventQuery, Explanation, LogQuery, Observer, Resumable, ResumeOptions,
-    RunSummary, RunsError, RunsFacade, StopSignal, Verb, VerifyOptions, VerifyReport,
+    RunSummary, RunsError, RunsFacade, StepSummary, StopSignal, Verb, VerifyOptions, VerifyReport,
 };
 use rok_vocabulary::{Actor, RunId, StepId};
 use std::io::Write;
@@ -143,6 +143,11 @@ impl RunHandle {
             summary: self.runs.summary(&self.id)?,
             plan: self.runs.plan(&self.id)?,
         })
+    }
+
+    /// A step, and behind it the children of its fan-out, if it has any.
+    pub fn step(&self, step: &str) -> Result<Vec<StepSummary>, ServiceError> {
+        Ok(self.runs.step(&self.id, step)?)
     }
 
     /// Expectations, acks and reconciliations.

@@ -2,7 +2,8 @@
 
 use crate::data::{
     AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, HeldData, PolicyData,
-    ReconciledData, RecoveredData, RepairedData, SkipCause, StartedData, StateData, StepEndData, StoppingData,
+    ReconciledData, RecoveredData, RepairedData, SkipCause, StartedData, StateData, StepEndData,
+    StoppingData,
 };
 use alloc::boxed::Box;
 use alloc::string::String;

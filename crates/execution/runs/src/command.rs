@@ -160,16 +160,9 @@ fn refuse_early(state: &RunState, run: &RunId, verb: &Verb) -> Result<(), RunsEr
         .help(help));
     }
     if let Verb::Approve(step) | Verb::Reject(step) = verb
-        && state.plan().find(step).is_none()
+        && state.find(step.as_str()).is_none()
     {
-        let known: Vec<String> = state
-            .plan()
-            .plan()
-            .steps
-            .iter()
-            .map(|step| step.id.to_string())
-            .collect();
-        return Err(fault::unknown_step(run, step.as_str(), &known));
+        return Err(fault::unknown_step_of(state, step.as_str()));
     }
     Ok(())
 }

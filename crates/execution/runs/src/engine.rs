@@ -8,7 +8,7 @@ use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
     ErrorKind, EventLine, EventQuery, Explanation, ListQuery, LogQuery, LogTail, Observer,
     Resumable, ResumeOptions, RunListing, RunSelector, RunSummary, RunTiming, RunsEngine,
-    RunsError, StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
+    RunsError, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
 };
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::{JsonlStore, resolve};
@@ -152,6 +152,10 @@ impl RunsEngine for Runs {
 
     fn plan(&self, run: &RunId) -> Result<Vec<u8>, RunsError> {
         Ok(self.load(run)?.state().plan().plan().to_canonical_json())
+    }
+
+    fn step(&self, run: &RunId, step: &str) -> Result<Vec<StepSummary>, RunsError> {
+        crate::summary::with_children(&self.load(run)?, step)
     }
 
     fn audit(&self, run: &RunId) -> Result<AuditView, RunsError> {

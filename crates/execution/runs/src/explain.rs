@@ -1,5 +1,7 @@
 //! Why a run or a step is as it is, and what can be done about it.
 
+mod fan_out;
+
 use crate::fault;
 use crate::load::Loaded;
 use crate::resume::resumable;
@@ -21,13 +23,9 @@ pub(crate) fn explain(
     };
     match step {
         None => Ok(story.run()),
-        Some(id) => match loaded.state().plan().find_str(id) {
+        Some(id) => match loaded.state().find(id) {
             Some(ix) => Ok(story.step(ix)),
-            None => {
-                let steps = &loaded.state().plan().plan().steps;
-                let known: Vec<String> = steps.iter().map(|step| step.id.to_string()).collect();
-                Err(fault::unknown_step(loaded.state().run_id(), id, &known))
-            }
+            None => Err(fault::unknown_step_of(loaded.state(), id)),
         },
     }
 }
@@ -60,7 +58,7 @@ impl Story<'_> {
     }
 
     fn id(&self, ix: StepIx) -> String {
-        self.state.plan().step(ix).id.to_string()
+        self.state.step_id(ix).to_string()
     }
 
     fn ids(&self) -> impl Iterator<Item = StepIx> {
@@ -364,7 +362,7 @@ impl Story<'_> {
             StepState::Skipped => {
                 story.headline = format!("step `{id}` was skipped: {reason}");
                 if slot.skip == Some(SkipCause::Condition)
-                    && let Some(condition) = &self.state.plan().step(ix).condition
+                    && let Some(condition) = &self.state.definition(ix).condition
                 {
                     story
                         .because
@@ -374,10 +372,12 @@ impl Story<'_> {
             }
             StepState::Pending => self.pending_step(ix, &mut story),
         }
-        if matches!(
+        let fanned_out = self.fan_out(ix, &mut story);
+        let has_run = matches!(
             slot.state,
             StepState::Running | StepState::Failed | StepState::Succeeded
-        ) {
+        );
+        if has_run && !fanned_out {
             story
                 .remedies
                 .push(self.remedy("shows its output", &format!("logs RUN {id}")));
@@ -386,20 +386,22 @@ impl Story<'_> {
     }
 
     fn failed_step(&self, ix: StepIx, story: &mut Explanation) {
-        let (step, slot) = (self.state.plan().step(ix), self.state.step(ix));
+        let (step, slot) = (self.state.definition(ix), self.state.step(ix));
+        let id = self.id(ix);
         let reason = slot.reason.as_deref().unwrap_or("no reason is recorded");
         let class = slot
             .class
             .map(|class| format!(" ({class})"))
             .unwrap_or_default();
         if let Some(due) = slot.retry_due {
-            story.headline = format!(
-                "step `{}` failed{class} and is tried again at {due}: {reason}",
-                step.id
-            );
+            story.headline =
+                format!("step `{id}` failed{class} and is tried again at {due}: {reason}");
             return;
         }
-        story.headline = format!("step `{}` failed{class}: {reason}", step.id);
+        story.headline = format!("step `{id}` failed{class}: {reason}");
+        if self.state.fan_out(ix).is_some() {
+            return;
+        }
         let retry = &step.retry;
         let retried = slot
             .class
@@ -432,7 +434,7 @@ impl Story<'_> {
     }
 
     fn parents(&self, ix: StepIx, story: &mut Explanation) {
-        let step = self.state.plan().step(ix);
+        let step = self.state.definition(ix);
         for need in &step.needs {
             let slot = self.state.step(*need as StepIx);
             if slot.state != StepState::Succeeded {
@@ -451,7 +453,7 @@ impl Story<'_> {
     }
 
     fn pending_step(&self, ix: StepIx, story: &mut Explanation) {
-        let step = self.state.plan().step(ix);
+        let step = self.state.definition(ix);
         self.parents(ix, story);
         for parent in &step.after {
             let slot = self.state.step(*parent as StepIx);

@@ -1,6 +1,7 @@
 //! Faults of the layers below, as what a user can act on.
 
 use rok_facades::runs::{ErrorKind, RunsError};
+use rok_kernel::RunState;
 use rok_log::{ClaimError, StoreError};
 use rok_runner::RunnerError;
 use rok_store_jsonl::ResolveError;
@@ -75,7 +76,14 @@ pub(crate) fn runner(error: &RunnerError) -> RunsError {
     }
 }
 
-pub(crate) fn unknown_step(run: &RunId, step: &str, known: &[String]) -> RunsError {
+/// A step that neither the plan nor a fan-out of the run has.
+pub(crate) fn unknown_step_of(state: &RunState, step: &str) -> RunsError {
+    let steps = &state.plan().plan().steps;
+    let known: Vec<String> = steps.iter().map(|step| step.id.to_string()).collect();
+    unknown_step(state.run_id(), step, &known)
+}
+
+fn unknown_step(run: &RunId, step: &str, known: &[String]) -> RunsError {
     let listed = known
         .iter()
         .take(20)

@@ -26,16 +26,21 @@ pub(crate) fn logs(
 ) -> Result<(), RunsError> {
     let loaded = runs.load(run)?;
     let state = loaded.state();
-    let ix = state.plan().find_str(&query.step).ok_or_else(|| {
-        let known: Vec<String> = state
-            .plan()
-            .plan()
-            .steps
-            .iter()
-            .map(|step| step.id.to_string())
-            .collect();
-        fault::unknown_step(run, &query.step, &known)
-    })?;
+    let Some(ix) = state.find(&query.step) else {
+        return Err(fault::unknown_step_of(state, &query.step));
+    };
+    if state.fan_out(ix).is_some() {
+        let message = format!(
+            "step `{0}` is fanned out: its children do the work, and each has a log",
+            query.step
+        );
+        return Err(
+            RunsError::new(ErrorKind::NotFound, "ROK0111", message).help(format!(
+                "name one, `{0}[0]`; `rok status {run} {0}` lists them",
+                query.step
+            )),
+        );
+    }
     let slot = state.step(ix);
     // Where a retry is due, the last attempt is the one before.
     let last = if slot.retry_due.is_some() {

@@ -250,7 +250,7 @@ impl Runs {
         let loaded = self.load(run)?;
         let places = crate::verify::artifact_places(&loaded);
         let kept = |step: &str| {
-            let ix = state.plan().find_str(step);
+            let ix = state.find(step);
             ix.is_some_and(|ix| state.step(ix).state == StepState::Succeeded)
         };
         let changed: Vec<String> = crate::verify::changed(&loaded, &places)

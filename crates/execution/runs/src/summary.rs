@@ -34,9 +34,10 @@ pub(crate) fn hold(state: &RunState) -> Option<HoldView> {
         let slot = state.step(ix);
         (slot.state == StepState::Waiting && !slot.approved) || slot.undecided
     };
-    let steps: Vec<String> = (0..state.plan().len() as StepIx)
+    let steps: Vec<String> = state
+        .places()
         .filter(|ix| waits(*ix))
-        .map(|ix| state.plan().step(ix).id.to_string())
+        .map(|ix| state.step_id(ix).to_string())
         .collect();
     let message = match hold.reason {
         HoldReason::ManualGate => format!("manual gate {} waits for a decision", steps.join(", ")),
@@ -163,26 +164,62 @@ fn totals(state: &RunState) -> StepTotals {
         ..StepTotals::default()
     };
     for slot in state.steps() {
-        let count = match slot.state {
-            StepState::Pending => &mut totals.pending,
-            StepState::Waiting => &mut totals.waiting,
-            StepState::Running => &mut totals.running,
-            StepState::Succeeded | StepState::Compensated => &mut totals.succeeded,
-            StepState::Failed => &mut totals.failed,
-            StepState::Skipped => &mut totals.skipped,
-        };
-        *count += 1;
+        count(&mut totals, slot.state);
     }
     totals
 }
 
+/// How many children of a fan-out are in which state.
+pub(crate) fn children(state: &RunState, ix: StepIx) -> Option<StepTotals> {
+    let places = state.fan_out(ix)?.children();
+    let mut totals = StepTotals {
+        total: places.len() as u32,
+        ..StepTotals::default()
+    };
+    for child in places {
+        count(&mut totals, state.step(child).state);
+    }
+    Some(totals)
+}
+
+fn count(totals: &mut StepTotals, state: StepState) {
+    let count = match state {
+        StepState::Pending => &mut totals.pending,
+        StepState::Waiting => &mut totals.waiting,
+        StepState::Running => &mut totals.running,
+        StepState::Succeeded | StepState::Compensated => &mut totals.succeeded,
+        StepState::Failed => &mut totals.failed,
+        StepState::Skipped => &mut totals.skipped,
+    };
+    *count += 1;
+}
+
+/// A step, and behind it the children of its fan-out.
+pub(crate) fn with_children(loaded: &Loaded, id: &str) -> Result<Vec<StepSummary>, RunsError> {
+    let state = loaded.state();
+    let Some(ix) = state.find(id) else {
+        return Err(fault::unknown_step_of(state, id));
+    };
+    let children = state.fan_out(ix).map(|fan| fan.children());
+    let places = std::iter::once(ix).chain(children.into_iter().flatten());
+    Ok(places.map(|ix| step(loaded, ix)).collect())
+}
+
 fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
     let (state, history) = (loaded.state(), loaded.history());
-    let (step, slot) = (state.plan().step(ix), state.step(ix));
-    let last = history.step(ix);
+    let (step, slot) = (state.definition(ix), state.step(ix));
+    let of_plan = state.child(ix).is_none();
+    let wall_ms = if of_plan {
+        let end = history.step(ix).end.as_ref();
+        end.filter(|end| end.started_at.is_some())
+            .map(|end| end.wall_ms)
+    } else {
+        let (began, ended) = (slot.started_at, slot.ended_at);
+        began.zip(ended).map(|(a, b)| b.since(a).as_millis() as u64)
+    };
     let failed = slot.state == StepState::Failed;
     StepSummary {
-        id: step.id.to_string(),
+        id: state.step_id(ix).to_string(),
         name: step.name.clone(),
         state: slot.state,
         attempt: slot.attempt.0,
@@ -205,13 +242,10 @@ fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
             .filter(|_| slot.state == StepState::Skipped),
         started_at: slot.started_at,
         ended_at: slot.ended_at,
-        wall_ms: last
-            .end
-            .as_ref()
-            .filter(|end| end.started_at.is_some())
-            .map(|end| end.wall_ms),
+        wall_ms,
         retry_at: slot.retry_due,
         outputs: slot.outputs.clone(),
+        children: children(state, ix),
     }
 }
 

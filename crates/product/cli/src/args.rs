@@ -70,13 +70,13 @@ pub(crate) enum Command {
     /// Stops a waiting step
     Reject(DecideArgs),
     /// Where a run stands, in a few lines
-    Status(OneRun),
+    Status(StatusArgs),
     /// What happened, event by event
     Events(EventsArgs),
     /// What a step printed
     Logs(LogsArgs),
     /// What a run is, has done and owes
-    Summary(OneRun),
+    Summary(SummaryArgs),
     /// Lists runs
     Ls(LsArgs),
     /// What runs did, as metrics for Prometheus
@@ -198,9 +198,20 @@ pub(crate) struct DecideArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct OneRun {
+pub(crate) struct StatusArgs {
     /// The run
     pub(crate) run: String,
+    /// A step; of a fan-out, with its children
+    pub(crate) step: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SummaryArgs {
+    /// The run
+    pub(crate) run: String,
+    /// With every child of every fan-out
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]

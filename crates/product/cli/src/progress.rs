@@ -134,7 +134,7 @@ impl Progress {
                 self.started.insert(step.to_owned(), event.at);
                 self.begin(step);
                 // On a terminal the bar says it.
-                if matches!(self.mode, Telling::Bars { .. }) {
+                if matches!(self.mode, Telling::Bars { .. }) || is_child(step) {
                     return;
                 }
                 StepState::Running
@@ -155,6 +155,9 @@ impl Progress {
                 line.push(' ');
                 line.push_str(&paint.faint(&seconds(event.at.since(started))));
             }
+            if state == StepState::Succeeded && is_child(step) {
+                return;
+            }
         }
         let word = match state {
             StepState::Waiting => Some("waits for a decision"),
@@ -168,6 +171,11 @@ impl Progress {
         lines.push_str(&line);
         lines.push('\n');
     }
+}
+
+/// The line of a fan-out sums up its children: of each, only failures are told.
+fn is_child(step: &str) -> bool {
+    step.ends_with(']')
 }
 
 fn why(event: &EventLine) -> Option<String> {

@@ -20,6 +20,6 @@ pub(crate) use gate::{Caller, hold, interrupted, shell_word};
 pub(crate) use paint::{Paint, clean, seconds};
 pub(crate) use plan::plan;
 pub use summary::summary_text;
-pub(crate) use summary::{status, summary};
+pub(crate) use summary::{status, steps, summary};
 pub(crate) use tables::{plans, runs, settings};
 pub(crate) use verify::verify;

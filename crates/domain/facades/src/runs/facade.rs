@@ -10,7 +10,7 @@ use super::stop::StopSignal;
 use super::timing::{LogTail, RunTiming, TailQuery};
 use super::views::{
     AuditView, EventLine, EventQuery, Explanation, ListQuery, LogQuery, Resumable, RunListing,
-    RunSummary,
+    RunSummary, StepSummary,
 };
 use rok_vocabulary::RunId;
 use std::io::Write;
@@ -55,6 +55,9 @@ pub trait RunsEngine: Send + Sync {
 
     /// What the run is, has done and owes.
     fn summary(&self, run: &RunId) -> Result<RunSummary, RunsError>;
+
+    /// A step, and behind it the children of its fan-out, if it has any.
+    fn step(&self, run: &RunId, step: &str) -> Result<Vec<StepSummary>, RunsError>;
 
     /// Expectations, acks and reconciliations.
     fn audit(&self, run: &RunId) -> Result<AuditView, RunsError>;

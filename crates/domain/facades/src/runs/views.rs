@@ -141,6 +141,9 @@ pub struct StepSummary {
     pub retry_at: Option<Timestamp>,
     /// What it handed on.
     pub outputs: Option<Arc<Value>>,
+    /// How many of its children are in which state, once it is fanned out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub children: Option<StepTotals>,
 }
 
 /// An artifact.

@@ -149,6 +149,18 @@ fn bodies() -> Vec<Body> {
         Body::StepStarted {
             step: step(),
             attempt,
+            data: None,
+        },
+        Body::StepStarted {
+            step: step(),
+            attempt,
+            data: Some(Box::new(StartedData {
+                fan_out: Some(FanOutData {
+                    items: 3,
+                    sha256: "00".repeat(32),
+                    kept: 1,
+                }),
+            })),
         },
         Body::StepSucceeded {
             step: step(),

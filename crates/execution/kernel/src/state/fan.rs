@@ -161,7 +161,8 @@ impl RunState {
     }
 
     /// Steps and children, by their places.
-    pub(crate) fn places(&self) -> core::ops::Range<StepIx> {
+    #[must_use]
+    pub fn places(&self) -> core::ops::Range<StepIx> {
         0..self.steps.len() as StepIx
     }
 

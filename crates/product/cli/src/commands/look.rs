@@ -1,7 +1,7 @@
 //! `status`, `summary`, `ls`, `explain`: looking changes nothing.
 
 use super::pictures::hand_over;
-use crate::args::{DiffArgs, ExplainArgs, LsArgs, MetricsArgs};
+use crate::args::{DiffArgs, ExplainArgs, LsArgs, MetricsArgs, StatusArgs, SummaryArgs};
 use crate::exit::Exit;
 use crate::render::{self, Caller};
 use crate::terminal::Terminal;
@@ -54,9 +54,19 @@ impl<'a> Standing<'a> {
 pub(crate) fn status(
     service: &Service,
     terminal: &mut Terminal,
-    run: &str,
+    args: &StatusArgs,
 ) -> Result<Exit, ServiceError> {
-    let run = service.find(run)?;
+    let run = service.find(&args.run)?;
+    if let Some(step) = &args.step {
+        let steps = run.step(step)?;
+        if terminal.json {
+            terminal.show_json(&steps)?;
+        } else {
+            let text = render::steps(&steps, terminal.out_look);
+            terminal.show(&text)?;
+        }
+        return Ok(Exit::Success);
+    }
     let summary = run.summary()?;
     if terminal.json {
         terminal.show_json(&Standing::of(&summary))?;
@@ -77,9 +87,20 @@ pub(crate) fn status(
 pub(crate) fn summary(
     service: &Service,
     terminal: &mut Terminal,
-    run: &str,
+    args: &SummaryArgs,
 ) -> Result<Exit, ServiceError> {
-    let summary = service.find(run)?.summary()?;
+    let run = service.find(&args.run)?;
+    let mut summary = run.summary()?;
+    if args.all {
+        let mut steps = Vec::with_capacity(summary.steps.len());
+        for step in std::mem::take(&mut summary.steps) {
+            match step.children {
+                Some(_) => steps.extend(run.step(&step.id)?),
+                None => steps.push(step),
+            }
+        }
+        summary.steps = steps;
+    }
     if terminal.json {
         terminal.show_json(&summary)?;
     } else {

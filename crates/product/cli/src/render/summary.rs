@@ -25,7 +25,7 @@ pub(crate) fn summary(run: &RunSummary, look: Look) -> String {
     let mut out = String::new();
     head(&mut out, run, paint).expect("a string takes everything");
     duties(&mut out, run, paint).expect("a string takes everything");
-    steps(&mut out, run, paint).expect("a string takes everything");
+    listed(&mut out, run, paint).expect("a string takes everything");
     out
 }
 
@@ -168,12 +168,23 @@ fn reconciliation(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt:
     Ok(())
 }
 
-fn steps(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
+fn listed(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
     writeln!(out, "Steps:")?;
     writeln!(out, "{}", paint.rule('-'))?;
-    let width = run.steps.iter().map(|step| step.id.len()).max();
+    lines(out, &run.steps, paint)
+}
+
+/// Steps, a line each, with the errors of those that failed.
+pub(crate) fn steps(steps: &[StepSummary], look: Look) -> String {
+    let mut out = String::new();
+    lines(&mut out, steps, Paint::of(look)).expect("a string takes everything");
+    out
+}
+
+fn lines(out: &mut String, steps: &[StepSummary], paint: Paint) -> std::fmt::Result {
+    let width = steps.iter().map(|step| step.id.len()).max();
     let width = width.unwrap_or(0).max(STEP_WIDTH);
-    for step in &run.steps {
+    for step in steps {
         writeln!(
             out,
             "  {} {}",
@@ -193,6 +204,12 @@ fn step_line(step: &StepSummary, width: usize, paint: Paint) -> String {
         let _ = write!(line, " {:>9}", seconds(Duration::from_millis(wall)));
     }
     let mut beside = Vec::new();
+    if let Some(children) = &step.children {
+        beside.push(match children.total {
+            0 => "an empty list".to_owned(),
+            _ => format!("children: {}", totals(children)),
+        });
+    }
     if step.attempt > 0 {
         beside.push(format!("retry {}", step.attempt));
     }

@@ -48,6 +48,7 @@ pub(crate) fn step(id: &str, state: StepState) -> StepSummary {
         wall_ms: finished.then_some(1250),
         retry_at: None,
         outputs: None,
+        children: None,
     }
 }
 
@@ -387,6 +388,11 @@ impl RunsEngine for Engine {
             steps.join(",")
         );
         Ok(plan.into_bytes())
+    }
+
+    fn step(&self, _: &RunId, step: &str) -> Result<Vec<StepSummary>, RunsError> {
+        self.0.ask(format!("step {step:?}"))?;
+        Ok(self.0.summary.steps.clone())
     }
 
     fn audit(&self, _: &RunId) -> Result<AuditView, RunsError> {
