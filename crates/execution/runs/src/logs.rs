@@ -86,7 +86,7 @@ pub(crate) fn tails(loaded: &Loaded, query: &TailQuery) -> Result<Vec<LogTail>, 
     let state = loaded.state();
     let dir = loaded.dir.join("logs");
     // Failed steps first, then those that ended last: what is looked for.
-    let mut order: Vec<StepIx> = (0..state.plan().len() as StepIx).collect();
+    let mut order: Vec<StepIx> = state.places().collect();
     order.sort_by_key(|ix| {
         let slot = state.step(*ix);
         (slot.state != StepState::Failed, Reverse(slot.ended_at), *ix)
@@ -94,11 +94,11 @@ pub(crate) fn tails(loaded: &Loaded, query: &TailQuery) -> Result<Vec<LogTail>, 
     let mut left = query.total_bytes;
     let mut found: Vec<(StepIx, LogTail)> = Vec::new();
     for ix in order {
-        let (step, slot) = (state.plan().step(ix), state.step(ix));
+        let (step, slot) = (state.step_id(ix), state.step(ix));
         let attempts = (0..=slot.attempt.0).rev();
         let log = attempts
             .map(Attempt)
-            .find_map(|attempt| Some((attempt, find(&dir, state, step.id.as_str(), attempt)?)));
+            .find_map(|attempt| Some((attempt, find(&dir, state, step.as_str(), attempt)?)));
         let Some((attempt, path)) = log else {
             continue;
         };
@@ -114,7 +114,7 @@ pub(crate) fn tails(loaded: &Loaded, query: &TailQuery) -> Result<Vec<LogTail>, 
             continue;
         }
         let tail = LogTail {
-            step: step.id.to_string(),
+            step: step.to_string(),
             attempt: attempt.0,
             text,
             cut,

@@ -111,7 +111,7 @@ impl Fold {
                 self.over(place, WaitReason::Decision, at);
                 self.steps[place].ready = Some(at);
             }
-            Body::StepStarted { step, attempt } => {
+            Body::StepStarted { step, attempt, .. } => {
                 let place = self.place(step);
                 self.started(place, event, attempt.0);
             }
