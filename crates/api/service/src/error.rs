@@ -85,6 +85,12 @@ pub enum ServiceError {
         /// What the operating system says.
         why: String,
     },
+    /// There is no test to run: a test run without tests proves nothing.
+    #[error("{what}")]
+    NoTests {
+        /// What was looked for, and where.
+        what: String,
+    },
     /// The current folder is gone.
     #[error("cannot tell the current folder: {why}")]
     NoFolder {
@@ -131,6 +137,7 @@ impl ServiceError {
             | Self::InputsUnreadable { .. }
             | Self::BadName { .. }
             | Self::Key { .. }
+            | Self::NoTests { .. }
             | Self::NotSupported { .. }
             | Self::UnknownCode { .. } => ErrorKind::Usage,
         }
@@ -177,6 +184,7 @@ impl ServiceError {
             Self::UnknownCode { .. } => "ROK0011",
             Self::Output { .. } | Self::NoFolder { .. } => "ROK0012",
             Self::Key { .. } => "ROK0140",
+            Self::NoTests { .. } => "ROK0013",
         }
     }
 
@@ -197,6 +205,9 @@ impl ServiceError {
             Self::Key { .. } => Some(
                 "`rok key new --out FILE` makes a key; `rok key show FILE` tells what a file holds"
                     .to_owned(),
+            ),
+            Self::NoTests { .. } => Some(
+                "name a file, or a folder with *.plantest.yaml; docs/plan-test.md tells how to write one".to_owned(),
             ),
             Self::UnknownCode { .. } => Some("`rok help errors` lists them".to_owned()),
             _ => None,

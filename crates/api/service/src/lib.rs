@@ -7,7 +7,7 @@
 //! ```text
 //!  Wiring (how to compose runs) ─┐
 //!  Startup (flags) ─ Inputs ─────┴▶ Service ─ submit, open, list ─▶ RunHandle ─▶ RunsFacade
-//!                                      └──── plans: validate, list, show, new, schema, lint
+//!                                      └──── plans: validate, list, show, new, schema, lint, test
 //! ```
 //!
 //! ```
@@ -36,6 +36,8 @@ mod plans;
 
 mod diff;
 mod metrics;
+mod plan_tests;
+
 mod runs;
 mod service;
 mod stream;
@@ -49,6 +51,7 @@ pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
 pub use error::{Problem, ServiceError};
 pub use keys::KeyView;
 pub use plan_file::PlanText;
+pub use plan_tests::{PlanTestReport, PlanTestRequest, TestFileReport, TestReport};
 pub use plans::{InputView, PlanListing, PlanReport, PlanView, StepView, Warning};
 pub use runs::{RunHandle, VerifyRequest};
 pub use service::{RunRequest, Service};

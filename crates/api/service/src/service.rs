@@ -7,6 +7,7 @@ use crate::plan_file;
 use crate::runs::RunHandle;
 use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
+use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{ListQuery, RunListing, RunSelector, RunsFacade, Submission};
 use rok_vocabulary::RunId;
 use serde_json::Map;
@@ -144,6 +145,15 @@ impl Service {
         folder
             .is_dir()
             .then_some((folder.parent()?.to_owned(), run))
+    }
+
+    /// The engine that tests plans.
+    pub(crate) fn plan_tests(&self) -> Result<&PlanTestsFacade, ServiceError> {
+        let engine = self.wiring.plan_tests.as_ref();
+        engine.ok_or_else(|| ServiceError::NotSupported {
+            what: "`plan test` in this program".to_owned(),
+            instead: "hand an engine to `Wiring::plan_tests`",
+        })
     }
 
     fn runs(&self) -> Result<RunsFacade, ServiceError> {

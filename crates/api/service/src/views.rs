@@ -2,6 +2,7 @@
 //! import neither `vocabulary` nor the domains.
 
 pub use rok_config::{ConfigErrors, ConfigFault, Entry, Source};
+pub use rok_facades::plan_tests::{Mismatch, TestFault, TestVerdict};
 pub use rok_facades::runs::*;
 pub use rok_plan::{Fault, PlanErrors, Syntax};
 pub use rok_rac::{FailedDuty, Reconciliation};

@@ -2,6 +2,7 @@
 //! are known.
 
 use rok_config::{Inputs, Settings};
+use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{RunsError, RunsFacade};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ type Compose = dyn Fn(&Settings) -> Result<RunsFacade, RunsError> + Send + Sync;
 /// How runs are composed, and what settings are resolved from.
 pub struct Wiring {
     pub(crate) compose: Box<Compose>,
+    pub(crate) plan_tests: Option<PlanTestsFacade>,
     pub(crate) inputs: Option<Inputs>,
 }
 
@@ -22,8 +24,16 @@ impl Wiring {
     ) -> Self {
         Self {
             compose: Box::new(compose),
+            plan_tests: None,
             inputs: None,
         }
+    }
+
+    /// Tests plans by this engine; without one `plan test` is refused.
+    #[must_use]
+    pub fn plan_tests(mut self, facade: PlanTestsFacade) -> Self {
+        self.plan_tests = Some(facade);
+        self
     }
 
     /// Resolves settings in this folder and environment, not the process's.

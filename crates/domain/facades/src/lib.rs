@@ -47,6 +47,7 @@ mod answer;
 mod governance;
 mod incidents;
 mod lessons;
+pub mod plan_tests;
 pub mod runs;
 mod traces;
 

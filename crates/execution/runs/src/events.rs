@@ -34,8 +34,10 @@ struct Header<'a> {
     reason: Option<Cow<'a, str>>,
 }
 
-/// A line as a viewer sees it; one that is no event says so in its type.
-pub(crate) fn line_of(line: &[u8]) -> EventLine {
+/// A line of a log as a viewer sees it; one that is no event says so in its
+/// type.
+#[must_use]
+pub fn line_of(line: &[u8]) -> EventLine {
     let text = String::from_utf8_lossy(line);
     let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
     match serde_json::from_str::<Header<'_>>(&text) {

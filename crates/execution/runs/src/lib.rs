@@ -41,4 +41,6 @@ mod verify;
 
 pub use attest::KeySource;
 pub use engine::Runs;
+pub use events::line_of;
 pub use setup::{Parallelism, RunsSetup, ServicesFor};
+pub use summary::summarize;

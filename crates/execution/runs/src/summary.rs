@@ -10,10 +10,12 @@ use rok_facades::runs::{
 use rok_kernel::{RunState, StepIx};
 use rok_log::{RunEntry, RunFilter, RunIndex, RunRow};
 use rok_plan::Gate;
+use rok_projections::Replay;
 use rok_rac::{Duty, Reconciliation, Scope};
 use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{ErrorClass, HoldReason, Outcome, PlanId, RunPhase, StepState, Timestamp};
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// Seed 004's word for where a run stands.
 pub(crate) fn status(phase: RunPhase, held: bool) -> &'static str {
@@ -81,6 +83,16 @@ fn incident(loaded: &Loaded) -> Option<IncidentView> {
             .unwrap_or_default(),
         category: serde_json::to_value(incident.category).ok().and_then(word),
     })
+}
+
+/// A run without a folder, as its log tells it.
+#[must_use]
+pub fn summarize(replay: Replay) -> (RunSummary, AuditView) {
+    let loaded = Loaded {
+        replay,
+        dir: PathBuf::new(),
+    };
+    (summary(&loaded), audit(&loaded))
 }
 
 pub(crate) fn summary(loaded: &Loaded) -> RunSummary {

@@ -5,11 +5,13 @@ use rok_events::Contract;
 use rok_exec_process::ProcessExecutor;
 use rok_executor::Functions;
 use rok_facades::Facades;
+use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{ErrorKind, RunsError, RunsFacade};
 use rok_governance::{CedarEngine, Policies, PolicySources};
 use rok_incidents::IncidentBook;
 use rok_runner::Services;
 use rok_runs::{KeySource, Parallelism, Runs, RunsSetup, ServicesFor};
+use rok_test_runner::TestRunner;
 use rok_traces::LocalTraces;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,6 +71,12 @@ pub fn runs(
         setup(settings, policies),
         services,
     ))))
+}
+
+/// Composes tests of plans: the real domains, under each test's own policies.
+#[must_use]
+pub fn plan_tests() -> PlanTestsFacade {
+    PlanTestsFacade::new(Arc::new(TestRunner::new(Arc::new(facades))))
 }
 
 fn executor(parallelism: Parallelism, host: Host) -> Result<ProcessExecutor, RunsError> {

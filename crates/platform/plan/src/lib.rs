@@ -44,6 +44,7 @@ mod decode;
 mod graph;
 mod values;
 
+mod checked;
 mod document;
 mod parse;
 
@@ -61,6 +62,7 @@ struct Readme;
 pub use approvers::{Approver, ApproverError, Approvers, NotEntitled, Overrides};
 pub use builder::{PlanBuilder, StepBuilder};
 pub use builtin::{builtin, builtin_ids, template};
+pub use checked::{CheckedFile, Faults, Item, Key};
 pub use document::Document;
 pub use fault::{Fault, FaultCode, PlanErrors, Related};
 pub use keys::{KEYS, KeySpec, Place, Support};

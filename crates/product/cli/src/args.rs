@@ -430,6 +430,8 @@ pub(crate) enum PlanCommand {
     },
     /// Prints the JSON Schema of plans, for editors
     Schema,
+    /// Runs plans against stubbed steps on a virtual clock
+    Test(PlanTestArgs),
     /// Warns of what is allowed and unwise
     Lint {
         /// Plan files or ids of built-in plans
@@ -443,6 +445,18 @@ pub(crate) enum PlanCommand {
 pub(crate) enum PlanFormat {
     Yaml,
     Toml,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanTestArgs {
+    /// Files, or folders that are searched for *.plantest.yaml; default: here
+    pub(crate) paths: Vec<String>,
+    /// Only tests with this text in their name
+    #[arg(long, short = 'k', value_name = "TEXT")]
+    pub(crate) filter: Vec<String>,
+    /// Writes a JUnit XML file as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ mod help;
 mod look;
 mod pictures;
 mod plan;
+mod plan_test;
 mod proof;
 mod run;
 
@@ -17,5 +18,6 @@ pub(crate) use help::help;
 pub(crate) use look::{diff, explain, list, metrics, status, summary};
 pub(crate) use pictures::{graph, timeline};
 pub(crate) use plan::plan;
+use plan_test::plan_test;
 pub(crate) use proof::{attest, key, told, verify};
 pub(crate) use run::{resume, run};

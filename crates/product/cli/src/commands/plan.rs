@@ -61,6 +61,7 @@ pub(crate) fn plan(
             Ok(Exit::Success)
         }
         PlanCommand::Lint { plans } => lint(service, terminal, &plans),
+        PlanCommand::Test(args) => super::plan_test(service, terminal, args),
     }
 }
 

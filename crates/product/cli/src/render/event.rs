@@ -7,9 +7,13 @@ use std::fmt::Write as _;
 
 /// `12:00:01.250   17  step.failed        build.1  validation_failed: …`
 pub(crate) fn event(event: &EventLine, look: Look) -> String {
-    let paint = Paint::of(look);
     let at = event.at.to_string();
-    let time = at.get(11..23).unwrap_or(&at);
+    event_at(event, at.get(11..23).unwrap_or(&at), look)
+}
+
+/// The same, with another way to tell the time.
+pub(super) fn event_at(event: &EventLine, time: &str, look: Look) -> String {
+    let paint = Paint::of(look);
     let kind = format!("{:<22}", clean(&event.event_type));
     let kind = match event.event_type.as_str() {
         "step.failed" | "gate.failed" | "policy.violated" | "gate.rejected" => paint.bad(&kind),
