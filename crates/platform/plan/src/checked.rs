@@ -27,7 +27,7 @@ impl CheckedFile {
     /// Takes the bytes of a file. `name` is for messages; nothing is opened.
     pub fn new(bytes: &[u8], name: &str) -> Result<Self, PlanErrors> {
         let (text, unreadable) = source::read(bytes);
-        let document = Self {
+        let file = Self {
             name: name.to_owned(),
             text,
         };
@@ -36,7 +36,7 @@ impl CheckedFile {
             Some(finding) => {
                 let mut findings = Findings::of(Syntax::of(name));
                 findings.push(finding);
-                Err(findings.into_errors(name, &Source::new(&document.text)))
+                Err(findings.into_errors(name, &Source::new(&file.text)))
             }
         }
     }
@@ -53,7 +53,7 @@ impl CheckedFile {
         Source::new(&self.text).position(byte).0
     }
 
-    /// Decodes the whole document. Either there is a value and no fault, or
+    /// Decodes the whole file. Either there is a value and no fault, or
     /// every fault that was told comes back. `decode` gives `None` only after
     /// it has told a fault.
     pub fn decode<T>(
@@ -206,11 +206,11 @@ mod tests {
     #[test]
     fn a_later_look_tells_its_faults_with_their_places() {
         let file = CheckedFile::new(b"a: 1\nbc: [x, y]\n", "some.yaml").unwrap();
-        let names = document
-            .decode(|root, _| Some(root.map()?.map(|(key, _)| key.text.to_string()).collect()));
+        let names =
+            file.decode(|root, _| Some(root.map()?.map(|(key, _)| key.text.to_string()).collect()));
         assert_eq!(names, Ok(Vec::from(["a".to_string(), "bc".to_string()])));
 
-        let errors = document.decode(|root, faults| {
+        let errors = file.decode(|root, faults| {
             for (key, _) in root.map()? {
                 faults.unknown(FaultCode::UnknownKey, key.span, "key", key.text, ["bcd"]);
             }
@@ -232,8 +232,8 @@ mod tests {
     #[test]
     fn no_value_is_never_without_a_fault() {
         let file = CheckedFile::new(b"a: 1\n", "some.yaml").unwrap();
-        assert!(document.decode(|_, _| None::<()>).is_err());
+        assert!(file.decode(|_, _| None::<()>).is_err());
         let file = CheckedFile::new(b"a: [1\n", "some.yaml").unwrap();
-        assert!(document.decode(|_, _| Some(())).is_err());
+        assert!(file.decode(|_, _| Some(())).is_err());
     }
 }
