@@ -32,7 +32,7 @@ impl CheckedFile {
             text,
         };
         match unreadable {
-            None => Ok(document),
+            None => Ok(file),
             Some(finding) => {
                 let mut findings = Findings::of(Syntax::of(name));
                 findings.push(finding);
@@ -128,7 +128,7 @@ impl Faults {
     }
 }
 
-/// A value of a document, with its place.
+/// A value of a file, with its place.
 #[derive(Debug, Clone, Copy)]
 pub struct Item<'t>(&'t Node);
 
