@@ -115,6 +115,9 @@ pub struct HeldData {
     /// When the hold ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// The command that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandId>,
 }
 
 /// `gate.approved`: one person's word, and how many more are asked for.
@@ -143,6 +146,32 @@ const fn one() -> u32 {
 )]
 const fn is_one(n: &u32) -> bool {
     *n == 1
+}
+
+/// `override.approved`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideData {
+    /// The command that asked.
+    pub command: CommandId,
+    /// As which of those whom the plan lets override; absent where anybody may.
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// Ids of the policies that allowed it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
+    /// No epoch begins with it after that.
+    pub expires_at: Timestamp,
+}
+
+/// `run.override_applied`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideAppliedData {
+    /// The id of the event that approved it.
+    pub approval: String,
+    /// How many overrides the run has had, with this one.
+    pub used: u32,
+    /// How many the plan permits.
+    pub max: u32,
 }
 
 /// `run.stopping`: the run is being brought to an end.
@@ -324,6 +353,9 @@ pub enum SkipCause {
     HardGate,
     /// The run is being brought to an end.
     RunStopped,
+    /// It is a failed hard gate that a person lets the run pass: what needs it
+    /// goes on.
+    Override,
 }
 
 impl SkipCause {

@@ -93,6 +93,8 @@ struct Header<'a> {
     #[serde(default, borrow)]
     reason: Option<Text<'a>>,
     #[serde(default, borrow)]
+    override_reason: Option<Text<'a>>,
+    #[serde(default, borrow)]
     artifact_path: Option<Text<'a>>,
     #[serde(default, borrow)]
     trace_id: Option<Text<'a>>,
@@ -233,6 +235,7 @@ impl<'a> Fields<'_, 'a> {
             },
             EventType::RunReleased => Body::RunReleased {
                 reason: self.reason(),
+                command: self.maybe_command()?,
             },
             EventType::RunResumed => Body::RunResumed {
                 reason: self.reason(),
@@ -297,6 +300,16 @@ impl<'a> Fields<'_, 'a> {
                 step: self.step()?,
                 reason: self.reason(),
                 command: self.command()?,
+            },
+            EventType::OverrideApproved => Body::OverrideApproved {
+                step: self.step()?,
+                reason: self.must_reason()?,
+                data: self.data()?,
+            },
+            EventType::RunOverrideApplied => Body::RunOverrideApplied {
+                step: self.step()?,
+                reason: self.word("override_reason", self.header.override_reason.as_ref())?,
+                data: self.data()?,
             },
             EventType::ArtifactEmitted => self.artifact()?,
             EventType::ExpectationDeclared => Body::ExpectationDeclared { data: self.data()? },

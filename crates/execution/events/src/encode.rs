@@ -122,8 +122,9 @@ impl Encoder {
                 line.reason(reason.as_deref());
                 line.data(data);
             }
-            Body::RunReleased { reason } => line.reason(reason.as_deref()),
-            Body::RunResumed { reason, command } | Body::RunCancelRequested { reason, command } => {
+            Body::RunReleased { reason, command }
+            | Body::RunResumed { reason, command }
+            | Body::RunCancelRequested { reason, command } => {
                 line.reason(reason.as_deref());
                 line.command(command.as_ref());
             }
@@ -197,6 +198,14 @@ impl Encoder {
             } => {
                 line.reason(reason.as_deref());
                 line.command(Some(command));
+            }
+            Body::OverrideApproved { reason, data, .. } => {
+                line.reason(Some(reason));
+                line.data(data);
+            }
+            Body::RunOverrideApplied { reason, data, .. } => {
+                line.text("override_reason", reason);
+                line.data(data);
             }
             Body::ArtifactEmitted {
                 path,

@@ -1,9 +1,9 @@
 //! The event: one immutable fact in a run's log.
 
 use crate::data::{
-    AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, HeldData, PolicyData,
-    ReconciledData, RecoveredData, RepairedData, SkipCause, StartedData, StateData, StepEndData,
-    StoppingData,
+    AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, HeldData, OverrideAppliedData,
+    OverrideData, PolicyData, ReconciledData, RecoveredData, RepairedData, SkipCause, StartedData,
+    StateData, StepEndData, StoppingData,
 };
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -67,7 +67,10 @@ pub enum Body {
         data: HeldData,
     },
     /// The run goes on.
-    RunReleased { reason: Option<String> },
+    RunReleased {
+        reason: Option<String>,
+        command: Option<CommandId>,
+    },
     /// The next epoch begins.
     RunResumed {
         reason: Option<String>,
@@ -145,6 +148,18 @@ pub enum Body {
         step: StepId,
         reason: Option<String>,
         command: CommandId,
+    },
+    /// A person answers for a failed hard gate.
+    OverrideApproved {
+        step: StepId,
+        reason: String,
+        data: Box<OverrideData>,
+    },
+    /// The next epoch may pass a failed hard gate.
+    RunOverrideApplied {
+        step: StepId,
+        reason: String,
+        data: OverrideAppliedData,
     },
     /// A declared artifact exists.
     ArtifactEmitted {
@@ -236,6 +251,8 @@ event_types! {
     GateFailed = "gate.failed",
     GateApproved = "gate.approved",
     GateRejected = "gate.rejected",
+    OverrideApproved = "override.approved",
+    RunOverrideApplied = "run.override_applied",
     ArtifactEmitted = "artifact.emitted",
     ExpectationDeclared = "expectation.declared",
     AckReceived = "ack.received",
@@ -266,6 +283,8 @@ impl Body {
             | Self::GateFailed { step, .. }
             | Self::GateApproved { step, .. }
             | Self::GateRejected { step, .. }
+            | Self::OverrideApproved { step, .. }
+            | Self::RunOverrideApplied { step, .. }
             | Self::ArtifactEmitted { step, .. } => Some(step),
             Self::RunHeld { step, .. } | Self::PolicyEvaluated { step, .. } => step.as_ref(),
             _ => None,

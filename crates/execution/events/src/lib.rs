@@ -40,9 +40,9 @@ mod settings;
 
 pub use data::{
     AckData, ApprovalData, ChildCounts, CompletedData, CreatedData, DeclaredData, ExpectationsData,
-    FanOutData, HeldData, PlanRef, PolicyData, PolicyStage, ReconciledData, ReconciliationStage,
-    RecoveredData, RepairedData, SkipCause, StartedData, StateData, StepCounts, StepEndData,
-    StoppingData, UsageData,
+    FanOutData, HeldData, OverrideAppliedData, OverrideData, PlanRef, PolicyData, PolicyStage,
+    ReconciledData, ReconciliationStage, RecoveredData, RepairedData, SkipCause, StartedData,
+    StateData, StepCounts, StepEndData, StoppingData, UsageData,
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::Encoder;

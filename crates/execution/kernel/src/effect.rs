@@ -27,6 +27,11 @@ pub enum Effect {
     CompleteTrace,
     /// Publish the result.
     Publish,
+    /// Ask the incident facade to have an override reviewed.
+    ReviewOverride {
+        /// The gate.
+        step: StepIx,
+    },
     /// Start an attempt.
     StartStep {
         /// The step.
@@ -116,6 +121,31 @@ pub enum Rejected {
         actor: String,
         /// How many others are asked for.
         missing: u32,
+    },
+    /// The run was paused before.
+    #[error("the run is paused already, by {by} since {since}")]
+    PausedBefore {
+        /// Who paused it.
+        by: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The run is in no state for a pause.
+    #[error("the run cannot be paused: {why}")]
+    NotToPause {
+        /// Why not.
+        why: String,
+    },
+    /// There is nothing to unpause.
+    #[error("the run is not paused")]
+    NotPaused,
+    /// The gate cannot be overridden.
+    #[error("step `{step}` cannot be overridden: {why}")]
+    NotToOverride {
+        /// The step.
+        step: StepId,
+        /// Why not.
+        why: String,
     },
     /// The ack belongs to another run.
     #[error("the ack of {duty} belongs to run `{run}`")]

@@ -193,6 +193,12 @@ pub enum CommandKind {
     Reject(StepId),
     /// End the run.
     Cancel,
+    /// Start nothing new until the run is unpaused.
+    Pause,
+    /// Go on.
+    Unpause,
+    /// Let the next epoch pass a failed hard gate.
+    Override(StepId),
 }
 
 impl CommandKind {
@@ -200,8 +206,8 @@ impl CommandKind {
     #[must_use]
     pub const fn step(&self) -> Option<&StepId> {
         match self {
-            Self::Approve(step) | Self::Reject(step) => Some(step),
-            Self::Cancel => None,
+            Self::Approve(step) | Self::Reject(step) | Self::Override(step) => Some(step),
+            Self::Cancel | Self::Pause | Self::Unpause => None,
         }
     }
 
@@ -212,6 +218,9 @@ impl CommandKind {
             Self::Approve(_) => "approve",
             Self::Reject(_) => "reject",
             Self::Cancel => "cancel",
+            Self::Pause => "pause",
+            Self::Unpause => "unpause",
+            Self::Override(_) => "override",
         }
     }
 }

@@ -6,6 +6,8 @@ mod commands;
 mod gates;
 mod fanout;
 mod handle;
+mod overrides;
+mod pause;
 mod progress;
 mod recover;
 
@@ -89,6 +91,8 @@ pub struct RunOrchestrationKernel {
     step_effects: Vec<Effect>,
     actor: Actor,
     draining: bool,
+    /// The reviews that were open when the last decision was taken.
+    decided_reviews: Vec<crate::compiled::StepIx>,
     /// What was outstanding when the last decision was taken.
     decided: Standing,
 }
@@ -114,6 +118,7 @@ impl RunOrchestrationKernel {
         drop(state.take_fresh_stops());
         Self {
             decided: state.standing(),
+            decided_reviews: state.open_reviews(),
             state,
             events: Vec::new(),
             step_effects: Vec::new(),
@@ -575,6 +580,7 @@ impl RunOrchestrationKernel {
         let standing = self.state.standing();
         let before = core::mem::replace(&mut self.decided, standing);
         let mut effects: Vec<Effect> = standing.since(before).collect();
+        effects.append(&mut self.fresh_reviews());
         effects.append(&mut self.step_effects);
         for step in self.state.take_fresh_stops() {
             let slot = self.state.step(step);

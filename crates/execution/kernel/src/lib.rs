@@ -89,5 +89,7 @@ pub use kernel::{Authorization, GovernanceCheck, KernelError, RunOrchestrationKe
 pub use reconciled::Reconciled;
 pub use request::{ResolveError, ResolvedAction, ResolvedStep};
 pub use scope::RunScope;
-pub use state::{ApplyError, Closing, FanOut, Hold, PolicyState, Resumability, RunState, Stopping};
+pub use state::{
+    ApplyError, Closing, FanOut, Hold, Override, PolicyState, Resumability, RunState, Stopping,
+};
 pub use steps::{Approval, GateWait, StepSlot, StopReason};

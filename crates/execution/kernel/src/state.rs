@@ -4,6 +4,7 @@ mod apply;
 mod gates;
 mod fan;
 mod outstanding;
+mod overrides;
 
 use crate::clock::ActiveClock;
 use crate::compiled::{CompiledPlan, StepIx};
@@ -30,6 +31,7 @@ pub use apply::ApplyError;
 pub use fan::FanOut;
 pub(crate) use fan::digest;
 pub(crate) use outstanding::Standing;
+pub use overrides::Override;
 
 /// What the policies said of the run's end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +53,10 @@ pub struct Hold {
     pub step: Option<StepId>,
     /// Since when.
     pub since: Timestamp,
+    /// Who holds it: rok itself, or whoever paused it.
+    pub by: Actor,
+    /// Their words.
+    pub note: Option<String>,
 }
 
 /// The run is being brought to an end.
@@ -114,6 +120,11 @@ pub struct RunState {
     stopping: Option<Stopping>,
     closing: Option<Closing>,
     gate_failures: Vec<StepId>,
+    /// Every hard gate that failed in any epoch.
+    failed_gates: Vec<StepId>,
+    overrides: Vec<Override>,
+    /// Approved, and applied by the event that follows.
+    approved_override: Option<Override>,
     hold: Option<Hold>,
     policy: PolicyState,
     proof: Option<Reconciled>,
@@ -156,6 +167,8 @@ pub(crate) struct Progress {
     pub(crate) required_bad: u32,
     pub(crate) optional_bad: u32,
     pub(crate) hard_gates_running: u32,
+    /// Hard gates that were passed by override.
+    pub(crate) overridden: u32,
     pub(crate) retries: BTreeSet<(Timestamp, StepIx)>,
     /// Manual gates that wait, by when they will have waited too long.
     pub(crate) expiries: BTreeSet<(Timestamp, StepIx)>,
@@ -187,6 +200,9 @@ impl RunState {
             stopping: None,
             closing: None,
             gate_failures: Vec::new(),
+            failed_gates: Vec::new(),
+            overrides: Vec::new(),
+            approved_override: None,
             hold: None,
             policy: PolicyState::Open,
             proof: None,
@@ -320,6 +336,12 @@ impl RunState {
     pub const fn hold(&self) -> Option<&Hold> {
         self.hold.as_ref()
     }
+    /// Whether somebody paused it.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        let hold = self.hold.as_ref();
+        hold.is_some_and(|hold| hold.reason == HoldReason::Pause)
+    }
     /// What the policies said of the run's end.
     #[must_use]
     pub const fn policy(&self) -> &PolicyState {
@@ -399,7 +421,7 @@ impl RunState {
             return stopping.outcome;
         }
         let progress = &self.progress;
-        let bad = progress.required_bad + progress.optional_bad > 0;
+        let bad = progress.required_bad + progress.optional_bad + progress.overridden > 0;
         if !self.gate_failures.is_empty() {
             return Outcome::Failed;
         }
@@ -440,21 +462,17 @@ impl RunState {
         settings.profile.as_str().to_string() + suffix
     }
 
-    /// Whether and how the run can go on. Only meaningful without a live owner.
+    /// Whether and how the run can go on at an instant. Only meaningful without
+    /// a live owner.
     #[must_use]
-    pub fn resumability(&self) -> Resumability {
+    pub fn resumability(&self, now: Timestamp) -> Resumability {
         if !self.sealed {
             return Resumability::SameEpoch;
         }
         if self.phase() == RunPhase::Completed {
             return Resumability::Refused("it is COMPLETED".into());
         }
-        match self.gate_failures.first() {
-            Some(gate) => Resumability::Refused(alloc::format!(
-                "the hard gate `{gate}` failed, and that is final"
-            )),
-            None => Resumability::NextEpoch,
-        }
+        self.gates_refuse(now).unwrap_or(Resumability::NextEpoch)
     }
 
     /// The first step, by declaration order, that a person must decide on.

@@ -10,7 +10,7 @@
 
 use proptest::prelude::*;
 use rok_chain::Verifier;
-use rok_events::{Contract, Encoder, PolicyData, PolicyStage, Settings, decode};
+use rok_events::{Contract, Encoder, PolicyData, PolicyStage, Settings, SkipCause, decode};
 use rok_kernel::{
     Admission, Command, CommandKind, CompiledPlan, Decision, Effect, Input, PolicyAnswer, Rejected,
     RunOrchestrationKernel, RunSpec, RunState, StepDone, StepEnd, StepSuccess, create_rok,
@@ -55,6 +55,12 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
     if choices.one_in(4) {
         yaml += "max_duration: 20s\n";
     }
+    yaml += match choices.below(6) {
+        0 => "overrides: { max: 2 }\n",
+        1 => "overrides: { max: 3, expires: 30s, not_submitter: true }\n",
+        2 => "overrides: { any_of: [role:r] }\n",
+        _ => "",
+    };
     yaml += "steps:\n";
     for step in 0..steps {
         let _ = writeln!(yaml, "  s{step}:\n    call: f");
@@ -115,6 +121,10 @@ fn random_fan_out(choices: &mut Choices, yaml: &mut String) {
     if choices.one_in(2) {
         let _ = writeln!(yaml, "    max_parallel: {}", 1 + choices.below(2));
     }
+}
+
+fn review(gate: &StepId) -> Duty {
+    format!("incidents/review_override/{gate}").parse().unwrap()
 }
 
 fn report() -> Duty {
@@ -279,6 +289,16 @@ impl World {
             rok_events::Body::RunStateChanged(change) if change.to.is_terminal() => {
                 self.terminals += 1;
             }
+            rok_events::Body::StepStarted { step, .. } => {
+                let ix = self.shadow.find(step.as_str()).unwrap();
+                let ix = self.shadow.origin(ix);
+                assert!(!self.shadow.is_paused(), "a step began under a pause");
+                assert_eq!(
+                    self.shadow.passes_by(ix),
+                    None,
+                    "an overridden gate ran again"
+                );
+            }
             rok_events::Body::StepSucceeded { step, .. } => {
                 let ix = self.shadow.find(step.as_str()).unwrap();
                 let list = self.shadow.definition(ix).for_each.as_ref();
@@ -304,7 +324,9 @@ impl World {
             folded.proof(),
             "the proof is lost in a fold (law 2)"
         );
-        assert_eq!(live.resumability(), folded.resumability());
+        assert_eq!(live.resumability(self.now), folded.resumability(self.now));
+        assert_eq!(live.overrides(), folded.overrides());
+        assert_eq!(live.failed_gates(), folded.failed_gates());
     }
 
     fn say(&mut self, input: Input) -> Result<(), Rejected> {
@@ -376,6 +398,7 @@ impl World {
             Effect::OpenDriftIncident => drift,
             Effect::CompleteTrace => Duty::COMPLETE_TRACE,
             Effect::EvaluatePolicy => Duty::EVALUATE_POLICY,
+            Effect::ReviewOverride { step } => review(&self.plan.step(*step).id),
             Effect::Admit => return self.admit(),
             Effect::Publish => {
                 let result = if self.choices.one_in(10) {
@@ -492,13 +515,16 @@ impl World {
                 .unwrap(),
             roles: vec!["r".into(); self.choices.below(2) as usize],
             kind,
-            reason: None,
+            reason: Some("because".into()),
             authorization,
         };
         let again = command.clone();
         let first = self.ask(Input::Command(command))?;
         let seq = self.state().next_seq();
-        let second = self.ask(Input::Command(again)).unwrap();
+        let sealed = self.state().is_sealed();
+        // What is denied after a seal leaves no trace, and is judged again.
+        let again = self.ask(Input::Command(again));
+        let second = again.unwrap_or_else(|refused| panic!("sealed {sealed}: {refused}"));
         assert_eq!(
             self.state().next_seq(),
             seq,
@@ -549,6 +575,13 @@ impl World {
             9 => self.undo(),
             10 => self.claim_again(),
             11 => self.say(Input::Published(Ok(()))).unwrap(),
+            12 | 13 => drop(self.command(CommandKind::Pause)),
+            14 => drop(self.command(CommandKind::Unpause)),
+            15 => {
+                let step = self.plan.step(0).id.clone();
+                let refused = self.command(CommandKind::Override(step));
+                assert!(matches!(refused, Err(Rejected::NotToOverride { .. })));
+            }
             _ => {}
         }
     }
@@ -623,6 +656,9 @@ impl World {
     }
 
     fn decide(&mut self) {
+        if self.state().is_paused() {
+            return drop(self.command(CommandKind::Unpause));
+        }
         let hold = self.state().hold().expect("a hold to decide on");
         let step = hold.step.clone().expect("a hold has a step");
         let kind = if self.choices.one_in(4) {
@@ -655,6 +691,23 @@ impl World {
         }
     }
 
+    /// Now and then somebody overrides what failed.
+    fn answer_for_gates(&mut self) {
+        for gate in self.state().failed_gates().to_vec() {
+            if self.choices.one_in(6) {
+                continue;
+            }
+            let (seq, before) = (self.state().next_seq(), self.state().overrides().len());
+            let answer = self.command(CommandKind::Override(gate));
+            let (applied, after) = (self.state().overrides().len() - before, self.state());
+            assert_eq!(after.next_seq().0 - seq.0, 3 * applied as u64, "{answer:?}");
+            assert!(after.is_sealed() && after.phase() == RunPhase::Failed || applied == 0);
+        }
+        if self.choices.one_in(4) {
+            self.now = self.now.after(Duration::from_secs(31));
+        }
+    }
+
     /// What must hold of a run that has ended.
     fn check_the_end(&self) {
         let state = self.state();
@@ -674,6 +727,12 @@ impl World {
                 .steps()
                 .iter()
                 .any(|slot| slot.state == StepState::Failed);
+            let overridden = state.steps().iter();
+            let overridden = overridden.filter(|slot| slot.skip == Some(SkipCause::Override));
+            assert!(
+                !(outcome == Outcome::Succeeded && overridden.count() > 0),
+                "success reported with a gate overridden"
+            );
             assert!(
                 !(outcome == Outcome::Succeeded && failed),
                 "success reported with work failed"
@@ -705,6 +764,8 @@ fn live(seed: u64) {
         let ack = world.ack(duty);
         world.say(Input::Ack { ack, record: None }).unwrap();
         assert_eq!(world.state().phase(), phase);
+        world.check_the_end();
+        world.answer_for_gates();
         world.check_the_end();
         let resume = Input::Resume {
             actor: Actor::Manual,

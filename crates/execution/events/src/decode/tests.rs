@@ -104,9 +104,13 @@ fn bodies() -> Vec<Body> {
                 hold: HoldReason::ManualGate,
                 release: "anyone".into(),
                 expires_at: None,
+                command: Some(command.clone()),
             },
         },
-        Body::RunReleased { reason: None },
+        Body::RunReleased {
+            reason: None,
+            command: Some(command.clone()),
+        },
         Body::RunResumed {
             reason: Some(nasty()),
             command: None,
@@ -217,6 +221,25 @@ fn bodies() -> Vec<Body> {
                 given: 2,
                 missing: 1,
             }),
+        },
+        Body::OverrideApproved {
+            step: step(),
+            reason: nasty(),
+            data: Box::new(OverrideData {
+                command: command.clone(),
+                entry: Some(nasty()),
+                policies: vec![nasty()],
+                expires_at: Timestamp::from_millis(7),
+            }),
+        },
+        Body::RunOverrideApplied {
+            step: step(),
+            reason: nasty(),
+            data: OverrideAppliedData {
+                approval: nasty(),
+                used: 1,
+                max: 2,
+            },
         },
         Body::GateRejected {
             step: step(),

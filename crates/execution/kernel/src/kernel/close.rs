@@ -25,7 +25,7 @@ impl RunOrchestrationKernel {
     ) -> Result<(), KernelError> {
         // A run that waits for a person has a clock that stands still, and
         // would never be closed.
-        self.release(now)?;
+        self.let_go(now)?;
         let data = StoppingData {
             outcome,
             exit: Some(exit),

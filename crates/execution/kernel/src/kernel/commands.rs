@@ -27,7 +27,8 @@ impl RunOrchestrationKernel {
         if self.state.has_seen(&command.id) {
             return Ok(self.state.denial(&command.id).map(Into::into));
         }
-        if self.state.phase().is_terminal() {
+        let overrides = matches!(command.kind, CommandKind::Override(_));
+        if self.state.phase().is_terminal() && !overrides {
             return Err(Rejected::Closed {
                 phase: self.state.phase(),
             });
@@ -61,6 +62,12 @@ impl RunOrchestrationKernel {
                 }
                 Ok(None)
             }
+            CommandKind::Pause => self.may_pause().map(|()| None),
+            CommandKind::Unpause => self.may_unpause().map(|()| None),
+            CommandKind::Override(step) => {
+                let reason = command.reason.as_deref();
+                self.may_override(step, reason, now).map(Some)
+            }
         }
     }
 
@@ -78,19 +85,25 @@ impl RunOrchestrationKernel {
             authorization,
             ..
         } = command;
-        if let Some(answer) = authorization
-            && let Some(why) = self.record_authorization(&id, kind.step().cloned(), answer, now)?
-        {
-            return Ok(Some(why));
-        }
         let order = Order {
             id,
             reason,
             roles: &roles,
         };
+        if let (CommandKind::Override(_), Some(ix)) = (&kind, step) {
+            return self.override_gate(ix, order, authorization, now);
+        }
+        if let Some(answer) = authorization
+            && let Some(why) =
+                self.record_authorization(&order.id, kind.step().cloned(), answer, now)?
+        {
+            return Ok(Some(why));
+        }
         match (kind, step) {
             (CommandKind::Approve(_), Some(ix)) => self.approve(ix, order, now),
             (CommandKind::Reject(_), Some(ix)) => self.reject(ix, order, now),
+            (CommandKind::Pause, _) => self.pause(order, now).map(|()| None),
+            (CommandKind::Unpause, _) => self.unpause(order, now).map(|()| None),
             _ => {
                 let Order { id, reason, .. } = order;
                 self.emit(
@@ -100,7 +113,7 @@ impl RunOrchestrationKernel {
                         command: Some(id),
                     },
                 )?;
-                self.release(now)?;
+                self.let_go(now)?;
                 Ok(None)
             }
         }
@@ -151,13 +164,5 @@ impl RunOrchestrationKernel {
         };
         self.emit(now, denied)?;
         Ok(Some(why))
-    }
-
-    /// The run goes on, unless it did not wait.
-    pub(super) fn release(&mut self, now: Timestamp) -> Result<(), KernelError> {
-        if self.state.hold().is_some() {
-            self.emit(now, Body::RunReleased { reason: None })?;
-        }
-        Ok(())
     }
 }

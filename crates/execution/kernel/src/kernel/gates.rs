@@ -187,6 +187,7 @@ impl RunOrchestrationKernel {
             hold,
             release: self.who_releases(ix),
             expires_at: self.state.first_expiry().map(|(at, _)| at),
+            command: None,
         };
         self.emit(
             now,

@@ -272,7 +272,7 @@ impl RunOrchestrationKernel {
         if command.as_ref().is_some_and(|id| self.state.has_seen(id)) {
             return Ok(());
         }
-        match self.state.resumability() {
+        match self.state.resumability(now) {
             Resumability::NextEpoch => {}
             Resumability::SameEpoch => {
                 let reason = "it is not closed: its epoch goes on".to_string();
@@ -285,7 +285,8 @@ impl RunOrchestrationKernel {
         let resumed = self.emit(now, Body::RunResumed { reason, command });
         self.actor = Actor::Runner;
         resumed?;
-        self.declare_expectations(further, now)?;
+        let further = further.into_iter().chain(self.review_expectations());
+        self.declare_expectations(further.collect(), now)?;
         Ok(())
     }
 
@@ -328,7 +329,9 @@ impl RunOrchestrationKernel {
         }
         match state.phase() {
             RunPhase::Executing => {
-                consider(state.progress().retries.first().map(|(at, _)| *at));
+                if !state.is_paused() {
+                    consider(state.progress().retries.first().map(|(at, _)| *at));
+                }
                 consider(state.first_expiry().map(|(at, _)| at));
                 if state.stopping().is_none() {
                     consider(wall(state.run_deadline()));

@@ -31,7 +31,9 @@ impl RunOrchestrationKernel {
     pub(super) fn advance(&mut self, now: Timestamp) -> Result<(), KernelError> {
         self.time_out(now)?;
         self.expire_gates(now)?;
-        self.state.offer_due_retries(now);
+        if !self.state.is_paused() {
+            self.state.offer_due_retries(now);
+        }
         if self.state.is_halted() {
             self.skip_the_rest(now)?;
         } else {
@@ -53,7 +55,7 @@ impl RunOrchestrationKernel {
 
     /// The first ready step for which there is a free place.
     fn next_startable(&mut self) -> Option<StepIx> {
-        if self.draining {
+        if self.draining || self.state.is_paused() {
             return None;
         }
         let settings = self.state.settings();
@@ -98,6 +100,9 @@ impl RunOrchestrationKernel {
         let slot = self.state.step(ix);
         let attempt = slot.attempt;
         let first = slot.state == StepState::Pending;
+        if first && self.pass_overridden(ix, now)? {
+            return Ok(());
+        }
         let verdict = match &step.condition {
             Some(condition) if first => condition.eval(&RunScope::new(&self.state)),
             _ => Ok(true),
@@ -155,7 +160,7 @@ impl RunOrchestrationKernel {
         Ok(())
     }
 
-    fn skip(
+    pub(super) fn skip(
         &mut self,
         ix: StepIx,
         cause: SkipCause,
@@ -244,7 +249,7 @@ impl RunOrchestrationKernel {
 
     fn notice_the_end(&mut self, now: Timestamp) -> Result<(), KernelError> {
         let progress = self.state.progress();
-        if progress.running() > 0 || !progress.retries.is_empty() {
+        if self.state.is_paused() || progress.running() > 0 || !progress.retries.is_empty() {
             return Ok(());
         }
         if self.state.schedule().unfinished() == 0 {

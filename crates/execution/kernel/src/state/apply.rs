@@ -169,6 +169,8 @@ impl RunState {
                 | EventType::AckReceived
                 | EventType::LogRepaired
                 | EventType::RunSealed
+                | EventType::OverrideApproved
+                | EventType::RunOverrideApplied
         );
         if self.sealed && !after_seal {
             return out("the epoch is sealed");
@@ -200,19 +202,32 @@ impl RunState {
                 self.phases = PhaseStateMachine::new(self.run.clone(), at);
             }
             Body::RunStateChanged(change) => self.state_changed(change, at)?,
-            Body::RunHeld { step, data, .. } => {
+            Body::RunHeld { step, reason, data } => {
+                if self.phase() != RunPhase::Executing || self.is_paused() {
+                    return out_of_place(event, "the run cannot be held now");
+                }
+                self.commands.extend(data.command.clone());
                 self.hold = Some(Hold {
                     reason: data.hold,
                     step: step.clone(),
                     since: at,
+                    by: event.actor.clone(),
+                    note: reason.clone(),
                 });
                 self.clock.hold(at);
             }
-            Body::RunReleased { .. } => {
+            Body::RunReleased { command, .. } => {
+                if self.hold.is_none() {
+                    return out_of_place(event, "nothing holds the run");
+                }
+                self.commands.extend(command.clone());
                 self.hold = None;
                 self.clock.release(at);
             }
             Body::RunResumed { command, .. } => {
+                if self.gates_refuse(at).is_some() {
+                    return out_of_place(event, "a hard gate failed and is not overridden");
+                }
                 self.commands.extend(command.clone());
                 self.next_epoch(at);
             }
@@ -247,7 +262,7 @@ impl RunState {
                 self.end = Some((*class, reason.clone()));
             }
             Body::RunSealed { phase, outcome } => {
-                if !self.has_ended(*phase, *outcome) {
+                if !self.has_ended(*phase, *outcome) || self.approved_override.is_some() {
                     return out_of_place(event, "the run has not ended like that");
                 }
                 self.sealed = true;
@@ -299,10 +314,19 @@ impl RunState {
             }
             Body::GateFailed { step, .. } => {
                 self.gate_failures.push(step.clone());
+                if !self.failed_gates.contains(step) {
+                    self.failed_gates.push(step.clone());
+                }
                 self.halt(StopReason::Cancelled, at);
             }
             Body::GateApproved { step, data, .. } => self.gate_approved(event, step, data)?,
             Body::GateRejected { step, command, .. } => self.gate_rejected(event, step, command)?,
+            Body::OverrideApproved { step, reason, data } => {
+                self.override_approved(event, step, reason, data)?;
+            }
+            Body::RunOverrideApplied { step, reason, data } => {
+                self.override_applied(event, step, reason, data)?;
+            }
             Body::ExpectationDeclared { data } => {
                 let mut expected = Expected::new(data.id.clone(), data.deadline)
                     .with_metadata(data.metadata.clone());
@@ -392,6 +416,7 @@ impl RunState {
     /// A fresh contract, clock and phase; succeeded steps stay.
     fn next_epoch(&mut self, at: Timestamp) {
         self.epoch = self.epoch.next();
+        self.use_overrides();
         self.epoch_began = at;
         self.epoch_started = self.clock.active(at);
         self.phases = PhaseStateMachine::new(self.run.clone(), at);
@@ -702,6 +727,9 @@ impl RunState {
             &[StepState::Pending, StepState::Waiting],
             Attempt::FIRST,
         )?;
+        if cause == SkipCause::Override && self.passes_by(ix).is_none() {
+            return out_of_place(event, "nobody overrode the gate");
+        }
         if self.steps[ix as usize].state == StepState::Waiting {
             self.gate_is_over(ix);
         }
@@ -710,6 +738,14 @@ impl RunState {
         slot.skip = Some(cause);
         slot.reason = Some(reason.into());
         slot.ended_at = Some(event.at);
+        if cause == SkipCause::Override {
+            self.progress.overridden += 1;
+            self.progress.counts.skipped += 1;
+            self.schedule.take(self.plan.graph(), ix);
+            self.schedule
+                .finish(self.plan.graph(), ix, Finish::Succeeded);
+            return Ok(());
+        }
         let doom = if cause.is_failure() {
             Doom::Failure
         } else {

@@ -53,6 +53,7 @@ impl RunState {
     #[must_use]
     pub fn outstanding(&self) -> Vec<Effect> {
         let mut effects: Vec<Effect> = self.standing().since(Standing(0)).collect();
+        effects.extend(self.review_effects());
         for (slot, ix) in self.steps.iter().zip(0..) {
             if slot.state == StepState::Running && !self.is_fanned_out(ix) {
                 effects.push(Effect::StartStep {

@@ -204,9 +204,16 @@ impl Bench {
             Effect::CreateIncident => self.done(&Duty::CREATE_INCIDENT),
             Effect::OpenDriftIncident => self.done(&duty("incidents/create_incident/drift")),
             Effect::CompleteTrace => self.done(&Duty::COMPLETE_TRACE),
+            Effect::ReviewOverride { step } => self.done(&self.review(*step)),
             Effect::StartStep { .. } | Effect::CancelStep { .. } => unreachable!("the test's"),
         };
         self.say(input);
+    }
+
+    /// The duty to have an override reviewed.
+    pub(crate) fn review(&self, step: u32) -> Duty {
+        let gate = &self.state().plan().step(step).id;
+        duty(&format!("incidents/review_override/{gate}"))
     }
 
     pub(crate) fn epoch(&self) -> Epoch {

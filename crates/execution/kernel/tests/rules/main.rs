@@ -12,3 +12,5 @@ mod closing;
 mod driving;
 mod epochs;
 mod gates;
+mod overrides;
+mod pauses;
