@@ -114,6 +114,25 @@ impl RunHandle {
         self.command(Verb::Reject(step_id(step)?), reason)
     }
 
+    /// Lets the next epoch pass a hard gate that failed.
+    pub fn override_gate(
+        &self,
+        step: &str,
+        reason: Option<String>,
+    ) -> Result<CommandAnswer, ServiceError> {
+        self.command(Verb::Override(step_id(step)?), reason)
+    }
+
+    /// Lets nothing new start until the run is unpaused.
+    pub fn pause(&self, reason: Option<String>) -> Result<CommandAnswer, ServiceError> {
+        self.command(Verb::Pause, reason)
+    }
+
+    /// Lets a paused run go on.
+    pub fn unpause(&self, reason: Option<String>) -> Result<CommandAnswer, ServiceError> {
+        self.command(Verb::Unpause, reason)
+    }
+
     /// Ends the run.
     pub fn cancel(&self, reason: Option<String>) -> Result<CommandAnswer, ServiceError> {
         self.command(Verb::Cancel, reason)

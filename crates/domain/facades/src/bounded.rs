@@ -173,6 +173,7 @@ struct OwnedRequest {
     run: OwnedRunFacts,
     step: Option<StepId>,
     reason: Option<String>,
+    gate: Option<crate::GateFacts>,
 }
 
 impl<E: GovernanceEngine + ?Sized + 'static> GovernanceEngine for Bounded<E> {
@@ -189,6 +190,7 @@ impl<E: GovernanceEngine + ?Sized + 'static> GovernanceEngine for Bounded<E> {
             run: (&request.run).into(),
             step: request.step.cloned(),
             reason: request.reason.map(str::to_owned),
+            gate: request.gate,
         };
         self.call(move |engine| {
             engine.authorize_action(&ActionRequest {
@@ -198,6 +200,7 @@ impl<E: GovernanceEngine + ?Sized + 'static> GovernanceEngine for Bounded<E> {
                 run: owned.run.borrow(),
                 step: owned.step.as_ref(),
                 reason: owned.reason.as_deref(),
+                gate: owned.gate,
             })
         })
     }

@@ -78,6 +78,17 @@ impl fmt::Display for GovernedAction {
     }
 }
 
+/// What a gate that somebody decides on still asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GateFacts {
+    /// Approvals that the plan asks for.
+    pub needed: u32,
+    /// Approvals that there are, without the one that is asked about.
+    pub given: u32,
+    /// Whether the plan asks for another person than the submitter.
+    pub not_submitter: bool,
+}
+
 /// Somebody asks to do something to a run.
 #[derive(Debug, Clone, Copy)]
 pub struct ActionRequest<'a> {
@@ -93,6 +104,8 @@ pub struct ActionRequest<'a> {
     pub step: Option<&'a StepId>,
     /// Their reason.
     pub reason: Option<&'a str>,
+    /// The gate that they decide on: of `approve` and `reject`.
+    pub gate: Option<GateFacts>,
 }
 
 /// A policy that a run or a request violates.

@@ -224,6 +224,28 @@ impl IncidentFacade {
         })
     }
 
+    /// Answers `incidents/review_override/GATE`: an override is in use, and
+    /// stays an open incident until somebody has looked into it. `why` says who
+    /// overrode the gate, and their reason.
+    pub fn open_override_review(
+        &self,
+        run: &RunFacts<'_>,
+        gate: &StepId,
+        why: &str,
+    ) -> Answer<Incident> {
+        let duty = Duty::new(Domain::Incidents, "review_override", Some(gate.as_str()))
+            .expect("a step id is a fit key");
+        let key = DutyKey::new(run, duty);
+        let report = IncidentReport {
+            run: *run,
+            severity: Severity::High,
+            category: IncidentCategory::Governance,
+            step: Some(gate),
+            reason: why,
+        };
+        answer(run, key.duty.clone(), || self.engine.open(&key, &report))
+    }
+
     /// Opens an incident that a person reports; `key` (1 to 256 characters)
     /// tells several of one run apart, and repeats a call safely. No duty is
     /// answered, so there is no ack.

@@ -61,7 +61,7 @@ pub use answer::{Answer, EngineError, FacadeError, Record};
 pub use bounded::Bounded;
 pub use facts::{DutyKey, OutcomeFacts, RunFacts, StepCounts};
 pub use governance::{
-    ActionRequest, Authorization, EnforcementLevel, GovernanceEngine, GovernanceFacade,
+    ActionRequest, Authorization, EnforcementLevel, GateFacts, GovernanceEngine, GovernanceFacade,
     GovernedAction, PolicyInfo, PolicyOverview, PolicyVerdict, Violation,
 };
 pub use incidents::{

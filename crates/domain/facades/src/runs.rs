@@ -3,6 +3,7 @@
 
 mod error;
 mod facade;
+mod gates;
 mod proof;
 mod requests;
 mod stop;
@@ -11,6 +12,7 @@ mod views;
 
 pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};
+pub use gates::{GateView, GivenApproval, OverrideView};
 pub use proof::{
     AttestOptions, AttestationView, Attested, SignatureCheck, VerifyFault, VerifyOptions,
     VerifyReport, VerifyVerdict,

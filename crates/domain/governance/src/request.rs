@@ -6,7 +6,7 @@ use crate::policies::Policies;
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
-use rok_facades::{ActionRequest, OutcomeFacts, RunFacts, StepCounts};
+use rok_facades::{ActionRequest, GateFacts, OutcomeFacts, RunFacts, StepCounts};
 use rok_rac::Reconciliation;
 use rok_vocabulary::{Actor, Timestamp};
 use std::collections::{BTreeMap, HashSet};
@@ -123,6 +123,7 @@ impl Questions<'_> {
             request.step.map(|step| text(step.as_str()))
         });
         self.add(&mut context, "reason", || request.reason.map(text));
+        self.add(&mut context, "gate", || request.gate.as_ref().map(gate));
         let run = uid(&self.names.run, request.run.run.as_str());
         self.question(request.action.as_str(), &request.run, asker, run, context)
     }
@@ -262,6 +263,18 @@ fn named<const N: usize>(pairs: [(&str, RestrictedExpression); N]) -> Restricted
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     record(pairs.into_iter().collect())
+}
+
+fn gate(gate: &GateFacts) -> RestrictedExpression {
+    let long = |n: u32| RestrictedExpression::new_long(i64::from(n));
+    named([
+        ("needed", long(gate.needed)),
+        ("given", long(gate.given)),
+        (
+            "not_submitter",
+            RestrictedExpression::new_bool(gate.not_submitter),
+        ),
+    ])
 }
 
 fn counts(counts: &StepCounts) -> RestrictedExpression {

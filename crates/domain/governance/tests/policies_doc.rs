@@ -142,6 +142,7 @@ fn four_eyes(
         run: facts.run.borrow(),
         step: None,
         reason,
+        gate: None,
     };
     let answer = engine.authorize_action(&request).expect("an answer");
     assert_eq!(answer.granted, granted, "{answer:?}");

@@ -3,8 +3,8 @@
 
 mod close;
 mod commands;
-mod gates;
 mod fanout;
+mod gates;
 mod handle;
 mod overrides;
 mod pause;

@@ -1,8 +1,8 @@
 //! The state of a run: a fold of its events, and nothing else.
 
 mod apply;
-mod gates;
 mod fan;
+mod gates;
 mod outstanding;
 mod overrides;
 

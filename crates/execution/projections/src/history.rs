@@ -13,7 +13,8 @@ use rok_vocabulary::{Actor, Attempt, Epoch, StepId, Timestamp};
 pub struct Decision {
     /// The step; `None` for a decision about the run.
     pub step: Option<StepId>,
-    /// `approved`, `rejected`, `cancelled`, `resumed`.
+    /// `approved`, `rejected`, `cancelled`, `resumed`, `paused`, `unpaused`,
+    /// `overridden`.
     pub what: &'static str,
     /// Who.
     pub actor: Actor,
@@ -105,6 +106,15 @@ impl History {
             }
             Body::GateRejected { step, reason, .. } => {
                 self.decided(event, Some(step), "rejected", reason.as_ref());
+            }
+            Body::OverrideApproved { step, reason, .. } => {
+                self.decided(event, Some(step), "overridden", Some(reason));
+            }
+            Body::RunHeld { reason, data, .. } if data.command.is_some() => {
+                self.decided(event, None, "paused", reason.as_ref());
+            }
+            Body::RunReleased { reason, command } if command.is_some() => {
+                self.decided(event, None, "unpaused", reason.as_ref());
             }
             Body::RunCancelRequested { reason, .. } => {
                 self.decided(event, None, "cancelled", reason.as_ref());

@@ -63,7 +63,8 @@ pub fn drive(
             interrupt(shard, run, observe)?;
             return Ok(Driven::Interrupted);
         }
-        if state.hold().is_some() && !wait_on_hold {
+        // Under a pause, what runs is seen to its end.
+        if state.hold().is_some() && !wait_on_hold && runner.running().is_empty() {
             return Ok(Driven::Held);
         }
         if state.phase() == RunPhase::Authorized && state.closing().is_none() {

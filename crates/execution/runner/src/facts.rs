@@ -53,16 +53,25 @@ impl Ending {
             .map(|(_, ix)| ix);
         let required = failed.clone().find(|ix| state.plan().step(*ix).required);
         let first = required.or_else(|| failed.clone().next());
+        let overridden = state.overridden().next();
         let (class, reason) = match (state.stopping(), first) {
             (Some(stopping), _) => (Some(stopping.class), Some(stopping.reason.clone())),
             (None, Some(ix)) => (state.step(ix).class, state.step(ix).reason.clone()),
-            (None, None) => (None, None),
+            (None, None) => match overridden {
+                Some(ix) => (
+                    Some(ErrorClass::HardGateFailed),
+                    state.step(ix).reason.clone(),
+                ),
+                None => (None, None),
+            },
         };
         let active = state.active(now);
         Self {
             class,
             reason,
-            step: first.map(|ix| state.plan().step(ix).id.clone()),
+            step: first
+                .or(overridden)
+                .map(|ix| state.plan().step(ix).id.clone()),
             reconciliation: state
                 .ledger()
                 .reconcile(rok_rac::Scope::GovernanceCheck, active),

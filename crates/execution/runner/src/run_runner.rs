@@ -9,7 +9,7 @@ use rok_executor::{
     ArtifactSpec, AttemptRef, CallWork, CancelReason, ProcessWork, Program, ReportSink,
     StepFailure, StepReport, StepRequest, StepResult, Work, Workspace,
 };
-use rok_facades::{ActionRequest, GovernedAction, PolicyVerdict, StepSpan};
+use rok_facades::{ActionRequest, GateFacts, GovernedAction, PolicyVerdict, StepSpan};
 use rok_kernel::{
     Admission, Command, CommandKind, Decision, Effect, Input, Rejected, ResolvedAction,
     RunOrchestrationKernel, RunState, StepDone, StepEnd, StepIx, StepSuccess, StopReason,
@@ -335,6 +335,13 @@ impl RunRunner {
                 let facts = ending.facts(self.state(), &self.context, now);
                 Some(acked(facades.incidents.open_drift_incident(&facts)))
             }
+            Effect::ReviewOverride { step } => {
+                let facts = run_facts(self.state(), &self.context, now);
+                let gate = &self.state().plan().step(*step).id;
+                let why = self.state().override_in_words(*step);
+                let answer = facades.incidents.open_override_review(&facts, gate, &why);
+                Some(acked(answer))
+            }
             Effect::CompleteTrace => {
                 let ending = Ending::of(self.state(), self.verdict.clone(), now);
                 let facts = ending.facts(self.state(), &self.context, now);
@@ -401,7 +408,7 @@ impl RunRunner {
         services: &Services,
         sink: &Arc<dyn ReportSink>,
     ) -> Option<Input> {
-        let failure = match self.request(step, attempt, services.now()) {
+        let failure = match self.request(step, attempt) {
             Ok(mut request) => match services.executor_for(&request.work) {
                 Some(executor) => {
                     request.traceparent = Some(self.traceparent(&request.attempt.step));
@@ -442,12 +449,7 @@ impl RunRunner {
 
     /// A step's request, with everything but secrets filled in, and without its
     /// place in the trace: preflight, which asks for every step, needs none.
-    fn request(
-        &self,
-        ix: StepIx,
-        attempt: Attempt,
-        now: Timestamp,
-    ) -> Result<StepRequest, StepFailure> {
+    fn request(&self, ix: StepIx, attempt: Attempt) -> Result<StepRequest, StepFailure> {
         let state = self.state();
         let config = |reason: String| StepFailure::new(ErrorClass::ConfigError, reason);
         let step = state.definition(ix);
@@ -493,10 +495,6 @@ impl RunRunner {
                 item,
             }),
         };
-        let timeout = match (step.timeout, state.time_left(now)) {
-            (Some(step), Some(run)) => Some(step.min(run)),
-            (step, run) => step.or(run),
-        };
         let run = state.run_id();
         Ok(StepRequest {
             attempt: self.attempt_ref(ix, attempt),
@@ -504,7 +502,8 @@ impl RunRunner {
             work,
             inputs: state.inputs().map(Arc::clone).unwrap_or_default(),
             secrets,
-            timeout,
+            // The run's own limit is the kernel's: its clock may stand still.
+            timeout: step.timeout,
             kill_grace: step.kill_grace,
             traceparent: None,
             artifacts: resolved
@@ -568,7 +567,7 @@ impl RunRunner {
 
     /// Preflight, then the question to the policies.
     fn admit(&self, services: &Services, now: Timestamp) -> Admission {
-        if let Some((class, reason)) = self.preflight(services, now) {
+        if let Some((class, reason)) = self.preflight(services) {
             return Admission::Refused { class, reason };
         }
         if !self.state().settings().contract.governs() {
@@ -581,7 +580,7 @@ impl RunRunner {
 
     /// Everything that would make a step fail for sure. Steps whose templates
     /// need the results of others cannot be judged yet.
-    fn preflight(&self, services: &Services, now: Timestamp) -> Option<(ErrorClass, String)> {
+    fn preflight(&self, services: &Services) -> Option<(ErrorClass, String)> {
         if let Err(reason) = &self.context.secrets {
             return Some((ErrorClass::ConfigError, reason.clone()));
         }
@@ -595,7 +594,7 @@ impl RunRunner {
             if state.step(ix).state == StepState::Succeeded || !must_run {
                 continue;
             }
-            let Ok(mut request) = self.request(ix, Attempt::FIRST, now) else {
+            let Ok(mut request) = self.request(ix, Attempt::FIRST) else {
                 continue;
             };
             // Steps before it may make its folder and its program.
@@ -646,6 +645,11 @@ impl RunRunner {
             }
             rok_log::CommandKind::Reject => (CommandKind::Reject(step()?), GovernedAction::Reject),
             rok_log::CommandKind::Cancel => (CommandKind::Cancel, GovernedAction::Cancel),
+            rok_log::CommandKind::Pause => (CommandKind::Pause, GovernedAction::Pause),
+            rok_log::CommandKind::Unpause => (CommandKind::Unpause, GovernedAction::Pause),
+            rok_log::CommandKind::Override => {
+                (CommandKind::Override(step()?), GovernedAction::Override)
+            }
         };
         let authorization = self.state().settings().contract.governs().then(|| {
             let request = ActionRequest {
@@ -655,6 +659,7 @@ impl RunRunner {
                 run: run_facts(self.state(), &self.context, services.now()),
                 step: command.step.as_ref(),
                 reason: command.reason.as_deref(),
+                gate: self.gate_facts(&kind),
             };
             let answer = services.facades().governance.authorize_action(&request);
             authorization(PolicyStage::Action, Some(action.as_str()), answer)
@@ -670,6 +675,21 @@ impl RunRunner {
                 .map(|reason| self.masker.mask_str(reason).into_owned()),
             authorization,
         }))
+    }
+
+    /// What the gate asks for that a command decides on.
+    fn gate_facts(&self, kind: &CommandKind) -> Option<GateFacts> {
+        let (CommandKind::Approve(step) | CommandKind::Reject(step)) = kind else {
+            return None;
+        };
+        let state = self.state();
+        let ix = state.plan().find(step)?;
+        let approvers = &state.plan().step(ix).approvers;
+        Some(GateFacts {
+            needed: approvers.count,
+            given: state.step(ix).approvals().len() as u32,
+            not_submitter: approvers.not_submitter,
+        })
     }
 
     /// The place of a step in the plan.

@@ -7,7 +7,7 @@ use crate::resume::repair_of;
 use crate::submit::{load_secrets, refuse_reason};
 use rok_facades::runs::{CommandAnswer, CommandRequest, ErrorKind, RunsError, Verb};
 use rok_kernel::RunState;
-use rok_log::{Answer, Command, CommandKind, Inbox, Verdict};
+use rok_log::{Answer, Command, CommandKind, Inbox, REASON_MAX, Verdict};
 use rok_runner::{Clock, SystemClock};
 use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{RunId, RunPhase};
@@ -22,15 +22,7 @@ impl Runs {
         run: &RunId,
         request: CommandRequest,
     ) -> Result<CommandAnswer, RunsError> {
-        if request
-            .reason
-            .as_ref()
-            .is_some_and(|reason| reason.trim().is_empty())
-        {
-            let message = "the reason is empty";
-            return Err(RunsError::new(ErrorKind::Usage, "ROK0112", message)
-                .help("say why, in a few words: the record keeps it"));
-        }
+        refuse_unfit_reason(request.reason.as_deref())?;
         let store = self.store_of(run);
         let loaded = self.load(run)?;
         refuse_early(loaded.state(), run, &request.verb)?;
@@ -78,16 +70,19 @@ impl Runs {
             Err(error) if error.kind == ErrorKind::Busy => return Ok(false),
             Err(error) => return Err(error),
         };
-        let cancels = command.kind == CommandKind::Cancel;
         let repaired = repair_of(&claim);
         shard.drain(run);
-        // What a dead owner was about is dealt with first: without that, a
-        // cancelled run would stay open, and nobody would close it.
-        let unfinished = shard
-            .run(run)
-            .is_some_and(|runner| !runner.state().outstanding().is_empty());
+        let cancels = command.kind == CommandKind::Cancel;
+        let unfinished = shard.run(run).is_some_and(|runner| {
+            let state = runner.state();
+            // What a dead owner was about is dealt with first: without that, a
+            // cancelled run would stay open, and nobody would close it; and the
+            // clock of one that executes would count the time without an owner.
+            (cancels && !state.outstanding().is_empty())
+                || (state.phase() == RunPhase::Executing && state.hold().is_none())
+        });
         let result = (|| {
-            if repaired.is_some() || (cancels && unfinished) {
+            if repaired.is_some() || unfinished {
                 Self::say_recovered(&mut shard, run, repaired)?;
                 shard.turn().map_err(|error| fault::runner(&error))?;
             }
@@ -142,10 +137,28 @@ impl Runs {
     }
 }
 
+/// A reason is kept for ever and read by people: some words, no book.
+fn refuse_unfit_reason(reason: Option<&str>) -> Result<(), RunsError> {
+    let Some(reason) = reason else { return Ok(()) };
+    let bytes = reason.len();
+    if reason.trim().is_empty() {
+        let message = "the reason is empty";
+        return Err(RunsError::new(ErrorKind::Usage, "ROK0112", message)
+            .help("say why, in a few words: the record keeps it"));
+    }
+    if bytes > REASON_MAX {
+        let message = format!("the reason is {bytes} bytes long, and the limit is {REASON_MAX}");
+        return Err(RunsError::new(ErrorKind::Usage, "ROK0112", message)
+            .help("say it in fewer words, and name the document that says the rest"));
+    }
+    Ok(())
+}
+
 /// What can be told without asking the owner.
 fn refuse_early(state: &RunState, run: &RunId, verb: &Verb) -> Result<(), RunsError> {
-    if state.phase().is_terminal() {
-        let phase = state.phase();
+    let phase = state.phase();
+    // Only what follows a seal reaches a closed run.
+    if phase.is_terminal() && !matches!(verb, Verb::Override(_)) {
         let help = match phase {
             RunPhase::Failed => {
                 format!("`rok resume {run}` begins the next epoch, where that is allowed")
@@ -159,7 +172,7 @@ fn refuse_early(state: &RunState, run: &RunId, verb: &Verb) -> Result<(), RunsEr
         )
         .help(help));
     }
-    if let Verb::Approve(step) | Verb::Reject(step) = verb
+    if let Verb::Approve(step) | Verb::Reject(step) | Verb::Override(step) = verb
         && state.find(step.as_str()).is_none()
     {
         return Err(fault::unknown_step_of(state, step.as_str()));
@@ -172,6 +185,9 @@ fn command(request: CommandRequest, roles: Vec<String>) -> Command {
         Verb::Approve(step) => (CommandKind::Approve, Some(step)),
         Verb::Reject(step) => (CommandKind::Reject, Some(step)),
         Verb::Cancel => (CommandKind::Cancel, None),
+        Verb::Pause => (CommandKind::Pause, None),
+        Verb::Unpause => (CommandKind::Unpause, None),
+        Verb::Override(step) => (CommandKind::Override, Some(step)),
     };
     let id = uuid::Uuid::now_v7().hyphenated().to_string();
     Command {

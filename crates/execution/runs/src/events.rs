@@ -75,7 +75,7 @@ pub(crate) fn live_line(event: &Event) -> EventLine {
     let (new_state, class, reason) = match &event.body {
         Body::RunStateChanged(change) => (Some(change.to), change.class, change.reason.as_ref()),
         Body::RunHeld { reason, .. }
-        | Body::RunReleased { reason }
+        | Body::RunReleased { reason, .. }
         | Body::RunResumed { reason, .. }
         | Body::RunCancelRequested { reason, .. }
         | Body::GateApproved { reason, .. }
@@ -86,7 +86,9 @@ pub(crate) fn live_line(event: &Event) -> EventLine {
         Body::RunStopping { class, reason, .. }
         | Body::StepFailed { class, reason, .. }
         | Body::GateFailed { class, reason, .. } => (None, Some(*class), Some(reason)),
-        Body::StepSkipped { reason, .. } => (None, None, Some(reason)),
+        Body::StepSkipped { reason, .. }
+        | Body::OverrideApproved { reason, .. }
+        | Body::RunOverrideApplied { reason, .. } => (None, None, Some(reason)),
         _ => (None, None, None),
     };
     EventLine {

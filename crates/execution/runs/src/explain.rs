@@ -3,12 +3,13 @@
 mod fan_out;
 
 use crate::fault;
+use crate::gates::{gate, hold, override_command};
 use crate::load::Loaded;
 use crate::resume::resumable;
-use crate::summary::hold;
 use rok_events::SkipCause;
 use rok_facades::runs::{Explanation, Remedy, RunsError};
 use rok_kernel::{RunState, StepIx};
+use rok_runner::{Clock, SystemClock};
 use rok_vocabulary::{Attempt, Outcome, RunPhase, StepState};
 
 pub(crate) fn explain(
@@ -86,6 +87,9 @@ impl Story<'_> {
     fn completed(&self, story: &mut Explanation) {
         let counts = self.state.counts();
         story.headline = match self.state.outcome() {
+            Some(Outcome::Partial) if self.state.overridden().next().is_some() => {
+                "COMPLETED with partial success: a hard gate that had failed was overridden".into()
+            }
             Some(Outcome::Partial) => {
                 "COMPLETED with partial success: something that is not required failed".into()
             }
@@ -97,6 +101,7 @@ impl Story<'_> {
             counts.succeeded, counts.total, counts.failed, counts.skipped
         ));
         self.failures(story);
+        story.because.extend(self.state.overrides_in_words());
         self.audit(story);
         story
             .next
@@ -118,6 +123,7 @@ impl Story<'_> {
             story.because.push("execution had succeeded; the governance check or the final reconciliation refused the run".into());
         }
         self.failures(story);
+        story.because.extend(self.state.overrides_in_words());
         self.audit(story);
         let resumable = resumable(self.loaded);
         if resumable.resumable {
@@ -130,6 +136,12 @@ impl Story<'_> {
             story.next.push(format!(
                 "nothing: it cannot be resumed, because {}",
                 resumable.reason
+            ));
+        }
+        if let Some(command) = override_command(self.state, SystemClock.now()) {
+            story.remedies.push(self.remedy(
+                "answers for the gate, so that the next epoch passes it",
+                &command,
             ));
         }
         if let Some(ix) = self
@@ -225,6 +237,11 @@ impl Story<'_> {
         if let Some(hold) = hold(self.state) {
             story.headline = format!("it waits: {}", hold.message);
             story.because.push(format!("held since {}", hold.since));
+            if self.state.is_paused() {
+                story
+                    .remedies
+                    .push(self.remedy("lets it go on", "unpause RUN"));
+            }
             for step in &hold.steps {
                 story.remedies.push(self.remedy(
                     "lets the step pass",
@@ -342,8 +359,13 @@ impl Story<'_> {
                     (None, None) => format!("step `{id}` was running when its process ended"),
                 };
             }
+            StepState::Waiting if slot.approved => {
+                story.headline =
+                    format!("step `{id}` is approved, and starts when the run goes on");
+            }
             StepState::Waiting => {
                 story.headline = format!("step `{id}` is a manual gate and waits for a decision");
+                self.decision(ix, &mut story);
                 let approve = format!("approve RUN {id} --reason …");
                 story
                     .remedies
@@ -383,6 +405,32 @@ impl Story<'_> {
                 .push(self.remedy("shows its output", &format!("logs RUN {id}")));
         }
         story
+    }
+
+    /// Whom the plan asks, and who has answered.
+    fn decision(&self, ix: StepIx, story: &mut Explanation) {
+        let Some(gate) = gate(self.state, ix) else {
+            return;
+        };
+        let given = gate.given.iter();
+        story
+            .because
+            .extend(given.map(|one| format!("approved by {} at {}", one.actor, one.at)));
+        let missing = match gate.missing {
+            1 => "1 approval is missing".into(),
+            n => format!("{n} approvals are missing"),
+        };
+        story
+            .because
+            .push(format!("{missing}: {} may approve", gate.who));
+        if let Some(at) = gate.expires_at {
+            let late = SystemClock.now() >= at;
+            story.next.push(if late {
+                format!("it expired at {at}: it fails as soon as the run is resumed")
+            } else {
+                format!("it fails at {at} without a decision")
+            });
+        }
     }
 
     fn failed_step(&self, ix: StepIx, story: &mut Explanation) {

@@ -28,6 +28,7 @@ mod engine;
 mod events;
 mod explain;
 mod fault;
+mod gates;
 mod load;
 mod logs;
 mod proof;

@@ -3,6 +3,7 @@
 
 use crate::engine::Runs;
 use crate::fault;
+use crate::gates::override_command;
 use crate::load::{Loaded, plan_of};
 use crate::setup::Parallelism;
 use crate::submit::{load_secrets, owner, refuse_reason};
@@ -12,7 +13,7 @@ use rok_facades::runs::{
 };
 use rok_kernel::{Input, Repair, Resumability, RunState};
 use rok_log::{Claim, EventReader, RunQueue};
-use rok_runner::Shard;
+use rok_runner::{Clock, Shard, SystemClock};
 use rok_vocabulary::{Actor, RunId, StepState};
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ pub(crate) fn resumable(loaded: &Loaded) -> Resumable {
             .map(|(_, step)| step.id.to_string())
             .collect()
     };
-    match state.resumability() {
+    match state.resumability(SystemClock.now()) {
         Resumability::SameEpoch => {
             let steps = left(|state| {
                 matches!(
@@ -75,7 +76,10 @@ pub(crate) fn resumable(loaded: &Loaded) -> Resumable {
         Resumability::Refused(reason) => Resumable {
             resumable: false,
             how: "refused".into(),
-            reason,
+            reason: match override_command(state, SystemClock.now()) {
+                Some(command) => format!("{reason}: `rok {command}`"),
+                None => reason,
+            },
             steps: Vec::new(),
         },
     }
@@ -108,7 +112,10 @@ impl Runs {
         options: &ResumeOptions,
     ) -> Result<(), RunsError> {
         let loaded = self.load(run)?;
-        let closed = matches!(loaded.state().resumability(), Resumability::Refused(_));
+        let closed = matches!(
+            loaded.state().resumability(SystemClock.now()),
+            Resumability::Refused(_)
+        );
         let plan = loaded.state().plan().plan();
         match load_secrets(plan, options.secrets_file.as_deref()) {
             Ok(secrets) => refuse_reason(&secrets, options.reason.as_deref()),
@@ -183,7 +190,7 @@ impl Runs {
             shard.turn().map_err(|error| fault::runner(&error))?;
         }
         let runner = shard.run(run).expect(adopted);
-        match runner.state().resumability() {
+        match runner.state().resumability(SystemClock.now()) {
             Resumability::SameEpoch => Self::say_recovered(shard, run, repaired),
             Resumability::NextEpoch => {
                 let missing = self.changed_artifacts(runner.state(), run)?;
@@ -203,11 +210,16 @@ impl Runs {
                 );
                 Ok(())
             }
-            Resumability::Refused(reason) => Err(RunsError::new(
-                ErrorKind::State,
-                "ROK0104",
-                format!("run {run} cannot be resumed: {reason}"),
-            )),
+            Resumability::Refused(reason) => {
+                let message = format!("run {run} cannot be resumed: {reason}");
+                let error = RunsError::new(ErrorKind::State, "ROK0104", message);
+                Err(match override_command(runner.state(), SystemClock.now()) {
+                    Some(command) => error.help(format!(
+                        "`rok {command}` answers for the gate, so that the next epoch passes it"
+                    )),
+                    None => error,
+                })
+            }
         }
     }
 

@@ -224,7 +224,7 @@ fn observe(turn: &Turn, observer: &mut dyn Observer) {
 fn end_of(driven: &Driven, state: Option<&RunState>) -> DriveEnd {
     match *driven {
         Driven::Interrupted => DriveEnd::Interrupted,
-        Driven::Held => match state.and_then(crate::summary::hold) {
+        Driven::Held => match state.and_then(crate::gates::hold) {
             Some(hold) => DriveEnd::Held(hold),
             None => DriveEnd::Interrupted,
         },

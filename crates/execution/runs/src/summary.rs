@@ -1,11 +1,12 @@
 //! A run's state and history as the views that the layers above get.
 
 use crate::fault;
+use crate::gates;
 use crate::load::Loaded;
 use rok_facades::Incident;
 use rok_facades::runs::{
-    AckView, ApprovalView, ArtifactView, AuditView, ErrorView, ExpectationView, HoldView,
-    IncidentView, ListQuery, RunListing, RunSummary, RunsError, StepSummary, StepTotals,
+    AckView, ApprovalView, ArtifactView, AuditView, ErrorView, ExpectationView, IncidentView,
+    ListQuery, RunListing, RunSummary, RunsError, StepSummary, StepTotals,
 };
 use rok_kernel::{RunState, StepIx};
 use rok_log::{RunEntry, RunFilter, RunIndex, RunRow};
@@ -13,7 +14,7 @@ use rok_plan::Gate;
 use rok_projections::Replay;
 use rok_rac::{Duty, Reconciliation, Scope};
 use rok_store_jsonl::JsonlStore;
-use rok_vocabulary::{ErrorClass, HoldReason, Outcome, PlanId, RunPhase, StepState, Timestamp};
+use rok_vocabulary::{ErrorClass, Outcome, PlanId, RunPhase, StepState, Timestamp};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -29,35 +30,6 @@ pub(crate) fn status(phase: RunPhase, held: bool) -> &'static str {
     }
 }
 
-/// What a run waits for.
-pub(crate) fn hold(state: &RunState) -> Option<HoldView> {
-    let hold = state.hold()?;
-    let waits = |ix: StepIx| {
-        let slot = state.step(ix);
-        (slot.state == StepState::Waiting && !slot.approved) || slot.undecided
-    };
-    let steps: Vec<String> = state
-        .places()
-        .filter(|ix| waits(*ix))
-        .map(|ix| state.step_id(ix).to_string())
-        .collect();
-    let message = match hold.reason {
-        HoldReason::ManualGate => format!("manual gate {} waits for a decision", steps.join(", ")),
-        HoldReason::InterruptedStep => format!(
-            "step {} was interrupted and is not idempotent: approve to run it again, reject to fail it",
-            steps.join(", ")
-        ),
-        HoldReason::Pause => "the run is paused".into(),
-        HoldReason::Budget => "a budget is used up".into(),
-    };
-    Some(HoldView {
-        reason: hold.reason,
-        steps,
-        since: hold.since,
-        message,
-    })
-}
-
 fn reconciliation(state: &RunState) -> Reconciliation {
     if !state.settings().contract.reconciles() {
         return Reconciliation::disabled();
@@ -70,8 +42,9 @@ fn reconciliation(state: &RunState) -> Reconciliation {
     }
 }
 
-fn incident(loaded: &Loaded) -> Option<IncidentView> {
-    let record = loaded.history().record(&Duty::CREATE_INCIDENT)?;
+/// The incident that the domain recorded for a duty.
+pub(crate) fn incident_of(loaded: &Loaded, duty: &Duty) -> Option<IncidentView> {
+    let record = loaded.history().record(duty)?;
     let incident: Incident = serde_json::from_str(record).ok()?;
     let word = |value: Value| value.as_str().map(ToString::to_string);
     Some(IncidentView {
@@ -115,7 +88,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
             class: class.unwrap_or(ErrorClass::Unknown),
             reason: reason.into(),
         }),
-        hold: hold(state),
+        hold: gates::hold(state),
         submitter: history.submitter(),
         labels: state.labels().cloned().unwrap_or_default(),
         inputs: state
@@ -135,7 +108,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
             .map(ToString::to_string)
             .collect(),
         reconciliation: reconciliation(state),
-        incident: incident(loaded),
+        incident: incident_of(loaded, &Duty::CREATE_INCIDENT),
         approvals: history
             .decisions()
             .iter()
@@ -151,6 +124,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
                 at: decision.at,
             })
             .collect(),
+        overrides: gates::overrides(loaded),
         driven_by: None,
         sealed: state.is_sealed(),
         events: loaded.replay.count(),
@@ -256,6 +230,7 @@ fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
         ended_at: slot.ended_at,
         wall_ms,
         retry_at: slot.retry_due,
+        decision: gates::gate(state, ix),
         outputs: slot.outputs.clone(),
         children: children(state, ix),
     }

@@ -182,6 +182,8 @@ fn replay(
             return Ok(());
         }
     };
+    // An override is no fault, and whoever looks is told for ever.
+    report.notes.extend(replay.state().overrides_in_words());
     if let Some(envelopes) = envelopes {
         envelopes.conclude(replay.count(), replay.state().is_sealed(), key, report);
     }

@@ -265,7 +265,7 @@ impl Stage<'_> {
     }
 
     fn resume(&mut self, command: CommandLine) -> Result<(), TestFault> {
-        let refused = match self.state()?.resumability() {
+        let refused = match self.state()?.resumability(self.clock.now()) {
             Resumability::NextEpoch => None,
             Resumability::SameEpoch => Some("the run is not closed".to_owned()),
             Resumability::Refused(reason) => Some(reason),

@@ -14,6 +14,12 @@ pub enum CommandKind {
     Reject,
     /// End the run.
     Cancel,
+    /// Start nothing new until the run is unpaused.
+    Pause,
+    /// Go on.
+    Unpause,
+    /// Let the next epoch pass a failed hard gate.
+    Override,
 }
 
 impl CommandKind {
@@ -23,14 +29,17 @@ impl CommandKind {
             Self::Approve => "approve",
             Self::Reject => "reject",
             Self::Cancel => "cancel",
+            Self::Pause => "pause",
+            Self::Unpause => "unpause",
+            Self::Override => "override",
         }
     }
 
     /// Whether a command of this kind names a step.
     pub const fn names_a_step(self) -> bool {
         match self {
-            Self::Approve | Self::Reject => true,
-            Self::Cancel => false,
+            Self::Approve | Self::Reject | Self::Override => true,
+            Self::Cancel | Self::Pause | Self::Unpause => false,
         }
     }
 }
@@ -41,6 +50,10 @@ impl fmt::Display for CommandKind {
     }
 }
 
+/// The longest reason of a command, in bytes: a few paragraphs. What is longer
+/// belongs into a document that the reason names.
+pub const REASON_MAX: usize = 8 * 1024;
+
 /// A command that contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
@@ -49,6 +62,12 @@ pub enum CommandError {
     StepMissing {
         /// The command's kind.
         kind: CommandKind,
+    },
+    /// The reason is longer than [`REASON_MAX`].
+    #[error("the reason is {bytes} bytes long, and the limit is {REASON_MAX}")]
+    ReasonTooLong {
+        /// How long it is.
+        bytes: usize,
     },
     /// A step is named and the kind knows none.
     #[error("a command to {kind} is about the whole run and names step `{step}`")]
@@ -84,8 +103,13 @@ pub struct Command {
 }
 
 impl Command {
-    /// Whether the command names a step exactly when its kind asks for one.
+    /// Whether the command names a step exactly when its kind asks for one, and
+    /// its reason is no book.
     pub fn check(&self) -> Result<(), CommandError> {
+        let bytes = self.reason.as_ref().map_or(0, String::len);
+        if bytes > REASON_MAX {
+            return Err(CommandError::ReasonTooLong { bytes });
+        }
         match (&self.step, self.kind.names_a_step()) {
             (None, true) => Err(CommandError::StepMissing { kind: self.kind }),
             (Some(step), false) => Err(CommandError::StepUnexpected {

@@ -51,7 +51,7 @@ pub use commit::{
     Record,
 };
 pub use error::{ClaimError, CommitFault, StoreError};
-pub use inbox::{Answer, Command, CommandError, CommandKind, Verdict};
+pub use inbox::{Answer, Command, CommandError, CommandKind, REASON_MAX, Verdict};
 pub use memory::MemoryStore;
 pub use ports::{
     Claim, EventReader, Inbox, LogBytes, Owner, Repair, RunIndex, RunQueue, RunStore, Store,

@@ -69,6 +69,12 @@ pub(crate) enum Command {
     Approve(DecideArgs),
     /// Stops a waiting step
     Reject(DecideArgs),
+    /// Answers for a hard gate that failed, so that the next epoch passes it
+    Override(OverrideArgs),
+    /// Lets nothing new start until the run is unpaused
+    Pause(PauseArgs),
+    /// Lets a paused run go on
+    Unpause(PauseArgs),
     /// Where a run stands, in a few lines
     Status(StatusArgs),
     /// What happened, event by event
@@ -195,6 +201,26 @@ pub(crate) struct DecideArgs {
     /// Why; it stands in the record
     #[arg(long)]
     pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OverrideArgs {
+    /// The run
+    pub(crate) run: String,
+    /// The hard gate that failed
+    pub(crate) step: String,
+    /// Why; it stands in the record for ever
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    /// The run
+    pub(crate) run: String,
+    /// Why
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Args)]

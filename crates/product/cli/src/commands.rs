@@ -12,7 +12,7 @@ mod proof;
 mod run;
 
 pub(crate) use config::config;
-pub(crate) use decide::{approve, cancel, reject};
+pub(crate) use decide::{approve, cancel, override_gate, pause, reject, unpause};
 pub(crate) use events::{events, logs};
 pub(crate) use help::help;
 pub(crate) use look::{diff, explain, list, metrics, status, summary};

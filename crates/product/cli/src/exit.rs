@@ -161,6 +161,7 @@ mod tests {
             steps: Vec::new(),
             since: Timestamp::from_millis(0),
             message: String::new(),
+            gates: Vec::new(),
         });
         assert_eq!(Exit::of_end(&hold, false, None).code(), 1);
         assert_eq!(

@@ -51,6 +51,7 @@ fn an_engine_that_answers_is_heard_through_the_bound() {
         run: facts.run.borrow(),
         step: None,
         reason: None,
+        gate: None,
     };
     assert!(governance.authorize_action(&request).granted);
     assert!(

@@ -91,6 +91,12 @@ pub enum Verb {
     Reject(StepId),
     /// End the run.
     Cancel,
+    /// Start nothing new until the run is unpaused.
+    Pause,
+    /// Go on.
+    Unpause,
+    /// Let the next epoch pass a hard gate that failed.
+    Override(StepId),
 }
 
 /// A command.

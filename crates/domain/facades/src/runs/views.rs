@@ -1,5 +1,6 @@
 //! What the layers above see of runs.
 
+use super::gates::{GateView, OverrideView};
 use rok_rac::Reconciliation;
 use rok_vocabulary::{
     AckStatus, Epoch, ErrorClass, ExpectationStatus, HoldReason, Outcome, PlanId, Profile, RunId,
@@ -65,6 +66,8 @@ pub struct RunSummary {
     pub incident: Option<IncidentView>,
     /// Decisions of people.
     pub approvals: Vec<ApprovalView>,
+    /// Hard gates that failed and that somebody lets the run pass.
+    pub overrides: Vec<OverrideView>,
     /// Who drives it now; absent when no process does.
     pub driven_by: Option<String>,
     /// Whether the epoch is sealed.
@@ -97,6 +100,8 @@ pub struct HoldView {
     pub since: Timestamp,
     /// For people.
     pub message: String,
+    /// What is asked for, and given, of each of those steps.
+    pub gates: Vec<GateView>,
 }
 
 /// How many steps are in which state.
@@ -139,6 +144,8 @@ pub struct StepSummary {
     pub wall_ms: Option<u64>,
     /// When the next attempt is due.
     pub retry_at: Option<Timestamp>,
+    /// What people are asked for, while it waits for their decision.
+    pub decision: Option<GateView>,
     /// What it handed on.
     pub outputs: Option<Arc<Value>>,
     /// How many of its children are in which state, once it is fanned out.

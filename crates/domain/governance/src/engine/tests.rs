@@ -48,6 +48,7 @@ fn act(engine: &CedarEngine, facts: &OwnedOutcomeFacts, who: &str, action: Gover
         run: facts.run.borrow(),
         step: None,
         reason: None,
+        gate: None,
     };
     engine.authorize_action(&request).unwrap().granted
 }

@@ -7,7 +7,7 @@ use crate::effect::Effect;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use rok_events::{Event, OverrideAppliedData, OverrideData};
+use rok_events::{Event, OverrideAppliedData, OverrideData, SkipCause};
 use rok_rac::Duty;
 use rok_vocabulary::{Actor, Domain, Epoch, RunPhase, Seq, StepId, Timestamp};
 
@@ -59,12 +59,18 @@ impl RunState {
         of_gate.find(|one| one.step == ix && one.used_in.is_some())
     }
 
-    /// Why failed hard gates keep the next epoch from beginning, if they do.
-    pub(crate) fn gates_refuse(&self, now: Timestamp) -> Option<Resumability> {
-        let shut = self.failed_gates.iter().find(|gate| {
+    /// The first failed hard gate that nobody has overridden.
+    #[must_use]
+    pub fn shut_gate(&self, now: Timestamp) -> Option<&StepId> {
+        self.failed_gates.iter().find(|gate| {
             let ix = self.plan.find(gate);
             ix.is_none_or(|ix| self.override_of(ix, now).is_none())
-        })?;
+        })
+    }
+
+    /// Why failed hard gates keep the next epoch from beginning, if they do.
+    pub(crate) fn gates_refuse(&self, now: Timestamp) -> Option<Resumability> {
+        let shut = self.shut_gate(now)?;
         let ix = self.plan.find(shut);
         let expired = self.overrides.iter().rev().find(|one| Some(one.step) == ix);
         let why = match (expired, &self.plan.plan().overrides) {
@@ -180,7 +186,27 @@ impl RunState {
         Ok(())
     }
 
-    /// Gates that were passed by override, in words: none is ever forgotten.
+    /// The gates that this epoch has passed by override.
+    pub fn overridden(&self) -> impl Iterator<Item = StepIx> {
+        let slots = self.steps.iter().zip(0..);
+        let passed = slots.filter(|(slot, _)| slot.skip == Some(SkipCause::Override));
+        passed.map(|(_, ix)| ix)
+    }
+
+    /// Why an override is to be reviewed: who answered for the gate, and how.
+    #[must_use]
+    pub fn override_in_words(&self, ix: StepIx) -> String {
+        let gate = &self.plan.step(ix).id;
+        match self.passes_by(ix) {
+            Some(one) => format!(
+                "hard gate `{gate}` is passed by override of {}, to be reviewed: {}",
+                one.actor, one.reason
+            ),
+            None => format!("hard gate `{gate}` is passed by override, to be reviewed"),
+        }
+    }
+
+    /// Every override, in words: none is ever forgotten.
     #[must_use]
     pub fn overrides_in_words(&self) -> Vec<String> {
         let words = |one: &Override| {

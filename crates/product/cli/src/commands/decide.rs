@@ -1,10 +1,10 @@
-//! `approve`, `reject`, `cancel`: decisions that reach a run, whoever drives it.
+//! `approve`, `reject`, `override`, `pause`, `unpause`, `cancel`: decisions that reach a run, whoever drives it.
 
-use crate::args::{CancelArgs, DecideArgs};
+use crate::args::{CancelArgs, DecideArgs, OverrideArgs, PauseArgs};
 use crate::exit::Exit;
-use crate::render::Caller;
+use crate::render::{self, Caller};
 use crate::terminal::Terminal;
-use rok_service::views::{CommandAnswer, RunId};
+use rok_service::views::{CommandAnswer, RunId, RunSummary};
 use rok_service::{RunHandle, Service, ServiceError};
 use serde::Serialize;
 
@@ -42,6 +42,39 @@ pub(crate) fn reject(
     let run = service.find(&args.run)?;
     let answer = run.reject(&args.step, Some(args.reason))?;
     tell(terminal, &run, Some(&args.step), "rejected", &answer)
+}
+
+/// Lets the next epoch pass a hard gate that failed.
+pub(crate) fn override_gate(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: OverrideArgs,
+) -> Result<Exit, ServiceError> {
+    let run = service.find(&args.run)?;
+    let answer = run.override_gate(&args.step, Some(args.reason))?;
+    tell(terminal, &run, Some(&args.step), "overrode", &answer)
+}
+
+/// Lets nothing new start.
+pub(crate) fn pause(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: PauseArgs,
+) -> Result<Exit, ServiceError> {
+    let run = service.find(&args.run)?;
+    let answer = run.pause(args.reason)?;
+    tell(terminal, &run, None, "paused", &answer)
+}
+
+/// Lets a paused run go on.
+pub(crate) fn unpause(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: PauseArgs,
+) -> Result<Exit, ServiceError> {
+    let run = service.find(&args.run)?;
+    let answer = run.unpause(args.reason)?;
+    tell(terminal, &run, None, "unpaused", &answer)
 }
 
 /// Ends a run.
@@ -86,10 +119,28 @@ fn tell(
     };
     terminal.show(&format!("{decision} {what}{more}\n"))?;
     terminal.flush()?;
-    let open = !run.summary()?.sealed;
-    if !driven && step.is_some() && open {
-        let caller = Caller::new(&terminal.program, run.name());
+    let summary = run.summary()?;
+    let caller = Caller::new(&terminal.program, run.name());
+    let gate = summary
+        .steps
+        .iter()
+        .find(|of| Some(of.id.as_str()) == step)
+        .and_then(|of| of.decision.as_ref())
+        .filter(|gate| gate.missing > 0);
+    if let Some(gate) = gate.filter(|_| decision == "approved") {
+        let text = format!("still waits: {}\n", render::clean(&gate.message));
+        terminal.note(&text);
+    } else if !driven && goes_on(decision, &summary) {
         terminal.note(&format!("then:\n  {}\n", caller.command("resume")));
     }
     Ok(Exit::Success)
+}
+
+/// Whether the run goes on, or its next epoch begins, by `resume`.
+fn goes_on(decision: &str, summary: &RunSummary) -> bool {
+    match decision {
+        "approved" | "rejected" | "unpaused" => !summary.sealed,
+        "overrode" => true,
+        _ => false,
+    }
 }

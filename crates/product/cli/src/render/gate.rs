@@ -57,7 +57,10 @@ pub(crate) fn hold(caller: &Caller, hold: &HoldView, look: Look) -> String {
                 }
             }
         }
-        HoldReason::Pause | HoldReason::Budget => {}
+        HoldReason::Pause => {
+            let _ = writeln!(out, "  {}", caller.command("unpause"));
+        }
+        HoldReason::Budget => {}
     }
     let _ = writeln!(out, "then:");
     let _ = writeln!(out, "  {}", caller.command("resume"));

@@ -116,6 +116,24 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
             reason.unwrap_or_default(),
         )?;
     }
+    for one in &run.overrides {
+        let used = match (&one.used_in, &one.review) {
+            (None, _) => format!("not used yet, good until {}", one.expires_at),
+            (Some(epoch), None) => format!("used from epoch {epoch} on, not reviewed"),
+            (Some(epoch), Some(review)) => format!(
+                "used from epoch {epoch} on, review {} {}",
+                clean(&review.id),
+                clean(&review.status)
+            ),
+        };
+        writeln!(
+            out,
+            "Override: {} by {} ({used}): {}",
+            paint.bad(&one.step),
+            clean(&one.actor),
+            clean(&one.reason),
+        )?;
+    }
     let seal = if run.sealed { "sealed" } else { "open" };
     writeln!(out, "Log: {} events, {seal}", run.events)?;
     if !run.artifacts.is_empty() {
@@ -217,7 +235,11 @@ fn step_line(step: &StepSummary, width: usize, paint: Paint) -> String {
         beside.push(format!("next attempt at {at}"));
     }
     if step.state == StepState::Waiting {
-        beside.push("waits for a decision".to_owned());
+        beside.push(match &step.decision {
+            None => "approved, and not started yet".to_owned(),
+            Some(gate) if gate.message.is_empty() => "waits for a decision".to_owned(),
+            Some(gate) => format!("waits for a decision: {}", clean(&gate.message)),
+        });
     }
     if let Some(reason) = &step.skip_reason {
         beside.push(clean(reason));
@@ -270,7 +292,12 @@ fn status_word(run: &RunSummary, paint: Paint) -> String {
     if (run.phase, run.outcome) == (RunPhase::Completed, Some(Outcome::Partial)) {
         // Never a plain success with work failed or skipped.
         let (sign, word) = (paint.partial(), paint.warn("PARTIAL"));
-        return format!("{sign} {word} (completed; what was not required failed)");
+        let why = if run.overrides.is_empty() {
+            "what was not required failed"
+        } else {
+            "a failed hard gate was overridden"
+        };
+        return format!("{sign} {word} (completed; {why})");
     }
     let open = !run.phase.is_terminal() && run.hold.is_none();
     if open && run.driven_by.is_none() {

@@ -47,6 +47,7 @@ pub(crate) fn step(id: &str, state: StepState) -> StepSummary {
         ended_at: finished.then(|| at(1250)),
         wall_ms: finished.then_some(1250),
         retry_at: None,
+        decision: (state == StepState::Waiting).then(|| gate(id)),
         outputs: None,
         children: None,
     }
@@ -144,11 +145,25 @@ pub(crate) fn succeeded_summary() -> RunSummary {
         },
         incident: None,
         approvals: Vec::new(),
+        overrides: Vec::new(),
         driven_by: None,
         sealed: true,
         events: 42,
         steps,
         artifacts: Vec::new(),
+    }
+}
+
+pub(crate) fn gate(step: &str) -> GateView {
+    GateView {
+        step: step.to_owned(),
+        who: "anybody".to_owned(),
+        needed: 1,
+        missing: 1,
+        given: Vec::new(),
+        since: Some(at(60_000)),
+        expires_at: None,
+        message: String::new(),
     }
 }
 
@@ -158,6 +173,7 @@ pub(crate) fn hold() -> HoldView {
         steps: vec!["publish_internal".to_owned()],
         since: at(60_000),
         message: "manual gate publish_internal waits for a decision".to_owned(),
+        gates: vec![gate("publish_internal")],
     }
 }
 
