@@ -3,6 +3,7 @@
 use rok_config::{ConfigErrors, ConfigFault};
 use rok_facades::runs::{ErrorKind, RunsError};
 use rok_plan::{Fault, PlanErrors};
+use rok_plan_import::ImportError;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -53,6 +54,9 @@ pub enum ServiceError {
         /// What the operating system says.
         why: String,
     },
+    /// A workflow cannot be carried over.
+    #[error(transparent)]
+    Import(Box<ImportError>),
     /// An id, a name or a time that is none.
     #[error("{what}")]
     BadName {
@@ -133,6 +137,7 @@ impl ServiceError {
             Self::Config(_)
             | Self::Plan(_)
             | Self::PlanUnreadable { .. }
+            | Self::Import(_)
             | Self::Inputs(_)
             | Self::InputsUnreadable { .. }
             | Self::BadName { .. }
@@ -156,6 +161,7 @@ impl ServiceError {
                     .map(|f| of_file(code, errors, f))
                     .collect()
             }
+            Self::Import(error) => of_import(error),
             _ => vec![Problem {
                 code: self.code(),
                 message: self.to_string(),
@@ -182,6 +188,7 @@ impl ServiceError {
             Self::Config(errors) => errors.faults.first().map_or("ROK0007", code_of_config),
             Self::NotSupported { .. } => "ROK0010",
             Self::UnknownCode { .. } => "ROK0011",
+            Self::Import(_) => "ROK0014",
             Self::Output { .. } | Self::NoFolder { .. } => "ROK0012",
             Self::Key { .. } => "ROK0140",
             Self::NoTests { .. } => "ROK0013",
@@ -231,6 +238,24 @@ fn of_file(code: &'static str, errors: &PlanErrors, fault: &Fault) -> Problem {
         message: format!("{file}:{line}:{column}: {}", fault.message),
         help: fault.hint.clone(),
     }
+}
+
+fn of_import(error: &ImportError) -> Vec<Problem> {
+    let problem = |message, help| Problem {
+        code: "ROK0014",
+        message,
+        help,
+    };
+    let refusals = error.refusals.iter().map(|refusal| {
+        let place = match refusal.place.as_str() {
+            "" => error.file.clone(),
+            place => format!("{}:{place}", error.file),
+        };
+        problem(format!("{place}: {}", refusal.what), refusal.hint.clone())
+    });
+    let more = (error.omitted > 0)
+        .then(|| problem(format!("{}: and {} more", error.file, error.omitted), None));
+    refusals.chain(more).collect()
 }
 
 fn of_config(fault: &ConfigFault) -> Problem {

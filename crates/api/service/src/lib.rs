@@ -52,7 +52,10 @@ pub use error::{Problem, ServiceError};
 pub use keys::KeyView;
 pub use plan_file::PlanText;
 pub use plan_tests::{PlanTestReport, PlanTestRequest, TestFileReport, TestReport};
-pub use plans::{InputView, PlanListing, PlanReport, PlanView, StepView, Warning};
+pub use plans::{
+    ImportFormat, ImportRequest, ImportTasks, InputView, PlanImport, PlanListing, PlanReport,
+    PlanView, StepView, Warning,
+};
 pub use runs::{RunHandle, VerifyRequest};
 pub use service::{RunRequest, Service};
 pub use stream::StreamFormat;

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// parser, with its own words, and is not read whole.
 const MAX_READ: u64 = 16 * 1024 * 1024 + 1;
 
+/// One byte more than the largest workflow that is imported.
+const MAX_FOREIGN: u64 = 64 * 1024 * 1024 + 1;
+
 /// The extensions of plan files.
 const EXTENSIONS: &[&str] = &["yaml", "yml", "json", "toml"];
 
@@ -70,11 +73,23 @@ pub(crate) fn inputs(
     inputs.map_err(|errors| ServiceError::Inputs(Box::new(errors)))
 }
 
-/// A file's bytes, no more of them than the parser needs to refuse it.
+/// A file of another format, seen from `cwd`.
+pub(crate) fn read_foreign(file: &Path, cwd: &Path) -> Result<Vec<u8>, ServiceError> {
+    read_up_to(&cwd.join(file), MAX_FOREIGN).map_err(|error| ServiceError::PlanUnreadable {
+        file: file.to_owned(),
+        why: error.to_string(),
+    })
+}
+
+/// A plan's bytes, no more of them than the parser needs to refuse it.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_up_to(path, MAX_READ)
+}
+
+fn read_up_to(path: &Path, bound: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path)?;
-    file.take(MAX_READ).read_to_end(&mut bytes)?;
+    file.take(bound).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -1,6 +1,7 @@
-//! Use cases of plans: validate, list, show, new, schema, lint. None of them
+//! Use cases of plans: validate, list, show, new, schema, lint, import. None of them
 //! asks the domain of runs.
 
+mod import;
 mod view;
 
 use crate::error::ServiceError;
@@ -10,6 +11,7 @@ use rok_plan::{Action, Plan, PlanErrors, Syntax};
 use serde::Serialize;
 use serde_json::Value;
 
+pub use import::{ImportFormat, ImportRequest, ImportTasks, PlanImport};
 pub use view::{InputView, PlanView, StepView};
 
 /// A plan that can be run from here.

@@ -4,6 +4,7 @@ mod config;
 mod decide;
 mod events;
 mod help;
+mod import;
 mod look;
 mod pictures;
 mod plan;

@@ -56,6 +56,7 @@ pub(crate) fn plan(
             terminal.show(&template)?;
             Ok(Exit::Success)
         }
+        PlanCommand::Import(args) => super::import::import(service, terminal, args),
         PlanCommand::Schema => {
             terminal.show_json(&service.plan_schema())?;
             Ok(Exit::Success)

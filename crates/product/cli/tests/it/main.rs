@@ -4,6 +4,7 @@
 mod commands;
 mod fake;
 mod hints;
+mod import;
 mod output;
 mod parsing;
 mod plans;
