@@ -15,7 +15,7 @@ pub(crate) struct Need {
 }
 
 /// Kept by hand: whoever runs a new program in a test adds it here.
-pub(crate) const NEEDS: [Need; 9] = [
+pub(crate) const NEEDS: [Need; 10] = [
     Need {
         program: "sh",
         by: "rok-exec-process, rok-expr, rok-runner, rok: shell lines",
@@ -39,6 +39,10 @@ pub(crate) const NEEDS: [Need; 9] = [
     Need {
         program: "python3",
         by: "rok: public libraries that check attestations, in target/tools/verifier",
+    },
+    Need {
+        program: "chromium",
+        by: "rok: reports open in a browser without an error",
     },
     Need {
         program: "git",

@@ -8,6 +8,7 @@
 //! Graph ────▶ collapse ─▶ layout (ranks, chains, order, place) ─▶ SVG
 //!      └────▶ collapse ─▶ Mermaid, DOT, text
 //! Timeline ─▶ scale (ticks, breaks) ─▶ SVG, text
+//! Report ───▶ both pictures, tables, logs ─▶ one HTML file
 //! ```
 //!
 //! ```
@@ -34,10 +35,13 @@ mod layout;
 
 mod timeline;
 
+mod report;
+
 pub use graph::{
     Edge, EdgeKind, Gate, Graph, GraphOptions, Node, graph_dot, graph_mermaid, graph_svg,
     graph_text,
 };
+pub use report::{Body, Cell, Log, Mark, Report, Section, Table, report_html};
 pub use state::State;
 pub use text::TextOptions;
 pub use timeline::{Band, Row, Span, SpanKind, Timeline, timeline_svg, timeline_text};

@@ -233,6 +233,26 @@ pub(crate) fn rules(root: &str) -> String {
     out
 }
 
+/// The style rules of signs with words, on a page.
+pub(crate) fn chips() -> String {
+    let mut out = String::new();
+    chip_rules(&mut out, |look| look.light);
+    out.push_str("@media(prefers-color-scheme:dark){");
+    chip_rules(&mut out, |look| look.dark);
+    out.push_str("}\n");
+    out
+}
+
+fn chip_rules(out: &mut String, paint: fn(&Look) -> Paint) {
+    for look in &LOOKS {
+        let (Paint { ink, fill }, class) = (paint(look), look.class);
+        let _ = write!(
+            out,
+            ".chip.{class},.notice.{class}{{color:{ink};background:{fill}}}"
+        );
+    }
+}
+
 /// Plain rules rather than variables: not only browsers show pictures.
 fn theme(out: &mut String, root: &str, theme: &Theme, paint: impl Fn(&Look) -> Paint) {
     let _ = write!(

@@ -1,11 +1,14 @@
-//! Use cases of looking: the graph of a plan or of a run.
+//! Use cases of looking: the graph of a plan or of a run, a run's timeline, its
+//! report.
 
 mod graph;
+mod report;
 mod timeline;
 
 use crate::error::ServiceError;
 use crate::service::Service;
-use rok_pictures::{Graph, Timeline};
+use rok_facades::runs::VerifyOptions;
+use rok_pictures::{Graph, Report, Timeline};
 use std::path::Path;
 use std::{fs, io};
 
@@ -70,5 +73,22 @@ impl crate::runs::RunHandle {
     pub fn timeline(&self) -> Result<Timeline, ServiceError> {
         let timing = self.runs().timing(self.id())?;
         Ok(timeline::of_run(&self.summary()?, &timing))
+    }
+
+    /// Everything about the run on one page.
+    pub fn report(&self) -> Result<Report, ServiceError> {
+        let (runs, id) = (self.runs(), self.id());
+        let run = self.summary()?;
+        let timing = runs.timing(id)?;
+        let plan = rok_plan::parse(&runs.plan(id)?, "plan.json")?;
+        Ok(report::of_run(report::Parts {
+            graph: graph::of_run(&plan, &run),
+            timeline: timeline::of_run(&run, &timing),
+            audit: self.audit()?,
+            proof: runs.verify(id, &VerifyOptions::default())?,
+            tails: runs.log_tails(id, &report::TAILS)?,
+            run,
+            timing,
+        }))
     }
 }

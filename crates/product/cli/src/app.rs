@@ -68,6 +68,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Diff(args) => commands::diff(&service, terminal, &args),
         Command::Graph(args) => commands::graph(&service, terminal, &args),
         Command::Timeline(args) => commands::timeline(&service, terminal, &args),
+        Command::Report(args) => commands::report(&service, terminal, &args),
         Command::Verify(args) => commands::verify(&service, terminal, &args),
         Command::Attest(args) => commands::attest(&service, terminal, &args),
         Command::Key(command) => commands::key(&service, terminal, &command),

@@ -95,6 +95,8 @@ pub(crate) enum Command {
     Graph(GraphArgs),
     /// Draws when what happened in a run
     Timeline(TimelineArgs),
+    /// Writes everything about a run into one HTML file
+    Report(ReportArgs),
     /// Proves that the record is intact
     Verify(VerifyArgs),
     /// Signs what a sealed run's log says
@@ -390,6 +392,15 @@ pub(crate) enum TimelineFormat {
     Svg,
     /// For terminals
     Ascii,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The run
+    pub(crate) run: String,
+    /// Writes it there instead of to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

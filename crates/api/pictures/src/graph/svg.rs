@@ -15,7 +15,7 @@ use core::fmt::Write as _;
 const ROOMY: usize = 80;
 /// Columns of an id, and of the line under it.
 const ID_COLUMNS: usize = 30;
-const NOTE_COLUMNS: usize = 36;
+const NOTE_COLUMNS: usize = 46;
 /// Heights of boxes with two lines and with one.
 const TALL: i32 = 46;
 const LOW: i32 = 28;

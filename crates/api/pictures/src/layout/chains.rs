@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 /// So many joints at most: beyond, a long edge is a straight line. Nobody could
 /// follow it anyway, and the layout of any plan ends soon.
-const MAX_JOINTS: usize = 60_000;
+const MAX_JOINTS: usize = 20_000;
 
 /// Items in rows. The first items are the boxes, the rest are joints.
 #[derive(Debug, Clone)]

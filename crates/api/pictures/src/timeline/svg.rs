@@ -4,7 +4,7 @@ use super::scale::{Scale, duration};
 use super::{Row, Span, SpanKind, Timeline};
 use crate::state::State;
 use crate::svg::{Flow, LABEL, Sheet, icon, open, text_width};
-use crate::text::{Xml, clean, shorten};
+use crate::text::{Xml, shorten};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -216,7 +216,7 @@ impl Chart<'_> {
                 "<text class=\"f s end\" x=\"{}\" y=\"{}\">{}</text>",
                 self.left + CHART + TOOK,
                 mid + 4,
-                Xml(&clean(&row.took))
+                Xml(&shorten(&row.took, 12))
             );
         }
         out.push_str("</g>");

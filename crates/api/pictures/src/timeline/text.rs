@@ -52,13 +52,15 @@ const ASCII: Signs = Signs {
 /// The least that ids and bars get, however narrow the terminal.
 const MIN_ID: usize = 8;
 const MIN_BARS: usize = 10;
+/// The most that the last column gets.
+const TOOK: usize = 12;
 /// Columns of a stretch that is cut short.
 const CUT: i64 = 3;
 
 pub(super) fn draw(timeline: &Timeline, options: TextOptions) -> String {
     let signs = if options.ascii { &ASCII } else { &UNICODE };
     let widest = |of: &dyn Fn(&Row) -> usize| timeline.rows.iter().map(of).max().unwrap_or(0);
-    let took = widest(&|row| columns(&row.took));
+    let took = widest(&|row| columns(&row.took)).min(TOOK);
     let state = columns(State::Pending.sign(options.ascii));
     // Mark, state, id, bars, took, with a blank between them.
     let around = 2 + state + 1 + 2 + took + 1;
@@ -89,7 +91,9 @@ pub(super) fn draw(timeline: &Timeline, options: TextOptions) -> String {
             cells(row, &scale, bars, signs)
         );
         if !row.took.is_empty() {
-            let _ = write!(line, " {:>took$}", row.took);
+            let words = shorten_with(&row.took, took, signs.more);
+            let pad = took - columns(&words).min(took);
+            let _ = write!(line, " {:pad$}{words}", "");
         }
         out.push_str(line.trim_end());
         out.push('\n');

@@ -1,11 +1,11 @@
-//! `graph`, `timeline`: pictures, to standard output or a file.
+//! `graph`, `timeline`, `report`: pictures, to standard output or a file.
 
-use crate::args::{GraphArgs, GraphFormat, TimelineArgs, TimelineFormat};
+use crate::args::{GraphArgs, GraphFormat, ReportArgs, TimelineArgs, TimelineFormat};
 use crate::exit::Exit;
 use crate::terminal::Terminal;
 use rok_pictures::{
-    GraphOptions, TextOptions, graph_dot, graph_mermaid, graph_svg, graph_text, timeline_svg,
-    timeline_text,
+    GraphOptions, TextOptions, graph_dot, graph_mermaid, graph_svg, graph_text, report_html,
+    timeline_svg, timeline_text,
 };
 use rok_service::{Service, ServiceError};
 use std::path::Path;
@@ -56,6 +56,21 @@ pub(crate) fn timeline(
         TimelineFormat::Ascii => timeline_text(&timeline, text(terminal)),
     };
     hand_over(service, terminal, args.output.as_deref(), &picture)
+}
+
+/// Everything about a run on one page.
+pub(crate) fn report(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: &ReportArgs,
+) -> Result<Exit, ServiceError> {
+    let report = service.find(&args.run)?.report()?;
+    hand_over(
+        service,
+        terminal,
+        args.output.as_deref(),
+        &report_html(&report),
+    )
 }
 
 /// Whether somebody watches who cannot see SVG.

@@ -1,0 +1,199 @@
+//! `graph`, `timeline` and `report` of what was really run.
+
+use crate::support::Bench;
+use std::fs;
+
+/// A failure that is retried, a failure that is final, what follows it, and a
+/// gate that waits.
+pub(crate) const PLAN: &str = r#"
+plan: looked-at
+max_parallel: 1
+steps:
+  fetch: { run: '[ "$ROK_ATTEMPT" = 1 ] || { echo "connection refused"; exit 75; }', retry: { max: 2, base: 50ms } }
+  parse: { needs: [fetch], run: 'echo "<b>parsed</b> & done"' }
+  lint: { required: false, run: 'echo broken; exit 3' }
+  tell: { needs: [lint], run: echo told }
+  publish: { needs: [parse], gate: manual, run: echo published }
+"#;
+
+/// A run that waits at its gate.
+pub(crate) fn held() -> Bench {
+    let bench = Bench::new();
+    bench.write("plan.yaml", PLAN);
+    bench
+        .rok(["run", "plan.yaml", "--run-id", "r1", "--quiet"])
+        .exits(1);
+    bench
+}
+
+#[test]
+fn a_plan_and_its_run_are_drawn_in_every_form() {
+    let bench = held();
+    let forms = [
+        ("svg", "<svg xmlns=\"http://www.w3.org/2000/svg\""),
+        ("mermaid", "flowchart TB\n"),
+        ("dot", "digraph \""),
+        ("ascii", ": 5 steps, 3 edges, 3 layers\n"),
+    ];
+    for (form, sign) in forms {
+        for name in ["plan.yaml", "r1", "runs/r1"] {
+            let ran = bench.rok(["graph", name, "--format", form]).exits(0);
+            assert!(ran.out.contains(sign), "{name} as {form}: {}", ran.out);
+            assert_eq!(ran.err, "");
+        }
+    }
+    let run = bench.rok(["graph", "r1", "--format", "ascii"]).exits(0).out;
+    for line in [
+        "✓ fetch  (attempt 2 · ",
+        "✗ lint  (optional · ",
+        "⊘ tell  ← lint",
+        "‖ publish  (manual gate)  ← parse",
+    ] {
+        assert!(run.contains(line), "{line} in {run}");
+    }
+    let builtin = bench
+        .rok(["graph", "deliverable", "--format", "ascii"])
+        .exits(0);
+    assert!(
+        builtin
+            .out
+            .contains("8 ─ publish_internal  (manual gate)  ⇠ verify_artifacts"),
+        "{}",
+        builtin.out
+    );
+}
+
+#[test]
+fn a_name_that_is_neither_a_plan_nor_a_run_is_refused() {
+    let bench = Bench::new();
+    let ran = bench.rok(["graph", "delivrable"]).exits(3);
+    assert!(
+        ran.err
+            .contains("error[ROK0002]: neither a plan nor a run: delivrable"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err
+            .contains("did you mean the built-in plan `deliverable`?"),
+        "{}",
+        ran.err
+    );
+    bench.rok(["timeline", "nothing"]).exits(2);
+    bench.rok(["report", "nothing"]).exits(2);
+}
+
+#[test]
+fn a_picture_goes_to_the_file_that_is_named_and_nowhere_else() {
+    let bench = held();
+    for (command, file) in [
+        ("graph", "g.svg"),
+        ("timeline", "t.svg"),
+        ("report", "r.html"),
+    ] {
+        let ran = bench.rok([command, "r1", "-o", file]).exits(0);
+        assert_eq!(ran.out, "");
+        assert_eq!(ran.err, format!("wrote {file}\n"));
+        let written = fs::read_to_string(bench.path().join(file)).expect("the file is there");
+        assert_eq!(written, bench.rok([command, "r1"]).exits(0).out);
+    }
+    let ran = bench
+        .rok(["report", "r1", "-o", "no/such/folder/r.html"])
+        .exits(1);
+    assert!(
+        ran.err
+            .contains("error[ROK0012]: cannot write the result: no/such/folder/r.html"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_timeline_shows_attempts_waits_and_the_critical_path() {
+    let bench = held();
+    let text = bench
+        .rok(["timeline", "r1", "--format", "ascii"])
+        .exits(0)
+        .out;
+    let line = |id: &str| {
+        let found = text.lines().find(|line| line.contains(id));
+        found.unwrap_or_else(|| panic!("{id} in {text}")).to_owned()
+    };
+    let fetch = line(" fetch ");
+    assert!(fetch.starts_with("◆ ✓"), "{text}");
+    assert!(
+        fetch.contains('▒') && fetch.contains('┄') && fetch.contains('█'),
+        "{text}"
+    );
+    assert!(line(" parse ").starts_with("◆ ✓"), "{text}");
+    assert!(line(" lint ").starts_with("  ✗"), "{text}");
+    // What never ran comes last.
+    assert!(text.find(" tell").expect("it is there") > text.find(" publish").expect("it is there"));
+
+    bench
+        .rok(["approve", "r1", "publish", "--reason", "looks good"])
+        .exits(0);
+    bench.rok(["resume", "r1", "--quiet"]);
+    let svg = bench
+        .rok(["timeline", "r1", "--format", "svg"])
+        .exits(0)
+        .out;
+    let events = bench.events("r1");
+    let started = events
+        .iter()
+        .filter(|event| event["event_type"] == "step.started");
+    assert_eq!(svg.matches("\nattempt ").count(), started.count());
+    for part in [
+        "attempt 1 failed after",
+        "attempt 2 succeeded after",
+        "waited before the next attempt",
+        "waited for a decision",
+        "the run stood still: manual gate",
+        "publish: succeeded, manual gate, on the critical path",
+    ] {
+        assert!(svg.contains(part), "{part} in {svg}");
+    }
+}
+
+#[test]
+fn a_report_holds_what_the_record_says() {
+    let bench = held();
+    bench
+        .rok(["approve", "r1", "publish", "--reason", "<i>fine</i>"])
+        .exits(0);
+    bench.rok(["resume", "r1", "--quiet"]);
+    let head = bench.rok(["verify", "r1", "--json"]).exits(0).json()["head"]
+        .as_str()
+        .expect("a head")
+        .to_owned();
+    let html = bench.rok(["report", "r1"]).exits(0).out;
+    for part in [
+        "exit code 3",
+        "&lt;b&gt;parsed&lt;/b&gt; &amp; done",
+        "&lt;i&gt;fine&lt;/i&gt;",
+        "orchestrator/finalize_run",
+        "Dependencies failed or timed out",
+        "intact and sealed",
+        &head,
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(!html.contains("<b>") && !html.contains("<i>"));
+}
+
+#[test]
+fn nothing_is_drawn_of_a_log_that_was_changed() {
+    let bench = held();
+    let log = bench.runs().join("r1/events.jsonl");
+    let text = fs::read_to_string(&log).expect("the run has a log");
+    fs::write(
+        &log,
+        text.replace("connection refused", "connection accepted"),
+    )
+    .expect("it is written");
+    for command in ["graph", "timeline", "report"] {
+        let ran = bench.rok([command, "r1"]).exits(4);
+        assert_eq!(ran.out, "");
+        assert!(ran.err.contains("error[ROK0105]"), "{}", ran.err);
+    }
+}
