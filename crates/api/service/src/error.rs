@@ -69,6 +69,14 @@ pub enum ServiceError {
         /// What is wrong, with the file's name.
         what: String,
     },
+    /// A checkpoint that is none, or does not continue what was seen.
+    #[error("{what}")]
+    Checkpoint {
+        /// What is wrong, with the file's name.
+        what: String,
+        /// What to do about it.
+        help: &'static str,
+    },
     /// Part of the interface that comes later.
     #[error("{what} is not supported yet")]
     NotSupported {
@@ -133,6 +141,7 @@ impl ServiceError {
         match self {
             Self::Runs(error) => error.kind,
             Self::NoPlan { .. } | Self::NothingToDraw { .. } => ErrorKind::NotFound,
+            Self::Checkpoint { .. } => ErrorKind::Protocol,
             Self::Output { .. } | Self::NoFolder { .. } => ErrorKind::Storage,
             Self::Config(_)
             | Self::Plan(_)
@@ -192,6 +201,7 @@ impl ServiceError {
             Self::Output { .. } | Self::NoFolder { .. } => "ROK0012",
             Self::Key { .. } => "ROK0140",
             Self::NoTests { .. } => "ROK0013",
+            Self::Checkpoint { .. } => "ROK0142",
         }
     }
 
@@ -208,6 +218,7 @@ impl ServiceError {
                     "`rok plan list` shows the plans that are here, `rok ls` the runs".to_owned()
                 }
             }),
+            Self::Checkpoint { help, .. } => Some((*help).to_owned()),
             Self::NotSupported { instead, .. } => Some((*instead).to_owned()),
             Self::Key { .. } => Some(
                 "`rok key new --out FILE` makes a key; `rok key show FILE` tells what a file holds"

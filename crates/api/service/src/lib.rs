@@ -30,6 +30,7 @@ mod error;
 
 mod wiring;
 
+mod checkpoints;
 mod keys;
 mod plan_file;
 mod plans;
@@ -46,6 +47,7 @@ mod pictures;
 
 pub mod views;
 
+pub use checkpoints::{CheckpointText, CosignRequest, Cosigned};
 pub use codes::{ERROR_PAGES, ErrorPage};
 pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
 pub use error::{Problem, ServiceError};

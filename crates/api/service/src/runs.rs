@@ -1,12 +1,15 @@
 //! Use cases of one run.
 
+use crate::checkpoints::read_checkpoint;
 use crate::diff::{self, Compared, RunDiff};
 use crate::error::ServiceError;
 use crate::keys::{private_key, public_key};
+use rok_attest::{Checkpoint, Head};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
-    ErrorKind, EventLine, EventQuery, Explanation, LogQuery, Observer, Resumable, ResumeOptions,
-    RunSummary, RunsError, RunsFacade, StepSummary, StopSignal, Verb, VerifyOptions, VerifyReport,
+    ErrorKind, EventLine, EventQuery, Explanation, GivenCheckpoint, LogQuery, Observer, Resumable,
+    ResumeOptions, RunSummary, RunsError, RunsFacade, StepSummary, StopSignal, Verb, VerifyOptions,
+    VerifyReport,
 };
 use rok_vocabulary::{Actor, RunId, StepId};
 use std::io::Write;
@@ -18,6 +21,10 @@ use std::sync::Arc;
 pub struct VerifyRequest {
     /// The file of the public key that must have signed the attestations.
     pub key: Option<PathBuf>,
+    /// The file of a checkpoint that the log must still continue.
+    pub checkpoint: Option<PathBuf>,
+    /// Files of public keys that must have cosigned it.
+    pub cosigners: Vec<PathBuf>,
 }
 
 /// A run that was submitted or found, and who asks.
@@ -54,6 +61,10 @@ impl RunHandle {
     #[must_use]
     pub fn id(&self) -> &RunId {
         &self.id
+    }
+
+    pub(crate) fn cwd(&self) -> &Path {
+        &self.cwd
     }
 
     /// What finds the run again in the same settings: its id, or the path by
@@ -206,11 +217,38 @@ impl RunHandle {
 
     /// Checks the record. Writes nothing.
     pub fn verify(&self, request: &VerifyRequest) -> Result<VerifyReport, ServiceError> {
-        let key = request.key.as_deref();
+        let read = |file: &PathBuf| public_key(&self.cwd, file);
+        let checkpoint = request.checkpoint.as_deref();
+        let checkpoint = checkpoint.map(|file| {
+            Ok::<_, ServiceError>(GivenCheckpoint {
+                file: file.display().to_string(),
+                checkpoint: read_checkpoint(&self.cwd, file)?,
+            })
+        });
         let options = VerifyOptions {
-            key: key.map(|file| public_key(&self.cwd, file)).transpose()?,
+            key: request.key.as_ref().map(read).transpose()?,
+            checkpoint: checkpoint.transpose()?,
+            cosigners: request
+                .cosigners
+                .iter()
+                .map(read)
+                .collect::<Result<_, _>>()?,
         };
         Ok(self.runs.verify(&self.id, &options)?)
+    }
+
+    /// Signs how long the log is now and what its hash is.
+    pub(crate) fn checkpoint(&self, key: Option<&Path>) -> Result<Checkpoint, ServiceError> {
+        let key = key.map(|file| private_key(&self.cwd, file)).transpose()?;
+        let options = AttestOptions {
+            key: key.map(Arc::new),
+        };
+        Ok(self.runs.checkpoint(&self.id, &options)?)
+    }
+
+    /// The head that the log had after so many lines.
+    pub(crate) fn head_at(&self, lines: u64) -> Result<Option<Head>, ServiceError> {
+        Ok(self.runs.head_at(&self.id, lines)?)
     }
 
     /// Signs what the log says by the key in a file, or by the configured one.

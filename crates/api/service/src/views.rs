@@ -1,6 +1,7 @@
 //! The words and views that use cases speak in, for the layers above: they
 //! import neither `vocabulary` nor the domains.
 
+pub use rok_attest::{Checkpoint, Head};
 pub use rok_config::{ConfigErrors, ConfigFault, Entry, Source};
 pub use rok_facades::plan_tests::{Mismatch, TestFault, TestVerdict};
 pub use rok_facades::runs::*;

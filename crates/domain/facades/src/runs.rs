@@ -14,8 +14,8 @@ pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};
 pub use gates::{GateView, GivenApproval, OverrideView};
 pub use proof::{
-    AttestOptions, AttestationView, Attested, SignatureCheck, VerifyFault, VerifyOptions,
-    VerifyReport, VerifyVerdict,
+    AttestOptions, AttestationView, Attested, CheckpointView, CosignerView, GivenCheckpoint,
+    SignatureCheck, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict,
 };
 pub use requests::{
     CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions, RunSelector,

@@ -66,19 +66,24 @@ impl Runs {
         Ok(Some(Arc::clone(self.key.get_or_init(|| key))))
     }
 
+    /// The key that is to sign.
+    pub(crate) fn key_of(&self, options: &AttestOptions) -> Result<Arc<SigningKey>, RunsError> {
+        if let Some(key) = &options.key {
+            return Ok(Arc::clone(key));
+        }
+        self.signing_key()?.ok_or_else(|| {
+            RunsError::new(ErrorKind::Usage, "ROK0140", "there is no key to sign by").help(
+                "name one by --key FILE or ROK_SIGNING_KEY_FILE; `rok key new --out FILE` makes one",
+            )
+        })
+    }
+
     pub(crate) fn attest_run(
         &self,
         run: &RunId,
         options: &AttestOptions,
     ) -> Result<Attested, RunsError> {
-        let key = match &options.key {
-            Some(key) => Arc::clone(key),
-            None => self.signing_key()?.ok_or_else(|| {
-                RunsError::new(ErrorKind::Usage, "ROK0140", "there is no key to sign by").help(
-                    "name one by --key FILE or ROK_SIGNING_KEY_FILE; `rok key new --out FILE` makes one",
-                )
-            })?,
-        };
+        let key = self.key_of(options)?;
         let store = self.store_of(run);
         let replaced = covered(&store, run);
         refuse_unfit(&store, run)?;

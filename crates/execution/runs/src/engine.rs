@@ -3,7 +3,7 @@
 use crate::fault;
 use crate::load::Loaded;
 use crate::setup::{Parallelism, RunsSetup, ServicesFor};
-use rok_attest::SigningKey;
+use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
     ErrorKind, EventLine, EventQuery, Explanation, ListQuery, LogQuery, LogTail, Observer,
@@ -216,6 +216,14 @@ impl RunsEngine for Runs {
 
     fn attest(&self, run: &RunId, options: &AttestOptions) -> Result<Attested, RunsError> {
         self.attest_run(run, options)
+    }
+
+    fn checkpoint(&self, run: &RunId, options: &AttestOptions) -> Result<Checkpoint, RunsError> {
+        self.checkpoint_run(run, options)
+    }
+
+    fn head_at(&self, run: &RunId, lines: u64) -> Result<Option<Head>, RunsError> {
+        crate::checkpoint::head_at(&self.store_of(run), run, lines)
     }
 }
 

@@ -23,6 +23,7 @@
 //! ```
 
 mod attest;
+mod checkpoint;
 mod command;
 mod engine;
 mod events;

@@ -49,6 +49,7 @@ fn judge(
         epoch: None,
         artifacts: 0,
         attestations: Vec::new(),
+        checkpoint: None,
         faults: Vec::new(),
         notes: Vec::new(),
     };
@@ -135,7 +136,18 @@ fn replay(
     report: &mut VerifyReport,
 ) -> Result<(), RunsError> {
     let log = store.read(run).map_err(|error| fault::store(&error))?;
+    if let Some(options) = options {
+        crate::checkpoint::check(run, &log.bytes, options, report);
+    }
+    let key = options.and_then(|options| options.key.as_ref());
+    let envelopes = match options {
+        Some(_) => Some(Envelopes::read(store, run, key, report).map_err(|e| fault::store(&e))?),
+        None => None,
+    };
     if log.bytes.is_empty() {
+        if let Some(envelopes) = envelopes {
+            envelopes.conclude(0, false, key, report);
+        }
         return Ok(());
     }
     let created = match created_of(run, &log) {
@@ -151,11 +163,6 @@ fn replay(
             report.faults.push(file_fault("plan.json", error.message));
             return Ok(());
         }
-    };
-    let key = options.and_then(|options| options.key.as_ref());
-    let envelopes = match options {
-        Some(_) => Some(Envelopes::read(store, run, key, report).map_err(|e| fault::store(&e))?),
-        None => None,
     };
     let folded = match &envelopes {
         Some(envelopes) if !envelopes.is_empty() => {

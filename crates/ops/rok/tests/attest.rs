@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "attest/checkpoints.rs"]
+mod checkpoints;
 #[path = "attest/forging.rs"]
 mod forging;
 #[path = "attest/outside.rs"]
@@ -96,7 +98,12 @@ impl Desk {
     fn fault(&self) -> (String, String) {
         let report = self.verify().exits(4).json();
         assert_eq!(report["verdict"], "broken");
-        let text = |field: &str| report["faults"][0][field].as_str().unwrap().to_owned();
+        let text = |field: &str| {
+            report["faults"][0][field]
+                .as_str()
+                .expect("a text")
+                .to_owned()
+        };
         (text("file"), text("what"))
     }
 }

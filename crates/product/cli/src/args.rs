@@ -101,6 +101,10 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Signs what a sealed run's log says
     Attest(AttestArgs),
+    /// Signs how long a run's log is and what its hash is
+    Checkpoint(CheckpointArgs),
+    /// A second party's word that it has seen a checkpoint's head
+    Cosign(CosignArgs),
     /// Keys that sign
     #[command(subcommand)]
     Key(KeyCommand),
@@ -413,6 +417,48 @@ pub(crate) struct VerifyArgs {
     /// The public key that must have signed the attestations
     #[arg(long, value_name = "PUBLIC")]
     pub(crate) key: Option<PathBuf>,
+    /// A checkpoint whose head the log must still have
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// A public key that must have cosigned the checkpoint
+    #[arg(long = "cosigner", value_name = "PUBLIC", requires = "checkpoint")]
+    pub(crate) cosigners: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointArgs {
+    /// The run
+    pub(crate) run: String,
+    /// A new file for it; default: it is printed
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// The private key that signs; default: ROK_SIGNING_KEY or ROK_SIGNING_KEY_FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CosignArgs {
+    /// The checkpoint
+    pub(crate) file: PathBuf,
+    /// The second party's private key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The name that the cosignature bears; default: the user's
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The public key that must have signed the checkpoint
+    #[arg(long, value_name = "PUBLIC")]
+    pub(crate) log_key: Option<PathBuf>,
+    /// The run whose log must have that head
+    #[arg(long)]
+    pub(crate) run: Option<String>,
+    /// An earlier checkpoint that it must continue
+    #[arg(long, value_name = "FILE")]
+    pub(crate) last: Option<PathBuf>,
+    /// Where the result goes; default: in FILE's place
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -20,5 +20,5 @@ pub(crate) use look::{diff, explain, list, metrics, status, summary};
 pub(crate) use pictures::{graph, report, timeline};
 pub(crate) use plan::plan;
 use plan_test::plan_test;
-pub(crate) use proof::{attest, key, told, verify};
+pub(crate) use proof::{attest, checkpoint, cosign, key, told, verify};
 pub(crate) use run::{resume, run};

@@ -231,7 +231,15 @@ fn steps(run: &RunSummary, timing: &RunTiming) -> Body {
         step_row(number, step, times, timing)
     });
     let columns = [
-        "#", "Step", "State", "Gate", "Attempts", "Began after", "Waited", "Took", "Notes",
+        "#",
+        "Step",
+        "State",
+        "Gate",
+        "Attempts",
+        "Began after",
+        "Waited",
+        "Took",
+        "Notes",
     ];
     table(&columns, rows.collect(), "The plan has no steps.")
 }

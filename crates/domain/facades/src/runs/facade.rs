@@ -12,6 +12,7 @@ use super::views::{
     AuditView, EventLine, EventQuery, Explanation, ListQuery, LogQuery, Resumable, RunListing,
     RunSummary, StepSummary,
 };
+use rok_attest::{Checkpoint, Head};
 use rok_vocabulary::RunId;
 use std::io::Write;
 use std::sync::Arc;
@@ -105,6 +106,13 @@ pub trait RunsEngine: Send + Sync {
     /// Signs what a sealed and intact run's log says, and lays the two
     /// envelopes beside it.
     fn attest(&self, run: &RunId, options: &AttestOptions) -> Result<Attested, RunsError>;
+
+    /// Signs how long the log is now and what its hash is, sealed or not.
+    fn checkpoint(&self, run: &RunId, options: &AttestOptions) -> Result<Checkpoint, RunsError>;
+
+    /// The head that an intact log had after so many lines; `None`: it has
+    /// fewer.
+    fn head_at(&self, run: &RunId, lines: u64) -> Result<Option<Head>, RunsError>;
 }
 
 /// The only door to runs.

@@ -1,7 +1,7 @@
 //! Proof: what attesting and verifying are asked, and what they answer.
 
-use rok_attest::{PublicKey, SigningKey};
-use rok_vocabulary::{Epoch, RunId, RunPhase};
+use rok_attest::{Checkpoint, PublicKey, SigningKey};
+use rok_vocabulary::{Epoch, RunId, RunPhase, Timestamp};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -35,6 +35,45 @@ pub struct Attested {
 pub struct VerifyOptions {
     /// The key that must have signed the attestations.
     pub key: Option<PublicKey>,
+    /// A head that the log must still have.
+    pub checkpoint: Option<GivenCheckpoint>,
+    /// Keys that must have cosigned that checkpoint.
+    pub cosigners: Vec<PublicKey>,
+}
+
+/// A checkpoint and the name of its file, for messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenCheckpoint {
+    /// The file as given.
+    pub file: String,
+    /// What is in it.
+    pub checkpoint: Checkpoint,
+}
+
+/// What a checkpoint proves of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckpointView {
+    /// The file.
+    pub file: String,
+    /// How many lines the log had.
+    pub lines: u64,
+    /// The chain's hash after them, hex.
+    pub head: String,
+    /// Whether the log's own signature was checked.
+    pub signature: SignatureCheck,
+    /// Those who cosigned it, of the keys that were given.
+    pub cosigners: Vec<CosignerView>,
+}
+
+/// One who has seen a head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CosignerView {
+    /// The name that the cosignature bears.
+    pub name: String,
+    /// The key.
+    pub key_id: String,
+    /// When, by the cosigner's own clock.
+    pub at: Timestamp,
 }
 
 /// An envelope beside the log.
@@ -80,6 +119,8 @@ pub struct VerifyReport {
     pub artifacts: u64,
     /// The envelopes that lie beside the log, and what they prove.
     pub attestations: Vec<AttestationView>,
+    /// What the given checkpoint proves.
+    pub checkpoint: Option<CheckpointView>,
     /// Everything that is wrong, first first.
     pub faults: Vec<VerifyFault>,
     /// What a reader should know and is no fault.

@@ -7,12 +7,13 @@ use std::fs;
 
 /// Writes the log anew with `old` replaced, chained and sealed as if rok had.
 pub(crate) fn rewrite(desk: &Desk, old: &str, new: &str) {
-    let run: RunId = RUN.parse().unwrap();
-    let text = String::from_utf8(desk.read("events.jsonl")).unwrap();
+    let run: RunId = RUN.parse().expect("a run id");
+    let text = String::from_utf8(desk.read("events.jsonl")).expect("a log is UTF-8");
     assert!(text.contains(old), "there is something to rewrite");
     let (mut head, mut log) = (ChainHash::genesis(&run), String::new());
     for line in text.lines() {
-        let mut event: serde_json::Value = serde_json::from_str(&line.replace(old, new)).unwrap();
+        let mut event: serde_json::Value =
+            serde_json::from_str(&line.replace(old, new)).expect("JSON");
         event["chain"] = head.short_str().into();
         if event.get("log_hash").is_some() {
             event["log_hash"] = head.to_hex().into();
@@ -24,7 +25,7 @@ pub(crate) fn rewrite(desk: &Desk, old: &str, new: &str) {
     }
     let report = verify_log(&run, log.as_bytes(), None);
     let last = report.last_seal.expect("it is sealed");
-    let seal = Seal::from_log(log.as_bytes(), last.seq, last.head).unwrap();
+    let seal = Seal::from_log(log.as_bytes(), last.seq, last.head).expect("it is sealed");
     desk.write("events.jsonl", &log);
     desk.write("seal.json", seal.to_json());
 }

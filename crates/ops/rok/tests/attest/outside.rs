@@ -46,15 +46,17 @@ fn accepts(desk: &Desk, key: &str, envelope: &Path, predicate: &str) -> Result<(
 
 /// An envelope with one byte of a field changed, within its base64.
 fn changed(bytes: &[u8], field: &str, at: usize) -> Vec<u8> {
-    let mut envelope: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+    let mut envelope: serde_json::Value = serde_json::from_slice(bytes).expect("an envelope");
     let slot = match field {
         "payload" => &mut envelope["payload"],
         _ => &mut envelope["signatures"][0][field],
     };
-    let mut value = STANDARD.decode(slot.as_str().unwrap()).unwrap();
+    let mut value = STANDARD
+        .decode(slot.as_str().expect("an envelope"))
+        .expect("an envelope");
     value[at] ^= 1;
     *slot = STANDARD.encode(value).into();
-    serde_json::to_vec(&envelope).unwrap()
+    serde_json::to_vec(&envelope).expect("an envelope")
 }
 
 #[test]

@@ -7,10 +7,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 fn statement(desk: &Desk, file: &str) -> Value {
-    let envelope: Value = serde_json::from_slice(&desk.read(file)).unwrap();
-    let payload = envelope["payload"].as_str().unwrap();
+    let envelope: Value = serde_json::from_slice(&desk.read(file)).expect("an envelope");
+    let payload = envelope["payload"].as_str().expect("an envelope");
     let payload = base64::engine::general_purpose::STANDARD.decode(payload);
-    serde_json::from_slice(&payload.unwrap()).unwrap()
+    serde_json::from_slice(&payload.expect("an envelope")).expect("an envelope")
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! `verify`, `attest`, `key`: what can be proved of a record, and by which key.
+//! `verify`, `attest`, `checkpoint`, `cosign`, `key`: what can be proved of a record, and by which key.
 
-use crate::args::{AttestArgs, KeyCommand, VerifyArgs};
+use crate::args::{AttestArgs, CheckpointArgs, CosignArgs, KeyCommand, VerifyArgs};
 use crate::exit::Exit;
 use crate::failure;
 use crate::render;
 use crate::terminal::Terminal;
 use rok_service::views::{Attested, DriveEnd, VerifyVerdict};
-use rok_service::{Service, ServiceError, VerifyRequest};
+use rok_service::{CosignRequest, Service, ServiceError, VerifyRequest};
 use std::fmt::Write as _;
 
 /// Proves that the record is intact.
@@ -17,6 +17,8 @@ pub(crate) fn verify(
 ) -> Result<Exit, ServiceError> {
     let request = VerifyRequest {
         key: args.key.clone(),
+        checkpoint: args.checkpoint.clone(),
+        cosigners: args.cosigners.clone(),
     };
     let report = service.find(&args.run)?.verify(&request)?;
     if terminal.json {
@@ -77,6 +79,66 @@ pub(crate) fn told(terminal: &mut Terminal, end: &DriveEnd) {
             failure::tell(terminal, &error.clone().into());
         }
     }
+}
+
+/// Signs a log's head.
+pub(crate) fn checkpoint(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: &CheckpointArgs,
+) -> Result<Exit, ServiceError> {
+    let run = service.find(&args.run)?;
+    let made = run.write_checkpoint(args.key.as_deref(), args.out.as_deref())?;
+    if terminal.json {
+        terminal.show_json(&made)?;
+    } else if let Some(file) = &made.file {
+        let file = render::clean(&file.display().to_string());
+        terminal.show(&format!(
+            "checkpoint of {} at line {}: {file}\n",
+            made.run_id, made.lines
+        ))?;
+    } else {
+        terminal.show(&made.text)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Adds a second party's line to a checkpoint.
+pub(crate) fn cosign(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: CosignArgs,
+) -> Result<Exit, ServiceError> {
+    let cosigned = service.cosign(&CosignRequest {
+        file: args.file,
+        key: args.key,
+        name: args.name,
+        log_key: args.log_key,
+        run: args.run,
+        last: args.last,
+        out: args.out,
+    })?;
+    if terminal.json {
+        terminal.show_json(&cosigned)?;
+        return Ok(Exit::Success);
+    }
+    let mut text = format!(
+        "cosigned as {}: run {}, {} lines, key {}\n",
+        render::clean(&cosigned.name),
+        cosigned.checkpoint.run_id,
+        cosigned.checkpoint.lines,
+        cosigned.key_id
+    );
+    for checked in &cosigned.checked {
+        let _ = writeln!(text, "  checked: {}", render::clean(checked));
+    }
+    terminal.show(&text)?;
+    terminal.flush()?;
+    if !cosigned.unchecked.is_empty() {
+        let what = cosigned.unchecked.join(", ");
+        terminal.note(&format!("not checked: {what}\n"));
+    }
+    Ok(Exit::Success)
 }
 
 /// Keys that sign.

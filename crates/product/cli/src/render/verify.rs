@@ -48,6 +48,27 @@ pub(crate) fn verify(report: &VerifyReport, look: Look) -> String {
             clean(&attestation.key_id)
         );
     }
+    if let Some(checkpoint) = &report.checkpoint {
+        let signature = match checkpoint.signature {
+            SignatureCheck::Valid => paint.good("signature valid"),
+            SignatureCheck::NotChecked => paint.warn("signature not checked"),
+        };
+        let _ = writeln!(
+            out,
+            "Checkpoint: {}, the log continues line {}, {signature}",
+            clean(&checkpoint.file),
+            checkpoint.lines
+        );
+        for cosigner in &checkpoint.cosigners {
+            let _ = writeln!(
+                out,
+                "Cosigned: by {} at {}, key {}",
+                clean(&cosigner.name),
+                cosigner.at,
+                clean(&cosigner.key_id)
+            );
+        }
+    }
     for fault in &report.faults {
         let mut place = clean(&fault.file);
         if let Some(line) = fault.line {

@@ -254,6 +254,7 @@ impl Fake {
                 epoch: Some(Epoch(0)),
                 artifacts: 2,
                 attestations: Vec::new(),
+                checkpoint: None,
                 faults: Vec::new(),
                 notes: Vec::new(),
             },
@@ -499,6 +500,14 @@ impl RunsEngine for Engine {
     fn verify(&self, _: &RunId, options: &VerifyOptions) -> Result<VerifyReport, RunsError> {
         self.0.ask(format!("verify by {:?}", options.key))?;
         Ok(self.0.report.clone())
+    }
+
+    fn checkpoint(&self, _: &RunId, _: &AttestOptions) -> Result<Checkpoint, RunsError> {
+        unreachable!("checkpoints are tested end to end")
+    }
+
+    fn head_at(&self, _: &RunId, _: u64) -> Result<Option<Head>, RunsError> {
+        unreachable!("checkpoints are tested end to end")
     }
 
     fn attest(&self, run: &RunId, options: &AttestOptions) -> Result<Attested, RunsError> {
