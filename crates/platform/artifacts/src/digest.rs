@@ -4,12 +4,12 @@ use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Large enough that reading costs little, small enough for a stack of readers.
-const CHUNK: usize = 64 * 1024;
+pub(crate) const CHUNK: usize = 64 * 1024;
 
 /// What a file is, by its content.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,6 +45,66 @@ pub enum ArtifactError {
         #[source]
         source: std::io::Error,
     },
+    /// A link leads out of the folder that the step works in.
+    #[error(
+        "artifact {} leads out of {}: an artifact lies in the step's folder, not behind a link out of it",
+        path.display(), root.display()
+    )]
+    Outside {
+        /// The path.
+        path: PathBuf,
+        /// The folder that it must lie in.
+        root: PathBuf,
+    },
+    /// Somebody writes to it while it is being stored.
+    #[error("artifact {} changes while it is being stored: something still writes to it", path.display())]
+    Changing {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A name that no event can carry.
+    #[error("artifact {} has a name that is not UTF-8", path.display())]
+    Unnameable {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A pattern that is none.
+    #[error("`{pattern}` is no pattern of artifacts: {why}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// More than one step may emit, or a folder too large to look through.
+    #[error("`{pattern}` matches too much: more than {limit} {what}")]
+    TooMuch {
+        /// The pattern or path.
+        pattern: String,
+        /// The limit.
+        limit: u64,
+        /// Of what.
+        what: &'static str,
+    },
+    /// The store of contents has none of that digest, or another one.
+    #[error("the store has no right content for sha256 {sha256}: {why}")]
+    Lost {
+        /// The digest.
+        sha256: String,
+        /// What is there instead.
+        why: String,
+    },
+    /// The store of contents, or a place beside the run, cannot be used.
+    #[error("cannot {what} {}", path.display())]
+    Store {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
     /// Its content is not what was recorded.
     #[error(
         "artifact {} has changed: recorded sha256 {} ({} bytes), found {} ({} bytes)",
@@ -66,8 +126,16 @@ pub fn measure(path: &Path) -> Result<Digest, ArtifactError> {
 }
 
 /// Like [`measure`]; `tap` sees every chunk that is hashed.
-pub fn measure_with(path: &Path, mut tap: impl FnMut(&[u8])) -> Result<Digest, ArtifactError> {
-    let mut file = open(path)?;
+pub fn measure_with(path: &Path, tap: impl FnMut(&[u8])) -> Result<Digest, ArtifactError> {
+    measure_file(open(path)?, path, tap)
+}
+
+/// Hashes what an open file holds from where it stands; `path` is for errors.
+pub(crate) fn measure_file(
+    mut file: impl std::io::Read,
+    path: &Path,
+    mut tap: impl FnMut(&[u8]),
+) -> Result<Digest, ArtifactError> {
     let mut hash = Sha256::new();
     let mut bytes = 0;
     let mut chunk = vec![0; CHUNK];
@@ -87,11 +155,29 @@ pub fn measure_with(path: &Path, mut tap: impl FnMut(&[u8])) -> Result<Digest, A
         tap(&chunk[..read]);
         bytes += read as u64;
     }
-    let mut sha256 = String::with_capacity(64);
-    for byte in hash.finalize() {
-        let _ = write!(sha256, "{byte:02x}");
+    Ok(Digest {
+        sha256: hex(&hash.finalize()),
+        bytes,
+    })
+}
+
+pub(crate) fn hex(hash: &[u8]) -> String {
+    let mut out = String::with_capacity(hash.len() * 2);
+    for byte in hash {
+        let _ = write!(out, "{byte:02x}");
     }
-    Ok(Digest { sha256, bytes })
+    out
+}
+
+impl Digest {
+    /// The digest of bytes at hand.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self {
+            sha256: hex(&Sha256::digest(bytes)),
+            bytes: bytes.len() as u64,
+        }
+    }
 }
 
 /// Compares a file with what was recorded of it.

@@ -1,29 +1,51 @@
-//! Digests of artifacts: what a file is, by its content.
+//! Artifacts: what a step made, by its content.
 //!
-//! [`measure`] reads a regular file once, in chunks, and gives its sha-256 and
-//! size; [`measure_with`] lets another reader see the same bytes; [`verify`]
-//! compares a file with what was recorded. This crate never writes, never
-//! follows into a folder, and never waits on a pipe or a device.
+//! [`Before`] remembers what stood where artifacts are declared, [`emit`] finds
+//! what the step made of it, takes it into the [`ContentStore`] and names it,
+//! [`quarantine`] puts aside what a failed step left. This crate never follows
+//! a link out of the step's folder, never waits on a pipe or a device, and
+//! never deletes what somebody made, but for what holds a secret.
 //!
 //! ```text
-//! file ─chunks─▶ sha-256 ─▶ Digest { sha256, bytes }
-//!          └───▶ tap (for example a secret detector)
+//! Before ──(step)──▶ emit ──▶ ContentStore: sha256/ab/cdef…   success
+//!                └─▶ quarantine/STEP.ATTEMPT/…                failure
 //! ```
 //!
 //! ```
+//! use rok_artifacts::{Before, ContentStore, Declared, Roots, emit};
+//! use rok_secrets::{Masker, Secrets};
+//!
 //! let dir = tempfile::tempdir()?;
-//! let path = dir.path().join("report.json");
-//! std::fs::write(&path, "{}")?;
+//! let store = ContentStore::open(dir.path().join("store"), true);
+//! let roots = Roots { cwd: dir.path().to_owned(), run: None };
+//! let declared = [Declared { path: "out/*.json".into(), required: true, pattern: true }];
 //!
-//! let digest = rok_artifacts::measure(&path)?;
-//! assert_eq!(digest.bytes, 2);
-//! assert!(digest.sha256.starts_with("44136fa355b3678a"));
+//! let before = Before::look(&declared, &roots)?;
+//! std::fs::create_dir(dir.path().join("out"))?;
+//! std::fs::write(dir.path().join("out/report.json"), "{}")?;
 //!
-//! std::fs::write(&path, "{ }")?;
-//! assert!(rok_artifacts::verify(&path, &digest).is_err());
+//! let secrets = Masker::new(&Secrets::none());
+//! let made = emit(&declared, &roots, &before, &store, &secrets)?;
+//! assert_eq!(made[0].path, "out/report.json");
+//! assert!(store.path_of(&made[0].sha256).is_file());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod beneath;
+mod before;
+mod declared;
 mod digest;
+mod emit;
+mod identity;
+mod pattern;
+mod quarantine;
+mod store;
 
+pub use before::Before;
+pub use declared::{Declared, Place, Roots};
 pub use digest::{ArtifactError, Digest, measure, measure_with, verify};
+pub use emit::{EmitError, Emitted, MAX_ARTIFACTS, MAX_EMITTED_BYTES, emit};
+pub use identity::Identity;
+pub use pattern::{GLOB_CHARACTERS, is_pattern};
+pub use quarantine::{Quarantined, quarantine, quarantine_file, quarantined};
+pub use store::{ContentStore, Pending, Swept, Sweeper};

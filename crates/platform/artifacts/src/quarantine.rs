@@ -1,0 +1,250 @@
+//! What an attempt left that must not be taken for a result: put aside before
+//! anything else reads it, never deleted.
+//!
+//! ```text
+//! QUARANTINE/STEP.ATTEMPT/cwd/…   paths from the step's working directory
+//!                         run/…   from the run's ROK_ARTIFACTS
+//!                         abs/…   absolute
+//! ```
+
+use crate::before::Before;
+use crate::declared::{Candidate, Declared, Place, Roots, candidates};
+use crate::digest::{ArtifactError, measure_file};
+use crate::store::store_fault;
+use rok_secrets::Masker;
+use rustix::fs::OFlags;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Component, Path, PathBuf};
+
+/// Something that was put aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// As declared; of a pattern, as it matched.
+    pub path: String,
+    /// sha-256 of its content; absent where it is no regular file, or was
+    /// removed because it holds a secret.
+    pub sha256: Option<String>,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// It held a secret and is gone.
+    pub removed: bool,
+}
+
+/// Puts everything aside that an attempt made of what it declared. What
+/// cannot be put aside is an error: it would be read as a result.
+pub fn quarantine(
+    declared: &[Declared],
+    roots: &Roots,
+    before: &Before,
+    into: &Path,
+    secrets: &Masker,
+) -> Result<Vec<Quarantined>, ArtifactError> {
+    let mut out = Vec::new();
+    for declared in declared {
+        for candidate in candidates(declared, roots)? {
+            if is_the_attempts(&candidate.file, before) {
+                out.extend(put_aside(&candidate, roots, into, secrets)?);
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Puts one file aside, whoever made it.
+pub fn quarantine_file(
+    path: &str,
+    place: Place,
+    roots: &Roots,
+    into: &Path,
+    secrets: &Masker,
+) -> Result<Option<Quarantined>, ArtifactError> {
+    let candidate = Candidate {
+        path: path.to_owned(),
+        place,
+        file: roots.file(place, path),
+    };
+    put_aside(&candidate, roots, into, secrets)
+}
+
+/// A folder that was there before is the user's, whatever changed in it.
+fn is_the_attempts(file: &Path, before: &Before) -> bool {
+    let folder = fs::symlink_metadata(file).is_ok_and(|meta| meta.is_dir());
+    before.is_new(file) && !(folder && before.knew(file))
+}
+
+fn put_aside(
+    candidate: &Candidate,
+    roots: &Roots,
+    into: &Path,
+    secrets: &Masker,
+) -> Result<Option<Quarantined>, ArtifactError> {
+    let Candidate { path, place, file } = candidate;
+    let meta = match fs::symlink_metadata(file) {
+        Ok(meta) => meta,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(source) => return Err(store_fault("look at", file, source)),
+    };
+    let mut left = Quarantined {
+        path: path.clone(),
+        sha256: None,
+        bytes: if meta.is_file() { meta.len() } else { 0 },
+        removed: false,
+    };
+    let mut hides = secrets.find(path.as_bytes()).is_some();
+    if meta.is_file() {
+        let mut detector = secrets.detector();
+        // One that nobody can read is put aside unread.
+        if let Ok(digest) = read_entry(file).and_then(|found| {
+            measure_file(found, file, |chunk| detector.push(chunk)).map_err(io::Error::other)
+        }) {
+            (left.sha256, left.bytes) = (Some(digest.sha256), digest.bytes);
+        }
+        hides |= detector.found().is_some();
+    } else if let Ok(target) = fs::read_link(file) {
+        hides |= secrets.find(target.as_os_str().as_bytes()).is_some();
+    }
+    if hides {
+        fs::remove_file(file).map_err(|source| store_fault("remove", file, source))?;
+        (left.sha256, left.removed) = (None, true);
+        return Ok(Some(left));
+    }
+    let to = free(&into.join(within(*place, path, roots)));
+    if let Some(folder) = to.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|source| store_fault("make", folder, source))?;
+    }
+    move_to(file, &to, &meta).map_err(|source| store_fault("put aside", file, source))?;
+    Ok(Some(left))
+}
+
+fn read_entry(file: &Path) -> io::Result<fs::File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(file)
+}
+
+/// Where a path lies within a quarantine.
+fn within(place: Place, path: &str, roots: &Roots) -> PathBuf {
+    let named = Path::new(path);
+    let leaves = |part: Component<'_>| part == Component::ParentDir;
+    if !named.is_absolute() && !named.components().any(leaves) {
+        let first = match place {
+            Place::Cwd => "cwd",
+            Place::Run => "run",
+        };
+        return Path::new(first).join(plain(named));
+    }
+    Path::new("abs").join(plain(&roots.file(place, path)))
+}
+
+/// Names only: no root, no `.`, and `..` taken out by what it leaves.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => out.push(name),
+            Component::ParentDir => drop(out.pop()),
+            Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+        }
+    }
+    out
+}
+
+/// The path, or the first one like it that is free.
+fn free(path: &Path) -> PathBuf {
+    let mut out = path.to_owned();
+    let mut number = 1;
+    while fs::symlink_metadata(&out).is_ok() {
+        number += 1;
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!("~{number}"));
+        out = path.with_file_name(name);
+    }
+    out
+}
+
+/// Renames; onto another file system a file is copied whole, and only then
+/// taken away. Who still writes to it writes to nobody.
+fn move_to(from: &Path, to: &Path, meta: &fs::Metadata) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => {}
+        renamed => return renamed,
+    }
+    if meta.is_file() {
+        let mut source = read_entry(from)?;
+        let mut copy = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(to)?;
+        io::copy(&mut source, &mut copy)?;
+        copy.sync_all()?;
+        return fs::remove_file(from);
+    }
+    if meta.is_symlink() {
+        std::os::unix::fs::symlink(fs::read_link(from)?, to)?;
+        return fs::remove_file(from);
+    }
+    if meta.is_dir() {
+        DirBuilder::new().mode(0o700).create(to)?;
+        for entry in fs::read_dir(from)? {
+            let entry = entry?;
+            let meta = fs::symlink_metadata(entry.path())?;
+            move_to(&entry.path(), &to.join(entry.file_name()), &meta)?;
+        }
+        return fs::remove_dir(from);
+    }
+    // A pipe or socket has no content that could be kept.
+    fs::remove_file(from)
+}
+
+/// What lies in a quarantine, by the names that the paths had.
+pub fn quarantined(folder: &Path) -> Result<Vec<Quarantined>, ArtifactError> {
+    let mut out = Vec::new();
+    for (kind, front) in [("cwd", ""), ("run", ""), ("abs", "/")] {
+        list(&folder.join(kind), front, &mut out)?;
+    }
+    Ok(out)
+}
+
+fn list(folder: &Path, front: &str, out: &mut Vec<Quarantined>) -> Result<(), ArtifactError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(store_fault("list", folder, source)),
+    };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        let Ok(meta) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("{front}{name}");
+        if meta.is_dir() {
+            list(&path, &format!("{name}/"), out)?;
+            continue;
+        }
+        let digest = meta
+            .is_file()
+            .then(|| measure_file(read_entry(&path).ok()?, &path, |_| {}).ok())
+            .flatten();
+        out.push(Quarantined {
+            path: name,
+            bytes: digest.as_ref().map_or(0, |digest| digest.bytes),
+            sha256: digest.map(|digest| digest.sha256),
+            removed: false,
+        });
+    }
+    Ok(())
+}
