@@ -112,6 +112,7 @@ pub(crate) fn create(
         roles: Vec::new(),
         secrets: Ok(Secrets::none()),
         workspace: None,
+        files: None,
     };
     let (compiled, bytes) = (Arc::clone(&plan.compiled), Arc::clone(&plan.bytes));
     shard.create(run.clone(), compiled, bytes, spec, context)?;

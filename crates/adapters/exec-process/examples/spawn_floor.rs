@@ -59,7 +59,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     timeout: Some(Duration::from_secs(60)),
                     kill_grace: Duration::from_secs(5),
                     traceparent: None,
-                    artifacts: Vec::new(),
                     workspace: Some(workspace.clone()),
                 },
                 sink.clone(),

@@ -3,7 +3,7 @@
 use crate::log::last_line;
 use crate::places::Places;
 use rok_executor::MAX_OUTPUT_BYTES;
-use rok_executor::{StepFailure, StepSuccess, Usage, check_outputs, oversized_outputs};
+use rok_executor::{LogRecord, StepFailure, StepSuccess, Usage, check_outputs, oversized_outputs};
 use rok_secrets::Masker;
 use rok_vocabulary::ErrorClass;
 use rustix::fs::OFlags;
@@ -27,6 +27,8 @@ pub(crate) struct Verdict {
     pub(crate) end: Result<StepSuccess, StepFailure>,
     pub(crate) cost_usd: f64,
     pub(crate) tokens: u64,
+    /// The attempt's complete log.
+    pub(crate) log: Option<LogRecord>,
 }
 
 /// Reads and removes the attempt's files, and judges. Where it was `stopped`
@@ -53,6 +55,7 @@ pub(crate) fn judge(
         end,
         cost_usd: usage.cost_usd,
         tokens: usage.tokens,
+        log: None,
     }
 }
 

@@ -1,10 +1,11 @@
-//! After the processes: artifacts are hashed, and checked for secrets where the
-//! run has any. Takes as long as the files are large, so it has its own thread.
+//! After the processes: the log is hashed, and what the attempt put among the
+//! artifacts is checked for secrets where the run has any. Takes as long as the
+//! files are large, so it has its own thread where they can be.
 
 use crate::contract::{Verdict, judge};
 use crate::places::Places;
-use rok_artifacts::{ArtifactError, measure_with};
-use rok_executor::{Artifact, ArtifactSpec, StepFailure, StepSuccess};
+use rok_artifacts::{ArtifactError, measure, measure_with};
+use rok_executor::{LogRecord, StepFailure};
 use rok_secrets::{Masker, Secrets};
 use rok_vocabulary::ErrorClass;
 use std::fs;
@@ -19,10 +20,7 @@ const SLACK_MS: i64 = 100;
 /// What is known of an attempt whose processes are gone.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// Declared artifacts.
-    pub(crate) artifacts: Vec<ArtifactSpec>,
     pub(crate) secrets: Secrets,
-    pub(crate) cwd: PathBuf,
     pub(crate) places: Places,
     pub(crate) status: ExitStatus,
     /// How it was stopped from outside, if it was.
@@ -30,6 +28,8 @@ pub(crate) struct Ended {
     /// What went wrong around it: its log could not be written, or something of
     /// it does not end.
     pub(crate) fault: Option<StepFailure>,
+    /// Something of it does not end.
+    pub(crate) survived: bool,
     /// When it started, in milliseconds of the system's clock.
     pub(crate) started_ms: i64,
 }
@@ -48,71 +48,30 @@ impl Ended {
         }
         let found = self.expose(&masker);
         verdict.end = match (verdict.end, found) {
-            (Ok(success), None) => self.hashed(success, &masker),
+            (end, None) => end,
             (Ok(_), Some(found)) => Err(found),
-            (Err(failure), None) => Err(failure),
             (Err(failure), Some(found)) if was_stopped => Err(also(&failure, &found)),
             (Err(failure), Some(found)) => Err(also(&found, &failure)),
         };
+        verdict.log = self.log();
         self.places.clear();
         verdict
     }
 
-    /// Where a declared artifact is: in the step's working directory, else in
-    /// the run's `ROK_ARTIFACTS`.
-    fn find(&self, path: &str) -> PathBuf {
-        let here = self.cwd.join(path);
-        let there = self
-            .places
-            .artifacts
-            .as_ref()
-            .map(|folder| folder.join(path));
-        match there {
-            Some(there) if !here.exists() && there.exists() => there,
-            _ => here,
+    /// What its log is, now that nothing of the attempt can write to it. One
+    /// that something still may write to is not spoken for.
+    fn log(&self) -> Option<LogRecord> {
+        if self.survived {
+            return None;
         }
-    }
-
-    /// Hashes the declared artifacts.
-    fn hashed(
-        &self,
-        mut success: StepSuccess,
-        masker: &Masker,
-    ) -> Result<StepSuccess, StepFailure> {
-        for spec in &self.artifacts {
-            let path = self.find(&spec.path);
-            let mut detector = masker.detector();
-            let measured = measure_with(&path, |chunk| detector.push(chunk));
-            if let Some(secret) = detector.found() {
-                return Err(violation(
-                    &spec.path,
-                    &format!("holds secret `{secret}`"),
-                    masker,
-                ));
-            }
-            match measured {
-                Ok(digest) => success.artifacts.push(Artifact {
-                    path: spec.path.clone(),
-                    sha256: digest.sha256,
-                    bytes: digest.bytes,
-                }),
-                Err(ArtifactError::Missing { .. }) if !spec.required => {}
-                Err(error) => {
-                    let reason = match error {
-                        ArtifactError::Missing { .. } => {
-                            format!("required artifact `{}` was not written", spec.path)
-                        }
-                        ArtifactError::Unreadable { source, .. } => {
-                            format!("artifact `{}` cannot be read: {source}", spec.path)
-                        }
-                        other => other.to_string(),
-                    };
-                    let reason = masker.mask_str(&reason).into_owned();
-                    return Err(StepFailure::new(ErrorClass::ValidationFailed, reason));
-                }
-            }
-        }
-        Ok(success)
+        let path = self.places.log.as_deref()?;
+        let bytes = fs::symlink_metadata(path).ok()?.len();
+        let sha256 = if bytes == 0 {
+            None
+        } else {
+            Some(measure(path).ok().filter(|log| log.bytes == bytes)?.sha256)
+        };
+        Some(LogRecord { bytes, sha256 })
     }
 
     /// Looks for secrets in what the attempt put into `ROK_ARTIFACTS`, and

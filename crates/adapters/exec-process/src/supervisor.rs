@@ -20,8 +20,8 @@ use crate::procfs;
 use crate::record::{Entry, Records};
 use attempt::{Attempt, Spawned, Stage};
 use rok_executor::{
-    AttemptRef, CancelReason, ReportSink, StepFailure, StepReport, StepRequest, StepResult, Usage,
-    Work,
+    AttemptRecord, AttemptRef, CancelReason, ReportSink, StepFailure, StepReport, StepRequest,
+    StepResult, Usage, Work,
 };
 use rok_secrets::Masker;
 use rok_vocabulary::{ErrorClass, Timestamp};
@@ -488,6 +488,7 @@ impl Supervisor {
             attempt.record = None;
             let reason = format!("process {pid}, left by the step, does not end, even killed");
             attempt.fault = Some(StepFailure::new(ErrorClass::Unknown, reason));
+            attempt.survived = true;
         }
         attempt.stage = Stage::ClosingLog;
         if let Some(mask) = &attempt.mask {
@@ -600,6 +601,7 @@ fn not_started(attempt: AttemptRef, failure: StepFailure) -> StepReport {
         wall: Duration::ZERO,
         usage: Usage::default(),
         exit_code: None,
+        record: AttemptRecord::default(),
     };
     StepReport { attempt, result }
 }

@@ -1,5 +1,6 @@
 //! What stands under `data`: what only one event type has.
 
+use crate::artifact::InputsHash;
 use crate::settings::Settings;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -331,6 +332,18 @@ pub struct StepEndData {
     /// An interrupted attempt that must not be repeated without a decision.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub undecided: bool,
+    /// The size of the attempt's complete log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_bytes: Option<u64>,
+    /// The label of what a success came of; it stands beside `data`.
+    #[serde(skip)]
+    pub inputs_hash: Option<InputsHash>,
+    /// sha-256 of the attempt's complete log, hex; absent where it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_sha256: Option<String>,
+    /// Artifacts of other steps that were put back for it from the store.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restored: Vec<String>,
 }
 
 impl UsageData {

@@ -1,8 +1,9 @@
 //! Lines to events, strictly: a driver that cannot read a line whole must not
 //! go on from it.
 
+use crate::artifact::{EmittedData, InputsHash, LeftData};
 use crate::data::{CreatedData, StepEndData};
-use crate::encode::{Cause, Commanded, Due, Emitted, Sealed};
+use crate::encode::{Cause, Commanded, Due, Sealed};
 use crate::event::{Body, Event, EventType, StateChange};
 use crate::settings::SCHEMA;
 use alloc::borrow::Cow;
@@ -96,6 +97,8 @@ struct Header<'a> {
     override_reason: Option<Text<'a>>,
     #[serde(default, borrow)]
     artifact_path: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    inputs_hash: Option<Text<'a>>,
     #[serde(default, borrow)]
     trace_id: Option<Text<'a>>,
     #[serde(default)]
@@ -260,11 +263,15 @@ impl<'a> Fields<'_, 'a> {
                 step: self.step()?,
                 attempt: self.attempt(),
                 data: self.header.data.map(|_| self.data()).transpose()?,
+                inputs_hash: self.inputs_hash()?,
             },
             EventType::StepSucceeded => Body::StepSucceeded {
                 step: self.step()?,
                 attempt: self.attempt(),
-                data: Box::new(self.data::<StepEndData>()?),
+                data: Box::new(StepEndData {
+                    inputs_hash: self.inputs_hash()?,
+                    ..self.data()?
+                }),
             },
             EventType::StepFailed => Body::StepFailed {
                 step: self.step()?,
@@ -312,6 +319,7 @@ impl<'a> Fields<'_, 'a> {
                 data: self.data()?,
             },
             EventType::ArtifactEmitted => self.artifact()?,
+            EventType::ArtifactQuarantined => self.left()?,
             EventType::ExpectationDeclared => Body::ExpectationDeclared { data: self.data()? },
             EventType::AckReceived => Body::AckReceived { data: self.data()? },
             EventType::AuditReconciled => Body::AuditReconciled { data: self.data()? },
@@ -373,17 +381,49 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn artifact(&self) -> Result<Body, DecodeError> {
-        let path = self.header.artifact_path.as_ref();
-        let Emitted { sha256, bytes } = self.data()?;
+        let EmittedData {
+            sha256,
+            bytes,
+            place,
+            executable,
+        } = self.data()?;
         Ok(Body::ArtifactEmitted {
             step: self.step()?,
             attempt: self.attempt(),
-            path: path
-                .map(|Text(path)| (**path).into())
-                .ok_or_else(|| self.wrong("artifact_path", &"absent"))?,
+            path: self.artifact_path()?,
             sha256: sha256.into_owned(),
             bytes,
+            place,
+            executable,
         })
+    }
+
+    fn left(&self) -> Result<Body, DecodeError> {
+        let LeftData { sha256, bytes } = self.data()?;
+        Ok(Body::ArtifactQuarantined {
+            step: self.step()?,
+            attempt: self.attempt(),
+            path: self.artifact_path()?,
+            sha256: sha256.map(Cow::into_owned),
+            bytes,
+            reason: self.must_reason()?,
+        })
+    }
+
+    fn artifact_path(&self) -> Result<String, DecodeError> {
+        let path = self.header.artifact_path.as_ref();
+        path.map(|Text(path)| (**path).into())
+            .ok_or_else(|| self.wrong("artifact_path", &"absent"))
+    }
+
+    fn inputs_hash(&self) -> Result<Option<InputsHash>, DecodeError> {
+        let Some(Text(text)) = self.header.inputs_hash.as_ref() else {
+            return Ok(None);
+        };
+        match InputsHash::of(text) {
+            Some(label) if text.len() == 16 => Ok(Some(label)),
+            _ => Err(self.wrong("inputs_hash", &"no 16 hex digits")),
+        }
     }
 }
 

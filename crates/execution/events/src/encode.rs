@@ -2,6 +2,7 @@
 //!
 //! Encoded once; the same bytes go to disk, hash and stream.
 
+use crate::artifact::{EmittedData, LeftData};
 use crate::event::{Body, Event};
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -153,7 +154,11 @@ impl Encoder {
                 step,
                 attempt,
                 data,
+                inputs_hash,
             } => {
+                if let Some(label) = inputs_hash {
+                    line.plain("inputs_hash", label.as_str());
+                }
                 let span = SpanId::of_attempt(&self.run, event.epoch, step, *attempt);
                 line.plain("span_id", &span.to_string());
                 if let Some(data) = data {
@@ -162,6 +167,9 @@ impl Encoder {
             }
             Body::StepWaiting { .. } => {}
             Body::StepSucceeded { data, .. } => {
+                if let Some(label) = data.inputs_hash {
+                    line.plain("inputs_hash", label.as_str());
+                }
                 if let Some(outputs) = &data.outputs {
                     line.hash_of("outputs_hash", outputs);
                 }
@@ -211,11 +219,29 @@ impl Encoder {
                 path,
                 sha256,
                 bytes,
+                place,
+                executable,
                 ..
             } => {
                 line.text("artifact_path", path);
-                line.data(&Emitted {
+                line.data(&EmittedData {
                     sha256: sha256.as_str().into(),
+                    bytes: *bytes,
+                    place: *place,
+                    executable: *executable,
+                });
+            }
+            Body::ArtifactQuarantined {
+                path,
+                sha256,
+                bytes,
+                reason,
+                ..
+            } => {
+                line.reason(Some(reason));
+                line.text("artifact_path", path);
+                line.data(&LeftData {
+                    sha256: sha256.as_deref().map(Into::into),
                     bytes: *bytes,
                 });
             }
@@ -249,14 +275,6 @@ pub(crate) struct Due {
 #[derive(Serialize, serde::Deserialize)]
 pub(crate) struct Cause {
     pub(crate) cause: crate::data::SkipCause,
-}
-
-/// `data` of `artifact.emitted`.
-#[derive(Serialize, serde::Deserialize)]
-pub(crate) struct Emitted<'a> {
-    #[serde(borrow)]
-    pub(crate) sha256: alloc::borrow::Cow<'a, str>,
-    pub(crate) bytes: u64,
 }
 
 /// `data` of the events that a command caused.

@@ -1,5 +1,6 @@
 //! The event: one immutable fact in a run's log.
 
+use crate::artifact::{ArtifactPlace, InputsHash};
 use crate::data::{
     AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, HeldData, OverrideAppliedData,
     OverrideData, PolicyData, ReconciledData, RecoveredData, RepairedData, SkipCause, StartedData,
@@ -100,6 +101,7 @@ pub enum Body {
         step: StepId,
         attempt: Attempt,
         data: Option<Box<StartedData>>,
+        inputs_hash: Option<InputsHash>,
     },
     /// An attempt succeeded.
     StepSucceeded {
@@ -168,6 +170,17 @@ pub enum Body {
         path: String,
         sha256: String,
         bytes: u64,
+        place: ArtifactPlace,
+        executable: bool,
+    },
+    /// Something that must not be read as a result was put aside.
+    ArtifactQuarantined {
+        step: StepId,
+        attempt: Attempt,
+        path: String,
+        sha256: Option<String>,
+        bytes: u64,
+        reason: String,
     },
     /// A duty was declared.
     ExpectationDeclared { data: Box<DeclaredData> },
@@ -254,6 +267,7 @@ event_types! {
     OverrideApproved = "override.approved",
     RunOverrideApplied = "run.override_applied",
     ArtifactEmitted = "artifact.emitted",
+    ArtifactQuarantined = "artifact.quarantined",
     ExpectationDeclared = "expectation.declared",
     AckReceived = "ack.received",
     AuditReconciled = "audit.reconciled",
@@ -285,7 +299,8 @@ impl Body {
             | Self::GateRejected { step, .. }
             | Self::OverrideApproved { step, .. }
             | Self::RunOverrideApplied { step, .. }
-            | Self::ArtifactEmitted { step, .. } => Some(step),
+            | Self::ArtifactEmitted { step, .. }
+            | Self::ArtifactQuarantined { step, .. } => Some(step),
             Self::RunHeld { step, .. } | Self::PolicyEvaluated { step, .. } => step.as_ref(),
             _ => None,
         }
@@ -300,7 +315,8 @@ impl Body {
             | Self::StepFailed { attempt, .. }
             | Self::StepRetried { attempt, .. }
             | Self::GateFailed { attempt, .. }
-            | Self::ArtifactEmitted { attempt, .. } => *attempt,
+            | Self::ArtifactEmitted { attempt, .. }
+            | Self::ArtifactQuarantined { attempt, .. } => *attempt,
             _ => Attempt::FIRST,
         }
     }

@@ -18,7 +18,12 @@
 //!     at: Timestamp::parse_rfc3339("2026-02-16T23:05:12.000Z")?,
 //!     epoch: Epoch(0),
 //!     actor: Actor::Runner,
-//!     body: Body::StepStarted { step: "stage".parse()?, attempt: Attempt(0), data: None },
+//!     body: Body::StepStarted {
+//!         step: "stage".parse()?,
+//!         attempt: Attempt(0),
+//!         data: None,
+//!         inputs_hash: None,
+//!     },
 //! };
 //! let run = "run_abc".parse()?;
 //! let mut encoder = Encoder::new(&run);
@@ -32,12 +37,14 @@
 
 extern crate alloc;
 
+mod artifact;
 mod data;
 mod decode;
 mod encode;
 mod event;
 mod settings;
 
+pub use artifact::{ArtifactLeft, ArtifactMade, ArtifactPlace, CachedData, ContentRef, InputsHash};
 pub use data::{
     AckData, ApprovalData, ChildCounts, CompletedData, CreatedData, DeclaredData, ExpectationsData,
     FanOutData, HeldData, OverrideAppliedData, OverrideData, PlanRef, PolicyData, PolicyStage,

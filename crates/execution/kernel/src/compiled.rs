@@ -1,8 +1,11 @@
 //! A plan made ready for many runs: indices and edges, computed once.
 
+use crate::inputs;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use rok_events::InputsHash;
 use rok_plan::{Action, Plan, Step};
 use rok_scheduler::{Edge, Graph, GraphError};
 use rok_vocabulary::StepId;
@@ -21,6 +24,8 @@ pub struct CompiledPlan {
     graph: Graph,
     index: BTreeMap<StepId, StepIx>,
     processes_only: bool,
+    /// The labels of steps that read nothing of their run.
+    fixed_inputs: Vec<Option<InputsHash>>,
 }
 
 impl CompiledPlan {
@@ -47,6 +52,8 @@ impl CompiledPlan {
             .zip(0..)
             .map(|(step, ix)| (step.id.clone(), ix))
             .collect();
+        let fixed_inputs = plan.steps.iter().map(|step| inputs::fixed(&plan, step));
+        let fixed_inputs = fixed_inputs.collect();
         let processes_only = plan.steps.iter().all(is_process);
         Ok(Arc::new(Self {
             plan,
@@ -54,6 +61,7 @@ impl CompiledPlan {
             graph,
             index,
             processes_only,
+            fixed_inputs,
         }))
     }
 
@@ -85,6 +93,11 @@ impl CompiledPlan {
     #[must_use]
     pub fn find_str(&self, id: &str) -> Option<StepIx> {
         self.index.get(id).copied()
+    }
+
+    /// The label of a step's inputs, where they are the same in every run.
+    pub(crate) fn fixed_inputs(&self, ix: StepIx) -> Option<InputsHash> {
+        self.fixed_inputs[ix as usize]
     }
 
     /// The edges.

@@ -6,7 +6,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use rok_events::{PolicyData, Settings, StepEndData};
+use rok_events::{ArtifactLeft, ArtifactMade, PolicyData, Settings, StepEndData};
 use rok_rac::DomainAck;
 use rok_vocabulary::{Actor, Attempt, CommandId, Epoch, ErrorClass, StepId};
 use serde_json::Value;
@@ -77,6 +77,15 @@ pub enum Input {
         repaired: Option<Repair>,
         /// How many processes of the earlier owner were ended.
         killed: u32,
+        /// What is known of attempts whose worker is gone.
+        lost: Vec<LostAttempt>,
+    },
+    /// Something that lay about was put aside, outside of any attempt.
+    Left {
+        /// Whose declarations it falls under.
+        step: StepIx,
+        /// What it is.
+        left: Vec<ArtifactLeft>,
     },
     /// The next epoch is asked for.
     Resume {
@@ -92,6 +101,17 @@ pub enum Input {
         /// What happened; for people, without secrets.
         reason: String,
     },
+}
+
+/// An attempt whose worker is gone.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LostAttempt {
+    /// The step.
+    pub step: StepIx,
+    /// What can be told of how it went.
+    pub data: Box<StepEndData>,
+    /// What it left, and where it is now put aside.
+    pub left: Vec<ArtifactLeft>,
 }
 
 /// An unfinished decision at the end of the log that was dropped.
@@ -142,6 +162,8 @@ pub struct StepDone {
     pub end: StepEnd,
     /// Timing and usage; `outputs`, `last` and `undecided` are the kernel's.
     pub data: Box<StepEndData>,
+    /// What was put aside on its account.
+    pub left: Vec<ArtifactLeft>,
 }
 
 /// How an attempt ended.
@@ -163,8 +185,8 @@ pub enum StepEnd {
 pub struct StepSuccess {
     /// A JSON object, or null.
     pub outputs: Value,
-    /// Declared artifacts that exist: path, sha-256, bytes.
-    pub artifacts: Vec<(String, String, u64)>,
+    /// Declared artifacts that it made.
+    pub artifacts: Vec<ArtifactMade>,
 }
 
 /// Something that a person or a program wants of a run.

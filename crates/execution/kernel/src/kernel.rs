@@ -1,6 +1,7 @@
 //! The kernel: the seed's eight methods over the state, and `handle`, which
 //! calls them.
 
+mod artifacts;
 mod close;
 mod commands;
 mod fanout;

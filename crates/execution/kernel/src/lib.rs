@@ -72,6 +72,7 @@ mod clock;
 mod compiled;
 mod effect;
 mod input;
+mod inputs;
 mod kernel;
 mod reconciled;
 mod request;
@@ -82,12 +83,12 @@ mod steps;
 pub use compiled::{CompiledPlan, StepIx};
 pub use effect::{Decision, Effect, Rejected};
 pub use input::{
-    Admission, Command, CommandKind, Input, PolicyAnswer, Repair, RunSpec, StepDone, StepEnd,
-    StepSuccess,
+    Admission, Command, CommandKind, Input, LostAttempt, PolicyAnswer, Repair, RunSpec, StepDone,
+    StepEnd, StepSuccess,
 };
 pub use kernel::{Authorization, GovernanceCheck, KernelError, RunOrchestrationKernel, create_rok};
 pub use reconciled::Reconciled;
-pub use request::{ResolveError, ResolvedAction, ResolvedStep};
+pub use request::{ResolveError, ResolvedAction, ResolvedArtifact, ResolvedStep};
 pub use scope::RunScope;
 pub use state::{
     ApplyError, Closing, FanOut, Hold, Override, PolicyState, Resumability, RunState, Stopping,

@@ -19,8 +19,19 @@ pub struct ResolvedStep {
     pub env: Vec<(String, SecretText)>,
     /// Its working directory as the plan says; `None`: the plan file's folder.
     pub cwd: Option<String>,
-    /// Declared artifacts: path, required.
-    pub artifacts: Vec<(String, bool)>,
+    /// Declared artifacts.
+    pub artifacts: Vec<ResolvedArtifact>,
+}
+
+/// A declared artifact with its path filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedArtifact {
+    /// A path, or a pattern in which no value can mean more than itself.
+    pub path: String,
+    /// Whether the step fails when there is none.
+    pub required: bool,
+    /// Whether it is a pattern.
+    pub pattern: bool,
 }
 
 /// What a resolved step does.
@@ -98,10 +109,21 @@ impl RunState {
             .map(|cwd| plain(cwd, scope, || "cwd".into()))
             .transpose()?;
         let artifacts = step.artifacts.iter().map(|artifact| {
-            Ok((
-                plain(&artifact.path, scope, || "artifacts.path".into())?,
-                artifact.required,
-            ))
+            let pattern = artifact.is_pattern();
+            let place = || "artifacts.path".into();
+            let path = if pattern {
+                let text = artifact
+                    .path
+                    .text_escaping(&scope, rok_plan::escape_pattern);
+                as_plain(text, place)?
+            } else {
+                plain(&artifact.path, scope, place)?
+            };
+            Ok(ResolvedArtifact {
+                path,
+                required: artifact.required,
+                pattern,
+            })
         });
         Ok(ResolvedStep {
             action,
@@ -129,7 +151,14 @@ fn plain(
     scope: RunScope<'_>,
     place: impl FnOnce() -> String,
 ) -> Result<String, ResolveError> {
-    match template.text(&scope) {
+    as_plain(template.text(&scope), place)
+}
+
+fn as_plain(
+    text: Result<SecretText, EvalError>,
+    place: impl FnOnce() -> String,
+) -> Result<String, ResolveError> {
+    match text {
         Ok(text) => Ok(text
             .as_plain()
             .expect("validation refuses secrets here")

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use rok_events::SkipCause;
+use rok_events::{InputsHash, SkipCause};
 use rok_vocabulary::{Actor, Attempt, ErrorClass, StepState, Timestamp};
 use serde_json::Value;
 
@@ -54,6 +54,8 @@ pub struct StepSlot {
     pub class: Option<ErrorClass>,
     /// The reason of its last failure, or of its skipping.
     pub reason: Option<String>,
+    /// The label of what its current attempt came of.
+    pub inputs_hash: Option<InputsHash>,
     /// Why it was skipped.
     pub skip: Option<SkipCause>,
     /// Its running attempt is being stopped.
@@ -83,6 +85,7 @@ impl Default for StepSlot {
             outputs: None,
             class: None,
             reason: None,
+            inputs_hash: None,
             skip: None,
             stop: None,
             stop_at: None,

@@ -373,6 +373,7 @@ impl World {
                 owner: "w2".into(),
                 repaired: None,
                 killed: 0,
+                lost: Vec::new(),
             })
             .unwrap();
             self.todo = self.state().outstanding();
@@ -479,6 +480,7 @@ impl World {
             attempt,
             end,
             data: Box::default(),
+            left: Vec::new(),
         }))
         .unwrap();
         if self.choices.one_in(5) {
@@ -490,6 +492,7 @@ impl World {
                 attempt,
                 end,
                 data: Box::default(),
+                left: Vec::new(),
             }))
             .unwrap();
             assert_eq!(

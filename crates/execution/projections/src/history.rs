@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
-use rok_events::{AckData, Body, Event, PolicyData, StepEndData};
+use rok_events::{AckData, ArtifactPlace, Body, Event, PolicyData, StepEndData};
 use rok_kernel::{CompiledPlan, StepIx};
 use rok_rac::Duty;
 use rok_vocabulary::{Actor, Attempt, Epoch, StepId, Timestamp};
@@ -32,6 +32,8 @@ pub struct Artifact {
     pub path: String,
     pub sha256: String,
     pub bytes: u64,
+    pub place: ArtifactPlace,
+    pub executable: bool,
 }
 
 /// An ack and when it came.
@@ -147,6 +149,8 @@ impl History {
                 path,
                 sha256,
                 bytes,
+                place,
+                executable,
                 ..
             } => {
                 self.artifacts
@@ -156,6 +160,8 @@ impl History {
                     path: path.clone(),
                     sha256: sha256.clone(),
                     bytes: *bytes,
+                    place: *place,
+                    executable: *executable,
                 });
             }
             Body::AckReceived { data } => {

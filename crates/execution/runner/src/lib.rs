@@ -24,9 +24,12 @@ mod clock;
 mod driver;
 mod error;
 mod facts;
+mod made;
 mod run_runner;
 mod services;
 mod shard;
+mod stage;
+mod stock;
 
 pub use clock::{Clock, SystemClock, VirtualClock};
 pub use driver::{Driven, drive};
@@ -34,3 +37,5 @@ pub use error::RunnerError;
 pub use run_runner::{RunContext, RunRunner};
 pub use services::Services;
 pub use shard::{CommandOutcome, Message, Shard, ShardHandle, Turn};
+pub use stage::{Files, LostFiles, StepFiles, Upstream};
+pub use stock::{Stock, Unmendable};

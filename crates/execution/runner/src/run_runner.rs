@@ -2,11 +2,17 @@
 //! are performed.
 
 use crate::facts::{Ending, acked, authorization, evaluated, run_facts};
+use crate::made::{Made, cwd_of};
 use crate::services::Services;
+use crate::stage::{Files, Job, StepFiles};
+use rok_artifacts::{Declared, Emitted, Place, Quarantined, Roots, quarantine_file};
 use rok_chain::Seal;
-use rok_events::{Body, Encoder, Event, PolicyStage, StepEndData, UsageData};
+use rok_events::{
+    ArtifactLeft, ArtifactMade, ArtifactPlace, Body, Encoder, Event, PolicyStage, StepEndData,
+    UsageData,
+};
 use rok_executor::{
-    ArtifactSpec, AttemptRef, CallWork, CancelReason, ProcessWork, Program, ReportSink,
+    AttemptRecord, AttemptRef, CallWork, CancelReason, ProcessWork, Program, ReportSink,
     StepFailure, StepReport, StepRequest, StepResult, Work, Workspace,
 };
 use rok_facades::{ActionRequest, GateFacts, GovernedAction, PolicyVerdict, StepSpan};
@@ -41,6 +47,9 @@ pub struct RunContext {
     pub secrets: Result<Secrets, String>,
     /// Where executors may write; `None` for a run without a folder.
     pub workspace: Option<Arc<Workspace>>,
+    /// Where artifacts are stored and put aside; `None`: steps cannot declare
+    /// any.
+    pub files: Option<Arc<Files>>,
 }
 
 /// One run that is being driven.
@@ -63,6 +72,7 @@ pub struct RunRunner {
     verdict: Option<PolicyVerdict>,
     spans: Vec<StepSpan>,
     labels: rok_log::Labels,
+    made: Made,
 }
 
 impl RunRunner {
@@ -94,6 +104,7 @@ impl RunRunner {
             verdict: None,
             spans: Vec::new(),
             labels: rok_log::Labels::default(),
+            made: Made::default(),
         }
     }
 
@@ -174,6 +185,7 @@ impl RunRunner {
         self.events += events.len() as u32;
         for event in &events {
             self.note_span(event);
+            self.note_made(event);
         }
         self.encoder.encode(&events, &mut self.lines);
         self.seal = match events.last() {
@@ -201,7 +213,10 @@ impl RunRunner {
     /// Whether an event of a folded log is to be noted.
     pub(crate) fn is_noted(event: &Event) -> bool {
         match &event.body {
-            Body::StepSucceeded { .. } | Body::StepFailed { .. } | Body::RunResumed { .. } => true,
+            Body::StepSucceeded { .. }
+            | Body::StepFailed { .. }
+            | Body::RunResumed { .. }
+            | Body::ArtifactEmitted { .. } => true,
             Body::AckReceived { data } => data.duty == Duty::EVALUATE_POLICY && !data.late,
             _ => false,
         }
@@ -215,6 +230,40 @@ impl RunRunner {
             self.verdict = record.and_then(|raw| serde_json::from_str(raw.get()).ok());
         }
         self.note_span(event);
+        self.note_made(event);
+    }
+
+    fn note_made(&mut self, event: &Event) {
+        let artifacts = self.context.files.as_ref().map(|files| &*files.artifacts);
+        self.made.note(event, self.kernel.state(), artifacts);
+    }
+
+    pub(crate) const fn made(&self) -> &Made {
+        &self.made
+    }
+
+    pub(crate) const fn masker(&self) -> &Masker {
+        &self.masker
+    }
+
+    /// What became durable: an attempt that has ended leaves no note.
+    pub(crate) fn settled(&self, events: &[Event]) {
+        let Some(files) = &self.context.files else {
+            return;
+        };
+        for event in events {
+            if let Body::StepSucceeded { step, attempt, .. }
+            | Body::StepFailed { step, attempt, .. } = &event.body
+                && let Some(ix) = self.find(step)
+                && !self.state().definition(ix).artifacts.is_empty()
+            {
+                files.forget(&StepRef {
+                    epoch: event.epoch,
+                    step: step.clone(),
+                    attempt: *attempt,
+                });
+            }
+        }
     }
 
     /// Remembers a finished attempt for the trace of its epoch.
@@ -366,7 +415,7 @@ impl RunRunner {
         }
     }
 
-    fn attempt_ref(&self, step: StepIx, attempt: Attempt) -> AttemptRef {
+    pub(crate) fn attempt_ref(&self, step: StepIx, attempt: Attempt) -> AttemptRef {
         let state = self.state();
         let step = state.step_id(step);
         AttemptRef {
@@ -387,6 +436,9 @@ impl RunRunner {
         services: &Services,
     ) {
         let attempt = self.attempt_ref(step, attempt);
+        if services.stage().cancel(&attempt, reason) {
+            return;
+        }
         for executor in services.executors() {
             executor.cancel(&attempt, reason);
         }
@@ -412,8 +464,25 @@ impl RunRunner {
             Ok(mut request) => match services.executor_for(&request.work) {
                 Some(executor) => {
                     request.traceparent = Some(self.traceparent(&request.attempt.step));
-                    executor.start(request, Arc::clone(sink));
-                    return None;
+                    let (executor, sink) = (Arc::clone(executor), Arc::clone(sink));
+                    match self.staged(step) {
+                        Ok(None) => {
+                            executor.start(request, sink);
+                            return None;
+                        }
+                        Ok(Some((files, step))) => {
+                            services.stage().start(Job {
+                                request,
+                                executor,
+                                sink,
+                                files,
+                                step,
+                                masker: self.masker.clone(),
+                            });
+                            return None;
+                        }
+                        Err(failure) => failure,
+                    }
                 }
                 None => StepFailure::new(
                     ErrorClass::ConfigError,
@@ -431,6 +500,7 @@ impl RunRunner {
             wall: Duration::ZERO,
             usage: rok_executor::Usage::default(),
             exit_code: None,
+            record: AttemptRecord::default(),
         };
         Some(self.done(
             step,
@@ -439,6 +509,48 @@ impl RunRunner {
                 result,
             },
         ))
+    }
+
+    /// What must be done around an attempt of a step; `None`: nothing.
+    fn staged(&self, ix: StepIx) -> Result<Option<(Arc<Files>, StepFiles)>, StepFailure> {
+        let declares = !self.state().definition(ix).artifacts.is_empty();
+        let upstream = self.made.before(ix, self.state());
+        if !declares && upstream.is_empty() {
+            return Ok(None);
+        }
+        let Some(files) = &self.context.files else {
+            let reason = "no store for artifacts is set up here";
+            return Err(StepFailure::new(ErrorClass::ConfigError, reason));
+        };
+        let step = self
+            .step_files(ix)
+            .map(|step| StepFiles { upstream, ..step });
+        // What cannot be resolved has been refused with the request.
+        Ok(step.map(|step| (Arc::clone(files), step)))
+    }
+
+    /// What a step declares, and where; `None` where its expressions cannot be
+    /// evaluated.
+    pub(crate) fn step_files(&self, ix: StepIx) -> Option<StepFiles> {
+        let resolved = self.state().resolve(ix).ok()?;
+        let declared = resolved.artifacts.into_iter().map(|artifact| Declared {
+            path: artifact.path,
+            required: artifact.required,
+            pattern: artifact.pattern,
+        });
+        Some(StepFiles {
+            declared: declared.collect(),
+            roots: self.roots(resolved.cwd.as_deref()),
+            upstream: Vec::new(),
+        })
+    }
+
+    pub(crate) fn roots(&self, cwd: Option<&str>) -> Roots {
+        let files = self.context.files.as_ref();
+        Roots {
+            cwd: cwd_of(self.state(), cwd),
+            run: files.map(|files| files.artifacts.clone()),
+        }
     }
 
     fn traceparent(&self, of: &StepRef) -> String {
@@ -460,12 +572,8 @@ impl RunRunner {
             Ok(secrets) => secrets.clone(),
             Err(reason) => return Err(config(reason.clone())),
         };
-        let base = state
-            .created()
-            .and_then(|created| created.cwd.as_deref())
-            .unwrap_or("/");
         let given = resolved.cwd;
-        let cwd = || given.map_or_else(|| PathBuf::from(base), |cwd| PathBuf::from(base).join(cwd));
+        let cwd = || cwd_of(state, given.as_deref());
         let work = match resolved.action {
             ResolvedAction::Argv(argv) => Work::Process(ProcessWork {
                 program: Program::Argv(argv),
@@ -506,11 +614,6 @@ impl RunRunner {
             timeout: step.timeout,
             kill_grace: step.kill_grace,
             traceparent: None,
-            artifacts: resolved
-                .artifacts
-                .into_iter()
-                .map(|(path, required)| ArtifactSpec { path, required })
-                .collect(),
             workspace: self.context.workspace.clone(),
         })
     }
@@ -523,6 +626,7 @@ impl RunRunner {
             wall,
             usage,
             exit_code,
+            record,
         } = report.result;
         let data = StepEndData {
             started_at,
@@ -534,17 +638,20 @@ impl RunRunner {
                 tokens: usage.tokens,
             },
             exit_code,
+            log_bytes: record.log.as_ref().map(|log| log.bytes),
+            log_sha256: record.log.and_then(|log| log.sha256),
+            restored: record.restored,
             ..StepEndData::default()
         };
+        let mut left: Vec<ArtifactLeft> = record.quarantined.into_iter().map(told).collect();
         let end = match end {
             Ok(success) => {
                 let mut outputs = success.outputs;
                 if !self.masker.is_empty() {
                     self.masker.mask_json(&mut outputs);
                 }
-                let artifacts = success.artifacts.into_iter();
-                let artifacts =
-                    artifacts.map(|artifact| (artifact.path, artifact.sha256, artifact.bytes));
+                left.extend(self.refused(step, &report.attempt, &outputs, &success.artifacts));
+                let artifacts = success.artifacts.into_iter().map(made);
                 StepEnd::Succeeded(StepSuccess {
                     outputs,
                     artifacts: artifacts.collect(),
@@ -562,7 +669,34 @@ impl RunRunner {
             attempt,
             end,
             data: Box::new(data),
+            left,
         })
+    }
+
+    /// Outputs that the kernel will refuse fail the step: what it made must not
+    /// be read either.
+    fn refused(
+        &self,
+        ix: StepIx,
+        attempt: &AttemptRef,
+        outputs: &Value,
+        artifacts: &[Emitted],
+    ) -> Vec<ArtifactLeft> {
+        let step = self.state().definition(ix);
+        if artifacts.is_empty() || rok_plan::check_outputs(step, outputs).is_ok() {
+            return Vec::new();
+        }
+        let (Some(files), Some(of)) = (&self.context.files, self.step_files(ix)) else {
+            return Vec::new();
+        };
+        let aside = files.aside(&attempt.step);
+        let aside = |made: &Emitted| {
+            // One that cannot be moved is no artifact all the same.
+            quarantine_file(&made.path, made.place, &of.roots, &aside, &self.masker).ok()?
+        };
+        let left = artifacts.iter().filter_map(aside);
+        left.map(|left| told((left, "the step's outputs were refused".into())))
+            .collect()
     }
 
     /// Preflight, then the question to the policies.
@@ -597,6 +731,10 @@ impl RunRunner {
             let Ok(mut request) = self.request(ix, Attempt::FIRST) else {
                 continue;
             };
+            for fault in self.unfit_patterns(ix) {
+                class.get_or_insert(fault.class);
+                reasons.push(self.masker.mask_str(&fault.to_string()).into_owned());
+            }
             // Steps before it may make its folder and its program.
             let first = step.needs.is_empty() && step.after.is_empty();
             if let Work::Process(process) = &mut request.work
@@ -624,6 +762,24 @@ impl RunRunner {
             }
         }
         class.map(|class| (class, reasons.join("; ")))
+    }
+
+    /// Patterns of artifacts that are none.
+    fn unfit_patterns(&self, ix: StepIx) -> Vec<rok_executor::PreflightFault> {
+        let step = self.state().definition(ix);
+        if step.artifacts.is_empty() {
+            return Vec::new();
+        }
+        let declared = self.step_files(ix).map(|step| step.declared);
+        let faults = declared.into_iter().flatten();
+        let faults = faults.filter_map(|declared| declared.check().err());
+        faults
+            .map(|error| rok_executor::PreflightFault {
+                step: step.id.to_string(),
+                class: ErrorClass::ConfigError,
+                reason: error.to_string(),
+            })
+            .collect()
     }
 
     /// Asks the policies about a command and makes it an input.
@@ -701,5 +857,27 @@ impl RunRunner {
     #[must_use]
     pub fn outputs(&self, step: StepIx) -> Option<&Arc<Value>> {
         self.state().outputs(step)
+    }
+}
+
+fn told((left, reason): (Quarantined, String)) -> ArtifactLeft {
+    ArtifactLeft {
+        path: left.path,
+        sha256: left.sha256,
+        bytes: left.bytes,
+        reason,
+    }
+}
+
+fn made(artifact: Emitted) -> ArtifactMade {
+    ArtifactMade {
+        path: artifact.path,
+        sha256: artifact.sha256,
+        bytes: artifact.bytes,
+        place: match artifact.place {
+            Place::Cwd => ArtifactPlace::Cwd,
+            Place::Run => ArtifactPlace::Run,
+        },
+        executable: artifact.executable,
     }
 }

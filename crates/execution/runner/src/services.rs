@@ -1,6 +1,7 @@
 //! What a shard's runs share.
 
 use crate::clock::{Clock, SystemClock};
+use crate::stage::Stage;
 use rok_executor::{Executor, Work};
 use rok_facades::Facades;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ pub struct Services {
     facades: Facades,
     executors: Vec<Arc<dyn Executor>>,
     clock: Arc<dyn Clock>,
+    stage: Arc<Stage>,
 }
 
 impl Services {
@@ -21,6 +23,7 @@ impl Services {
             facades,
             executors: Vec::new(),
             clock: Arc::new(SystemClock),
+            stage: Arc::default(),
         }
     }
 
@@ -44,6 +47,11 @@ impl Services {
 
     pub(crate) fn executors(&self) -> &[Arc<dyn Executor>] {
         &self.executors
+    }
+
+    /// What is done around attempts.
+    pub(crate) fn stage(&self) -> &Arc<Stage> {
+        &self.stage
     }
 
     pub(crate) fn executor_for(&self, work: &Work) -> Option<&Arc<dyn Executor>> {

@@ -4,9 +4,13 @@
 use crate::error::RunnerError;
 use crate::run_runner::{RunContext, RunRunner};
 use crate::services::Services;
-use rok_events::{Encoder, Event};
+use crate::stock::{Stock, Unmendable};
+use rok_artifacts::ArtifactError;
+use rok_events::{ArtifactLeft, Encoder, Event};
 use rok_executor::{ExecutorError, ReportSink, StepReport};
-use rok_kernel::{CompiledPlan, Input, Rejected, RunOrchestrationKernel, RunSpec, create_rok};
+use rok_kernel::{
+    CompiledPlan, Input, Rejected, RunOrchestrationKernel, RunSpec, StepIx, create_rok,
+};
 use rok_log::{Answer, Claim, CommitResult, Document, DocumentKind, Owner, Store};
 use rok_projections::Replay;
 use rok_rac::DomainAck;
@@ -291,6 +295,22 @@ impl Shard {
         Ok(killed as u32)
     }
 
+    /// Puts aside what attempts left that nobody ended; their processes must
+    /// be gone.
+    pub fn take_stock(&self, run: &RunId) -> Result<Stock, ArtifactError> {
+        self.runs
+            .get(run)
+            .map_or_else(|| Ok(Stock::default()), RunRunner::take_stock)
+    }
+
+    /// Holds what finished steps made against what lies there, and puts back
+    /// what can be put back; gives what lay in its place, by step.
+    pub fn mend(&self, run: &RunId) -> Result<Vec<(StepIx, Vec<ArtifactLeft>)>, Unmendable> {
+        self.runs
+            .get(run)
+            .map_or_else(|| Ok(Vec::new()), RunRunner::mend)
+    }
+
     /// Nothing new starts in a run; its running attempts are stopped, so that
     /// it can be released.
     pub fn interrupt(&mut self, run: &RunId) {
@@ -550,6 +570,7 @@ impl Shard {
                         continue;
                     };
                     let events = std::mem::take(&mut runner.fresh);
+                    runner.settled(&events);
                     if self.keep_events {
                         turn.events.push((commit.run.clone(), events));
                     }

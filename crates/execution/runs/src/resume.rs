@@ -8,12 +8,13 @@ use crate::load::{Loaded, plan_of};
 use crate::setup::Parallelism;
 use crate::submit::{load_secrets, owner, refuse_reason};
 use rok_chain::Framing;
+use rok_events::ArtifactLeft;
 use rok_facades::runs::{
     DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
 };
-use rok_kernel::{Input, Repair, Resumability, RunState};
+use rok_kernel::{Input, Repair, Resumability, RunState, StepIx};
 use rok_log::{Claim, EventReader, RunQueue};
-use rok_runner::{Clock, Shard, SystemClock};
+use rok_runner::{Clock, Shard, Stock, SystemClock};
 use rok_vocabulary::{Actor, RunId, StepState};
 use std::path::{Path, PathBuf};
 
@@ -193,12 +194,9 @@ impl Runs {
         match runner.state().resumability(SystemClock.now()) {
             Resumability::SameEpoch => Self::say_recovered(shard, run, repaired),
             Resumability::NextEpoch => {
-                let missing = self.changed_artifacts(runner.state(), run)?;
-                if let Some(fault) = missing {
-                    return Err(fault);
-                }
                 // A closed epoch may have given up on an attempt that is alive.
                 Self::stop_remains(shard, run)?;
+                let found = Self::take_stock(shard, run)?;
                 let (actor, reason) = (options.actor.clone(), options.reason.clone());
                 shard.say(
                     run,
@@ -208,6 +206,7 @@ impl Runs {
                         command: None,
                     },
                 );
+                found.say(shard, run);
                 Ok(())
             }
             Resumability::Refused(reason) => {
@@ -238,49 +237,52 @@ impl Runs {
         repaired: Option<Repair>,
     ) -> Result<(), RunsError> {
         let killed = Self::stop_remains(shard, run)?;
+        let mut found = Self::take_stock(shard, run)?;
         let owner = owner().to_string();
+        let lost = std::mem::take(&mut found.stock.lost);
         shard.say(
             run,
             Input::Recovered {
                 owner,
                 repaired,
                 killed,
+                lost,
             },
         );
+        found.say(shard, run);
         shard
             .perform_outstanding(run)
             .map_err(|error| fault::runner(&error))
     }
 
-    /// The next epoch keeps the outputs of steps that succeeded: their
-    /// artifacts must still be what they were.
-    fn changed_artifacts(
-        &self,
-        state: &RunState,
-        run: &RunId,
-    ) -> Result<Option<RunsError>, RunsError> {
-        let loaded = self.load(run)?;
-        let places = crate::verify::artifact_places(&loaded);
-        let kept = |step: &str| {
-            let ix = state.find(step);
-            ix.is_some_and(|ix| state.step(ix).state == StepState::Succeeded)
-        };
-        let changed: Vec<String> = crate::verify::changed(&loaded, &places)
-            .into_iter()
-            .filter(|(artifact, _)| kept(artifact.step.as_str()))
-            .map(|(artifact, why)| format!("{} of step `{}`: {why}", artifact.path, artifact.step))
-            .collect();
-        if changed.is_empty() {
-            return Ok(None);
-        }
-        let message = format!(
-            "run {run} cannot be resumed: artifacts of finished steps have changed: {}",
-            changed.join("; ")
-        );
-        Ok(Some(
+    /// Puts aside what attempts left that nobody ended, and puts back what
+    /// finished steps made where it is missing or altered.
+    fn take_stock(shard: &Shard, run: &RunId) -> Result<Found, RunsError> {
+        let stock = shard.take_stock(run).map_err(|error| {
+            RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(&error))
+                .help("mend what is named, then resume again")
+        })?;
+        let replaced = shard.mend(run).map_err(|error| {
+            let message = format!("run {run} cannot be resumed: {}", fault::chain(&error));
             RunsError::new(ErrorKind::State, "ROK0104", message)
-                .help("put the files back, or start a new run"),
-        ))
+                .help("put the file back, or start a new run")
+        })?;
+        Ok(Found { stock, replaced })
+    }
+}
+
+/// What a new owner found, and has dealt with.
+struct Found {
+    stock: Stock,
+    replaced: Vec<(StepIx, Vec<ArtifactLeft>)>,
+}
+
+impl Found {
+    /// Tells the run what was put aside; after it has been told to go on.
+    fn say(self, shard: &mut Shard, run: &RunId) {
+        for (step, left) in self.stock.left.into_iter().chain(self.replaced) {
+            shard.say(run, Input::Left { step, left });
+        }
     }
 }
 

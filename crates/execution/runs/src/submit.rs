@@ -4,6 +4,7 @@ use crate::engine::Runs;
 use crate::events::live_line;
 use crate::fault;
 use crate::setup::Parallelism;
+use rok_artifacts::ContentStore;
 use rok_chain::Digest;
 use rok_events::Settings;
 use rok_executor::Workspace;
@@ -11,9 +12,9 @@ use rok_facades::runs::{
     DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, RunsError, StopSignal, Submission,
 };
 use rok_kernel::{CompiledPlan, RunSpec, RunState};
-use rok_log::Owner;
+use rok_log::{Durability, Owner};
 use rok_plan::{Plan, check_inputs, parse_input};
-use rok_runner::{Driven, Message, RunContext, RunRunner, Shard, Turn, drive};
+use rok_runner::{Driven, Files, Message, RunContext, RunRunner, Shard, Turn, drive};
 use rok_secrets::{Masker, Secrets};
 use rok_store_jsonl::{JsonlStore, StopWatch};
 use rok_vocabulary::{Actor, InputName, Outcome, RunId, RunPhase};
@@ -149,6 +150,7 @@ impl Runs {
             submitter,
             secrets,
             workspace: Some(Arc::new(workspace(&dir)?)),
+            files: Some(Arc::new(Files::of_run(&dir, Arc::new(contents(store))))),
         })
     }
 
@@ -376,6 +378,12 @@ pub(crate) fn owner() -> Owner {
     let host = host.trim();
     let host = if host.is_empty() { "localhost" } else { host };
     Owner::new(format!("{host}:{}", std::process::id()))
+}
+
+/// The store of contents that all runs of a folder share.
+pub(crate) fn contents(store: &JsonlStore) -> ContentStore {
+    let root = absolute(&store.contents_dir());
+    ContentStore::open(root, store.durability() == Durability::Fsync)
 }
 
 fn workspace(dir: &Path) -> Result<Workspace, RunsError> {

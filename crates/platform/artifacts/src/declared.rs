@@ -18,8 +18,17 @@ pub struct Declared {
     pub pattern: bool,
 }
 
+impl Declared {
+    /// Whether it can be looked for at all.
+    pub fn check(&self) -> Result<(), ArtifactError> {
+        Pattern::new(&self.path, self.pattern).map(drop)
+    }
+}
+
 /// Which folder a path starts from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// The step's working directory.
@@ -90,11 +99,11 @@ pub(crate) fn candidates(
     let mut out = Vec::new();
     for (place, root) in roots.places(&declared.path) {
         let entries = pattern.entries(root)?;
-        out.extend(entries.into_iter().map(|(path, file)| Candidate {
-            path,
-            place,
-            file,
-        }));
+        out.extend(
+            entries
+                .into_iter()
+                .map(|(path, file)| Candidate { path, place, file }),
+        );
     }
     Ok(out)
 }
@@ -116,7 +125,9 @@ impl State {
 
     /// When it was last changed, in nanoseconds of the system's clock.
     pub(crate) fn changed_ns(&self) -> i64 {
-        let content = self.content.map_or(i64::MIN, |content| content.changed_ns());
+        let content = self
+            .content
+            .map_or(i64::MIN, |content| content.changed_ns());
         content.max(self.entry.changed_ns())
     }
 }

@@ -109,11 +109,7 @@ pub fn emit(
 }
 
 /// What of a declaration is the step's: in its own folder, else in the run's.
-fn made(
-    declared: &Declared,
-    roots: &Roots,
-    before: &Before,
-) -> Result<Vec<Candidate>, EmitError> {
+fn made(declared: &Declared, roots: &Roots, before: &Before) -> Result<Vec<Candidate>, EmitError> {
     let there = candidates(declared, roots)?;
     let any = !there.is_empty();
     let mut new: Vec<Candidate> = there

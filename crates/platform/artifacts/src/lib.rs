@@ -31,8 +31,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod beneath;
 mod before;
+mod beneath;
 mod declared;
 mod digest;
 mod emit;
@@ -48,4 +48,4 @@ pub use emit::{EmitError, Emitted, MAX_ARTIFACTS, MAX_EMITTED_BYTES, emit};
 pub use identity::Identity;
 pub use pattern::{GLOB_CHARACTERS, is_pattern};
 pub use quarantine::{Quarantined, quarantine, quarantine_file, quarantined};
-pub use store::{ContentStore, Pending, Swept, Sweeper};
+pub use store::{ContentStore, Pending, Sweeper, Swept};

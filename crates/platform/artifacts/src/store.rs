@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-pub use sweep::{Swept, Sweeper};
+pub use sweep::{Sweeper, Swept};
 
 /// More bytes than this are no result of a step, but a disk.
 const MAX_BYTES: u64 = 1 << 40;
@@ -178,7 +178,13 @@ impl ContentStore {
             content
                 .file
                 .set_permissions(sealed)
-                .and_then(|()| if self.durable { content.file.sync_all() } else { Ok(()) })
+                .and_then(|()| {
+                    if self.durable {
+                        content.file.sync_all()
+                    } else {
+                        Ok(())
+                    }
+                })
                 .map_err(|source| store_fault("sync", from, source))?;
             // In the place of one that is there: that mends a damaged one, and
             // tells a sweep that somebody needs it now.
@@ -399,7 +405,10 @@ impl ContentStore {
         if folder.is_dir() {
             return Ok(());
         }
-        if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
+        if let Some(above) = folder
+            .parent()
+            .filter(|above| !above.as_os_str().is_empty())
+        {
             self.make(above)?;
         }
         match DirBuilder::new().mode(0o700).create(folder) {

@@ -10,9 +10,9 @@ mod pool;
 
 use crate::outputs::check_outputs;
 use crate::port::{
-    AttemptRef, CallWork, CancelReason, Executor, ExecutorError, PreflightFault, Remains,
-    ReportSink, StepFailure, StepReport, StepRequest, StepResult, StepSuccess, Usage, Work,
-    Workspace,
+    AttemptRecord, AttemptRef, CallWork, CancelReason, Executor, ExecutorError, PreflightFault,
+    Remains, ReportSink, StepFailure, StepReport, StepRequest, StepResult, StepSuccess, Usage,
+    Work, Workspace,
 };
 use pool::Pool;
 use rok_secrets::{Masker, Secrets};
@@ -276,6 +276,7 @@ fn perform(request: &StepRequest, body: &Body, cancelled: &AtomicBool) -> StepRe
             wall: began.elapsed(),
             usage: Usage::default(),
             exit_code: None,
+            record: AttemptRecord::default(),
         },
     }
 }
@@ -328,6 +329,7 @@ fn not_started(attempt: AttemptRef, failure: StepFailure) -> StepReport {
         wall: Duration::ZERO,
         usage: Usage::default(),
         exit_code: None,
+        record: AttemptRecord::default(),
     };
     StepReport { attempt, result }
 }

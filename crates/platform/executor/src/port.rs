@@ -1,5 +1,6 @@
 //! The port: requests, reports and the trait. Data only, no clock, no I/O.
 
+use rok_artifacts::{Emitted, Quarantined};
 use rok_expr::SecretText;
 use rok_secrets::Secrets;
 use rok_vocabulary::{ErrorClass, IdempotencyKey, RunId, StepRef, Timestamp};
@@ -52,8 +53,6 @@ pub struct StepRequest {
     pub kill_grace: Duration,
     /// W3C trace context of the attempt's span.
     pub traceparent: Option<String>,
-    /// Declared artifacts, to be hashed once the work has succeeded.
-    pub artifacts: Vec<ArtifactSpec>,
     /// Where the run's executors may write; `None` for a run without a folder.
     pub workspace: Option<Arc<Workspace>>,
 }
@@ -118,27 +117,6 @@ pub struct CallWork {
     pub item: Option<(Value, u32)>,
 }
 
-/// An artifact that a step declares.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ArtifactSpec {
-    /// Path, absolute, or relative to the step's working directory or, where it
-    /// is not there, to the run's `ROK_ARTIFACTS`.
-    pub path: String,
-    /// Whether the step fails (`validation_failed`) when it is absent.
-    pub required: bool,
-}
-
-/// An artifact that exists and was hashed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Artifact {
-    /// The path as declared.
-    pub path: String,
-    /// sha-256 of the content, hex.
-    pub sha256: String,
-    /// Size in bytes.
-    pub bytes: u64,
-}
-
 /// What an attempt used, as far as the executor can tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Usage {
@@ -174,6 +152,28 @@ pub struct StepResult {
     pub usage: Usage,
     /// Exit code, where there was a process that exited.
     pub exit_code: Option<i32>,
+    /// What is known of it beyond its end.
+    pub record: AttemptRecord,
+}
+
+/// What is known of an attempt beyond its end; each part where there is one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttemptRecord {
+    /// Its log, complete.
+    pub log: Option<LogRecord>,
+    /// What it left, or found, that must not be read as a result, and why.
+    pub quarantined: Vec<(Quarantined, String)>,
+    /// Artifacts of other steps that were put back for it from the store.
+    pub restored: Vec<String>,
+}
+
+/// A complete log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRecord {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its sha-256, hex; absent where it is empty.
+    pub sha256: Option<String>,
 }
 
 /// A success.
@@ -181,8 +181,9 @@ pub struct StepResult {
 pub struct StepSuccess {
     /// What the step hands on: a JSON object, or null when it wrote none.
     pub outputs: Value,
-    /// Declared artifacts that exist.
-    pub artifacts: Vec<Artifact>,
+    /// Declared artifacts that it made; their contents are stored. Executors
+    /// leave this to whoever stages the attempt.
+    pub artifacts: Vec<Emitted>,
 }
 
 /// A failure. The reason holds no secret: the executor masks it.

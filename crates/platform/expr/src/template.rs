@@ -206,6 +206,32 @@ impl Template {
         Ok(SecretText::from_parts(parts))
     }
 
+    /// As [`Template::text`], with `escape` over everything that an expression
+    /// gives: in a language of its own, a value must not mean more than itself.
+    pub fn text_escaping(
+        &self,
+        scope: &dyn Scope,
+        escape: impl Fn(&str) -> String,
+    ) -> Result<SecretText, EvalError> {
+        let mut parts = Vec::with_capacity(self.pieces.len());
+        for piece in &self.pieces {
+            parts.push(match piece {
+                Piece::Text(text) => Part::Text(text.clone()),
+                Piece::Expression(expression) => Part::Text(escape(&expression.text(scope)?)),
+                Piece::Secret(name, _) => Part::Secret(name.clone()),
+            });
+        }
+        Ok(SecretText::from_parts(parts))
+    }
+
+    /// What is written in it outside of expressions, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.as_str()),
+            Piece::Expression(_) | Piece::Secret(..) => None,
+        })
+    }
+
     /// Its value in this run: a scalar that is one expression keeps its type,
     /// any other is text. A secret has no value.
     pub fn value(&self, scope: &dyn Scope) -> Result<Value, EvalError> {

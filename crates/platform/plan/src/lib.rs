@@ -47,6 +47,7 @@ mod values;
 mod checked;
 mod document;
 mod parse;
+mod pattern;
 
 mod builder;
 mod builtin;
@@ -71,6 +72,7 @@ pub use model::{
     SuccessRule, ValueKind,
 };
 pub use parse::{parse, parse_inputs};
+pub use pattern::escape_pattern;
 pub use schema::json_schema;
 pub use tree::{Entry, Node, Plain, Style, Syntax, Value as NodeValue};
 pub use values::{InputFault, ValueFault, check_inputs, check_outputs, parse_input};

@@ -232,8 +232,8 @@ pub struct OutputSpec {
 /// A declared artifact.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArtifactDecl {
-    /// Its path, absolute, or relative to the step's working directory or, where
-    /// it is not there, to the run's `ROK_ARTIFACTS`.
+    /// Its path or pattern, absolute, or relative to the step's working directory
+    /// or, where the step made nothing there, to the run's `ROK_ARTIFACTS`.
     pub path: Template,
     /// Whether the step fails when it is absent.
     pub required: bool,

@@ -42,6 +42,10 @@ impl Disk {
         }
     }
 
+    pub(crate) const fn durability(&self) -> Durability {
+        self.durability
+    }
+
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn fail(&self, fault: Option<DiskFault>) {
         *self

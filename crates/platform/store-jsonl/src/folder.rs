@@ -15,6 +15,8 @@ pub(crate) const SEAL: &str = "seal.json";
 pub(crate) const ROW: &str = "row.json";
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const INBOX: &str = "inbox";
+/// Beside the runs: what their artifacts are, by content. `~` is in no run id.
+pub(crate) const CONTENTS: &str = ".cas~";
 /// The folders that every run has.
 pub(crate) const DIRS: [&str; 4] = ["logs", "artifacts", "procs", INBOX];
 

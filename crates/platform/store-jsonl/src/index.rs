@@ -5,7 +5,6 @@
 //! the lines behind it too. Without it the whole log is looked at.
 
 use crate::claim::Owned;
-use crate::create::UNFINISHED;
 use crate::disk::Disk;
 use crate::folder::{EVENTS, Folder, ROW};
 use crate::store::JsonlStore;
@@ -251,6 +250,11 @@ fn entry(store: &JsonlStore, name: &str, filter: &RunFilter) -> Option<RunEntry>
     }
 }
 
+/// Whether a name is one that this store gives, and no run has.
+fn is_ours(name: &str) -> bool {
+    name.starts_with('.') && name.contains('~')
+}
+
 /// An error and what caused it, in one line.
 fn describe(error: &StoreError) -> String {
     match std::error::Error::source(error) {
@@ -261,7 +265,8 @@ fn describe(error: &StoreError) -> String {
 
 impl JsonlStore {
     /// The names of what stands where runs should: folders and symbolic
-    /// links. Plain files are nobody's run; what `create` left over neither.
+    /// links. Plain files are nobody's run; what this store keeps beside the
+    /// runs, or left over, neither.
     fn names(&self) -> Result<BTreeSet<String>, StoreError> {
         let failed = |error| StoreError::from_io("list", &self.root, error);
         let entries = match fs::read_dir(&self.root) {
@@ -274,7 +279,7 @@ impl JsonlStore {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let plain = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if !plain && !name.starts_with(UNFINISHED) {
+            if !plain && !is_ours(&name) {
                 names.insert(name);
             }
         }

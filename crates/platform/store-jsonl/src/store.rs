@@ -3,7 +3,7 @@
 use crate::claim::{self, Owned};
 use crate::create;
 use crate::disk::Disk;
-use crate::folder::{Folder, PLAN, SEAL};
+use crate::folder::{CONTENTS, Folder, PLAN, SEAL};
 use crate::index;
 use crate::lock::LockHolder;
 use rok_chain::{Digest, LogReport, Seal, verify_log};
@@ -47,6 +47,16 @@ impl JsonlStore {
     /// The folder of run folders.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// How durable a commit is.
+    pub const fn durability(&self) -> Durability {
+        self.disk.durability()
+    }
+
+    /// The folder of contents that all runs share; its name is no run's.
+    pub fn contents_dir(&self) -> PathBuf {
+        self.root.join(CONTENTS)
     }
 
     /// The run's folder, whether or not there is one.

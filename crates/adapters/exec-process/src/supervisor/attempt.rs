@@ -7,16 +7,20 @@ use crate::log::MaskThread;
 use crate::places::Places;
 use crate::procfs::Mark;
 use crate::record::Entry;
-use rok_executor::{ReportSink, StepFailure, StepReport, StepRequest, StepResult, Usage, Work};
+use rok_executor::{
+    AttemptRecord, ReportSink, StepFailure, StepReport, StepRequest, StepResult, Usage,
+};
 use rok_vocabulary::Timestamp;
 use rustix::process::Pid;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wait4::ResUse;
+
+/// What is hashed here and now; a longer log has a thread of its own.
+const SHORT_LOG: u64 = 256 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -64,6 +68,8 @@ pub(super) struct Attempt {
     pub(super) stopped: Option<StepFailure>,
     /// What went wrong around it.
     pub(super) fault: Option<StepFailure>,
+    /// Something of it does not end.
+    pub(super) survived: bool,
     /// Whether it needed force.
     pub(super) forced: bool,
     pub(super) usage: Option<ResUse>,
@@ -103,6 +109,7 @@ impl Attempt {
             stage: Stage::Running,
             stopped: None,
             fault: None,
+            survived: false,
             forced: false,
             usage: None,
             wall: Duration::ZERO,
@@ -126,7 +133,9 @@ impl Attempt {
     }
 
     pub(super) fn is_heavy(&self) -> bool {
-        !self.request.artifacts.is_empty() || !self.request.secrets.is_empty()
+        let log = self.places.log.as_deref();
+        let size = log.and_then(|log| std::fs::symlink_metadata(log).ok());
+        !self.request.secrets.is_empty() || size.is_some_and(|meta| meta.len() > SHORT_LOG)
     }
 
     /// What is known now that its processes are gone.
@@ -137,18 +146,14 @@ impl Attempt {
             failure.reason = format!("{} (by SIGKILL, {grace:?} after SIGTERM)", failure.reason);
         }
         Ended {
-            artifacts: std::mem::take(&mut self.request.artifacts),
             secrets: self.request.secrets.clone(),
-            cwd: match &self.request.work {
-                Work::Process(work) => work.cwd.clone(),
-                Work::Call(_) => PathBuf::new(),
-            },
             places: std::mem::take(&mut self.places),
             status: self
                 .usage
                 .map_or(ExitStatus::from_raw(0), |usage| usage.status),
             stopped,
             fault: self.fault.clone(),
+            survived: self.survived,
             started_ms: self.started_at.as_millis(),
         }
     }
@@ -172,6 +177,10 @@ impl Attempt {
                 tokens: verdict.tokens,
             },
             exit_code: self.usage.and_then(|usage| usage.status.code()),
+            record: AttemptRecord {
+                log: verdict.log,
+                ..AttemptRecord::default()
+            },
         };
         let report = StepReport {
             attempt: self.request.attempt,

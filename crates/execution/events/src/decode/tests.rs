@@ -1,6 +1,7 @@
 //! Encoding and decoding are inverse for every type; what is wrong is refused.
 
 use super::*;
+use crate::artifact::ArtifactPlace;
 use crate::data::*;
 use crate::encode::Encoder;
 use crate::settings::Settings;
@@ -154,6 +155,7 @@ fn bodies() -> Vec<Body> {
             step: step(),
             attempt,
             data: None,
+            inputs_hash: InputsHash::of("00ff00ff00ff00ff"),
         },
         Body::StepStarted {
             step: step(),
@@ -165,6 +167,7 @@ fn bodies() -> Vec<Body> {
                     kept: 1,
                 }),
             })),
+            inputs_hash: None,
         },
         Body::StepSucceeded {
             step: step(),
@@ -180,6 +183,10 @@ fn bodies() -> Vec<Body> {
                 },
                 exit_code: Some(0),
                 outputs: Some(Arc::new(json!({ "accuracy": 0.97, "n": [1, null, "x"] }))),
+                log_bytes: Some(9),
+                log_sha256: Some("ee".into()),
+                restored: vec![nasty()],
+                inputs_hash: InputsHash::of("0123456789abcdef"),
                 ..StepEndData::default()
             }),
         },
@@ -252,6 +259,16 @@ fn bodies() -> Vec<Body> {
             path: nasty(),
             sha256: "ff".into(),
             bytes: 12,
+            place: ArtifactPlace::Run,
+            executable: true,
+        },
+        Body::ArtifactQuarantined {
+            step: step(),
+            attempt,
+            path: nasty(),
+            sha256: None,
+            bytes: 3,
+            reason: nasty(),
         },
         Body::ExpectationDeclared {
             data: Box::new(DeclaredData {

@@ -45,6 +45,7 @@ impl RunOrchestrationKernel {
                 step: id,
                 attempt,
                 data,
+                inputs_hash: None,
             },
         )?;
         match error {

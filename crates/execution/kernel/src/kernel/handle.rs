@@ -39,9 +39,11 @@ impl RunOrchestrationKernel {
                 owner,
                 repaired,
                 killed,
+                lost,
             } => {
-                self.recovered(owner, repaired, killed, now)?;
+                self.recovered(owner, repaired, killed, lost, now)?;
             }
+            Input::Left { step, left } => self.left(step, left, now)?,
             Input::Resume {
                 actor,
                 reason,

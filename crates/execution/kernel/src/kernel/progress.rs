@@ -122,6 +122,7 @@ impl RunOrchestrationKernel {
                         step: step_id,
                         attempt,
                         data: None,
+                        inputs_hash: None,
                     }
                 };
                 self.emit(now, begun)?;
@@ -153,6 +154,7 @@ impl RunOrchestrationKernel {
                 step: self.state.step_id(ix),
                 attempt,
                 data: None,
+                inputs_hash: self.state.inputs_label(ix),
             },
         )?;
         self.step_effects
@@ -277,6 +279,7 @@ impl RunOrchestrationKernel {
             attempt,
             end,
             mut data,
+            left,
         } = done;
         if self.is_older(epoch)? {
             return Ok(());
@@ -292,6 +295,7 @@ impl RunOrchestrationKernel {
         if late {
             return Ok(());
         }
+        self.note_left(ix, left, now)?;
         match end {
             StepEnd::Succeeded(StepSuccess { outputs, artifacts }) => {
                 let step = self.state.definition(ix);
@@ -302,21 +306,10 @@ impl RunOrchestrationKernel {
                 };
                 match checked {
                     Ok(outputs) => {
+                        data.inputs_hash = data.inputs_hash.or(self.state.step(ix).inputs_hash);
                         data.outputs = (!outputs.is_null()).then(|| Arc::new(outputs));
                         let step = self.state.step_id(ix);
-                        for (path, sha256, bytes) in artifacts {
-                            let step = step.clone();
-                            self.emit(
-                                now,
-                                Body::ArtifactEmitted {
-                                    step,
-                                    attempt,
-                                    path,
-                                    sha256,
-                                    bytes,
-                                },
-                            )?;
-                        }
+                        self.note_made(ix, artifacts, now)?;
                         self.emit(
                             now,
                             Body::StepSucceeded {

@@ -2,9 +2,9 @@
 
 use super::RunOrchestrationKernel;
 use crate::effect::Rejected;
-use crate::input::Repair;
-use alloc::boxed::Box;
+use crate::input::{LostAttempt, Repair};
 use alloc::string::String;
+use alloc::vec::Vec;
 use rok_events::{Body, RecoveredData, RepairedData};
 use rok_vocabulary::{ErrorClass, RunPhase, Timestamp};
 
@@ -16,6 +16,7 @@ impl RunOrchestrationKernel {
         owner: String,
         repaired: Option<Repair>,
         killed: u32,
+        mut lost: Vec<LostAttempt>,
         now: Timestamp,
     ) -> Result<(), Rejected> {
         // Before the repair is noted, which is an event of now.
@@ -50,7 +51,11 @@ impl RunOrchestrationKernel {
         if self.state.phase() == RunPhase::Executing {
             for ix in self.running_places() {
                 let reason = "the worker that ran it is gone".into();
-                self.attempt_failed(ix, ErrorClass::WorkerLost, reason, Box::default(), now)?;
+                let known = lost.iter().position(|lost| lost.step == ix);
+                let LostAttempt { data, left, .. } =
+                    known.map(|at| lost.swap_remove(at)).unwrap_or_default();
+                self.note_left(ix, left, now)?;
+                self.attempt_failed(ix, ErrorClass::WorkerLost, reason, data, now)?;
             }
             if self.state.closing().is_some() {
                 self.try_close(now)?;

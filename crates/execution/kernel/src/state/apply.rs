@@ -9,8 +9,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 use rok_events::{
-    AckData, Body, Event, EventType, FanOutData, PolicyStage, ReconciledData, ReconciliationStage,
-    SkipCause, StateChange, StepEndData,
+    AckData, Body, Event, EventType, FanOutData, InputsHash, PolicyStage, ReconciledData,
+    ReconciliationStage, SkipCause, StateChange, StepEndData,
 };
 use rok_phases::{PhaseError, PhaseInput, PhaseStateMachine};
 use rok_plan::Gate;
@@ -271,9 +271,10 @@ impl RunState {
                 step,
                 attempt,
                 data,
+                inputs_hash,
             } => {
                 let fan_out = data.as_ref().and_then(|data| data.fan_out.as_ref());
-                self.step_started(event, step, *attempt, fan_out)?;
+                self.step_started(event, step, *attempt, fan_out, *inputs_hash)?;
             }
             Body::StepSucceeded {
                 step,
@@ -343,6 +344,7 @@ impl RunState {
                 PolicyStage::Action => self.action_evaluated(data, reason.as_deref()),
             },
             Body::ArtifactEmitted { .. }
+            | Body::ArtifactQuarantined { .. }
             | Body::PolicyViolated { .. }
             | Body::LogRepaired { .. } => {}
         }
@@ -540,6 +542,7 @@ impl RunState {
         step: &StepId,
         attempt: Attempt,
         fan_out: Option<&FanOutData>,
+        inputs_hash: Option<InputsHash>,
     ) -> Result<(), ApplyError> {
         let states = [StepState::Pending, StepState::Waiting, StepState::Failed];
         let ix = self.expect_step(event, step, &states, attempt)?;
@@ -571,6 +574,7 @@ impl RunState {
             self.progress.retries.remove(&(due, ix));
         }
         slot.state = StepState::Running;
+        slot.inputs_hash = inputs_hash;
         if let Some((items, data)) = items {
             slot.started_at.get_or_insert(event.at);
             self.begin_fan_out(ix, items, data.sha256.clone());

@@ -255,6 +255,7 @@ impl Bench {
             attempt: self.state().step(step).attempt,
             end,
             data: Box::default(),
+            left: Vec::new(),
         })
     }
 
@@ -323,6 +324,7 @@ impl Bench {
             owner,
             repaired: None,
             killed: 0,
+            lost: Vec::new(),
         });
         self.open = self.state().outstanding();
     }

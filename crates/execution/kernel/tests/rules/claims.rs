@@ -62,6 +62,7 @@ fn a_result_of_what_was_never_started_is_refused(
         attempt,
         end: StepEnd::Succeeded(StepSuccess::default()),
         data: Box::default(),
+        left: Vec::new(),
     }));
     assert!(matches!(refused, Err(Rejected::Impossible { .. })));
 }

@@ -1,8 +1,9 @@
 //! The executor of the tests: what a step does is the name of its function.
 
 use rok_executor::{
-    AttemptRef, CancelReason, Executor, ExecutorError, PreflightFault, Remains, ReportSink,
-    StepFailure, StepReport, StepRequest, StepResult, StepSuccess, Usage, Work, Workspace,
+    AttemptRecord, AttemptRef, CancelReason, Executor, ExecutorError, PreflightFault, Remains,
+    ReportSink, StepFailure, StepReport, StepRequest, StepResult, StepSuccess, Usage, Work,
+    Workspace,
 };
 use rok_facades::testing::TestEngine;
 use rok_facades::{
@@ -64,6 +65,7 @@ fn report(attempt: AttemptRef, end: Result<Value, StepFailure>) -> StepReport {
         wall: Duration::ZERO,
         usage: Usage::default(),
         exit_code: None,
+        record: AttemptRecord::default(),
     };
     StepReport { attempt, result }
 }

@@ -154,6 +154,7 @@ fn context() -> RunContext {
         roles: Vec::new(),
         secrets: Ok(Secrets::none()),
         workspace: None,
+        files: None,
     }
 }
 
@@ -354,6 +355,7 @@ impl House {
                 owner,
                 repaired,
                 killed: 0,
+                lost: Vec::new(),
             },
         );
         self.shard.perform_outstanding(run).unwrap();

@@ -62,11 +62,7 @@ impl Sweeper<'_> {
 
     /// Removes every content that `named` does not name; with `dry`, only
     /// counts them.
-    pub fn sweep(
-        &self,
-        named: &dyn Fn(&str) -> bool,
-        dry: bool,
-    ) -> Result<Swept, ArtifactError> {
+    pub fn sweep(&self, named: &dyn Fn(&str) -> bool, dry: bool) -> Result<Swept, ArtifactError> {
         let mut swept = Swept::default();
         for (path, sha256) in self.contents()? {
             let Ok(meta) = fs::symlink_metadata(&path) else {

@@ -6,7 +6,8 @@
 
 use super::{Body, not_started, now, perform};
 use crate::port::{
-    AttemptRef, CancelReason, ReportSink, StepFailure, StepReport, StepRequest, StepResult, Usage,
+    AttemptRecord, AttemptRef, CancelReason, ReportSink, StepFailure, StepReport, StepRequest,
+    StepResult, Usage,
 };
 use rok_vocabulary::{ErrorClass, Timestamp};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -331,6 +332,7 @@ impl Live {
             wall: now.saturating_duration_since(began),
             usage: Usage::default(),
             exit_code: None,
+            record: AttemptRecord::default(),
         };
         (
             self.sink,

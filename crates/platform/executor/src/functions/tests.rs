@@ -34,7 +34,6 @@ fn request(step: &str, function: &str) -> StepRequest {
         timeout: None,
         kill_grace: LONG,
         traceparent: None,
-        artifacts: Vec::new(),
         workspace: None,
     }
 }

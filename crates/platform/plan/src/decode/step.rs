@@ -14,7 +14,7 @@ use crate::fault::{FaultCode, Finding, quoted};
 use crate::graph::Graph;
 use crate::keys::{KeySpec, Place};
 use crate::model::{Action, ArtifactDecl, Gate, OutputSpec, Retry, Shell, Step};
-use crate::shape;
+
 use crate::tree::{Entry, Node};
 
 /// The keys of which a step has exactly one.
@@ -262,12 +262,7 @@ impl Decoder<'_> {
             let Some(path) = item.get("path") else {
                 continue;
             };
-            if path.text().is_some_and(is_glob) {
-                self.findings.push(shape::later(
-                    path.span.clone(),
-                    "a glob in an artifact's path",
-                ));
-            } else if path.text().is_some_and(|text| text.trim().is_empty()) {
+            if path.text().is_some_and(|text| text.trim().is_empty()) {
                 self.findings.push(Finding::new(
                     FaultCode::WrongValue,
                     path.span.clone(),
@@ -279,24 +274,6 @@ impl Decoder<'_> {
             }
         }
         artifacts
-    }
-}
-
-/// Whether a path holds `*`, `?` or `[` outside its expressions.
-fn is_glob(path: &str) -> bool {
-    let mut rest = path;
-    loop {
-        let (literal, expression) = match rest.split_once("${{") {
-            Some((literal, after)) => (literal, after.split_once("}}").map(|(_, after)| after)),
-            None => (rest, None),
-        };
-        if literal.contains(['*', '?', '[']) {
-            return true;
-        }
-        match expression {
-            Some(after) => rest = after,
-            None => return false,
-        }
     }
 }
 

@@ -141,8 +141,8 @@ pub const KEYS: &[KeySpec] = &[
     key(Defaults, "shell", Ty::Words(&["sh", "bash"], &[]), "The shell of shell lines."),
     key(Defaults, "cwd", Ty::Template, "The working directory of process steps."),
 
-    key(Artifact, "path", Ty::Template, "Its path, absolute or relative to the step's working directory; no globs yet.").required(),
-    key(Artifact, "required", Ty::Bool, "Whether the step fails when it is absent.").or("`false`"),
+    key(Artifact, "path", Ty::Template, "Its path, or a pattern (`*`, `**`, `?`, `[a-z]`, `{a,b}`), absolute or relative to the step's working directory.").required(),
+    key(Artifact, "required", Ty::Bool, "Whether the step fails when there is none.").or("`false`"),
 
     key(Http, "method", Ty::Words(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], &[]), "The method.").or("`GET`"),
     key(Http, "url", Ty::Template, "The address.").required(),

@@ -1,0 +1,168 @@
+//! What an attempt comes of, as one digest: its resolved definition, by which
+//! two attempts can be told to be the same work. Secrets count by their names.
+
+use crate::compiled::StepIx;
+use crate::request::{ResolvedAction, ResolvedArtifact, ResolvedStep};
+use crate::state::RunState;
+use alloc::string::String;
+use alloc::vec::Vec;
+use rok_chain::Digest;
+use rok_events::InputsHash;
+use rok_expr::{Part, SecretText, Template};
+use rok_plan::{Action, Plan, Shell, Step};
+use serde_json::{Map, Value};
+
+/// Begins every digest: what is hashed, and in which form.
+const FORM: &str = "rok-inputs-1";
+
+/// Texts one after another, so that no two lists of them look the same.
+#[derive(Debug)]
+struct Feed(Vec<u8>);
+
+impl Feed {
+    fn text(&mut self, text: &str) {
+        self.number(text.len());
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn number(&mut self, number: usize) {
+        self.0.extend_from_slice(&(number as u64).to_le_bytes());
+    }
+
+    fn secret_text(&mut self, text: &SecretText) {
+        self.number(text.parts().len());
+        for part in text.parts() {
+            match part {
+                Part::Text(plain) => {
+                    self.text("text");
+                    self.text(plain);
+                }
+                Part::Secret(name) => {
+                    self.text("secret");
+                    self.text(name.as_str());
+                }
+            }
+        }
+    }
+
+    fn pairs(&mut self, pairs: &[(String, SecretText)]) {
+        self.number(pairs.len());
+        for (name, value) in pairs {
+            self.text(name);
+            self.secret_text(value);
+        }
+    }
+}
+
+impl ResolvedStep {
+    /// The digest of everything that is resolved here.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut feed = Feed(Vec::with_capacity(256));
+        feed.text(FORM);
+        match &self.action {
+            ResolvedAction::Argv(argv) => {
+                feed.text("argv");
+                feed.number(argv.len());
+                argv.iter().for_each(|argument| feed.text(argument));
+            }
+            ResolvedAction::Shell {
+                shell,
+                script,
+                values,
+            } => {
+                feed.text(if *shell == Shell::Bash { "bash" } else { "sh" });
+                feed.text(script);
+                feed.pairs(values);
+            }
+            ResolvedAction::Call {
+                function,
+                needs,
+                item,
+            } => {
+                feed.text("call");
+                feed.text(function);
+                feed.number(usize::from(item.is_some()));
+                if let Some((item, place)) = item {
+                    feed.text(&alloc::string::ToString::to_string(item));
+                    feed.number(*place as usize);
+                }
+                feed.text(&alloc::string::ToString::to_string(needs));
+            }
+        }
+        feed.pairs(&self.env);
+        feed.text(self.cwd.as_deref().unwrap_or_default());
+        feed.number(self.artifacts.len());
+        for artifact in &self.artifacts {
+            feed.text(&artifact.path);
+            feed.number(usize::from(artifact.required) + 2 * usize::from(artifact.pattern));
+        }
+        Digest::of(&feed.0)
+    }
+
+    /// The label of [`ResolvedStep::digest`].
+    #[must_use]
+    pub fn label(&self) -> InputsHash {
+        label(self.digest())
+    }
+}
+
+fn label(digest: Digest) -> InputsHash {
+    let hex = digest.hex();
+    let hex = core::str::from_utf8(&hex).expect("hex digits are ASCII");
+    InputsHash::of(hex).expect("a digest has 64 hex digits")
+}
+
+impl RunState {
+    /// The label of what an attempt of a step would come of now; `None` where
+    /// its expressions cannot be evaluated.
+    #[must_use]
+    pub fn inputs_label(&self, ix: StepIx) -> Option<InputsHash> {
+        if let Some(label) = self.plan().fixed_inputs(self.origin(ix)) {
+            return Some(label);
+        }
+        self.resolve(ix).ok().map(|step| step.label())
+    }
+}
+
+/// The label of a step that reads nothing of its run.
+pub(crate) fn fixed(plan: &Plan, step: &Step) -> Option<InputsHash> {
+    let literal = |template: &Template| template.as_literal().map(String::from);
+    let action = match &step.action {
+        Action::Argv(argv) => {
+            ResolvedAction::Argv(argv.iter().map(literal).collect::<Option<_>>()?)
+        }
+        Action::Shell { shell, line } if line.values().is_empty() => ResolvedAction::Shell {
+            shell: *shell,
+            script: line.script().into(),
+            values: Vec::new(),
+        },
+        Action::Call(function) if step.needs.is_empty() && step.for_each.is_none() => {
+            ResolvedAction::Call {
+                function: function.clone(),
+                needs: Value::Object(Map::new()),
+                item: None,
+            }
+        }
+        Action::Shell { .. } | Action::Call(_) => return None,
+    };
+    let env = plan.env.iter().chain(&step.env);
+    let env = env.map(|(name, value)| Some((name.clone(), SecretText::plain(literal(value)?))));
+    let artifacts = step.artifacts.iter().map(|artifact| {
+        Some(ResolvedArtifact {
+            path: literal(&artifact.path)?,
+            required: artifact.required,
+            pattern: artifact.is_pattern(),
+        })
+    });
+    let step = ResolvedStep {
+        action,
+        env: env.collect::<Option<_>>()?,
+        cwd: match &step.cwd {
+            Some(cwd) => Some(literal(cwd)?),
+            None => None,
+        },
+        artifacts: artifacts.collect::<Option<_>>()?,
+    };
+    Some(step.label())
+}

@@ -1,0 +1,129 @@
+//! What a run's steps have made, where it lies, and which of it the next step
+//! must find: from the log's events, live and folded alike.
+
+use crate::stage::Upstream;
+use rok_artifacts::Digest;
+use rok_events::{ArtifactPlace, Body, Event};
+use rok_kernel::{RunState, StepIx};
+use rok_vocabulary::{Attempt, Epoch, StepId, StepState};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// What the steps have made.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    /// By step, of its last attempt that made something: paths and places.
+    by_step: HashMap<StepId, (Epoch, Attempt, Vec<(String, PathBuf)>)>,
+    /// Whose content lies at a place: the last that was made there.
+    latest: HashMap<PathBuf, (StepId, Digest, bool)>,
+    /// Working directories of steps that made something.
+    folders: HashMap<StepId, PathBuf>,
+}
+
+impl Made {
+    /// Notes what an event says was made; after it was applied.
+    pub(crate) fn note(&mut self, event: &Event, state: &RunState, artifacts: Option<&Path>) {
+        let Body::ArtifactEmitted {
+            step,
+            attempt,
+            path,
+            sha256,
+            bytes,
+            place,
+            executable,
+        } = &event.body
+        else {
+            return;
+        };
+        let digest = Digest {
+            sha256: sha256.clone(),
+            bytes: *bytes,
+        };
+        let file = self.file(step, *place, path, state, artifacts);
+        self.latest
+            .insert(file.clone(), (step.clone(), digest, *executable));
+        let made = (path.clone(), file);
+        let of = (event.epoch, *attempt);
+        match self.by_step.get_mut(step) {
+            Some((epoch, attempt, list)) if (*epoch, *attempt) == of => list.push(made),
+            _ => drop(self.by_step.insert(step.clone(), (of.0, of.1, vec![made]))),
+        }
+    }
+
+    fn file(
+        &mut self,
+        step: &StepId,
+        place: ArtifactPlace,
+        path: &str,
+        state: &RunState,
+        artifacts: Option<&Path>,
+    ) -> PathBuf {
+        if let (ArtifactPlace::Run, Some(artifacts)) = (place, artifacts) {
+            return artifacts.join(path);
+        }
+        let folder = self.folders.entry(step.clone()).or_insert_with(|| {
+            let ix = state.find(step.as_str());
+            let cwd = ix.and_then(|ix| state.resolve(ix).ok()?.cwd);
+            cwd_of(state, cwd.as_deref())
+        });
+        folder.join(path)
+    }
+
+    /// What a step that has succeeded made, as it must be found now: where a
+    /// later step wrote to the same place, what that one made.
+    pub(crate) fn of_step(&self, ix: StepIx, state: &RunState) -> Vec<Upstream> {
+        if let Some(fan) = state.fan_out(ix) {
+            let children = fan.children();
+            return children
+                .flat_map(|child| self.of_step(child, state))
+                .collect();
+        }
+        let Some((_, _, made)) = self.by_step.get(&state.step_id(ix)) else {
+            return Vec::new();
+        };
+        if state.step(ix).state != StepState::Succeeded {
+            return Vec::new();
+        }
+        let upstream = made.iter().filter_map(|(path, file)| {
+            let (by, digest, executable) = self.latest.get(file)?;
+            Some(Upstream {
+                step: by.to_string(),
+                path: path.clone(),
+                file: file.clone(),
+                digest: digest.clone(),
+                executable: *executable,
+            })
+        });
+        upstream.collect()
+    }
+
+    /// What the steps before a step made, as it must be found when it begins.
+    pub(crate) fn before(&self, ix: StepIx, state: &RunState) -> Vec<Upstream> {
+        if self.by_step.is_empty() {
+            return Vec::new();
+        }
+        let step = state.definition(ix);
+        let edges = step.needs.iter().chain(&step.after);
+        let mut seen = std::collections::HashSet::new();
+        let all = edges.flat_map(|from| self.of_step(*from as StepIx, state));
+        all.filter(|artifact| seen.insert(artifact.file.clone()))
+            .collect()
+    }
+
+    /// The steps that made something.
+    pub(crate) fn steps(&self, state: &RunState) -> Vec<StepIx> {
+        let places = self.by_step.keys().map(|id| state.find(id.as_str()));
+        let mut steps: Vec<StepIx> = places.flatten().collect();
+        steps.sort_unstable();
+        steps
+    }
+}
+
+/// A step's working directory, absolute.
+pub(crate) fn cwd_of(state: &RunState, given: Option<&str>) -> PathBuf {
+    let base = state
+        .created()
+        .and_then(|created| created.cwd.as_deref())
+        .unwrap_or("/");
+    given.map_or_else(|| PathBuf::from(base), |cwd| PathBuf::from(base).join(cwd))
+}
