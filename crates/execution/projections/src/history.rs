@@ -36,6 +36,21 @@ pub struct Artifact {
     pub executable: bool,
 }
 
+/// The complete log of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// The step.
+    pub step: StepId,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// Its size.
+    pub bytes: u64,
+    /// Its sha-256, hex; absent where it is empty.
+    pub sha256: Option<String>,
+}
+
 /// An ack and when it came.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AckEntry {
@@ -66,6 +81,7 @@ pub struct History {
     reason: Option<String>,
     decisions: Vec<Decision>,
     artifacts: Vec<Artifact>,
+    logs: Vec<LogEntry>,
     acks: Vec<AckEntry>,
     policies: Vec<PolicyData>,
     sealed_at: Option<Timestamp>,
@@ -89,6 +105,7 @@ impl History {
             reason: None,
             decisions: Vec::new(),
             artifacts: Vec::new(),
+            logs: Vec::new(),
             acks: Vec::new(),
             policies: Vec::new(),
             sealed_at: None,
@@ -136,6 +153,15 @@ impl History {
                 data,
                 ..
             } => {
+                if let Some(bytes) = data.log_bytes {
+                    self.logs.push(LogEntry {
+                        step: step.clone(),
+                        attempt: *attempt,
+                        epoch: event.epoch,
+                        bytes,
+                        sha256: data.log_sha256.clone(),
+                    });
+                }
                 if let Some(ix) = self.index.get(step) {
                     let end = Some((**data).clone());
                     self.steps[*ix as usize] = StepHistory {
@@ -221,6 +247,12 @@ impl History {
     #[must_use]
     pub fn artifacts(&self) -> &[Artifact] {
         &self.artifacts
+    }
+
+    /// Complete logs of attempts, in the order of their ends.
+    #[must_use]
+    pub fn logs(&self) -> &[LogEntry] {
+        &self.logs
     }
 
     /// Acks of all epochs, late ones too.

@@ -26,5 +26,5 @@ extern crate alloc;
 mod history;
 mod replay;
 
-pub use history::{AckEntry, Artifact, Decision, History, StepHistory};
+pub use history::{AckEntry, Artifact, Decision, History, LogEntry, StepHistory};
 pub use replay::{Replay, ReplayError};

@@ -1,19 +1,20 @@
 //! `verify`: chain, seal, plan, replay, artifacts. Writes nothing.
 
+mod files;
+
 use crate::fault;
 use crate::load::{Loaded, created_of, plan_by};
 use crate::proof::Envelopes;
 use crate::record::Record;
-use crate::resume::base;
-use rok_artifacts::{Digest as ArtifactDigest, verify as verify_artifact};
+use crate::submit::contents;
 use rok_chain::{LogState, SealCheck};
 use rok_facades::runs::{RunsError, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict};
 use rok_kernel::CompiledPlan;
 use rok_log::EventReader;
-use rok_projections::{Artifact, Replay, ReplayError};
+use rok_projections::{Replay, ReplayError};
 use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 const LOG: &str = "events.jsonl";
@@ -213,14 +214,7 @@ fn replay(
         );
         report.faults.push(file_fault("seal.json", what));
     }
-    let places = artifact_places(&loaded);
-    report.artifacts = loaded.history().artifacts().len() as u64;
-    for (artifact, why) in changed(&loaded, &places) {
-        report.faults.push(file_fault(
-            &artifact.path,
-            format!("(artifact of step `{}`) {why}", artifact.step),
-        ));
-    }
+    files::check(&loaded, &contents(store), report);
     Ok(())
 }
 
@@ -245,61 +239,4 @@ fn compared(
         }
     }
     Ok(record.into_replay())
-}
-
-/// Where the paths of a run's artifacts may start from, in order.
-pub(crate) struct Places {
-    base: PathBuf,
-    artifacts: PathBuf,
-}
-
-pub(crate) fn artifact_places(loaded: &Loaded) -> Places {
-    Places {
-        base: base(loaded.state()),
-        artifacts: loaded.dir.join("artifacts"),
-    }
-}
-
-/// Artifacts that are not what was recorded of them.
-pub(crate) fn changed<'a>(loaded: &'a Loaded, places: &Places) -> Vec<(&'a Artifact, String)> {
-    let check = |artifact: &'a Artifact| {
-        let recorded = ArtifactDigest {
-            sha256: artifact.sha256.clone(),
-            bytes: artifact.bytes,
-        };
-        let cwd = places.base.join(cwd_of(loaded, artifact));
-        let candidates = [
-            cwd.join(&artifact.path),
-            places.artifacts.join(&artifact.path),
-        ];
-        let mut why = None;
-        for path in &candidates {
-            match verify_artifact(path, &recorded) {
-                Ok(()) => return None,
-                // What is there says more than what is not.
-                Err(error) if why.is_none() || path.exists() => why = Some(fault::chain(&error)),
-                Err(_) => {}
-            }
-        }
-        why.map(|why| (artifact, why))
-    };
-    loaded
-        .history()
-        .artifacts()
-        .iter()
-        .filter_map(check)
-        .collect()
-}
-
-/// The step's working directory, as far as it is known without its inputs.
-fn cwd_of(loaded: &Loaded, artifact: &Artifact) -> PathBuf {
-    let state = loaded.state();
-    let resolved = state
-        .plan()
-        .find(&artifact.step)
-        .and_then(|ix| state.resolve(ix).ok());
-    resolved
-        .and_then(|step| step.cwd)
-        .map(PathBuf::from)
-        .unwrap_or_default()
 }

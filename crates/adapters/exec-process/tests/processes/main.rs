@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-mod artifacts;
 mod contract;
 mod ending;
 mod exits;
