@@ -59,6 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     timeout: Some(Duration::from_secs(60)),
                     kill_grace: Duration::from_secs(5),
                     traceparent: None,
+                    artifacts: Vec::new(),
                     workspace: Some(workspace.clone()),
                 },
                 sink.clone(),

@@ -43,6 +43,7 @@
 //!     timeout: None,
 //!     kill_grace: std::time::Duration::from_secs(5),
 //!     traceparent: None,
+//!     artifacts: Vec::new(),
 //!     workspace: Some(Arc::new(Workspace {
 //!         logs: dir.path().join("logs"),
 //!         artifacts: dir.path().join("artifacts"),

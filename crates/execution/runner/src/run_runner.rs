@@ -18,7 +18,8 @@ use rok_executor::{
 use rok_facades::{ActionRequest, GateFacts, GovernedAction, PolicyVerdict, StepSpan};
 use rok_kernel::{
     Admission, Command, CommandKind, Decision, Effect, Input, Rejected, ResolvedAction,
-    RunOrchestrationKernel, RunState, StepDone, StepEnd, StepIx, StepSuccess, StopReason,
+    ResolvedArtifact, RunOrchestrationKernel, RunState, StepDone, StepEnd, StepIx, StepSuccess,
+    StopReason,
 };
 use rok_log::{Commit, Document, Fence, RunRow};
 use rok_plan::Shell;
@@ -47,8 +48,8 @@ pub struct RunContext {
     pub secrets: Result<Secrets, String>,
     /// Where executors may write; `None` for a run without a folder.
     pub workspace: Option<Arc<Workspace>>,
-    /// Where artifacts are stored and put aside; `None`: steps cannot declare
-    /// any.
+    /// Where artifacts are stored and put aside; `None` for a run without a
+    /// folder.
     pub files: Option<Arc<Files>>,
 }
 
@@ -466,23 +467,17 @@ impl RunRunner {
                     request.traceparent = Some(self.traceparent(&request.attempt.step));
                     let (executor, sink) = (Arc::clone(executor), Arc::clone(sink));
                     match self.staged(step) {
-                        Ok(None) => {
-                            executor.start(request, sink);
-                            return None;
-                        }
-                        Ok(Some((files, step))) => {
-                            services.stage().start(Job {
-                                request,
-                                executor,
-                                sink,
-                                files,
-                                step,
-                                masker: self.masker.clone(),
-                            });
-                            return None;
-                        }
-                        Err(failure) => failure,
+                        None => executor.start(request, sink),
+                        Some((files, step)) => services.stage().start(Job {
+                            request,
+                            executor,
+                            sink,
+                            files,
+                            step,
+                            masker: self.masker.clone(),
+                        }),
                     }
+                    return None;
                 }
                 None => StepFailure::new(
                     ErrorClass::ConfigError,
@@ -512,34 +507,25 @@ impl RunRunner {
     }
 
     /// What must be done around an attempt of a step; `None`: nothing.
-    fn staged(&self, ix: StepIx) -> Result<Option<(Arc<Files>, StepFiles)>, StepFailure> {
+    fn staged(&self, ix: StepIx) -> Option<(Arc<Files>, StepFiles)> {
         let declares = !self.state().definition(ix).artifacts.is_empty();
         let upstream = self.made.before(ix, self.state());
         if !declares && upstream.is_empty() {
-            return Ok(None);
+            return None;
         }
-        let Some(files) = &self.context.files else {
-            let reason = "no store for artifacts is set up here";
-            return Err(StepFailure::new(ErrorClass::ConfigError, reason));
-        };
-        let step = self
-            .step_files(ix)
-            .map(|step| StepFiles { upstream, ..step });
+        // Without a folder, artifacts are the executor's own affair.
+        let files = self.context.files.as_ref()?;
         // What cannot be resolved has been refused with the request.
-        Ok(step.map(|step| (Arc::clone(files), step)))
+        let step = self.step_files(ix)?;
+        Some((Arc::clone(files), StepFiles { upstream, ..step }))
     }
 
     /// What a step declares, and where; `None` where its expressions cannot be
     /// evaluated.
     pub(crate) fn step_files(&self, ix: StepIx) -> Option<StepFiles> {
         let resolved = self.state().resolve(ix).ok()?;
-        let declared = resolved.artifacts.into_iter().map(|artifact| Declared {
-            path: artifact.path,
-            required: artifact.required,
-            pattern: artifact.pattern,
-        });
         Some(StepFiles {
-            declared: declared.collect(),
+            declared: resolved.artifacts.into_iter().map(declared).collect(),
             roots: self.roots(resolved.cwd.as_deref()),
             upstream: Vec::new(),
         })
@@ -614,6 +600,7 @@ impl RunRunner {
             timeout: step.timeout,
             kill_grace: step.kill_grace,
             traceparent: None,
+            artifacts: resolved.artifacts.into_iter().map(declared).collect(),
             workspace: self.context.workspace.clone(),
         })
     }
@@ -857,6 +844,14 @@ impl RunRunner {
     #[must_use]
     pub fn outputs(&self, step: StepIx) -> Option<&Arc<Value>> {
         self.state().outputs(step)
+    }
+}
+
+fn declared(artifact: ResolvedArtifact) -> Declared {
+    Declared {
+        path: artifact.path,
+        required: artifact.required,
+        pattern: artifact.pattern,
     }
 }
 

@@ -77,6 +77,7 @@ pub(crate) fn play(
         roles: case.test.roles.clone(),
         secrets: secrets(case),
         workspace: None,
+        files: None,
     };
     shard
         .create(

@@ -1,9 +1,9 @@
 //! The executor of a test: answers for every step by its stub, in virtual time.
 
 use crate::reads::readers;
-use rok_chain::Digest;
+use rok_artifacts::Emitted;
 use rok_executor::{
-    Artifact, AttemptRef, CancelReason, Executor, ExecutorError, PreflightFault, Remains,
+    AttemptRecord, AttemptRef, CancelReason, Executor, ExecutorError, PreflightFault, Remains,
     ReportSink, StepFailure, StepReport, StepRequest, StepResult, StepSuccess, Usage, Work,
     Workspace,
 };
@@ -104,11 +104,7 @@ impl StubExecutor {
                 None if spec.required => "",
                 Some(None) | None => continue,
             };
-            artifacts.push(Artifact {
-                path: spec.path.clone(),
-                sha256: Digest::of(content.as_bytes()).to_hex(),
-                bytes: content.len() as u64,
-            });
+            artifacts.push(Emitted::unstored(&spec.path, content.as_bytes()));
         }
         Ok(StepSuccess { outputs, artifacts })
     }
@@ -160,6 +156,7 @@ impl Executor for StubExecutor {
         let process = matches!(request.work, Work::Process(_));
         let began = self.clock.now();
         let result = StepResult {
+            record: AttemptRecord::default(),
             exit_code: stub.exit_code.or((process && end.is_ok()).then_some(0)),
             end,
             started_at: Some(began),

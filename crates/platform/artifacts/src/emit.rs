@@ -2,7 +2,7 @@
 
 use crate::before::Before;
 use crate::declared::{Candidate, Declared, Place, Roots, candidates};
-use crate::digest::ArtifactError;
+use crate::digest::{ArtifactError, Digest};
 use crate::identity::Identity;
 use crate::store::{ContentStore, Pending};
 use rok_secrets::Masker;
@@ -30,8 +30,25 @@ pub struct Emitted {
     pub bytes: u64,
     /// Whether its owner may execute it.
     pub executable: bool,
-    /// The state of the file when it was read.
-    pub identity: Identity,
+    /// The state of the file when it was read, where there is one.
+    pub identity: Option<Identity>,
+}
+
+impl Emitted {
+    /// An artifact whose content is not kept: what a stub says that it made.
+    #[must_use]
+    pub fn unstored(path: &str, content: &[u8]) -> Self {
+        let Digest { sha256, bytes } = Digest::of(content);
+        Self {
+            path: path.to_owned(),
+            place: Place::default(),
+            file: PathBuf::from(path),
+            sha256,
+            bytes,
+            executable: false,
+            identity: None,
+        }
+    }
 }
 
 /// A step that cannot be given its artifacts.
@@ -99,7 +116,7 @@ pub fn emit(
                 sha256: content.digest().sha256.clone(),
                 bytes: content.digest().bytes,
                 executable: content.executable(),
-                identity: content.identity(),
+                identity: Some(content.identity()),
             });
             contents.push(content);
         }

@@ -1,6 +1,6 @@
 //! The port: requests, reports and the trait. Data only, no clock, no I/O.
 
-use rok_artifacts::{Emitted, Quarantined};
+use rok_artifacts::{Declared, Emitted, Quarantined};
 use rok_expr::SecretText;
 use rok_secrets::Secrets;
 use rok_vocabulary::{ErrorClass, IdempotencyKey, RunId, StepRef, Timestamp};
@@ -53,6 +53,9 @@ pub struct StepRequest {
     pub kill_grace: Duration,
     /// W3C trace context of the attempt's span.
     pub traceparent: Option<String>,
+    /// Declared artifacts. In a run with a folder they are found and stored by
+    /// whoever stages the attempt, whatever executor performs it.
+    pub artifacts: Vec<Declared>,
     /// Where the run's executors may write; `None` for a run without a folder.
     pub workspace: Option<Arc<Workspace>>,
 }

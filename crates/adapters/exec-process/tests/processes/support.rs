@@ -71,6 +71,7 @@ impl Bench {
             timeout: Some(LONG),
             kill_grace: LONG,
             traceparent: None,
+            artifacts: Vec::new(),
             workspace: Some(self.workspace.clone()),
         }
     }

@@ -109,8 +109,10 @@ fn made(job: &Job, before: &Before, success: &mut StepSuccess) -> Result<(), Ste
         StepFailure { reason, ..failure }
     })?;
     for artifact in &emitted {
-        job.files
-            .remember(&artifact.file, artifact.identity, &artifact.sha256);
+        if let Some(identity) = artifact.identity {
+            job.files
+                .remember(&artifact.file, identity, &artifact.sha256);
+        }
     }
     success.artifacts.extend(emitted);
     Ok(())

@@ -34,6 +34,7 @@ fn request(step: &str, function: &str) -> StepRequest {
         timeout: None,
         kill_grace: LONG,
         traceparent: None,
+        artifacts: Vec::new(),
         workspace: None,
     }
 }
