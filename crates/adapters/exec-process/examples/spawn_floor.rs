@@ -47,6 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                             epoch: Epoch(0),
                             step,
                             attempt: Attempt(0),
+                            compensates: false,
                         },
                     },
                     work: Work::Process(ProcessWork {

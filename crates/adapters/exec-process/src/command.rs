@@ -82,6 +82,9 @@ impl Programs {
             .env("ROK_OUTPUT", &places.output)
             .env("ROK_ERROR", &places.error)
             .env("ROK_USAGE", &places.usage);
+        if attempt.step.compensates {
+            command.env("ROK_COMPENSATES", "1");
+        }
         if let Some(artifacts) = &places.artifacts {
             command.env("ROK_ARTIFACTS", artifacts);
         }

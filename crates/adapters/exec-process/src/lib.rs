@@ -27,7 +27,7 @@
 //!     key: IdempotencyKey::new(&run, Epoch(0), &step),
 //!     attempt: AttemptRef {
 //!         run,
-//!         step: StepRef { epoch: Epoch(0), step, attempt: Attempt(0) },
+//!         step: StepRef { epoch: Epoch(0), step, attempt: Attempt(0), compensates: false },
 //!     },
 //!     work: Work::Process(ProcessWork {
 //!         program: Program::Shell {

@@ -29,9 +29,11 @@ pub(crate) struct Places {
     own: Option<PathBuf>,
 }
 
-/// `STEP.ATTEMPT`, after the first epoch `STEP.ATTEMPT.eN`.
+/// `STEP.ATTEMPT`, after the first epoch `STEP.ATTEMPT.eN`; of a compensation
+/// `STEP.compensate.ATTEMPT` in every epoch. Ids of steps have no dot.
 pub(crate) fn name(step: &StepRef) -> String {
     match step.epoch {
+        _ if step.compensates => format!("{}.compensate.{}", step.step, step.attempt),
         Epoch(0) => format!("{}.{}", step.step, step.attempt),
         epoch => format!("{}.{}.e{epoch}", step.step, step.attempt),
     }

@@ -58,7 +58,7 @@ pub use plans::{
     ImportFormat, ImportRequest, ImportTasks, InputView, PlanImport, PlanListing, PlanReport,
     PlanView, StepView, Warning,
 };
-pub use runs::{RunHandle, VerifyRequest};
+pub use runs::{RollbackRequest, RunHandle, VerifyRequest};
 pub use service::{RunRequest, Service};
 pub use stream::StreamFormat;
 pub use wiring::{Flag, Startup, Wiring};

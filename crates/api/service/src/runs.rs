@@ -8,8 +8,8 @@ use rok_attest::{Checkpoint, Head};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
     ErrorKind, EventLine, EventQuery, Explanation, GivenCheckpoint, LogQuery, Observer, Resumable,
-    ResumeOptions, RunSummary, RunsError, RunsFacade, StepSummary, StopSignal, Verb, VerifyOptions,
-    VerifyReport,
+    ResumeOptions, RollbackOptions, RunSummary, RunsError, RunsFacade, StepSummary, StopSignal,
+    Verb, VerifyOptions, VerifyReport,
 };
 use rok_vocabulary::{Actor, RunId, StepId};
 use std::io::Write;
@@ -35,6 +35,19 @@ pub struct RunHandle {
     name: String,
     actor: Actor,
     cwd: PathBuf,
+}
+
+/// How a run is to be rolled back.
+#[derive(Debug, Clone, Default)]
+pub struct RollbackRequest {
+    /// Why.
+    pub reason: Option<String>,
+    /// Steps that were undone by hand.
+    pub done: Vec<String>,
+    /// Steps whose interrupted compensations may run again.
+    pub again: Vec<String>,
+    /// A file with secret values, besides the environment.
+    pub secrets_file: Option<PathBuf>,
 }
 
 impl RunHandle {
@@ -100,6 +113,28 @@ impl RunHandle {
             drive,
         };
         Ok(self.runs.resume(&self.id, &options, stop, observer)?)
+    }
+
+    /// Undoes what succeeded in the run, as its next epoch, and drives it.
+    pub fn rollback(
+        &self,
+        request: RollbackRequest,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, ServiceError> {
+        let ids = |names: Vec<String>| {
+            let ids = names.iter().map(|name| step_id(name));
+            ids.collect::<Result<Vec<_>, _>>()
+        };
+        let options = RollbackOptions {
+            actor: self.actor.clone(),
+            reason: request.reason,
+            done: ids(request.done)?,
+            again: ids(request.again)?,
+            secrets_file: request.secrets_file.map(|file| self.cwd.join(file)),
+            drive: DriveOptions::default(),
+        };
+        Ok(self.runs.rollback(&self.id, &options, stop, observer)?)
     }
 
     /// Whether and from where it can be resumed; changes nothing.

@@ -18,8 +18,8 @@ pub use proof::{
     SignatureCheck, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict,
 };
 pub use requests::{
-    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions, RunSelector,
-    Submission, Verb,
+    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions,
+    RollbackOptions, RunSelector, Submission, Verb,
 };
 pub use stop::StopSignal;
 pub use timing::{
@@ -27,7 +27,7 @@ pub use timing::{
     WaitSpan,
 };
 pub use views::{
-    AckView, ApprovalView, ArtifactView, AuditView, ErrorView, EventLine, EventQuery,
-    ExpectationView, Explanation, HoldView, IncidentView, ListQuery, LogQuery, Remedy, Resumable,
-    RunListing, RunSummary, StepSummary, StepTotals,
+    AckView, ApprovalView, ArtifactView, AuditView, CompensationFailure, ErrorView, EventLine,
+    EventQuery, ExpectationView, Explanation, HoldView, IncidentView, ListQuery, LogQuery, Remedy,
+    Resumable, RollbackView, RunListing, RunSummary, StepSummary, StepTotals,
 };

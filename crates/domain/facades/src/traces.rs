@@ -26,6 +26,8 @@ pub struct StepSpan {
     pub state: StepState,
     /// Why, when it failed.
     pub error_class: Option<ErrorClass>,
+    /// Whether it is an attempt at the step's compensation.
+    pub compensates: bool,
 }
 
 /// One attempt in a trace's record.
@@ -43,6 +45,9 @@ pub struct SpanSummary {
     pub duration_ms: u64,
     /// How it ended.
     pub state: StepState,
+    /// Whether it is an attempt at the step's compensation.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub compensates: bool,
 }
 
 /// A trace's record, bounded: every span can be computed again from the log.

@@ -140,6 +140,13 @@ impl SpanId {
         let names = [run.as_str(), step.as_str()];
         Self::cut(&digest(b"attempt", &names, &[epoch.0, attempt.0]))
     }
+
+    /// The span of one attempt at a step's compensation.
+    #[must_use]
+    pub fn of_compensation(run: &RunId, epoch: Epoch, step: &StepId, attempt: Attempt) -> Self {
+        let names = [run.as_str(), step.as_str()];
+        Self::cut(&digest(b"compensation", &names, &[epoch.0, attempt.0]))
+    }
 }
 
 /// The W3C `traceparent` value that makes `span` the parent of what comes next;

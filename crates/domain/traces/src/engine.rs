@@ -88,7 +88,8 @@ fn slowest(facts: &RunFacts<'_>, spans: &[StepSpan]) -> Vec<SpanSummary> {
     order
         .into_iter()
         .map(|span| SpanSummary {
-            span_id: SpanId::of_attempt(facts.run, facts.epoch, &span.step, span.attempt),
+            span_id: span_id(facts, span),
+            compensates: span.compensates,
             step: span.step.clone(),
             attempt: span.attempt,
             started_at: span.started_at,
@@ -96,6 +97,15 @@ fn slowest(facts: &RunFacts<'_>, spans: &[StepSpan]) -> Vec<SpanSummary> {
             state: span.state,
         })
         .collect()
+}
+
+fn span_id(facts: &RunFacts<'_>, span: &StepSpan) -> SpanId {
+    let of = if span.compensates {
+        SpanId::of_compensation
+    } else {
+        SpanId::of_attempt
+    };
+    of(facts.run, facts.epoch, &span.step, span.attempt)
 }
 
 fn millis(span: &StepSpan) -> u64 {

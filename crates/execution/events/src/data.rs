@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use rok_phases::PhaseInput;
 use rok_rac::{AckId, Deadline, Duty, Reconciliation};
 use rok_vocabulary::{
-    AckErrorKind, AckStatus, CommandId, HoldReason, Outcome, PlanId, Profile, RunPhase, Timestamp,
+    AckErrorKind, AckStatus, CommandId, HoldReason, Outcome, PlanId, Profile, RunPhase, StepId,
+    Timestamp,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -219,6 +220,9 @@ pub struct StepCounts {
     pub skipped: u32,
     /// Attempts beyond the first.
     pub retries: u32,
+    /// Succeeded and was undone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub compensated: u32,
 }
 
 /// `run.completed`
@@ -380,6 +384,31 @@ impl SkipCause {
             Self::DependencyFailed | Self::HardGate | Self::RunStopped
         )
     }
+}
+
+/// `run.rollback_started`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackData {
+    /// The steps that are undone, in the order in which that is done.
+    pub steps: Vec<StepId>,
+    /// Steps that succeeded and have nothing that undoes them, in the order of
+    /// the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nothing_to_undo: Vec<StepId>,
+    /// Of `steps`: those that were undone by hand, as the one who asks says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done: Vec<StepId>,
+    /// Of `steps`: interrupted compensations that may run again although their
+    /// steps are not idempotent, as the one who asks says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<StepId>,
+}
+
+/// `run.rolled_back`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledBackData {
+    /// Every step of the run that was undone, in any epoch, in that order.
+    pub steps: Vec<StepId>,
 }
 
 /// `expectation.declared`

@@ -318,6 +318,28 @@ impl<'a> Fields<'_, 'a> {
                 reason: self.word("override_reason", self.header.override_reason.as_ref())?,
                 data: self.data()?,
             },
+            EventType::RunRollbackStarted => Body::RunRollbackStarted {
+                reason: self.reason(),
+                data: self.data()?,
+            },
+            EventType::RunRolledBack => Body::RunRolledBack { data: self.data()? },
+            EventType::StepCompensationStarted => Body::StepCompensationStarted {
+                step: self.step()?,
+                attempt: self.attempt(),
+            },
+            EventType::StepCompensated => Body::StepCompensated {
+                step: self.step()?,
+                attempt: self.attempt(),
+                reason: self.reason(),
+                data: self.data()?,
+            },
+            EventType::StepCompensationFailed => Body::StepCompensationFailed {
+                step: self.step()?,
+                attempt: self.attempt(),
+                class: self.class()?,
+                reason: self.must_reason()?,
+                data: self.data()?,
+            },
             EventType::ArtifactEmitted => self.artifact()?,
             EventType::ArtifactQuarantined => self.left()?,
             EventType::ExpectationDeclared => Body::ExpectationDeclared { data: self.data()? },

@@ -180,6 +180,12 @@ impl Encoder {
                 reason,
                 data,
                 ..
+            }
+            | Body::StepCompensationFailed {
+                class,
+                reason,
+                data,
+                ..
             } => {
                 line.plain("error_class", class.as_str());
                 line.reason(Some(reason));
@@ -213,6 +219,19 @@ impl Encoder {
             }
             Body::RunOverrideApplied { reason, data, .. } => {
                 line.text("override_reason", reason);
+                line.data(data);
+            }
+            Body::RunRollbackStarted { reason, data } => {
+                line.reason(reason.as_deref());
+                line.data(data);
+            }
+            Body::RunRolledBack { data } => line.data(data),
+            Body::StepCompensationStarted { step, attempt } => {
+                let span = SpanId::of_compensation(&self.run, event.epoch, step, *attempt);
+                line.plain("span_id", &span.to_string());
+            }
+            Body::StepCompensated { reason, data, .. } => {
+                line.reason(reason.as_deref());
                 line.data(data);
             }
             Body::ArtifactEmitted {

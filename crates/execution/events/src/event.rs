@@ -3,8 +3,8 @@
 use crate::artifact::{ArtifactPlace, InputsHash};
 use crate::data::{
     AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, HeldData, OverrideAppliedData,
-    OverrideData, PolicyData, ReconciledData, RecoveredData, RepairedData, SkipCause, StartedData,
-    StateData, StepEndData, StoppingData,
+    OverrideData, PolicyData, ReconciledData, RecoveredData, RepairedData, RollbackData,
+    RolledBackData, SkipCause, StartedData, StateData, StepEndData, StoppingData,
 };
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -163,6 +163,32 @@ pub enum Body {
         reason: String,
         data: OverrideAppliedData,
     },
+    /// What succeeded is undone from here on: within an epoch whose execution
+    /// did not succeed, or, after its seal, as the next one.
+    RunRollbackStarted {
+        reason: Option<String>,
+        data: Box<RollbackData>,
+    },
+    /// Everything that could be undone is.
+    RunRolledBack { data: RolledBackData },
+    /// An attempt at a compensation may have started.
+    StepCompensationStarted { step: StepId, attempt: Attempt },
+    /// A step is undone; with a reason where a person says that it was done
+    /// by hand.
+    StepCompensated {
+        step: StepId,
+        attempt: Attempt,
+        reason: Option<String>,
+        data: Box<StepEndData>,
+    },
+    /// An attempt at a compensation failed.
+    StepCompensationFailed {
+        step: StepId,
+        attempt: Attempt,
+        class: ErrorClass,
+        reason: String,
+        data: Box<StepEndData>,
+    },
     /// A declared artifact exists.
     ArtifactEmitted {
         step: StepId,
@@ -266,6 +292,11 @@ event_types! {
     GateRejected = "gate.rejected",
     OverrideApproved = "override.approved",
     RunOverrideApplied = "run.override_applied",
+    RunRollbackStarted = "run.rollback_started",
+    RunRolledBack = "run.rolled_back",
+    StepCompensationStarted = "step.compensation_started",
+    StepCompensated = "step.compensated",
+    StepCompensationFailed = "step.compensation_failed",
     ArtifactEmitted = "artifact.emitted",
     ArtifactQuarantined = "artifact.quarantined",
     ExpectationDeclared = "expectation.declared",
@@ -300,7 +331,10 @@ impl Body {
             | Self::OverrideApproved { step, .. }
             | Self::RunOverrideApplied { step, .. }
             | Self::ArtifactEmitted { step, .. }
-            | Self::ArtifactQuarantined { step, .. } => Some(step),
+            | Self::ArtifactQuarantined { step, .. }
+            | Self::StepCompensationStarted { step, .. }
+            | Self::StepCompensated { step, .. }
+            | Self::StepCompensationFailed { step, .. } => Some(step),
             Self::RunHeld { step, .. } | Self::PolicyEvaluated { step, .. } => step.as_ref(),
             _ => None,
         }
@@ -316,7 +350,10 @@ impl Body {
             | Self::StepRetried { attempt, .. }
             | Self::GateFailed { attempt, .. }
             | Self::ArtifactEmitted { attempt, .. }
-            | Self::ArtifactQuarantined { attempt, .. } => *attempt,
+            | Self::ArtifactQuarantined { attempt, .. }
+            | Self::StepCompensationStarted { attempt, .. }
+            | Self::StepCompensated { attempt, .. }
+            | Self::StepCompensationFailed { attempt, .. } => *attempt,
             _ => Attempt::FIRST,
         }
     }

@@ -48,8 +48,8 @@ pub use artifact::{ArtifactLeft, ArtifactMade, ArtifactPlace, CachedData, Conten
 pub use data::{
     AckData, ApprovalData, ChildCounts, CompletedData, CreatedData, DeclaredData, ExpectationsData,
     FanOutData, HeldData, OverrideAppliedData, OverrideData, PlanRef, PolicyData, PolicyStage,
-    ReconciledData, ReconciliationStage, RecoveredData, RepairedData, SkipCause, StartedData,
-    StateData, StepCounts, StepEndData, StoppingData, UsageData,
+    ReconciledData, ReconciliationStage, RecoveredData, RepairedData, RollbackData, RolledBackData,
+    SkipCause, StartedData, StateData, StepCounts, StepEndData, StoppingData, UsageData,
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::Encoder;

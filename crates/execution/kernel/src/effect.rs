@@ -2,6 +2,7 @@
 
 use crate::compiled::StepIx;
 use crate::kernel::KernelError;
+use crate::state::DoneIx;
 use crate::steps::StopReason;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -44,6 +45,22 @@ pub enum Effect {
         /// The step.
         step: StepIx,
         /// The attempt.
+        attempt: Attempt,
+        /// Why.
+        reason: StopReason,
+    },
+    /// Start an attempt at a step's compensation.
+    StartCompensation {
+        /// What is undone.
+        done: DoneIx,
+        /// The attempt at its compensation.
+        attempt: Attempt,
+    },
+    /// Stop an attempt at a step's compensation.
+    CancelCompensation {
+        /// What is undone.
+        done: DoneIx,
+        /// The attempt at its compensation.
         attempt: Attempt,
         /// Why.
         reason: StopReason,
@@ -158,6 +175,12 @@ pub enum Rejected {
     /// The run cannot be resumed.
     #[error("the run cannot be resumed: {reason}")]
     NotResumable {
+        /// Why not.
+        reason: String,
+    },
+    /// The run cannot be rolled back.
+    #[error("the run cannot be rolled back: {reason}")]
+    NotRollbackable {
         /// Why not.
         reason: String,
     },

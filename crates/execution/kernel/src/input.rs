@@ -96,6 +96,19 @@ pub enum Input {
         /// The command that asked.
         command: Option<CommandId>,
     },
+    /// An attempt at a compensation is over; `step` is the [`DoneIx`](crate::DoneIx).
+    CompensationDone(StepDone),
+    /// What succeeded is to be undone, in the next epoch.
+    Rollback {
+        /// Who asks.
+        actor: Actor,
+        /// Why.
+        reason: Option<String>,
+        /// Steps that were undone by hand.
+        done: Vec<StepId>,
+        /// Interrupted compensations that may run again.
+        again: Vec<StepId>,
+    },
     /// rok itself failed while it drove this run.
     Fault {
         /// What happened; for people, without secrets.

@@ -4,6 +4,7 @@
 mod artifacts;
 mod close;
 mod commands;
+mod compensation;
 mod fanout;
 mod gates;
 mod handle;
@@ -117,6 +118,7 @@ impl RunOrchestrationKernel {
     #[must_use]
     pub fn over(mut state: RunState) -> Self {
         drop(state.take_fresh_stops());
+        state.take_fresh_compensation_stop();
         Self {
             decided: state.standing(),
             decided_reviews: state.open_reviews(),
@@ -558,7 +560,11 @@ impl RunOrchestrationKernel {
 
     /// Records a fact: applies it to the state and keeps it for the decision.
     fn emit(&mut self, now: Timestamp, body: Body) -> Result<(), KernelError> {
-        let resumes = matches!(body, Body::RunResumed { .. });
+        let resumes = match body {
+            Body::RunResumed { .. } => true,
+            Body::RunRollbackStarted { .. } => self.state.is_sealed(),
+            _ => false,
+        };
         let event = Event {
             seq: self.state.next_seq(),
             at: now.max(self.state.last_at()),
@@ -592,6 +598,9 @@ impl RunOrchestrationKernel {
                     reason,
                 });
             }
+        }
+        if let Some(done) = self.state.take_fresh_compensation_stop() {
+            effects.extend(self.compensation_cancel(done));
         }
         Decision {
             events: core::mem::take(&mut self.events),

@@ -91,6 +91,7 @@ pub use reconciled::Reconciled;
 pub use request::{ResolveError, ResolvedAction, ResolvedArtifact, ResolvedStep};
 pub use scope::RunScope;
 pub use state::{
-    ApplyError, Closing, FanOut, Hold, Override, PolicyState, Resumability, RunState, Stopping,
+    ApplyError, Closing, Done, DoneIx, FanOut, Hold, Override, PolicyState, Resumability, Rollback,
+    Rollbackable, RunState, Stopping, Undo,
 };
 pub use steps::{Approval, GateWait, StepSlot, StopReason};

@@ -3,11 +3,11 @@
 
 use crate::compiled::StepIx;
 use crate::scope::RunScope;
-use crate::state::RunState;
+use crate::state::{Done, RunState};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rok_expr::{EvalError, SecretText, Template};
-use rok_plan::{Action, Shell};
+use rok_plan::{Action, Shell, Step};
 use serde_json::{Map, Value};
 
 /// A step with everything filled in but the secrets.
@@ -74,40 +74,13 @@ impl RunState {
     pub fn resolve(&self, ix: StepIx) -> Result<ResolvedStep, ResolveError> {
         let step = self.definition(ix);
         let scope = RunScope::of(self, ix);
-        let action = match &step.action {
-            Action::Argv(args) => {
-                let args = args.iter().zip(0_usize..);
-                let args = args.map(|(arg, i)| plain(arg, scope, || alloc::format!("run[{i}]")));
-                ResolvedAction::Argv(args.collect::<Result<_, _>>()?)
-            }
-            Action::Shell { shell, line } => ResolvedAction::Shell {
-                shell: *shell,
-                script: line.script().into(),
-                values: line.resolve(&scope).map_err(|source| ResolveError {
-                    place: "run".into(),
-                    source,
-                })?,
-            },
-            Action::Call(function) => ResolvedAction::Call {
-                function: function.clone(),
-                needs: self.needs_outputs(ix),
-                item: self.item(ix).map(|(item, index)| (item.clone(), index)),
-            },
-        };
-        let env = self.plan().plan().env.iter().chain(&step.env);
-        let env = env.map(|(name, template)| {
-            let text = template.text(&scope);
-            let text = text.map_err(|source| ResolveError {
-                place: alloc::format!("env.{name}"),
-                source,
-            })?;
-            Ok((name.clone(), text))
-        });
-        let cwd = step
-            .cwd
-            .as_ref()
-            .map(|cwd| plain(cwd, scope, || "cwd".into()))
-            .transpose()?;
+        let action = resolve_action(
+            &step.action,
+            scope,
+            "run",
+            || self.needs_outputs(ix),
+            || self.item(ix).map(|(item, index)| (item.clone(), index)),
+        )?;
         let artifacts = step.artifacts.iter().map(|artifact| {
             let pattern = artifact.is_pattern();
             let place = || "artifacts.path".into();
@@ -127,10 +100,50 @@ impl RunState {
         });
         Ok(ResolvedStep {
             action,
-            env: env.collect::<Result<_, _>>()?,
-            cwd,
+            env: self.resolve_env(step, scope)?,
+            cwd: resolve_cwd(step, scope)?,
             artifacts: artifacts.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Fills in the templates of what undoes a step that succeeded, in the
+    /// step's environment and working directory.
+    pub fn resolve_compensation(&self, done: &Done) -> Result<ResolvedStep, ResolveError> {
+        let step = self.plan().step(done.origin);
+        let undo = step.compensate.as_ref().expect("only such steps are kept");
+        let scope = RunScope::undoing(self, done);
+        let needs = || {
+            let mut needs = self.needs_outputs(done.origin);
+            if let (Value::Object(needs), Some(own)) = (&mut needs, &done.outputs) {
+                needs.insert(step.id.to_string(), (**own).clone());
+            }
+            needs
+        };
+        Ok(ResolvedStep {
+            action: resolve_action(&undo.action, scope, "compensate.run", needs, || {
+                done.item.clone()
+            })?,
+            env: self.resolve_env(step, scope)?,
+            cwd: resolve_cwd(step, scope)?,
+            artifacts: Vec::new(),
+        })
+    }
+
+    fn resolve_env(
+        &self,
+        step: &Step,
+        scope: RunScope<'_>,
+    ) -> Result<Vec<(String, SecretText)>, ResolveError> {
+        let env = self.plan().plan().env.iter().chain(&step.env);
+        env.map(|(name, template)| {
+            let text = template.text(&scope);
+            let text = text.map_err(|source| ResolveError {
+                place: alloc::format!("env.{name}"),
+                source,
+            })?;
+            Ok((name.clone(), text))
+        })
+        .collect()
     }
 
     fn needs_outputs(&self, ix: StepIx) -> Value {
@@ -143,6 +156,41 @@ impl RunState {
         });
         Value::Object(needs.collect::<Map<String, Value>>())
     }
+}
+
+fn resolve_cwd(step: &Step, scope: RunScope<'_>) -> Result<Option<String>, ResolveError> {
+    let cwd = step.cwd.as_ref();
+    cwd.map(|cwd| plain(cwd, scope, || "cwd".into()))
+        .transpose()
+}
+
+fn resolve_action(
+    action: &Action,
+    scope: RunScope<'_>,
+    place: &str,
+    needs: impl FnOnce() -> Value,
+    item: impl FnOnce() -> Option<(Value, u32)>,
+) -> Result<ResolvedAction, ResolveError> {
+    Ok(match action {
+        Action::Argv(args) => {
+            let args = args.iter().zip(0_usize..);
+            let args = args.map(|(arg, i)| plain(arg, scope, || alloc::format!("{place}[{i}]")));
+            ResolvedAction::Argv(args.collect::<Result<_, _>>()?)
+        }
+        Action::Shell { shell, line } => ResolvedAction::Shell {
+            shell: *shell,
+            script: line.script().into(),
+            values: line.resolve(&scope).map_err(|source| ResolveError {
+                place: place.into(),
+                source,
+            })?,
+        },
+        Action::Call(function) => ResolvedAction::Call {
+            function: function.clone(),
+            needs: needs(),
+            item: item(),
+        },
+    })
 }
 
 /// A template in a place where secrets cannot stand; validation saw to that.

@@ -1,7 +1,7 @@
 //! What a run offers to the expressions of its plan.
 
 use crate::compiled::StepIx;
-use crate::state::RunState;
+use crate::state::{Done, RunState};
 use rok_expr::{RunView, Scope, StepView};
 use serde_json::Value;
 
@@ -10,20 +10,38 @@ use serde_json::Value;
 pub struct RunScope<'a> {
     state: &'a RunState,
     item: Option<(&'a Value, u32)>,
+    /// The step that is undone, by its id in the plan, and what it handed on.
+    own: Option<(&'a str, &'a Value)>,
 }
 
 impl<'a> RunScope<'a> {
     /// The scope of a run that exists.
     #[must_use]
     pub const fn new(state: &'a RunState) -> Self {
-        Self { state, item: None }
+        Self {
+            state,
+            item: None,
+            own: None,
+        }
     }
 
     /// The scope of one step: a fan-out's child has an item.
     #[must_use]
     pub fn of(state: &'a RunState, ix: StepIx) -> Self {
         let item = state.item(ix);
-        Self { state, item }
+        let own = None;
+        Self { state, item, own }
+    }
+
+    /// The scope of what undoes a step: it sees the step's own item and outputs.
+    pub(crate) fn undoing(state: &'a RunState, done: &'a Done) -> Self {
+        let id = state.plan().step(done.origin).id.as_str();
+        let outputs = done.outputs.as_deref().unwrap_or(&Value::Null);
+        Self {
+            state,
+            item: done.item.as_ref().map(|(item, index)| (item, *index)),
+            own: Some((id, outputs)),
+        }
     }
 }
 
@@ -36,7 +54,10 @@ impl Scope for RunScope<'_> {
         let slot = self.state.step(self.state.plan().find_str(id)?);
         Some(StepView {
             state: slot.state,
-            outputs: slot.outputs.as_deref().unwrap_or(&Value::Null),
+            outputs: match self.own {
+                Some((own, outputs)) if own == id => outputs,
+                _ => slot.outputs.as_deref().unwrap_or(&Value::Null),
+            },
             error_class: slot.class,
             attempt: slot.attempt,
         })

@@ -1,6 +1,7 @@
 //! The state of a run: a fold of its events, and nothing else.
 
 mod apply;
+mod compensation;
 mod fan;
 mod gates;
 mod outstanding;
@@ -22,12 +23,14 @@ use rok_plan::SuccessRule;
 use rok_rac::{AckId, Ledger, Reconciliation};
 use rok_scheduler::Schedule;
 use rok_vocabulary::{
-    Actor, CommandId, Epoch, ErrorClass, HoldReason, Outcome, RunId, RunPhase, Seq, StepId,
-    StepState, Timestamp,
+    Actor, CommandId, Disposition, Epoch, ErrorClass, HoldReason, Outcome, RunId, RunPhase, Seq,
+    StepId, StepState, Timestamp,
 };
 use serde_json::Value;
 
 pub use apply::ApplyError;
+use apply::out_of_place;
+pub use compensation::{Done, DoneIx, Rollback, Rollbackable, Undo};
 pub use fan::FanOut;
 pub(crate) use fan::digest;
 pub(crate) use outstanding::Standing;
@@ -139,6 +142,7 @@ pub struct RunState {
     denials: BTreeMap<CommandId, String>,
     late_acks: BTreeSet<AckId>,
     fresh_stops: Vec<StepIx>,
+    compensation: compensation::Compensation,
 }
 
 /// Which reconciliations the profile accepted: without them, the transitions
@@ -215,6 +219,7 @@ impl RunState {
             denials: BTreeMap::new(),
             late_acks: BTreeSet::new(),
             fresh_stops: Vec::new(),
+            compensation: compensation::Compensation::default(),
             plan,
             run,
         }
@@ -472,6 +477,14 @@ impl RunState {
         if self.phase() == RunPhase::Completed {
             return Resumability::Refused("it is COMPLETED".into());
         }
+        if self.disposition() == Disposition::RolledBack {
+            return Resumability::Refused("it is rolled back".into());
+        }
+        if self.is_being_undone() {
+            let why =
+                "what succeeded is being undone, and not all of it is: go on by `rok rollback`";
+            return Resumability::Refused(why.into());
+        }
         self.gates_refuse(now).unwrap_or(Resumability::NextEpoch)
     }
 
@@ -533,6 +546,12 @@ impl RunState {
     /// Puts the proof back until the result is published.
     pub(crate) fn keep_proof(&mut self, proof: Reconciled) {
         self.proof = Some(proof);
+    }
+
+    /// Whether the epoch's check accepted its reconciliation and let it pass.
+    #[must_use]
+    pub const fn passed_the_check(&self) -> bool {
+        self.accepted.check && self.accepted.last
     }
 
     /// The proof, if the check of this epoch was passed.

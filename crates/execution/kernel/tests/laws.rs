@@ -26,6 +26,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[path = "laws/undoing.rs"]
+mod undoing;
+
 /// A small deterministic source of choices.
 struct Choices(u64);
 
@@ -61,6 +64,9 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
         2 => "overrides: { any_of: [role:r] }\n",
         _ => "",
     };
+    if choices.one_in(3) {
+        yaml += "on_failure: rollback\n";
+    }
     yaml += "steps:\n";
     for step in 0..steps {
         let _ = writeln!(yaml, "  s{step}:\n    call: f");
@@ -85,6 +91,9 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
         }
         let idempotent = !yaml.ends_with("idempotent: false\n");
         random_fan_out(choices, &mut yaml);
+        if choices.one_in(2) {
+            yaml += "    compensate: { call: undo }\n";
+        }
         if idempotent && choices.one_in(2) {
             yaml += "    retry: { max: 2, base: 1s }\n";
         }
@@ -175,6 +184,7 @@ struct World {
     before: BTreeSet<Effect>,
     terminals: u32,
     succeeded: BTreeMap<StepId, u32>,
+    undoing: undoing::Seen,
     commands: u32,
     /// What the last decision said about when it wants to be woken.
     wake_at: Option<Timestamp>,
@@ -220,6 +230,7 @@ impl World {
             before: BTreeSet::new(),
             terminals: 0,
             succeeded: BTreeMap::new(),
+            undoing: undoing::Seen::default(),
             commands: 0,
             wake_at: None,
             choices,
@@ -285,6 +296,7 @@ impl World {
     }
 
     fn count(&mut self, event: &rok_events::Event) {
+        self.see_undoing(event);
         match &event.body {
             rok_events::Body::RunStateChanged(change) if change.to.is_terminal() => {
                 self.terminals += 1;
@@ -327,6 +339,7 @@ impl World {
         assert_eq!(live.resumability(self.now), folded.resumability(self.now));
         assert_eq!(live.overrides(), folded.overrides());
         assert_eq!(live.failed_gates(), folded.failed_gates());
+        self.same_undoing();
     }
 
     fn say(&mut self, input: Input) -> Result<(), Rejected> {
@@ -410,6 +423,12 @@ impl World {
                 return self.say(Input::Published(result)).unwrap();
             }
             Effect::StartStep { step, attempt } => return self.finish(*step, *attempt, None),
+            Effect::StartCompensation { done, attempt } => {
+                return self.undone(*done, *attempt, None);
+            }
+            Effect::CancelCompensation { done, attempt, .. } => {
+                return self.undone(*done, *attempt, Some(ErrorClass::Cancelled));
+            }
             Effect::CancelStep { step, attempt, .. } => {
                 return self.finish(*step, *attempt, Some(ErrorClass::Cancelled));
             }
@@ -680,9 +699,10 @@ impl World {
                 continue;
             };
             let slots: Vec<_> = fan.children().map(|child| state.step(child)).collect();
-            let sound = slots.iter().all(|slot| slot.state == StepState::Succeeded);
+            let done = |state| matches!(state, StepState::Succeeded | StepState::Compensated);
+            let sound = slots.iter().all(|slot| done(slot.state));
             let parent = state.step(ix);
-            assert_eq!(sound, parent.state == StepState::Succeeded, "{parent:?}");
+            assert_eq!(sound, done(parent.state), "{parent:?}");
             assert!(
                 slots.iter().all(|slot| slot.is_finished()),
                 "a child is left"
@@ -746,6 +766,7 @@ impl World {
             );
         }
         self.check_fan_outs();
+        self.check_what_is_undone();
         assert_eq!(self.verifier.head(), self.encoder.head());
         assert!(self.verifier.is_sealed());
     }
@@ -757,7 +778,7 @@ fn policy_answer(choices: &mut Choices) -> PolicyAnswer {
 
 fn live(seed: u64) {
     let mut world = World::new(seed);
-    for epoch in 1..4 {
+    for epoch in 1..5 {
         world.drive();
         world.check_the_end();
         assert_eq!(world.terminals, epoch, "one terminal state an epoch");
@@ -775,9 +796,14 @@ fn live(seed: u64) {
             reason: None,
             command: None,
         };
-        match world.say(resume) {
+        let next = if world.choices.one_in(2) || world.state().is_being_undone() {
+            world.roll_back()
+        } else {
+            world.say(resume)
+        };
+        match next {
             Ok(()) => world.todo = world.state().outstanding(),
-            Err(Rejected::NotResumable { .. }) => break,
+            Err(Rejected::NotResumable { .. } | Rejected::NotRollbackable { .. }) => break,
             Err(other) => panic!("{other}"),
         }
     }

@@ -14,7 +14,7 @@ pub struct Decision {
     /// The step; `None` for a decision about the run.
     pub step: Option<StepId>,
     /// `approved`, `rejected`, `cancelled`, `resumed`, `paused`, `unpaused`,
-    /// `overridden`.
+    /// `overridden`, `rolled back`.
     pub what: &'static str,
     /// Who.
     pub actor: Actor,
@@ -141,6 +141,10 @@ impl History {
             Body::RunResumed { reason, .. } => {
                 self.sealed_at = None;
                 self.decided(event, None, "resumed", reason.as_ref());
+            }
+            Body::RunRollbackStarted { reason, .. } if event.actor != Actor::Runner => {
+                self.sealed_at = None;
+                self.decided(event, None, "rolled back", reason.as_ref());
             }
             Body::StepSucceeded {
                 step,

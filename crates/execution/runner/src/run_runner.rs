@@ -1,6 +1,8 @@
 //! One run that is being driven: its kernel, its encoder, and how its effects
 //! are performed.
 
+mod compensation;
+
 use crate::facts::{Ending, acked, authorization, evaluated, run_facts};
 use crate::made::{Made, cwd_of};
 use crate::services::Services;
@@ -15,6 +17,7 @@ use rok_executor::{
     AttemptRecord, AttemptRef, CallWork, CancelReason, ProcessWork, Program, ReportSink,
     StepFailure, StepReport, StepRequest, StepResult, Work, Workspace,
 };
+use rok_expr::SecretText;
 use rok_facades::{ActionRequest, GateFacts, GovernedAction, PolicyVerdict, StepSpan};
 use rok_kernel::{
     Admission, Command, CommandKind, Decision, Effect, Input, Rejected, ResolvedAction,
@@ -27,7 +30,8 @@ use rok_rac::Duty;
 use rok_secrets::{Masker, Secrets};
 use rok_trace_ids::{SpanId, TraceId, traceparent};
 use rok_vocabulary::{
-    Actor, Attempt, ErrorClass, IdempotencyKey, Seq, StepRef, StepState, Timestamp,
+    Actor, Attempt, Disposition, Epoch, ErrorClass, IdempotencyKey, Seq, StepRef, StepState,
+    Timestamp,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -44,6 +48,10 @@ pub struct RunContext {
     pub submitter: Actor,
     /// The submitter's roles.
     pub roles: Vec<String>,
+    /// Who uses the process that drives.
+    pub user: Actor,
+    /// That user's roles.
+    pub user_roles: Vec<String>,
     /// The values of the secrets that the plan names, or why there are none.
     pub secrets: Result<Secrets, String>,
     /// Where executors may write; `None` for a run without a folder.
@@ -51,6 +59,20 @@ pub struct RunContext {
     /// Where artifacts are stored and put aside; `None` for a run without a
     /// folder.
     pub files: Option<Arc<Files>>,
+}
+
+impl RunContext {
+    /// The roles of an actor, as far as they are known here.
+    #[must_use]
+    pub fn roles_of(&self, actor: &Actor) -> &[String] {
+        if *actor == self.user {
+            &self.user_roles
+        } else if *actor == self.submitter {
+            &self.roles
+        } else {
+            &[]
+        }
+    }
 }
 
 /// One run that is being driven.
@@ -72,6 +94,8 @@ pub struct RunRunner {
     pub(crate) wake_at: Option<Timestamp>,
     verdict: Option<PolicyVerdict>,
     spans: Vec<StepSpan>,
+    /// The epoch that verdict and spans are of.
+    spans_of: Epoch,
     labels: rok_log::Labels,
     made: Made,
 }
@@ -104,6 +128,7 @@ impl RunRunner {
             wake_at: None,
             verdict: None,
             spans: Vec::new(),
+            spans_of: Epoch::FIRST,
             labels: rok_log::Labels::default(),
             made: Made::default(),
         }
@@ -145,6 +170,9 @@ impl RunRunner {
         effects
             .filter_map(|effect| match effect {
                 Effect::StartStep { step, attempt } => Some(self.attempt_ref(step, attempt)),
+                Effect::StartCompensation { done, attempt } => {
+                    Some(self.compensation_ref(done, attempt))
+                }
                 _ => None,
             })
             .collect()
@@ -216,6 +244,9 @@ impl RunRunner {
         match &event.body {
             Body::StepSucceeded { .. }
             | Body::StepFailed { .. }
+            | Body::StepCompensated { .. }
+            | Body::StepCompensationFailed { .. }
+            | Body::RunRollbackStarted { .. }
             | Body::RunResumed { .. }
             | Body::ArtifactEmitted { .. } => true,
             Body::AckReceived { data } => data.duty == Duty::EVALUATE_POLICY && !data.late,
@@ -262,6 +293,7 @@ impl RunRunner {
                     epoch: event.epoch,
                     step: step.clone(),
                     attempt: *attempt,
+                    compensates: false,
                 });
             }
         }
@@ -282,12 +314,34 @@ impl RunRunner {
                 data,
                 ..
             } => (step, attempt, data, StepState::Failed, Some(*class)),
-            Body::RunResumed { .. } => {
-                self.verdict = None;
-                return self.spans.clear();
+            Body::StepCompensated {
+                step,
+                attempt,
+                reason: None,
+                data,
+            } => (step, attempt, data, StepState::Compensated, None),
+            Body::StepCompensationFailed {
+                step,
+                attempt,
+                class,
+                data,
+                ..
+            } => (step, attempt, data, StepState::Failed, Some(*class)),
+            Body::RunResumed { .. } | Body::RunRollbackStarted { .. } => {
+                // Of another epoch, or the first of a new one.
+                if self.spans_of != event.epoch {
+                    self.spans_of = event.epoch;
+                    self.verdict = None;
+                    self.spans.clear();
+                }
+                return;
             }
             _ => return,
         };
+        let compensates = matches!(
+            event.body,
+            Body::StepCompensated { .. } | Body::StepCompensationFailed { .. }
+        );
         self.spans.push(StepSpan {
             step: step.clone(),
             attempt: *attempt,
@@ -295,6 +349,7 @@ impl RunRunner {
             ended_at: event.at,
             state,
             error_class,
+            compensates,
         });
     }
 
@@ -314,6 +369,7 @@ impl RunRunner {
             phase: state.phase(),
             outcome: state.outcome(),
             hold: state.hold().map(|hold| hold.reason),
+            disposition: Some(state.disposition()).filter(|said| *said != Disposition::None),
             epoch: state.epoch(),
             labels: self.labels.clone(),
             updated_at: state.last_at(),
@@ -345,8 +401,13 @@ impl RunRunner {
     /// Performs again all that is not answered, attempts aside.
     pub(crate) fn perform_again(&mut self) {
         self.effects = self.state().outstanding();
-        self.effects
-            .retain(|effect| !matches!(effect, Effect::StartStep { .. }));
+        self.effects.retain(|effect| {
+            let attempt = matches!(
+                effect,
+                Effect::StartStep { .. } | Effect::StartCompensation { .. }
+            );
+            !attempt
+        });
     }
 
     /// Performs an effect. What answers at once is returned as the next input.
@@ -413,6 +474,14 @@ impl RunRunner {
                 self.cancel(*step, *attempt, reason, services);
                 None
             }
+            Effect::StartCompensation { done, attempt } => {
+                self.start_compensation(*done, *attempt, services, sink)
+            }
+            Effect::CancelCompensation { done, attempt, .. } => {
+                let attempt = self.compensation_ref(*done, *attempt);
+                Self::cancel_attempt(&attempt, CancelReason::Cancelled, services);
+                None
+            }
         }
     }
 
@@ -425,7 +494,17 @@ impl RunRunner {
                 epoch: state.epoch(),
                 step,
                 attempt,
+                compensates: false,
             },
+        }
+    }
+
+    fn cancel_attempt(attempt: &AttemptRef, reason: CancelReason, services: &Services) {
+        if services.stage().cancel(attempt, reason) {
+            return;
+        }
+        for executor in services.executors() {
+            executor.cancel(attempt, reason);
         }
     }
 
@@ -437,20 +516,13 @@ impl RunRunner {
         services: &Services,
     ) {
         let attempt = self.attempt_ref(step, attempt);
-        if services.stage().cancel(&attempt, reason) {
-            return;
-        }
-        for executor in services.executors() {
-            executor.cancel(&attempt, reason);
-        }
+        Self::cancel_attempt(&attempt, reason, services);
     }
 
     /// Stops all running attempts because the owner stops.
     pub(crate) fn interrupt(&self, services: &Services) {
-        for effect in self.state().outstanding() {
-            if let Effect::StartStep { step, attempt } = effect {
-                self.cancel(step, attempt, CancelReason::Interrupted, services);
-            }
+        for attempt in self.running() {
+            Self::cancel_attempt(&attempt, CancelReason::Interrupted, services);
         }
     }
 
@@ -461,12 +533,28 @@ impl RunRunner {
         services: &Services,
         sink: &Arc<dyn ReportSink>,
     ) -> Option<Input> {
-        let failure = match self.request(step, attempt) {
+        let request = self.request(step, attempt);
+        let attempt = self.attempt_ref(step, attempt);
+        let report = self.start(attempt, request, Some(step), services, sink)?;
+        Some(self.done(step, report))
+    }
+
+    /// Hands a request to its executor, with what a step's artifacts need around
+    /// it. What cannot even be started is over.
+    fn start(
+        &self,
+        attempt: AttemptRef,
+        request: Result<StepRequest, StepFailure>,
+        step: Option<StepIx>,
+        services: &Services,
+        sink: &Arc<dyn ReportSink>,
+    ) -> Option<StepReport> {
+        let failure = match request {
             Ok(mut request) => match services.executor_for(&request.work) {
                 Some(executor) => {
                     request.traceparent = Some(self.traceparent(&request.attempt.step));
                     let (executor, sink) = (Arc::clone(executor), Arc::clone(sink));
-                    match self.staged(step) {
+                    match step.and_then(|step| self.staged(step)) {
                         None => executor.start(request, sink),
                         Some((files, step)) => services.stage().start(Job {
                             request,
@@ -497,13 +585,7 @@ impl RunRunner {
             exit_code: None,
             record: AttemptRecord::default(),
         };
-        Some(self.done(
-            step,
-            StepReport {
-                attempt: self.attempt_ref(step, attempt),
-                result,
-            },
-        ))
+        Some(StepReport { attempt, result })
     }
 
     /// What must be done around an attempt of a step; `None`: nothing.
@@ -541,7 +623,11 @@ impl RunRunner {
 
     fn traceparent(&self, of: &StepRef) -> String {
         let run = self.state().run_id();
-        let span = SpanId::of_attempt(run, of.epoch, &of.step, of.attempt);
+        let span = if of.compensates {
+            SpanId::of_compensation(run, of.epoch, &of.step, of.attempt)
+        } else {
+            SpanId::of_attempt(run, of.epoch, &of.step, of.attempt)
+        };
         traceparent(self.trace, span)
     }
 
@@ -558,37 +644,7 @@ impl RunRunner {
             Ok(secrets) => secrets.clone(),
             Err(reason) => return Err(config(reason.clone())),
         };
-        let given = resolved.cwd;
-        let cwd = || cwd_of(state, given.as_deref());
-        let work = match resolved.action {
-            ResolvedAction::Argv(argv) => Work::Process(ProcessWork {
-                program: Program::Argv(argv),
-                env: resolved.env,
-                cwd: cwd(),
-            }),
-            ResolvedAction::Shell {
-                shell,
-                script,
-                values,
-            } => Work::Process(ProcessWork {
-                program: Program::Shell {
-                    bash: shell == Shell::Bash,
-                    script,
-                    values,
-                },
-                env: resolved.env,
-                cwd: cwd(),
-            }),
-            ResolvedAction::Call {
-                function,
-                needs,
-                item,
-            } => Work::Call(CallWork {
-                function,
-                needs: Arc::new(needs),
-                item,
-            }),
-        };
+        let work = self.work(resolved.action, resolved.env, resolved.cwd);
         let run = state.run_id();
         Ok(StepRequest {
             attempt: self.attempt_ref(ix, attempt),
@@ -603,6 +659,41 @@ impl RunRunner {
             artifacts: resolved.artifacts.into_iter().map(declared).collect(),
             workspace: self.context.workspace.clone(),
         })
+    }
+
+    /// What an executor is to do.
+    fn work(
+        &self,
+        action: ResolvedAction,
+        env: Vec<(String, SecretText)>,
+        cwd: Option<String>,
+    ) -> Work {
+        let program = match action {
+            ResolvedAction::Call {
+                function,
+                needs,
+                item,
+            } => {
+                let needs = Arc::new(needs);
+                return Work::Call(CallWork {
+                    function,
+                    needs,
+                    item,
+                });
+            }
+            ResolvedAction::Argv(argv) => Program::Argv(argv),
+            ResolvedAction::Shell {
+                shell,
+                script,
+                values,
+            } => Program::Shell {
+                bash: shell == Shell::Bash,
+                script,
+                values,
+            },
+        };
+        let cwd = cwd_of(self.state(), cwd.as_deref());
+        Work::Process(ProcessWork { program, env, cwd })
     }
 
     /// A report as an input. Nothing that a step says reaches the log unmasked.
@@ -649,15 +740,25 @@ impl RunRunner {
                 reason: self.masker.mask_str(&reason).into_owned(),
             },
         };
-        let StepRef { epoch, attempt, .. } = report.attempt.step;
-        Input::StepDone(StepDone {
+        let StepRef {
+            epoch,
+            attempt,
+            compensates,
+            ..
+        } = report.attempt.step;
+        let done = StepDone {
             epoch,
             step,
             attempt,
             end,
             data: Box::new(data),
             left,
-        })
+        };
+        if compensates {
+            Input::CompensationDone(done)
+        } else {
+            Input::StepDone(done)
+        }
     }
 
     /// Outputs that the kernel will refuse fail the step: what it made must not
@@ -688,6 +789,9 @@ impl RunRunner {
 
     /// Preflight, then the question to the policies.
     fn admit(&self, services: &Services, now: Timestamp) -> Admission {
+        if let Some(rollback) = self.state().rollback() {
+            return self.admit_rollback(rollback, services, now);
+        }
         if let Some((class, reason)) = self.preflight(services) {
             return Admission::Refused { class, reason };
         }

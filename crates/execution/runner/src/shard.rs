@@ -251,7 +251,10 @@ impl Shard {
         let attempts = |effect: &rok_kernel::Effect| {
             matches!(
                 effect,
-                rok_kernel::Effect::StartStep { .. } | rok_kernel::Effect::CancelStep { .. }
+                rok_kernel::Effect::StartStep { .. }
+                    | rok_kernel::Effect::CancelStep { .. }
+                    | rok_kernel::Effect::StartCompensation { .. }
+                    | rok_kernel::Effect::CancelCompensation { .. }
             )
         };
         self.perform(
@@ -359,7 +362,13 @@ impl Shard {
                 let Some(runner) = self.runs.get(&run) else {
                     return;
                 };
-                let Some(step) = runner.find(&report.attempt.step.step) else {
+                let of = &report.attempt.step;
+                let place = if of.compensates {
+                    runner.undoing(of)
+                } else {
+                    runner.find(&of.step)
+                };
+                let Some(step) = place else {
                     return;
                 };
                 match catch_unwind(AssertUnwindSafe(|| runner.done(step, *report))) {

@@ -97,6 +97,10 @@ impl RunRunner {
         let Some(files) = &self.context().files else {
             return Ok(Vec::new());
         };
+        if self.state().rollback().is_some() {
+            // What is being undone is not to be put back.
+            return Ok(Vec::new());
+        }
         let mut out = Vec::new();
         for ix in self.made().steps(self.state()) {
             let artifacts = self.made().of_step(ix, self.state());
@@ -105,6 +109,7 @@ impl RunRunner {
                 epoch: self.state().epoch(),
                 step: id,
                 attempt: self.state().step(ix).attempt,
+                compensates: false,
             };
             let aside = files.aside(&of).join("found");
             let left =
@@ -152,5 +157,6 @@ fn parse(name: &str) -> Option<StepRef> {
         epoch,
         step,
         attempt,
+        compensates: false,
     })
 }

@@ -7,8 +7,9 @@ use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
     ErrorKind, EventLine, EventQuery, Explanation, ListQuery, LogQuery, LogTail, Observer,
-    Resumable, ResumeOptions, RunListing, RunSelector, RunSummary, RunTiming, RunsEngine,
-    RunsError, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
+    Resumable, ResumeOptions, RollbackOptions, RunListing, RunSelector, RunSummary, RunTiming,
+    RunsEngine, RunsError, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions,
+    VerifyReport,
 };
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::{JsonlStore, resolve};
@@ -115,6 +116,16 @@ impl RunsEngine for Runs {
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
         self.resume_run(run, options, stop, observer)
+    }
+
+    fn rollback(
+        &self,
+        run: &RunId,
+        options: &RollbackOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        self.rollback_run(run, options, stop, observer)
     }
 
     fn resumable(&self, run: &RunId) -> Result<Resumable, RunsError> {

@@ -12,6 +12,8 @@ use rok_kernel::{RunState, StepIx};
 use rok_runner::{Clock, SystemClock};
 use rok_vocabulary::{Attempt, Outcome, RunPhase, StepState};
 
+mod undo;
+
 pub(crate) fn explain(
     loaded: &Loaded,
     step: Option<&str>,
@@ -125,6 +127,7 @@ impl Story<'_> {
         self.failures(story);
         story.because.extend(self.state.overrides_in_words());
         self.audit(story);
+        self.undone(story);
         let resumable = resumable(self.loaded);
         if resumable.resumable {
             story.next.push("nothing by itself".into());
@@ -251,6 +254,8 @@ impl Story<'_> {
                     .remedies
                     .push(self.remedy("stops the step", &format!("reject RUN {step} --reason …")));
             }
+        } else if let Some(rollback) = self.state.rollback() {
+            self.undoing(rollback, story);
         } else if let Some(stopping) = self.state.stopping() {
             story.headline = format!(
                 "it is being brought to an end ({}): {}",
@@ -350,8 +355,9 @@ impl Story<'_> {
         match slot.state {
             StepState::Succeeded => {
                 story.headline = format!("step `{id}` succeeded{}", retry(slot.attempt));
+                self.could_be_undone(ix, &mut story);
             }
-            StepState::Compensated => story.headline = format!("step `{id}` was compensated"),
+            StepState::Compensated => self.compensated(ix, &mut story),
             StepState::Running => {
                 story.headline = match (&self.holder, slot.stop) {
                     (_, Some(_)) => format!("step `{id}` is being stopped"),

@@ -35,6 +35,7 @@ mod logs;
 mod proof;
 mod record;
 mod resume;
+mod rollback;
 mod setup;
 mod submit;
 mod summary;

@@ -42,14 +42,10 @@ pub(crate) fn logs(
         );
     }
     let slot = state.step(ix);
-    // Where a retry is due, the last attempt is the one before.
-    let last = if slot.retry_due.is_some() {
-        Attempt(slot.attempt.0.saturating_sub(1))
-    } else {
-        slot.attempt
-    };
-    let attempt = query.attempt.map_or(last, Attempt);
-    let path = find(&loaded.dir.join("logs"), state, &query.step, attempt)
+    let attempt = query
+        .attempt
+        .map_or_else(|| last_attempt(state, ix, query.compensation), Attempt);
+    let path = asked(&loaded.dir.join("logs"), state, query, attempt)
         .ok_or_else(|| none(run, query, attempt, slot.state))?;
     let mut file = File::open(&path).map_err(|error| io_fault(&path, &error))?;
     let mut start = match query.tail {
@@ -65,9 +61,8 @@ pub(crate) fn logs(
     let stopper = watch.stopper();
     stop.on_stop(move || stopper.stop());
     loop {
-        let running = runs.load(run)?.state().step(ix).clone();
+        let over = is_over(runs.load(run)?.state(), ix, query.compensation, attempt);
         start += copy(&mut file, start, out).map_err(|error| io_fault(&path, &error))?;
-        let over = running.state != StepState::Running || running.attempt != attempt;
         if over || stop.is_stopped() {
             return Ok(());
         }
@@ -138,6 +133,40 @@ fn tail(path: &Path, lines: usize, max_bytes: u64) -> io::Result<(String, bool)>
     Ok((String::from_utf8_lossy(&bytes).into_owned(), start > 0))
 }
 
+/// The attempt that was begun last.
+fn last_attempt(state: &RunState, ix: StepIx, compensation: bool) -> Attempt {
+    let before = |attempt: Attempt| Attempt(attempt.0.saturating_sub(1));
+    let slot = state.step(ix);
+    // Where another one is due, the last attempt is the one before.
+    match state.undo(&state.step_id(ix)).filter(|_| compensation) {
+        Some(undo) if undo.class.is_some() && undo.ended_at.is_some() => before(undo.attempt),
+        Some(undo) => undo.attempt,
+        None if slot.retry_due.is_some() => before(slot.attempt),
+        None => slot.attempt,
+    }
+}
+
+fn is_over(state: &RunState, ix: StepIx, compensation: bool, attempt: Attempt) -> bool {
+    if compensation {
+        let running = state.rollback().and_then(rok_kernel::Rollback::running);
+        let id = state.step_id(ix);
+        return running.is_none_or(|running| {
+            state.done(running).id != id || state.undo_attempt(running) != attempt
+        });
+    }
+    let slot = state.step(ix);
+    slot.state != StepState::Running || slot.attempt != attempt
+}
+
+/// The log that a query is about.
+fn asked(dir: &Path, state: &RunState, query: &LogQuery, attempt: Attempt) -> Option<PathBuf> {
+    if query.compensation {
+        let path = dir.join(format!("{}.compensate.{attempt}.log", query.step));
+        return path.is_file().then_some(path);
+    }
+    find(dir, state, &query.step, attempt)
+}
+
 /// The log of an attempt, of the latest epoch that has one.
 fn find(dir: &Path, state: &RunState, step: &str, attempt: Attempt) -> Option<PathBuf> {
     let names = (0..=state.epoch().0).rev().map(|epoch| match epoch {
@@ -148,8 +177,13 @@ fn find(dir: &Path, state: &RunState, step: &str, attempt: Attempt) -> Option<Pa
 }
 
 fn none(run: &RunId, query: &LogQuery, attempt: Attempt, state: StepState) -> RunsError {
+    let of = if query.compensation {
+        "the compensation of step"
+    } else {
+        "step"
+    };
     let message = format!(
-        "run {run} has no output of step `{}`, attempt {attempt}: the step is {state}",
+        "run {run} has no output of {of} `{}`, attempt {attempt}: the step is {state}",
         query.step
     );
     RunsError::new(ErrorKind::NotFound, "ROK0115", message).help(

@@ -223,7 +223,7 @@ impl Runs {
     }
 
     /// Ends what an earlier owner left; returns how many processes that were.
-    fn stop_remains(shard: &Shard, run: &RunId) -> Result<u32, RunsError> {
+    pub(crate) fn stop_remains(shard: &Shard, run: &RunId) -> Result<u32, RunsError> {
         shard.stop_remains(run).map_err(|error| {
             RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(&error))
                 .help("end the processes that are named, then resume again")

@@ -148,6 +148,8 @@ impl Runs {
                 Vec::new()
             },
             submitter,
+            user: self.setup.user.clone(),
+            user_roles: self.setup.roles.clone(),
             secrets,
             workspace: Some(Arc::new(workspace(&dir)?)),
             files: Some(Arc::new(Files::of_run(&dir, Arc::new(contents(store))))),
@@ -235,7 +237,9 @@ fn end_of(driven: &Driven, state: Option<&RunState>) -> DriveEnd {
                 (RunPhase::Completed, _) => None,
                 (_, Outcome::Denied) => Some(ErrorKind::Denied),
                 (_, outcome) if outcome.may_complete() => Some(refusal(state)),
-                _ => None,
+                _ => state
+                    .filter(|state| crate::rollback::is_refused(state))
+                    .map(|state| refusal(Some(state))),
             };
             DriveEnd::Ended {
                 phase,

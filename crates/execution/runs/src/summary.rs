@@ -14,13 +14,14 @@ use rok_plan::Gate;
 use rok_projections::Replay;
 use rok_rac::{Duty, Reconciliation, Scope};
 use rok_store_jsonl::JsonlStore;
-use rok_vocabulary::{ErrorClass, Outcome, PlanId, RunPhase, StepState, Timestamp};
+use rok_vocabulary::{Disposition, ErrorClass, Outcome, PlanId, RunPhase, StepState, Timestamp};
 use serde_json::Value;
 use std::path::PathBuf;
 
 /// Seed 004's word for where a run stands.
-pub(crate) fn status(phase: RunPhase, held: bool) -> &'static str {
+pub(crate) fn status(phase: RunPhase, held: bool, said: Disposition) -> &'static str {
     match phase {
+        RunPhase::Failed if said == Disposition::RolledBack => "rolled_back",
         RunPhase::Created => "created",
         RunPhase::Authorized => "preflight_validated",
         RunPhase::Executing if held => "blocked",
@@ -81,7 +82,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
         plan_name: plan.name.clone(),
         plan_sha256: state.plan().sha256().into(),
         phase: state.phase(),
-        status: status(state.phase(), state.hold().is_some()).into(),
+        status: status(state.phase(), state.hold().is_some(), state.disposition()).into(),
         outcome: state.outcome(),
         epoch: state.epoch(),
         error: reason.map(|reason| ErrorView {
@@ -109,6 +110,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
             .collect(),
         reconciliation: reconciliation(state),
         incident: incident_of(loaded, &Duty::CREATE_INCIDENT),
+        rollback: crate::rollback::view(loaded),
         approvals: history
             .decisions()
             .iter()
@@ -316,7 +318,12 @@ fn listing(run_id: String, row: &RunRow) -> RunListing {
     RunListing {
         run_id,
         plan: Some(row.plan.clone()),
-        status: status(row.phase, row.hold.is_some()).into(),
+        status: status(
+            row.phase,
+            row.hold.is_some(),
+            row.disposition.unwrap_or(Disposition::None),
+        )
+        .into(),
         phase: Some(row.phase),
         outcome: row.outcome,
         created_at: Some(row.created_at),

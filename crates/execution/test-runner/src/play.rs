@@ -75,6 +75,8 @@ pub(crate) fn play(
         owner: "test".into(),
         submitter: case.test.submitter.clone(),
         roles: case.test.roles.clone(),
+        user: case.test.submitter.clone(),
+        user_roles: case.test.roles.clone(),
         secrets: secrets(case),
         workspace: None,
         files: None,

@@ -1,6 +1,8 @@
 //! What the index holds of a run: [`RunRow`], and how it is asked for.
 
-use rok_vocabulary::{Epoch, HoldReason, Outcome, PlanId, RunId, RunPhase, Seq, Timestamp};
+use rok_vocabulary::{
+    Disposition, Epoch, HoldReason, Outcome, PlanId, RunId, RunPhase, Seq, Timestamp,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -58,6 +60,9 @@ pub struct RunRow {
     /// Why the run is held, while it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<HoldReason>,
+    /// What became of it after FAILED, where that is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disposition: Option<Disposition>,
     /// The epoch.
     pub epoch: Epoch,
     /// The run's labels.
@@ -86,6 +91,7 @@ impl RunRow {
             phase: RunPhase::Created,
             outcome: None,
             hold: None,
+            disposition: None,
             epoch: Epoch::FIRST,
             labels: Labels::default(),
             created_at,

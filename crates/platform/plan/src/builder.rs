@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::fault::PlanErrors;
 use crate::json::Json;
-use crate::model::{Gate, Order, Plan, Shell, SuccessRule, ValueKind};
+use crate::model::{Gate, OnFailure, Order, Plan, Shell, SuccessRule, ValueKind};
 use crate::parse::parse;
 
 /// The file name in the messages about a plan that was built.
@@ -121,6 +121,16 @@ impl PlanBuilder {
         self.with("success", Json::text(word))
     }
 
+    /// What a run does whose execution did not succeed.
+    #[must_use]
+    pub fn on_failure(self, what: OnFailure) -> Self {
+        let word = match what {
+            OnFailure::Stop => "stop",
+            OnFailure::Rollback => "rollback",
+        };
+        self.with("on_failure", Json::text(word))
+    }
+
     /// Active time that a run may take.
     #[must_use]
     pub fn max_duration(self, duration: Duration) -> Self {
@@ -220,6 +230,18 @@ impl StepBuilder {
     /// A step that runs a shell line.
     pub fn shell(id: impl Into<String>, line: impl Into<String>) -> Self {
         Self::new(id, "run", Json::text(line))
+    }
+
+    /// What undoes it when the run is rolled back: a registered function.
+    #[must_use]
+    pub fn compensate_call(self, function: impl Into<String>) -> Self {
+        self.with("compensate", object([("call", Json::text(function))]))
+    }
+
+    /// What undoes it when the run is rolled back: a shell line.
+    #[must_use]
+    pub fn compensate_shell(self, line: impl Into<String>) -> Self {
+        self.with("compensate", object([("run", Json::text(line))]))
     }
 
     /// The shell of a shell line.

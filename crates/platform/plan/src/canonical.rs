@@ -12,8 +12,8 @@ use crate::approvers::{Approvers, Overrides};
 use crate::decode::{KILL_GRACE, VERSION};
 use crate::json::Json;
 use crate::model::{
-    Action, ArtifactDecl, Bounds, Gate, InputSpec, Order, OutputSpec, Plan, Retry, Shell, Step,
-    SuccessRule,
+    Action, ArtifactDecl, Bounds, Compensate, Gate, InputSpec, OnFailure, Order, OutputSpec, Plan,
+    Retry, Shell, Step, SuccessRule,
 };
 
 impl Plan {
@@ -92,6 +92,10 @@ fn plan(plan: &Plan) -> Json {
     );
     keys.duration("max_duration", plan.max_duration);
     keys.value("max_parallel", plan.max_parallel.map(Value::from));
+    keys.text(
+        "on_failure",
+        (plan.on_failure == OnFailure::Rollback).then_some("rollback"),
+    );
     let inputs = plan
         .inputs
         .iter()
@@ -155,16 +159,7 @@ fn bounds(keys: &mut Keys, bounds: &Bounds) {
 
 fn step(plan: &Plan, at: usize, step: &Step) -> Json {
     let mut keys = Keys::default();
-    match &step.action {
-        Action::Argv(items) => {
-            keys.set(
-                "run",
-                Json::List(items.iter().map(|item| Json::text(item.source())).collect()),
-            );
-        }
-        Action::Shell { line, .. } => keys.text("run", Some(line.source())),
-        Action::Call(name) => keys.text("call", Some(name)),
-    }
+    action(&mut keys, &step.action);
     keys.text("name", step.name.as_deref());
     keys.text("description", step.description.as_deref());
     let ids = |edges: &[usize]| {
@@ -204,14 +199,8 @@ fn step(plan: &Plan, at: usize, step: &Step) -> Json {
         "idempotent",
         (!step.idempotent).then_some(Value::Bool(false)),
     );
-    let bash = matches!(
-        step.action,
-        Action::Shell {
-            shell: Shell::Bash,
-            ..
-        }
-    );
-    keys.text("shell", bash.then_some("bash"));
+    let shell = shell_of(&step.action).unwrap_or_default();
+    keys.text("shell", (shell == Shell::Bash).then_some("bash"));
     keys.object("env", env(&step.env));
     keys.text("cwd", step.cwd.as_ref().map(rok_expr::Template::source));
     let outputs = step
@@ -220,7 +209,46 @@ fn step(plan: &Plan, at: usize, step: &Step) -> Json {
         .map(|(name, spec)| (name.clone(), output(spec)));
     keys.object("outputs", outputs.collect());
     keys.list("artifacts", step.artifacts.iter().map(artifact).collect());
+    if let Some(undo) = &step.compensate {
+        keys.object("compensate", compensate(undo, shell));
+    }
     Json::Object(keys.0)
+}
+
+fn action(keys: &mut Keys, action: &Action) {
+    match action {
+        Action::Argv(items) => {
+            keys.set(
+                "run",
+                Json::List(items.iter().map(|item| Json::text(item.source())).collect()),
+            );
+        }
+        Action::Shell { line, .. } => keys.text("run", Some(line.source())),
+        Action::Call(name) => keys.text("call", Some(name)),
+    }
+}
+
+fn shell_of(action: &Action) -> Option<Shell> {
+    match action {
+        Action::Shell { shell, .. } => Some(*shell),
+        Action::Argv(_) | Action::Call(_) => None,
+    }
+}
+
+/// Without a shell of its own it has the step's.
+fn compensate(undo: &Compensate, of_step: Shell) -> Vec<(String, Json)> {
+    let mut keys = Keys::default();
+    action(&mut keys, &undo.action);
+    let own = shell_of(&undo.action).filter(|shell| *shell != of_step);
+    keys.text(
+        "shell",
+        own.map(|shell| match shell {
+            Shell::Sh => "sh",
+            Shell::Bash => "bash",
+        }),
+    );
+    keys.duration("timeout", undo.timeout);
+    keys.0
 }
 
 /// The edges that the file has to say: a sequential order implies the last one

@@ -4,6 +4,7 @@
 //! expressions.
 
 mod approvers;
+mod compensate;
 mod expressions;
 mod place;
 mod read;
@@ -21,7 +22,7 @@ use rok_vocabulary::{ErrorClass, InputName};
 
 use crate::fault::{FaultCode, Finding, Findings, quoted};
 use crate::graph::Graph;
-use crate::model::{InputSpec, Order, Plan, Retry, Shell, SuccessRule};
+use crate::model::{InputSpec, OnFailure, Order, Plan, Retry, Shell, SuccessRule};
 use crate::nearest::Nearest;
 use crate::shape;
 use crate::source::Source;
@@ -125,6 +126,10 @@ impl Decoder<'_> {
                 _ => SuccessRule::Required,
             },
             max_duration: read::duration(root, "max_duration"),
+            on_failure: match root.get("on_failure").and_then(Node::text) {
+                Some("rollback") => OnFailure::Rollback,
+                _ => OnFailure::Stop,
+            },
             max_parallel: read::whole(root, "max_parallel"),
             inputs: inputs.sound,
             env: env

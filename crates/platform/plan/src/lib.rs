@@ -68,8 +68,8 @@ pub use document::Document;
 pub use fault::{Fault, FaultCode, PlanErrors, Related};
 pub use keys::{KEYS, KeySpec, Place, Support};
 pub use model::{
-    Action, ArtifactDecl, Bounds, Gate, InputSpec, Order, OutputSpec, Plan, Retry, Shell, Step,
-    SuccessRule, ValueKind,
+    Action, ArtifactDecl, Bounds, Compensate, Gate, InputSpec, OnFailure, Order, OutputSpec, Plan,
+    Retry, Shell, Step, SuccessRule, ValueKind,
 };
 pub use parse::{parse, parse_inputs};
 pub use pattern::escape_pattern;

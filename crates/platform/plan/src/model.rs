@@ -32,6 +32,8 @@ pub struct Plan {
     pub success: SuccessRule,
     /// Active time that a run may take.
     pub max_duration: Option<Duration>,
+    /// What a run does whose execution did not succeed.
+    pub on_failure: OnFailure,
     /// Steps at once within a run; `None`: CPUs for processes, 64 for the rest.
     pub max_parallel: Option<u32>,
     /// Declared inputs.
@@ -64,6 +66,16 @@ pub enum SuccessRule {
     Required,
     /// Any step succeeded.
     Any,
+}
+
+/// What a run does whose execution failed, timed out or was cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// It ends.
+    #[default]
+    Stop,
+    /// It undoes what succeeded, in reverse order, and then ends.
+    Rollback,
 }
 
 /// A declared input.
@@ -157,6 +169,17 @@ pub struct Step {
     pub outputs: BTreeMap<String, OutputSpec>,
     /// Files that it makes.
     pub artifacts: Vec<ArtifactDecl>,
+    /// What undoes it, when the run is rolled back.
+    pub compensate: Option<Compensate>,
+}
+
+/// What undoes a step that succeeded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compensate {
+    /// What it does; in the step's environment and working directory.
+    pub action: Action,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
 }
 
 /// What a step does.

@@ -28,6 +28,9 @@ fn holds(plan: &Plan) {
     "plan: p\ndefaults: { retry: { max: 3, base: 70s, max_delay: 2m } }\nsteps:\n  a: { call: f, idempotent: false }\n"
 )]
 #[case("plan: p\nsteps:\n  a: { call: f, retry: { classes: [] } }\n")]
+#[case(
+    "plan: p\non_failure: rollback\ndefaults: { shell: bash, timeout: 5s }\nsteps:\n  a: { call: f, compensate: { run: undo } }\n  b: { run: x, compensate: { run: undo, shell: sh, timeout: 1m } }\n  c: { run: x, compensate: { call: undo } }\n  d: { run: [x], timeout: 2s, compensate: { run: [undo, '${{ steps.d.attempt }}'] } }\n"
+)]
 fn files(#[case] text: &str) {
     holds(&parse(text.as_bytes(), "plan.yaml").unwrap_or_else(|e| panic!("{}", e.render())));
 }

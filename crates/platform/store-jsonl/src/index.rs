@@ -10,7 +10,9 @@ use crate::folder::{EVENTS, Folder, ROW};
 use crate::store::JsonlStore;
 use rok_chain::{Framing, LineHeader};
 use rok_log::{Labels, RunEntry, RunFilter, RunIndex, RunRow, StoreError};
-use rok_vocabulary::{Epoch, HoldReason, Outcome, PlanId, RunId, RunPhase, Seq, Timestamp};
+use rok_vocabulary::{
+    Disposition, Epoch, HoldReason, Outcome, PlanId, RunId, RunPhase, Seq, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
@@ -130,6 +132,7 @@ impl Line<'_> {
             }
             "run.held" => row.hold = self.data::<Data>()?.hold,
             "run.released" => row.hold = None,
+            "run.rolled_back" => row.disposition = Some(Disposition::RolledBack),
             _ => {}
         }
         row.next_seq = self.seq.next();

@@ -207,6 +207,9 @@ pub struct StepRef {
     pub step: StepId,
     /// The attempt at it.
     pub attempt: Attempt,
+    /// Whether it is an attempt at the step's compensation: those are counted
+    /// by themselves, over all epochs.
+    pub compensates: bool,
 }
 
 /// `run_id/epoch/step_id`: the same for every attempt of a step, so that a
@@ -219,6 +222,13 @@ impl IdempotencyKey {
     #[must_use]
     pub fn new(run: &RunId, epoch: Epoch, step: &StepId) -> Self {
         Self(alloc::format!("{run}/{epoch}/{step}"))
+    }
+
+    /// The key of the compensation of a step that succeeded in an epoch: the
+    /// step's own, with `/compensate`.
+    #[must_use]
+    pub fn of_compensation(run: &RunId, epoch: Epoch, step: &StepId) -> Self {
+        Self(alloc::format!("{run}/{epoch}/{step}/compensate"))
     }
 
     /// The key's text.

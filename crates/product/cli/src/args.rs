@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Goes on with an interrupted or failed run
     Resume(ResumeArgs),
+    /// Undoes what succeeded in a failed run
+    Rollback(RollbackArgs),
     /// Ends a run
     Cancel(CancelArgs),
     /// Lets a waiting step pass
@@ -190,6 +192,24 @@ pub(crate) struct ResumeArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The run
+    pub(crate) run: String,
+    /// Why
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// A step that was undone by hand: its compensation does not run
+    #[arg(long, value_name = "STEP")]
+    pub(crate) done: Vec<String>,
+    /// A step that is not idempotent, and whose interrupted compensation runs again
+    #[arg(long, value_name = "STEP")]
+    pub(crate) again: Vec<String>,
+    /// A file with secret values, mode 0600
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CancelArgs {
     /// The run
     pub(crate) run: String,
@@ -294,6 +314,9 @@ pub(crate) struct LogsArgs {
     /// The attempt, from 0; default: the last
     #[arg(long, value_name = "N")]
     pub(crate) attempt: Option<u32>,
+    /// What its compensation printed
+    #[arg(long)]
+    pub(crate) compensation: bool,
     /// Only the last so many lines
     #[arg(long, short = 'n', value_name = "N")]
     pub(crate) tail: Option<usize>,

@@ -10,6 +10,7 @@ mod pictures;
 mod plan;
 mod plan_test;
 mod proof;
+mod rollback;
 mod run;
 
 pub(crate) use config::config;
@@ -21,4 +22,5 @@ pub(crate) use pictures::{graph, report, timeline};
 pub(crate) use plan::plan;
 use plan_test::plan_test;
 pub(crate) use proof::{attest, checkpoint, cosign, key, told, verify};
+pub(crate) use rollback::rollback;
 pub(crate) use run::{resume, run};

@@ -59,6 +59,7 @@ impl Bench {
                     epoch: Epoch(0),
                     step: id,
                     attempt: Attempt(0),
+                    compensates: false,
                 },
             },
             work: Work::Process(ProcessWork {

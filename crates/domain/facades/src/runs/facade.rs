@@ -3,8 +3,8 @@
 use super::error::RunsError;
 use super::proof::{AttestOptions, Attested, VerifyOptions, VerifyReport};
 use super::requests::{
-    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions, RunSelector,
-    Submission,
+    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions,
+    RollbackOptions, RunSelector, Submission,
 };
 use super::stop::StopSignal;
 use super::timing::{LogTail, RunTiming, TailQuery};
@@ -38,6 +38,16 @@ pub trait RunsEngine: Send + Sync {
         &self,
         run: &RunId,
         options: &ResumeOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError>;
+
+    /// Undoes what succeeded in a FAILED run, as its next epoch, or goes on
+    /// with an interrupted rollback, and drives it.
+    fn rollback(
+        &self,
+        run: &RunId,
+        options: &RollbackOptions,
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError>;

@@ -61,6 +61,24 @@ pub struct ResumeOptions {
     pub drive: DriveOptions,
 }
 
+/// How a run is rolled back.
+#[derive(Debug, Clone)]
+pub struct RollbackOptions {
+    /// Who asks.
+    pub actor: Actor,
+    /// Why.
+    pub reason: Option<String>,
+    /// Steps that were undone by hand: their compensations do not run.
+    pub done: Vec<StepId>,
+    /// Steps that are not idempotent and whose interrupted compensations may
+    /// run again.
+    pub again: Vec<StepId>,
+    /// A file with secret values, besides the environment.
+    pub secrets_file: Option<PathBuf>,
+    /// How to drive it on.
+    pub drive: DriveOptions,
+}
+
 /// How driving a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DriveEnd {

@@ -64,6 +64,8 @@ pub struct RunSummary {
     pub reconciliation: Reconciliation,
     /// The incident record.
     pub incident: Option<IncidentView>,
+    /// What was undone and what is left to undo, once that was begun.
+    pub rollback: Option<RollbackView>,
     /// Decisions of people.
     pub approvals: Vec<ApprovalView>,
     /// Hard gates that failed and that somebody lets the run pass.
@@ -104,6 +106,34 @@ pub struct HoldView {
     pub gates: Vec<GateView>,
 }
 
+/// What was undone and what is left to undo.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RollbackView {
+    /// `rolled_back`, `under_way` or `incomplete`.
+    pub state: String,
+    /// Steps that were undone, in that order.
+    pub undone: Vec<String>,
+    /// Steps that are left, in the order in which they would be undone.
+    pub remaining: Vec<String>,
+    /// Steps that succeeded and have nothing that undoes them.
+    pub nothing_to_undo: Vec<String>,
+    /// Of `remaining`: interrupted compensations of steps that are not
+    /// idempotent. Somebody must say whether they are done.
+    pub undecided: Vec<String>,
+    /// The compensation that failed, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<CompensationFailure>,
+}
+
+/// A compensation that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CompensationFailure {
+    /// The step.
+    pub step: String,
+    /// Why.
+    pub error: ErrorView,
+}
+
 /// How many steps are in which state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the states' own names")]
@@ -115,6 +145,7 @@ pub struct StepTotals {
     pub succeeded: u32,
     pub failed: u32,
     pub skipped: u32,
+    pub compensated: u32,
 }
 
 /// A step of a run.
@@ -294,6 +325,8 @@ pub struct LogQuery {
     pub step: String,
     /// The attempt; `None`: the last one.
     pub attempt: Option<u32>,
+    /// Of its compensation.
+    pub compensation: bool,
     /// Only the last so many lines.
     pub tail: Option<usize>,
     /// Go on while the step runs.

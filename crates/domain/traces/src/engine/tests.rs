@@ -24,6 +24,7 @@ fn facts() -> OwnedOutcomeFacts {
 
 fn span(step: &str, attempt: u32, start: i64, end: i64) -> StepSpan {
     StepSpan {
+        compensates: false,
         step: step.parse().unwrap(),
         attempt: Attempt(attempt),
         started_at: at(start),

@@ -253,6 +253,41 @@ fn bodies() -> Vec<Body> {
             reason: None,
             command,
         },
+        Body::RunRollbackStarted {
+            reason: Some(nasty()),
+            data: Box::new(RollbackData {
+                steps: vec![step()],
+                nothing_to_undo: vec![step()],
+                done: vec![step()],
+                again: Vec::new(),
+            }),
+        },
+        Body::RunRolledBack {
+            data: RolledBackData {
+                steps: vec![step()],
+            },
+        },
+        Body::StepCompensationStarted {
+            step: step(),
+            attempt,
+        },
+        Body::StepCompensated {
+            step: step(),
+            attempt,
+            reason: Some(nasty()),
+            data: Box::default(),
+        },
+        Body::StepCompensationFailed {
+            step: step(),
+            attempt,
+            class: ErrorClass::WorkerLost,
+            reason: nasty(),
+            data: Box::new(StepEndData {
+                last: true,
+                undecided: true,
+                ..StepEndData::default()
+            }),
+        },
         Body::ArtifactEmitted {
             step: step(),
             attempt,

@@ -56,7 +56,8 @@ impl RunOrchestrationKernel {
                 .state
                 .ledger()
                 .is_waiting(Scope::GovernanceCheck, active);
-        let work_open = self.state.progress().running() > 0;
+        let undoing = self.state.rollback().is_some_and(|r| r.running().is_some());
+        let work_open = self.state.progress().running() > 0 || undoing;
         if active < closing.until
             && (policy_open || acks_open || work_open || self.declare_drift(now)?)
         {
@@ -117,9 +118,17 @@ impl RunOrchestrationKernel {
             .map(|_| ())
     }
 
+    /// What made execution fail, and what became of undoing it.
+    fn failure_cause(&self) -> (Option<ErrorClass>, Option<String>) {
+        match self.state.rollback() {
+            None => self.execution_failure(),
+            Some(rollback) => self.undoing_told(rollback, || self.execution_failure()),
+        }
+    }
+
     /// What made execution fail: why it was stopped, the failed gate, or the
     /// first failed step.
-    fn failure_cause(&self) -> (Option<ErrorClass>, Option<String>) {
+    fn execution_failure(&self) -> (Option<ErrorClass>, Option<String>) {
         let state = &self.state;
         if let Some(stopping) = state.stopping() {
             return (Some(stopping.class), Some(stopping.reason.clone()));
@@ -198,6 +207,7 @@ impl RunOrchestrationKernel {
                 data: Box::new(data),
             },
         )?;
+        self.say_rolled_back(now)?;
         self.emit(now, Body::RunSealed { phase, outcome })?;
         Ok(phase)
     }

@@ -4,12 +4,12 @@
 use super::{Authorization, GovernanceCheck, KernelError, RunOrchestrationKernel};
 use crate::effect::{Decision, Rejected};
 use crate::input::{Admission, Input, PolicyAnswer};
-use crate::state::{PolicyState, Resumability, RunState};
+use crate::state::{PolicyState, Resumability};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use rok_events::{Body, PolicyData, PolicyStage};
 use rok_phases::PhaseInput;
-use rok_rac::{DomainAck, Duty, Expected, Received};
+use rok_rac::{DomainAck, Duty, Received};
 use rok_vocabulary::{Actor, Epoch, ErrorClass, Outcome, Profile, RunPhase, Timestamp};
 use serde_json::value::RawValue;
 
@@ -49,6 +49,13 @@ impl RunOrchestrationKernel {
                 reason,
                 command,
             } => self.resume(actor, reason, command, now)?,
+            Input::CompensationDone(done) => self.compensation_done(done, now)?,
+            Input::Rollback {
+                actor,
+                reason,
+                done,
+                again,
+            } => self.roll_back(actor, reason, &done, &again, now)?,
             Input::Fault { reason } => {
                 if !self.state.phase().is_terminal() && self.state.closing().is_none() {
                     self.fail(ErrorClass::Internal, reason, now)?;
@@ -259,6 +266,7 @@ impl RunOrchestrationKernel {
         if self.state.phase() == RunPhase::Executing && self.state.closing().is_none() {
             self.time_out(now)?;
             self.give_up_on_stops(now)?;
+            self.give_up_on_compensation(now)?;
             self.advance(now)?;
         }
         Ok(())
@@ -282,7 +290,7 @@ impl RunOrchestrationKernel {
             }
             Resumability::Refused(reason) => return Err(Rejected::NotResumable { reason }),
         }
-        let further = self.further_expectations();
+        let further = self.state.further_expectations();
         self.actor = actor;
         let resumed = self.emit(now, Body::RunResumed { reason, command });
         self.actor = Actor::Runner;
@@ -290,25 +298,6 @@ impl RunOrchestrationKernel {
         let further = further.into_iter().chain(self.review_expectations());
         self.declare_expectations(further.collect(), now)?;
         Ok(())
-    }
-
-    /// What was declared on top of the standard duties: the next epoch owes it
-    /// anew.
-    fn further_expectations(&self) -> alloc::vec::Vec<Expected> {
-        let drift = RunState::drift_duty();
-        let declared = self.state.ledger().expectations().iter();
-        declared
-            .filter(|e| e.id != drift && !Self::standard_duties().contains(&e.id))
-            .map(|e| {
-                let expected =
-                    Expected::new(e.id.clone(), e.deadline).with_metadata(e.metadata.clone());
-                if e.liveness {
-                    expected.liveness()
-                } else {
-                    expected
-                }
-            })
-            .collect()
     }
 
     /// When something becomes due by itself.
@@ -335,10 +324,11 @@ impl RunOrchestrationKernel {
                     consider(state.progress().retries.first().map(|(at, _)| *at));
                 }
                 consider(state.first_expiry().map(|(at, _)| at));
-                if state.stopping().is_none() {
+                if state.stopping().is_none() && state.rollback().is_none() {
                     consider(wall(state.run_deadline()));
                 }
                 consider(self.stop_deadline());
+                consider(self.compensation_stop_deadline());
             }
             RunPhase::GovernanceCheck => {
                 consider(wall(self.check_waits_until()));

@@ -1,6 +1,7 @@
 //! Execution: starting what is ready, taking results, skipping, retrying,
 //! stopping, and noticing the end.
 
+use super::compensation::MAX_LOST;
 use super::{KernelError, RunOrchestrationKernel};
 use crate::compiled::{PROCESSES, StepIx};
 use crate::effect::{Effect, Rejected};
@@ -29,6 +30,9 @@ impl RunOrchestrationKernel {
     /// Starts what may start, skips what must be skipped, and ends execution
     /// when nothing is left.
     pub(super) fn advance(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        if self.state.rollback().is_some() {
+            return self.compensate(now);
+        }
         self.time_out(now)?;
         self.expire_gates(now)?;
         if !self.state.is_paused() {
@@ -255,12 +259,10 @@ impl RunOrchestrationKernel {
             return Ok(());
         }
         if self.state.schedule().unfinished() == 0 {
-            let outcome = self.state.execution_outcome();
-            self.execution_complete(outcome, now)?;
-            if !self.state.settings().contract.governs() {
-                self.check(now)?;
+            if self.state.must_roll_back() {
+                return self.begin_rollback(now);
             }
-            return Ok(());
+            return self.end_execution(self.state.execution_outcome(), now);
         }
         // An owner that stops leaves ready steps to the next one: no hold.
         let ready = self.state.schedule_mut().next_ready(|_| true).is_some();
@@ -269,6 +271,19 @@ impl RunOrchestrationKernel {
             return Ok(());
         }
         self.hold_for_a_decision(now)
+    }
+
+    /// Execution is over; where nobody is asked, the check follows at once.
+    pub(super) fn end_execution(
+        &mut self,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<(), KernelError> {
+        self.execution_complete(outcome, now)?;
+        if self.state.settings().contract.governs() {
+            return Ok(());
+        }
+        self.check(now)
     }
 
     /// An attempt is over. A result of an older attempt or epoch is late.
@@ -408,12 +423,14 @@ impl RunOrchestrationKernel {
             return Next::Fail;
         }
         if class == ErrorClass::WorkerLost {
-            return if step.idempotent {
-                Next::Retry {
+            // Every attempt that is no retry is one after a lost worker.
+            let lost = slot.attempt.0.saturating_sub(slot.retries);
+            return match step.idempotent {
+                false => Next::Ask,
+                true if lost >= MAX_LOST.max(step.retry.max) => Next::Fail,
+                true => Next::Retry {
                     after: Duration::ZERO,
-                }
-            } else {
-                Next::Ask
+                },
             };
         }
         let retry = &step.retry;
@@ -479,7 +496,7 @@ impl RunOrchestrationKernel {
         let Some(deadline) = self.state.run_deadline() else {
             return Ok(());
         };
-        let held = self.state.hold().is_some();
+        let held = self.state.hold().is_some() || self.state.rollback().is_some();
         if held || self.state.stopping().is_some() || self.state.active(now) < deadline {
             return Ok(());
         }
@@ -505,7 +522,7 @@ impl RunOrchestrationKernel {
 
     /// How long a stopped attempt may take to report: its grace, and as long
     /// again as the audit would wait.
-    fn stop_allowance(&self, ix: StepIx) -> Duration {
+    pub(super) fn stop_allowance(&self, ix: StepIx) -> Duration {
         let settings = self.state.settings();
         self.state.definition(ix).kill_grace + settings.governance_timeout + settings.grace_period
     }
@@ -548,6 +565,9 @@ impl RunOrchestrationKernel {
 
     /// A run that is closed in EXECUTING leaves no step without an end.
     pub(super) fn wind_up(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        if self.state.rollback().is_some() {
+            return self.abandon_compensation(now);
+        }
         for ix in self.running_places() {
             self.give_up(ix, now)?;
         }

@@ -57,6 +57,7 @@ impl RunOrchestrationKernel {
                 self.note_left(ix, left, now)?;
                 self.attempt_failed(ix, ErrorClass::WorkerLost, reason, data, now)?;
             }
+            self.compensation_lost(now)?;
             if self.state.closing().is_some() {
                 self.try_close(now)?;
             } else {

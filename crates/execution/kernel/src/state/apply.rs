@@ -151,7 +151,8 @@ impl RunState {
             return out("run.created comes first, and once");
         }
         let resumed = event_type == EventType::RunResumed;
-        let epoch = if resumed {
+        let undoes = event_type == EventType::RunRollbackStarted && self.sealed;
+        let epoch = if resumed || undoes {
             self.epoch.next()
         } else {
             self.epoch
@@ -166,6 +167,7 @@ impl RunState {
         let after_seal = matches!(
             event_type,
             EventType::RunResumed
+                | EventType::RunRollbackStarted
                 | EventType::AckReceived
                 | EventType::LogRepaired
                 | EventType::RunSealed
@@ -234,6 +236,9 @@ impl RunState {
             Body::RunCancelRequested { reason, command } => {
                 self.commands.extend(command.clone());
                 let reason = reason.clone().unwrap_or_else(|| "cancelled".into());
+                if self.stop_rollback(&reason, at) {
+                    return Ok(());
+                }
                 self.stop(Outcome::Cancelled, ErrorClass::Cancelled, reason, at);
                 if matches!(self.phase(), RunPhase::Created | RunPhase::Authorized) {
                     self.close(PhaseInput::CancelledUnclaimed, at);
@@ -244,6 +249,7 @@ impl RunState {
                 reason,
                 data,
             } => {
+                self.stop_rollback(reason, at);
                 self.stop(data.outcome, *class, reason.clone(), at);
                 if let Some(input) = data.exit {
                     self.close(input, at);
@@ -262,7 +268,8 @@ impl RunState {
                 self.end = Some((*class, reason.clone()));
             }
             Body::RunSealed { phase, outcome } => {
-                if !self.has_ended(*phase, *outcome) || self.approved_override.is_some() {
+                let ended = self.has_ended(*phase, *outcome) && self.says_what_is_undone();
+                if !ended || self.approved_override.is_some() {
                     return out_of_place(event, "the run has not ended like that");
                 }
                 self.sealed = true;
@@ -328,6 +335,26 @@ impl RunState {
             Body::RunOverrideApplied { step, reason, data } => {
                 self.override_applied(event, step, reason, data)?;
             }
+            Body::RunRollbackStarted { reason, data } => {
+                self.rollback_started(event, reason.as_ref(), data)?;
+            }
+            Body::RunRolledBack { data } => self.rolled_back(event, data)?,
+            Body::StepCompensationStarted { step, attempt } => {
+                self.compensation_started(event, step, *attempt)?;
+            }
+            Body::StepCompensated {
+                step,
+                attempt,
+                reason,
+                ..
+            } => self.compensated(event, step, *attempt, reason.is_some())?,
+            Body::StepCompensationFailed {
+                step,
+                attempt,
+                class,
+                reason,
+                data,
+            } => self.compensation_failed(event, step, *attempt, (*class, reason), data)?,
             Body::ExpectationDeclared { data } => {
                 let mut expected = Expected::new(data.id.clone(), data.deadline)
                     .with_metadata(data.metadata.clone());
@@ -407,6 +434,12 @@ impl RunState {
     /// Whether execution can end so: as its steps give it. Where no step was
     /// ever begun, whoever calls the methods one by one has the word.
     fn may_end_as(&self, outcome: Option<Outcome>) -> bool {
+        if let Some(rollback) = self.rollback() {
+            return rollback.is_over() && outcome == Some(rollback.outcome);
+        }
+        if self.must_roll_back() && self.schedule.unfinished() == 0 {
+            return false;
+        }
         let begun = |slot: &StepSlot| slot.state != StepState::Pending;
         if self.schedule.unfinished() == 0 {
             outcome == Some(self.execution_outcome())
@@ -417,12 +450,10 @@ impl RunState {
 
     /// A fresh contract, clock and phase; succeeded steps stay.
     fn next_epoch(&mut self, at: Timestamp) {
-        self.epoch = self.epoch.next();
+        self.next_contract(at);
         self.use_overrides();
-        self.epoch_began = at;
-        self.epoch_started = self.clock.active(at);
-        self.phases = PhaseStateMachine::new(self.run.clone(), at);
-        self.ledger = Ledger::new(self.run.clone(), self.epoch);
+        self.compensation.next_epoch();
+        self.gate_failures.clear();
         self.schedule = Schedule::new(self.plan.graph());
         self.progress = Progress::new(self.plan.len());
         self.next_epoch_of_fan_outs();
@@ -437,12 +468,20 @@ impl RunState {
                 *slot = StepSlot::default();
             }
         }
+    }
+
+    /// An epoch of its own: a fresh contract, clock and phase.
+    pub(super) fn next_contract(&mut self, at: Timestamp) {
+        self.epoch = self.epoch.next();
+        self.epoch_began = at;
+        self.epoch_started = self.clock.active(at);
+        self.phases = PhaseStateMachine::new(self.run.clone(), at);
+        self.ledger = Ledger::new(self.run.clone(), self.epoch);
         self.entered = false;
         self.admitted = false;
         self.outcome = None;
         self.stopping = None;
         self.closing = None;
-        self.gate_failures.clear();
         self.hold = None;
         self.policy = PolicyState::Open;
         self.proof = None;
@@ -639,6 +678,7 @@ impl RunState {
         slot.class = None;
         slot.reason = None;
         slot.ended_at = Some(event.at);
+        self.note_done(ix);
         self.settle(ix, Finish::Succeeded);
         Ok(())
     }

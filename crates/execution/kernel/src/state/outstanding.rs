@@ -69,6 +69,19 @@ impl RunState {
                 }
             }
         }
+        if let Some(rollback) = self.rollback()
+            && let Some(done) = rollback.running()
+        {
+            let attempt = self.undo_attempt(done);
+            effects.push(Effect::StartCompensation { done, attempt });
+            if let Some((reason, _)) = rollback.stop() {
+                effects.push(Effect::CancelCompensation {
+                    done,
+                    attempt,
+                    reason,
+                });
+            }
+        }
         effects
     }
 

@@ -184,7 +184,13 @@ impl Bench {
     pub(crate) fn answer_all_but(&mut self, left: &[Effect]) {
         let answered = |effect: &Effect| {
             !left.contains(effect)
-                && !matches!(effect, Effect::StartStep { .. } | Effect::CancelStep { .. })
+                && !matches!(
+                    effect,
+                    Effect::StartStep { .. }
+                        | Effect::CancelStep { .. }
+                        | Effect::StartCompensation { .. }
+                        | Effect::CancelCompensation { .. }
+                )
         };
         while let Some(at) = self.open.iter().position(answered) {
             let effect = self.open.remove(at);
@@ -205,7 +211,10 @@ impl Bench {
             Effect::OpenDriftIncident => self.done(&duty("incidents/create_incident/drift")),
             Effect::CompleteTrace => self.done(&Duty::COMPLETE_TRACE),
             Effect::ReviewOverride { step } => self.done(&self.review(*step)),
-            Effect::StartStep { .. } | Effect::CancelStep { .. } => unreachable!("the test's"),
+            Effect::StartStep { .. }
+            | Effect::CancelStep { .. }
+            | Effect::StartCompensation { .. }
+            | Effect::CancelCompensation { .. } => unreachable!("the test's"),
         };
         self.say(input);
     }

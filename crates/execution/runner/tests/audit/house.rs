@@ -152,6 +152,8 @@ fn context() -> RunContext {
         owner: "worker".into(),
         submitter: Actor::Manual,
         roles: Vec::new(),
+        user: Actor::Manual,
+        user_roles: Vec::new(),
         secrets: Ok(Secrets::none()),
         workspace: None,
         files: None,

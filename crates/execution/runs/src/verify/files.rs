@@ -25,13 +25,17 @@ pub(super) fn check(loaded: &Loaded, contents: &ContentStore, report: &mut Verif
     for (made, file) in artifacts.iter().zip(&files) {
         latest.insert(file, digest(made));
     }
-    let (mut moved_on, mut unstored) = (Vec::new(), Vec::new());
+    let (mut moved_on, mut unstored, mut undone) = (Vec::new(), Vec::new(), Vec::new());
     for (made, file) in artifacts.iter().zip(&files) {
         let found = Found::of(made, file, &latest, contents);
         match found {
             Found::Right => {}
             Found::MovedOn => moved_on.push(made.path.as_str()),
             Found::Unstored => unstored.push(made.path.as_str()),
+            // What undid the step, in whole or in part, removed what it made.
+            Found::Wrong(_) if loaded.state().undo(&made.step).is_some() => {
+                undone.push(made.path.as_str());
+            }
             Found::Wrong(why) => {
                 let what = format!("(artifact of step `{}`) {why}", made.step);
                 report.faults.push(file_fault(&made.path, what));
@@ -48,6 +52,12 @@ pub(super) fn check(loaded: &Loaded, contents: &ContentStore, report: &mut Verif
         report.notes.push(format!(
             "right where it was made, and not in the store of contents: {}",
             names(&unstored)
+        ));
+    }
+    if !undone.is_empty() {
+        report.notes.push(format!(
+            "gone or altered since their steps were undone: {}",
+            names(&undone)
         ));
     }
     for entry in loaded.history().logs() {

@@ -193,11 +193,6 @@ fn what_comes_later_is_refused_by_name() {
 
 /// So are values, formats and flags that come later.
 #[rstest]
-#[case::rollback(
-    "plan.yaml",
-    "plan: p\non_failure: rollback\nsteps: { a: { run: x } }\n",
-    "not supported yet"
-)]
 #[case::distributed(
     "plan.yaml",
     "plan: p\ndefault_mode: distributed\nsteps: { a: { run: x } }\n",

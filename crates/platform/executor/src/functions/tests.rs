@@ -22,6 +22,7 @@ fn request(step: &str, function: &str) -> StepRequest {
                 epoch: Epoch(0),
                 step: id,
                 attempt: Attempt(0),
+                compensates: false,
             },
         },
         work: Work::Call(CallWork {

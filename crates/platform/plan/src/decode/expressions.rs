@@ -45,13 +45,23 @@ macro_rules! checked {
 
 checked!(Template, false; Condition, true; Items, true; ShellLine, false);
 
+/// What of a step an expression is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// An attempt: of a fan-out, that of a child.
+    Attempt,
+    /// The step as a whole, before there are items.
+    Whole,
+    /// Its undoing, which may read what the step itself handed on.
+    Undoing,
+}
+
 /// One expression, and the step that holds it.
 struct Use<'d> {
     expression: &'d dyn Checked,
     node: &'d Node,
     step: Option<usize>,
-    /// Whether it is about the step as a whole, before there are items.
-    whole: bool,
+    about: About,
     reads: Vec<Reference>,
 }
 
@@ -75,10 +85,17 @@ impl Decoder<'_> {
             add(&mut uses, value, None);
         }
         for (at, step) in steps.iter().enumerate() {
-            step.each(&mut |expression, node| push(&mut uses, expression, node, Some(at), false));
-            step.each_whole(&mut |expression, node| {
-                push(&mut uses, expression, node, Some(at), true);
+            step.each(&mut |expression, node| {
+                push(&mut uses, expression, node, Some(at), About::Attempt)
             });
+            step.each_whole(&mut |expression, node| {
+                push(&mut uses, expression, node, Some(at), About::Whole);
+            });
+            if let Some(undo) = step.undo() {
+                undo.each(&mut |expression, node| {
+                    push(&mut uses, expression, node, Some(at), About::Undoing);
+                });
+            }
         }
         let mut queries = BTreeSet::new();
         for (step, target) in uses
@@ -97,7 +114,7 @@ impl Decoder<'_> {
             expression,
             node,
             step,
-            whole,
+            about,
             reads,
         } in uses
         {
@@ -111,7 +128,7 @@ impl Decoder<'_> {
                 index: &index,
                 steps,
                 step,
-                whole,
+                about,
                 ancestors: &ancestors,
                 lists_left: &lists_left,
             };
@@ -123,7 +140,13 @@ impl Decoder<'_> {
 }
 
 fn add<'d, T: Checked>(uses: &mut Vec<Use<'d>>, written: &'d Written<'_, T>, step: Option<usize>) {
-    push(uses, &written.expression, written.node, step, false);
+    push(
+        uses,
+        &written.expression,
+        written.node,
+        step,
+        About::Attempt,
+    );
 }
 
 /// Text without expressions has nothing to check.
@@ -132,7 +155,7 @@ fn push<'d>(
     expression: &'d dyn Checked,
     node: &'d Node,
     step: Option<usize>,
-    whole: bool,
+    about: About,
 ) {
     let reads = expression.reads();
     if expression.bare()
@@ -143,7 +166,7 @@ fn push<'d>(
             expression,
             node,
             step,
-            whole,
+            about,
             reads,
         });
     }
@@ -151,12 +174,8 @@ fn push<'d>(
 
 impl StepDraft<'_> {
     fn each<'d>(&'d self, visit: &mut dyn FnMut(&'d dyn Checked, &'d Node)) {
-        match &self.action {
-            Some(ActionDraft::Argv(items)) => items
-                .iter()
-                .for_each(|item| visit(&item.expression, item.node)),
-            Some(ActionDraft::Shell { line, .. }) => visit(&line.expression, line.node),
-            Some(ActionDraft::Call(_)) | None => {}
+        if let Some(action) = &self.action {
+            action.each(visit);
         }
         let values = self.env.iter().map(|(_, value)| value);
         let paths = self.artifacts.iter().map(|(path, _)| path);
@@ -176,6 +195,18 @@ impl StepDraft<'_> {
     }
 }
 
+impl ActionDraft<'_> {
+    fn each<'d>(&'d self, visit: &mut dyn FnMut(&'d dyn Checked, &'d Node)) {
+        match self {
+            Self::Argv(items) => items
+                .iter()
+                .for_each(|item| visit(&item.expression, item.node)),
+            Self::Shell { line, .. } => visit(&line.expression, line.node),
+            Self::Call(_) => {}
+        }
+    }
+}
+
 /// The plan as one expression sees it.
 struct Known<'a> {
     inputs: &'a Inputs,
@@ -183,7 +214,7 @@ struct Known<'a> {
     index: &'a BTreeMap<&'a str, usize>,
     steps: &'a [StepDraft<'a>],
     step: Option<usize>,
-    whole: bool,
+    about: About,
     ancestors: &'a BTreeSet<(usize, usize)>,
     lists_left: &'a Cell<usize>,
 }
@@ -199,17 +230,17 @@ impl Declarations for Known<'_> {
 
     fn step(&self, id: &str) -> Option<StepDecl> {
         let target = *self.index.get(id)?;
-        let ancestor = self
-            .step
-            .is_some_and(|step| self.ancestors.contains(&(step, target)));
+        let own = self.about == About::Undoing && self.step == Some(target);
+        let before = |step| self.ancestors.contains(&(step, target));
         Some(StepDecl {
-            ancestor,
-            fan_out: self.steps[target].fan_out,
+            ancestor: own || self.step.is_some_and(before),
+            // Each child is undone by itself, and reads its own outputs.
+            fan_out: self.steps[target].fan_out && !own,
         })
     }
 
     fn item(&self) -> bool {
-        !self.whole && self.step.is_some_and(|step| self.steps[step].fan_out)
+        self.about != About::Whole && self.step.is_some_and(|step| self.steps[step].fan_out)
     }
 
     fn step_names(&self) -> Vec<&str> {

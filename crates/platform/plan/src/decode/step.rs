@@ -8,6 +8,7 @@ use core::time::Duration;
 use rok_expr::{Condition, Items, ShellLine, Site, Template};
 use rok_vocabulary::{ErrorClass, StepId};
 
+use super::compensate::CompensateDraft;
 use super::{Decoder, Defaults, Written, read};
 use crate::approvers::Approvers;
 use crate::fault::{FaultCode, Finding, quoted};
@@ -47,6 +48,7 @@ pub(super) struct StepDraft<'t> {
     pub(super) cwd: Option<Written<'t, Template>>,
     pub(super) outputs: BTreeMap<String, OutputSpec>,
     pub(super) artifacts: Vec<(Written<'t, Template>, bool)>,
+    pub(super) compensate: Option<CompensateDraft<'t>>,
 }
 
 pub(super) enum ActionDraft<'t> {
@@ -105,6 +107,7 @@ impl Decoder<'_> {
                 .and_then(|node| self.template(node, Site::Plain)),
             outputs: self.outputs(node),
             artifacts: self.artifacts(node),
+            compensate: self.compensate(entry, defaults),
         }
     }
 
@@ -143,22 +146,7 @@ impl Decoder<'_> {
         }
         let shell = node.entry("shell");
         match (first.key.as_str(), &*first.node) {
-            ("run", run) => {
-                if let Some(items) = run.list() {
-                    self.without_effect(shell, "on a list of arguments, which no shell sees");
-                    let argv: Vec<_> = items
-                        .iter()
-                        .map(|item| self.template(item, Site::Plain))
-                        .collect();
-                    return argv
-                        .into_iter()
-                        .collect::<Option<_>>()
-                        .map(ActionDraft::Argv);
-                }
-                let line = self.written(ShellLine::parse(run.text()?), run)?;
-                let shell = read::shell(node).unwrap_or(defaults.shell);
-                Some(ActionDraft::Shell { shell, line })
-            }
+            ("run", run) => self.command(run, shell, read::shell(node).unwrap_or(defaults.shell)),
             ("call", call) => {
                 let keys = entries
                     .iter()
@@ -176,6 +164,27 @@ impl Decoder<'_> {
             self.without_effect(node.entry("max_parallel"), "without `for_each`");
         }
         read::whole(node, "max_parallel")
+    }
+
+    /// A shell line, or a list of arguments, with which `shell` has no effect.
+    pub(super) fn command<'t>(
+        &mut self,
+        run: &'t Node,
+        shell: Option<&Entry>,
+        read_by: Shell,
+    ) -> Option<ActionDraft<'t>> {
+        if let Some(items) = run.list() {
+            self.without_effect(shell, "on a list of arguments, which no shell sees");
+            let argv: Vec<_> = items
+                .iter()
+                .map(|item| self.template(item, Site::Plain))
+                .collect();
+            let argv = argv.into_iter().collect::<Option<_>>();
+            return argv.map(ActionDraft::Argv);
+        }
+        let line = self.written(ShellLine::parse(run.text()?), run)?;
+        let shell = read_by;
+        Some(ActionDraft::Shell { shell, line })
     }
 
     pub(super) fn without_effect<'e>(
@@ -280,16 +289,7 @@ impl Decoder<'_> {
 impl StepDraft<'_> {
     /// The step, once nothing is wrong with the plan.
     pub(super) fn finish(self, graph: &Graph, at: usize, defaults: &Defaults<'_>) -> Option<Step> {
-        let action = match self.action? {
-            ActionDraft::Argv(items) => {
-                Action::Argv(items.into_iter().map(|item| item.expression).collect())
-            }
-            ActionDraft::Shell { shell, line } => Action::Shell {
-                shell,
-                line: line.expression,
-            },
-            ActionDraft::Call(name) => Action::Call(name),
-        };
+        let action = self.action?.finish();
         let process = !matches!(action, Action::Call(_));
         let default_cwd = || {
             defaults
@@ -331,6 +331,22 @@ impl StepDraft<'_> {
                     required,
                 })
                 .collect(),
+            compensate: self.compensate.map(CompensateDraft::finish),
         })
+    }
+}
+
+impl ActionDraft<'_> {
+    pub(super) fn finish(self) -> Action {
+        match self {
+            Self::Argv(items) => {
+                Action::Argv(items.into_iter().map(|item| item.expression).collect())
+            }
+            Self::Shell { shell, line } => Action::Shell {
+                shell,
+                line: line.expression,
+            },
+            Self::Call(name) => Action::Call(name),
+        }
     }
 }

@@ -63,7 +63,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Plan, "success", Ty::Words(&["required", "any"], &[]), "When a run has succeeded: every required step did, or any step did.").or("`required`"),
     key(Plan, "max_duration", POSITIVE, "Active time that a run may take; time under a hold does not count.").or("no limit"),
     key(Plan, "max_parallel", Ty::Whole { min: 1, max: MAX_PARALLEL }, "Steps at once within a run.").or("CPUs for processes, 64 for the rest"),
-    key(Plan, "on_failure", Ty::Words(&["stop"], &["rollback"]), "What a failed run does besides stopping.").or("`stop`"),
+    key(Plan, "on_failure", Ty::Words(&["stop", "rollback"], &[]), "What a run does whose execution failed, timed out or was cancelled: `rollback` runs the compensations of the steps that succeeded, before the governance check.").or("`stop`"),
     key(Plan, "default_mode", Ty::Words(&["local"], &["distributed", "hybrid"]), "Where steps run.").or("`local`"),
     key(Plan, "inputs", Ty::Map(Names::Input, &Ty::Object(Input)), "Declared inputs, checked before the run exists."),
     key(Plan, "env", ENV, "Environment of every process step. Names that begin with `ROK_` are ours."),
@@ -105,7 +105,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Step, "mode", Ty::Words(&["local"], &["distributed"]), "Where it runs.").or("`local`"),
     key(Step, "for_each", Ty::Items, "Fan-out over a CEL list of at most 10,000 items: one child for each, `id[0]`, `id[1]` and so on, with `${{ item }}` and `${{ item_index }}`. Its outputs are the list of theirs."),
     key(Step, "max_parallel", Ty::Whole { min: 1, max: MAX_PARALLEL }, "Children of its `for_each` at once.").or("the run's"),
-    key(Step, "compensate", Ty::Object(Compensate), "What undoes it, when the run is rolled back.").later(),
+    key(Step, "compensate", Ty::Object(Compensate), "What undoes it, when the run is rolled back; of a `for_each`, each child that succeeded."),
     key(Step, "cache", Ty::Bool, "Skips it when it already succeeded with the same inputs.").later(),
     key(Step, "fallback", Ty::StepId, "The step to run instead when this one finally fails.").later(),
     key(Step, "capabilities", Ty::List(&Ty::Text), "What an agent or host must offer.").later(),
@@ -152,7 +152,8 @@ pub const KEYS: &[KeySpec] = &[
 
     key(Compensate, "run", Ty::Command, "A process, as in a step."),
     key(Compensate, "call", Ty::Text, "A registered function, as in a step."),
-    key(Compensate, "timeout", POSITIVE, "How long it may take."),
+    key(Compensate, "shell", Ty::Words(&["sh", "bash"], &[]), "The shell of a shell line.").or("the step's"),
+    key(Compensate, "timeout", POSITIVE, "How long it may take.").or("the step's"),
 
     key(Approvers, "any_of", Ty::List(&Ty::Text), "Who may approve: `user:NAME` or `role:NAME`.").or("anybody"),
     key(Approvers, "count", Ty::Whole { min: 1, max: 100 }, "How many must; the same person counts once.").or("1"),

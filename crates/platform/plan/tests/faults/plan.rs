@@ -85,14 +85,10 @@ steps:
 max_parallel: 2.5
 steps:
   a: { run: echo a }", &["2:15: `max_parallel` must be a whole number, and is a number with a fraction (it is a whole number from 1 to 10000)"])]
-#[case::on_failure_rollback(r"plan: p
-on_failure: rollback
-steps:
-  a: { run: echo a }", &["2:13: `rollback` as `on_failure` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
 #[case::on_failure_word(r"plan: p
 on_failure: continue
 steps:
-  a: { run: echo a }", &["2:13: `on_failure` cannot be `continue` (use `stop`)"])]
+  a: { run: echo a }", &["2:13: `on_failure` cannot be `continue` (use `stop`, `rollback`)"])]
 #[case::default_mode_later(r"plan: p
 default_mode: distributed
 steps:

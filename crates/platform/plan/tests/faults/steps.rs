@@ -272,11 +272,33 @@ steps:
   a:
     run: echo a
     max_parallel: 4", &["5:5: `max_parallel` has no effect without `for_each` (remove it)"])]
-#[case::compensate_later(r"plan: p
+#[case::compensate_twice(r"plan: p
 steps:
   a:
     run: echo a
-    compensate: { run: undo }", &["5:5: `compensate` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+    compensate: { run: undo, call: undo }", &["5:30: `compensate` of step `a` has both `run` and `call` (the first one at 5:19) (a compensation does one thing: remove one of the two)"])]
+#[case::compensate_nothing(r"plan: p
+steps:
+  a:
+    run: echo a
+    compensate: { timeout: 5s }", &["5:5: `compensate` of step `a` does nothing (give it `run` or `call`)"])]
+#[case::compensate_keys(r"plan: p
+steps:
+  a:
+    run: echo a
+    compensate: { run: [undo], shell: bash, retry: 3 }", &["5:32: `shell` has no effect on a list of arguments, which no shell sees (remove it)", "5:45: unknown key `retry` in `compensate` of step `a` (`retry` belongs in a step or `defaults`)"])]
+#[case::compensate_reads_what_comes_later(r"plan: p
+steps:
+  a:
+    run: echo a
+    outputs: { file: { type: string } }
+    compensate: { run: [rm, '${{ steps.a.outputs.file }}', '${{ steps.b.outputs.file }}'] }
+  b: { run: echo b, needs: [a] }", &["6:65: step `b` does not come before this one (add `b` to this step's `needs` or `after`)"])]
+#[case::step_reads_itself(r"plan: p
+steps:
+  a:
+    run: [echo, '${{ steps.a.outputs.file }}']
+    compensate: { run: undo }", &["4:22: step `a` does not come before this one (add `a` to this step's `needs` or `after`)"])]
 #[case::cache_later(r"plan: p
 steps:
   a:

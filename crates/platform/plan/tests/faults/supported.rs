@@ -168,7 +168,6 @@ fn the_whole_format_is_known_and_what_is_not_carried_out_is_refused() {
         "notify",
         "expect",
         "policies",
-        "compensate",
         "http",
     ];
     let expected = expected.map(|key| format!("`{key}` is not supported yet"));

@@ -76,6 +76,7 @@ pub(crate) fn logs(
     let query = LogQuery {
         step: args.step,
         attempt: args.attempt,
+        compensation: args.compensation,
         tail: args.tail,
         follow: args.follow,
     };

@@ -83,7 +83,7 @@ fn supported(args: &RunArgs) -> Result<bool, ServiceError> {
 }
 
 /// The summary, and what a person needs to go on.
-fn tell(
+pub(super) fn tell(
     terminal: &mut Terminal,
     run: &RunHandle,
     end: &DriveEnd,

@@ -16,8 +16,13 @@ pub(super) fn event_at(event: &EventLine, time: &str, look: Look) -> String {
     let paint = Paint::of(look);
     let kind = format!("{:<22}", clean(&event.event_type));
     let kind = match event.event_type.as_str() {
-        "step.failed" | "gate.failed" | "policy.violated" | "gate.rejected" => paint.bad(&kind),
-        "step.succeeded" | "gate.approved" | "run.completed" => paint.good(&kind),
+        "step.failed"
+        | "step.compensation_failed"
+        | "gate.failed"
+        | "policy.violated"
+        | "gate.rejected" => paint.bad(&kind),
+        "step.succeeded" | "step.compensated" | "gate.approved" | "run.completed"
+        | "run.rolled_back" => paint.good(&kind),
         "step.waiting" | "run.held" | "step.retried" => paint.warn(&kind),
         _ => kind,
     };

@@ -3,8 +3,8 @@
 use super::paint::{Paint, clean, seconds};
 use crate::terminal::Look;
 use rok_service::views::{
-    Disposition, ErrorView, HoldView, Outcome, ReconciliationStatus, RunPhase, RunSummary,
-    StepState, StepSummary, StepTotals,
+    Disposition, ErrorView, HoldView, Outcome, ReconciliationStatus, RollbackView, RunPhase,
+    RunSummary, StepState, StepSummary, StepTotals,
 };
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -101,6 +101,9 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
             category.unwrap_or_default(),
         )?;
     }
+    if let Some(rollback) = &run.rollback {
+        undone(out, rollback, paint)?;
+    }
     for approval in &run.approvals {
         let reason = approval
             .reason
@@ -140,6 +143,30 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
         writeln!(out, "Artifacts: {}", run.artifacts.len())?;
     }
     writeln!(out)
+}
+
+fn undone(out: &mut String, rollback: &RollbackView, paint: Paint) -> std::fmt::Result {
+    let word = rollback.state.replace('_', " ");
+    let word = if rollback.remaining.is_empty() {
+        paint.good(&word)
+    } else {
+        paint.warn(&word)
+    };
+    writeln!(out, "Rollback: {word}")?;
+    let lists = [
+        ("undone", &rollback.undone),
+        ("not undone", &rollback.remaining),
+        ("nothing to undo", &rollback.nothing_to_undo),
+        ("somebody must look", &rollback.undecided),
+    ];
+    for (what, steps) in lists.iter().filter(|(_, steps)| !steps.is_empty()) {
+        writeln!(out, "  {what}: {}", steps.join(", "))?;
+    }
+    if let Some(failed) = &rollback.failed {
+        let error = error_line(&failed.error);
+        writeln!(out, "  compensation of {} failed: {error}", failed.step)?;
+    }
+    Ok(())
 }
 
 fn reconciliation(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
@@ -343,6 +370,7 @@ fn totals(totals: &StepTotals) -> String {
         (totals.succeeded, "completed"),
         (totals.failed, "failed"),
         (totals.skipped, "skipped"),
+        (totals.compensated, "undone"),
         (totals.running, "running"),
         (totals.waiting, "waiting"),
         (totals.pending, "pending"),

@@ -144,6 +144,7 @@ pub(crate) fn succeeded_summary() -> RunSummary {
             failed: Vec::new(),
         },
         incident: None,
+        rollback: None,
         approvals: Vec::new(),
         overrides: Vec::new(),
         driven_by: None,
@@ -366,6 +367,21 @@ impl RunsEngine for Engine {
         self.0.ask(format!(
             "resume {run} by {} because {:?} wait {}",
             options.actor, options.reason, options.drive.wait_on_hold
+        ))?;
+        observer.events(&self.0.events);
+        Ok(self.0.end.clone())
+    }
+
+    fn rollback(
+        &self,
+        run: &RunId,
+        options: &RollbackOptions,
+        _: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        self.0.ask(format!(
+            "rollback {run} by {} because {:?} done {:?} again {:?}",
+            options.actor, options.reason, options.done, options.again
         ))?;
         observer.events(&self.0.events);
         Ok(self.0.end.clone())

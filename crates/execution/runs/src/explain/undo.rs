@@ -1,0 +1,117 @@
+//! What is undone, what is left to undo, and what can be done about it.
+
+use super::Story;
+use rok_facades::runs::Explanation;
+use rok_kernel::{DoneIx, Rollback, Rollbackable, StepIx};
+use rok_vocabulary::{Disposition, StepState};
+
+impl Story<'_> {
+    /// Of a FAILED run: what a rollback did, or could do.
+    pub(super) fn undone(&self, story: &mut Explanation) {
+        let state = self.state;
+        if state.disposition() == Disposition::RolledBack {
+            let undone = self.listed(state.undone());
+            let because = format!("rolled back: {undone} were undone");
+            story.because.push(because);
+            return;
+        }
+        let left = self.listed(state.to_undo());
+        if state.is_being_undone() {
+            let because = format!("not undone: {left}");
+            story.because.push(because);
+        }
+        if let Some(ix) = state.rollback().and_then(Rollback::failed) {
+            let command = format!("logs RUN {} --compensation", state.done(ix).id);
+            let does = "shows the output of the compensation that failed";
+            story.remedies.push(self.remedy(does, &command));
+        }
+        match state.rollbackable(&[], &[]) {
+            Rollbackable::NextEpoch(_) => {
+                let does = format!("undoes {left}");
+                story
+                    .remedies
+                    .push(self.remedy(&does, "rollback RUN --reason …"));
+            }
+            Rollbackable::Undecided(steps) => {
+                for step in steps {
+                    story.because.push(format!(
+                        "the compensation of `{step}` was interrupted, and the step is not idempotent: look whether it is undone"
+                    ));
+                    let done = format!("rollback RUN --done {step} --reason …");
+                    let again = format!("rollback RUN --again {step} --reason …");
+                    story
+                        .remedies
+                        .push(self.remedy("goes on, that step being undone", &done));
+                    story
+                        .remedies
+                        .push(self.remedy("goes on, running its compensation again", &again));
+                }
+            }
+            Rollbackable::SameEpoch | Rollbackable::Refused(_) => {}
+        }
+    }
+
+    /// The first few of what is or can be undone.
+    fn listed(&self, of: impl Iterator<Item = DoneIx>) -> String {
+        const SHOWN: usize = 10;
+        let all: Vec<&str> = of.map(|ix| self.state.done(ix).id.as_str()).collect();
+        let shown = all[..all.len().min(SHOWN)].join(", ");
+        match all.len().saturating_sub(SHOWN) {
+            0 => shown,
+            more => format!("{shown} and {more} more"),
+        }
+    }
+
+    /// Of a run whose steps are being undone.
+    pub(super) fn undoing(&self, rollback: &Rollback, story: &mut Explanation) {
+        let left = self.listed(rollback.remaining());
+        story.headline = match (rollback.running(), &self.holder) {
+            (Some(ix), Some(_)) => {
+                format!(
+                    "it is being rolled back: step `{}` is undone",
+                    self.state.done(ix).id
+                )
+            }
+            (None, Some(_)) => "it is being rolled back".into(),
+            (_, None) => "its rollback was interrupted: no process drives it".into(),
+        };
+        if !left.is_empty() {
+            let because = format!("left to undo: {left}");
+            story.because.push(because);
+        }
+        let why = rollback.reason.as_deref().unwrap_or("no reason is given");
+        story
+            .because
+            .push(format!("asked for by {}: {why}", rollback.actor));
+    }
+
+    pub(super) fn compensated(&self, ix: StepIx, story: &mut Explanation) {
+        let id = self.id(ix);
+        story.headline = match self.state.undo(&self.state.step_id(ix)) {
+            Some(undo) if undo.by_hand => {
+                format!("step `{id}` succeeded and was undone by hand")
+            }
+            _ => {
+                let command = format!("logs RUN {id} --compensation");
+                story
+                    .remedies
+                    .push(self.remedy("shows the output of its compensation", &command));
+                format!("step `{id}` succeeded and was undone by its compensation")
+            }
+        };
+    }
+
+    /// Of a step that succeeded and is not undone: whether it could be.
+    pub(super) fn could_be_undone(&self, ix: StepIx, story: &mut Explanation) {
+        let Some(undo) = self.state.undo(&self.state.step_id(ix)) else {
+            return;
+        };
+        if self.state.step(ix).state == StepState::Succeeded
+            && let (Some(class), Some(reason)) = (undo.class, &undo.reason)
+        {
+            story
+                .because
+                .push(format!("its compensation failed ({class}): {reason}"));
+        }
+    }
+}

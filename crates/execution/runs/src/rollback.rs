@@ -1,0 +1,188 @@
+//! Rolling a failed run back, and how far that has come.
+
+use crate::engine::Runs;
+use crate::fault;
+use crate::load::Loaded;
+use crate::resume::repair_of;
+use crate::submit::{load_secrets, refuse_reason};
+use rok_facades::runs::{
+    CompensationFailure, DriveEnd, ErrorKind, ErrorView, Observer, RollbackOptions, RollbackView,
+    RunsError, StopSignal,
+};
+use rok_kernel::{DoneIx, Input, PolicyState, Rollback, Rollbackable, RunState};
+use rok_log::Claim;
+use rok_runner::Shard;
+use rok_vocabulary::{Disposition, ErrorClass, RunId, StepId};
+
+impl Runs {
+    pub(crate) fn rollback_run(
+        &self,
+        run: &RunId,
+        options: &RollbackOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        let loaded = self.load(run)?;
+        refuse(run, loaded.state(), options)?;
+        let plan = loaded.state().plan().plan();
+        match load_secrets(plan, options.secrets_file.as_deref()) {
+            Ok(secrets) => refuse_reason(&secrets, options.reason.as_deref())?,
+            Err(reason) => {
+                let message = format!("run {run} cannot be rolled back: {reason}");
+                return Err(RunsError::new(ErrorKind::Usage, "ROK0110", message)
+                    .help("set it in the environment, or hand in a file by --secrets"));
+            }
+        }
+        let (mut shard, claim) = self.take_over(run, options.secrets_file.as_deref())?;
+        if let Err(error) = Self::say_rollback(&mut shard, run, &claim, options) {
+            shard.release(run);
+            return Err(error);
+        }
+        let first = shard.turn().map_err(|error| fault::runner(&error))?;
+        self.drive_shard((shard, first), run, &options.drive, stop, observer)
+    }
+
+    fn say_rollback(
+        shard: &mut Shard,
+        run: &RunId,
+        claim: &Claim,
+        options: &RollbackOptions,
+    ) -> Result<(), RunsError> {
+        let mut repaired = repair_of(claim);
+        let adopted = "the run was adopted just now";
+        if repaired.is_some() && shard.run(run).expect(adopted).state().is_sealed() {
+            // What was dropped is said even where the run goes no further.
+            Self::say_recovered(shard, run, repaired.take())?;
+            shard.turn().map_err(|error| fault::runner(&error))?;
+        }
+        // Another owner may have been faster than the look before.
+        let state = shard.run(run).expect(adopted).state();
+        match refuse(run, state, options)? {
+            How::SameEpoch => Self::say_recovered(shard, run, repaired),
+            How::NextEpoch => {
+                // A closed epoch may have given up on an attempt that is alive.
+                Self::stop_remains(shard, run)?;
+                let RollbackOptions {
+                    actor,
+                    reason,
+                    done,
+                    again,
+                    ..
+                } = options.clone();
+                shard.say(
+                    run,
+                    Input::Rollback {
+                        actor,
+                        reason,
+                        done,
+                        again,
+                    },
+                );
+                Ok(())
+            }
+        }
+    }
+}
+
+/// How a rollback goes on, where nothing speaks against it.
+enum How {
+    SameEpoch,
+    NextEpoch,
+}
+
+fn refuse(run: &RunId, state: &RunState, options: &RollbackOptions) -> Result<How, RunsError> {
+    let error = |why: String| {
+        let message = format!("run {run} cannot be rolled back: {why}");
+        RunsError::new(ErrorKind::State, "ROK0131", message)
+    };
+    for step in options.done.iter().chain(&options.again) {
+        if state.find(step.as_str()).is_none() {
+            return Err(fault::unknown_step_of(state, step.as_str()));
+        }
+    }
+    match state.rollbackable(&options.done, &options.again) {
+        Rollbackable::NextEpoch(_) => Ok(How::NextEpoch),
+        Rollbackable::SameEpoch if options.done.is_empty() && options.again.is_empty() => {
+            Ok(How::SameEpoch)
+        }
+        Rollbackable::SameEpoch => Err(error(
+            "its rollback was interrupted, and nothing of it is to be decided now".into(),
+        )
+        .help("leave out --done and --again")),
+        Rollbackable::Undecided(steps) => {
+            let steps: Vec<&str> = steps.iter().map(StepId::as_str).collect();
+            let first = steps.first().copied().unwrap_or_default();
+            Err(error(format!(
+                "the compensation of {} was interrupted, and the step is not idempotent: look whether it is undone",
+                steps.join(", ")
+            ))
+            .help(format!(
+                "say so for each: `--done {first}` if it is undone, `--again {first}` to run its compensation again"
+            )))
+        }
+        Rollbackable::Refused(reason) => Err(error(reason)),
+    }
+}
+
+/// Whether an epoch undid everything, and its check refused it.
+pub(crate) fn is_refused(state: &RunState) -> bool {
+    let complete = state.rollback().is_some_and(Rollback::is_complete);
+    let refused =
+        matches!(state.policy(), PolicyState::Answered(data) if !data.allowed && data.blocking);
+    complete && (refused || !state.passed_the_check())
+}
+
+/// What was undone and what is left; `None` before anything was begun.
+pub(crate) fn view(loaded: &Loaded) -> Option<RollbackView> {
+    let state = loaded.state();
+    let rolled_back = state.disposition() == Disposition::RolledBack;
+    let current = state.rollback();
+    if current.is_none() && !state.is_being_undone() && !rolled_back {
+        return None;
+    }
+    let ids = |ixs: &mut dyn Iterator<Item = DoneIx>| -> Vec<String> {
+        ixs.map(|ix| state.done(ix).id.to_string()).collect()
+    };
+    let undecided = |ix: &DoneIx| {
+        let undo = state.done(*ix).undo.as_ref();
+        undo.is_some_and(|undo| undo.undecided)
+    };
+    let word = if rolled_back {
+        Disposition::RolledBack.as_str()
+    } else if state.is_sealed() {
+        "incomplete"
+    } else {
+        "under_way"
+    };
+    let data = state.rollback_data();
+    Some(RollbackView {
+        state: word.into(),
+        undone: ids(&mut state.undone()),
+        remaining: ids(&mut state.to_undo()),
+        nothing_to_undo: data
+            .nothing_to_undo
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        undecided: ids(&mut state.to_undo().filter(undecided)),
+        failed: current
+            .and_then(Rollback::failed)
+            .map(|ix| failure(state, ix)),
+    })
+}
+
+fn failure(state: &RunState, ix: DoneIx) -> CompensationFailure {
+    let done = state.done(ix);
+    let undo = done.undo.as_ref();
+    CompensationFailure {
+        step: done.id.to_string(),
+        error: ErrorView {
+            class: undo
+                .and_then(|undo| undo.class)
+                .unwrap_or(ErrorClass::Unknown),
+            reason: undo
+                .and_then(|undo| undo.reason.clone())
+                .unwrap_or_default(),
+        },
+    }
+}
