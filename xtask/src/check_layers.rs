@@ -26,7 +26,7 @@ mod selftest;
 pub use answer::{Answer, AskError, Verdict, explain, why};
 pub use contract::{Contract, Probe, Rule, Verdicts};
 pub use date::{Date, DateError};
-pub use drawing::{dot, mermaid};
+pub use drawing::{dot, mermaid, svg};
 pub use engine::check;
 pub use graph::{Claims, Crate, Edge, EdgeKind, Escape, Graph, Mention, Place, Unreadable};
 pub use machine::{github, sarif};

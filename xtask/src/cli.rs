@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::check_layers::{
-    AskError, check, dot, explain, github, human, json, mermaid, sarif, why,
+    AskError, check, dot, explain, github, human, json, mermaid, sarif, svg, why,
 };
 use crate::gather::{Gathered, gather};
 use crate::shell::{say, tell};
@@ -91,6 +91,7 @@ enum Format {
 enum Drawing {
     Mermaid,
     Dot,
+    Svg,
 }
 
 /// Reads the arguments, runs the command, returns its exit code.
@@ -155,6 +156,7 @@ fn check_layers(root: &Path, args: &CheckLayers) -> u8 {
             say(&match format {
                 Drawing::Mermaid => mermaid(graph, policy),
                 Drawing::Dot => dot(graph, policy),
+                Drawing::Svg => svg(graph, policy),
             });
             Ok(0)
         }

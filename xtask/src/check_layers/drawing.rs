@@ -70,6 +70,39 @@ pub fn dot(graph: &Graph, policy: &Policy) -> String {
     out
 }
 
+/// As a picture for browsers: what ships, what only tests import dashed.
+pub fn svg(graph: &Graph, policy: &Policy) -> String {
+    let mut picture = rok_pictures::Graph::new("Layers");
+    picture.subtitle = "A solid line ships; a dashed one is for tests alone.".into();
+    let mut places = BTreeMap::new();
+    for (floor, crates) in floors(graph, policy) {
+        for member in crates {
+            let node = rok_pictures::Node {
+                note: format!("{} {}, {}", floor.id, floor.name, member.role()),
+                ..rok_pictures::Node::new(&member.name)
+            };
+            places.insert(member.name.as_str(), picture.add(node));
+        }
+    }
+    let arrows = arrows(graph, policy).into_iter();
+    picture.edges.extend(arrows.filter_map(|arrow| {
+        Some(rok_pictures::Edge {
+            from: *places.get(arrow.from)?,
+            to: *places.get(arrow.to)?,
+            kind: if arrow.ships {
+                rok_pictures::EdgeKind::Needs
+            } else {
+                rok_pictures::EdgeKind::After
+            },
+        })
+    }));
+    let options = rok_pictures::GraphOptions {
+        expand: true,
+        ..rok_pictures::GraphOptions::default()
+    };
+    rok_pictures::graph_svg(&picture, options)
+}
+
 /// Floors with their crates; a floor without any is left out.
 fn floors<'a>(graph: &'a Graph, policy: &'a Policy) -> Vec<(&'a Layer, Vec<&'a Crate>)> {
     let of = |floor: &Layer| {

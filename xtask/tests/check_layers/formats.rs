@@ -1,7 +1,7 @@
 //! Annotations, SARIF and pictures.
 
 use serde_json::Value;
-use xtask::check_layers::{EdgeKind, Graph, Policy, check, dot, github, mermaid, sarif};
+use xtask::check_layers::{EdgeKind, Graph, Policy, check, dot, github, mermaid, sarif, svg};
 
 use crate::house::{SMALL, edge, small};
 
@@ -68,6 +68,11 @@ fn the_picture_shows_floors_edges_and_what_is_forbidden() {
          \x20 rok_plan --> rok_runner\n\
          \x20 rok_runner -.-> rok_plan\n\
          \x20 linkStyle 0 stroke:red\n"
+    );
+    let svg = svg(&broken(), &policy());
+    assert!(
+        svg.contains("<title>rok-runner: L5 execution, driver</title>"),
+        "{svg}"
     );
     let dot = dot(&broken(), &policy());
     assert!(

@@ -37,6 +37,9 @@ pub struct Node {
     pub gate: Option<Gate>,
     /// Its failure fails nothing else.
     pub optional: bool,
+    /// For how many it stands, as a step that is fanned out does for its
+    /// children; else 0.
+    pub children: usize,
     /// A few words beside its state: how long it took, which attempt.
     pub note: String,
     /// More about it, a line each; shown where there is room or on demand.
@@ -190,7 +193,11 @@ fn drawn(graph: &Graph, options: GraphOptions) -> Drawn<'_> {
     let steps = graph.nodes.len();
     let whole = Drawn {
         graph: Cow::Borrowed(graph),
-        counts: alloc::vec![1; steps],
+        counts: graph
+            .nodes
+            .iter()
+            .map(|node| node.children.max(1))
+            .collect(),
         steps,
     };
     if options.expand {

@@ -146,7 +146,11 @@ fn merge(graph: &Graph, links: &[Link], group: &[usize]) -> (Graph, Vec<usize>) 
         nodes: nodes.collect(),
         edges: edges.collect(),
     };
-    (merged, members.values().map(Vec::len).collect())
+    let count = |members: &Vec<usize>| {
+        let counts = members.iter().map(|at| graph.nodes[*at].children.max(1));
+        counts.sum()
+    };
+    (merged, members.values().map(count).collect())
 }
 
 /// One node for several.
@@ -169,6 +173,7 @@ fn node(graph: &Graph, members: &[usize]) -> Node {
         state,
         gate: first.gate,
         optional: first.optional,
+        children: 0,
         note: states
             .filter(|_| state == Some(State::Partial) || state > Some(State::Pending))
             .map(|states| tally(&states))

@@ -1,6 +1,6 @@
 //! From plans and runs to the graph that is drawn.
 
-use rok_facades::runs::{RunSummary, StepSummary};
+use rok_facades::runs::{RunSummary, StepSummary, StepTotals};
 use rok_pictures::{Edge, EdgeKind, Gate, Graph, Node, State};
 use rok_plan::{Plan, Step};
 use rok_vocabulary::StepState;
@@ -30,6 +30,11 @@ fn node(step: &Step) -> Node {
             rok_plan::Gate::Manual => Gate::Manual,
         }),
         optional: !step.required,
+        note: step
+            .for_each
+            .as_ref()
+            .map_or("", |_| "for each item")
+            .to_owned(),
         details,
         ..Node::new(step.id.as_str())
     }
@@ -65,37 +70,17 @@ pub(super) fn of_run(plan: &Plan, run: &RunSummary) -> Graph {
         .zip(0..)
         .collect();
     for step in &run.steps {
-        match places.get(step.id.as_str()) {
-            Some(at) => stand(&mut graph.nodes[*at], step),
-            None => child(&mut graph, step, &places),
+        if let Some(at) = places.get(step.id.as_str()) {
+            stand(&mut graph.nodes[*at], step);
+        }
+    }
+    for passed in &run.overrides {
+        if let Some(at) = places.get(passed.step.as_str()) {
+            let words = format!("overridden by {}: {}", passed.actor, passed.reason);
+            graph.nodes[*at].details.push(words);
         }
     }
     graph
-}
-
-/// A step that the run made of a declared one: it follows what that one
-/// follows, and that one is over when all of its own are.
-fn child(graph: &mut Graph, step: &StepSummary, places: &BTreeMap<&str, usize>) {
-    let mut node = Node::new(step.id.clone());
-    stand(&mut node, step);
-    let at = graph.add(node);
-    let declared = step.id.split('[').next().unwrap_or_default();
-    let Some(to) = places.get(declared).copied() else {
-        return;
-    };
-    let before: Vec<Edge> = graph
-        .edges
-        .iter()
-        .copied()
-        .filter(|edge| edge.to == to)
-        .collect();
-    let follows = before.into_iter().map(|edge| Edge { to: at, ..edge });
-    graph.edges.extend(follows);
-    graph.edges.push(Edge {
-        from: at,
-        to,
-        kind: EdgeKind::Needs,
-    });
 }
 
 fn stand(node: &mut Node, step: &StepSummary) {
@@ -107,12 +92,39 @@ fn stand(node: &mut Node, step: &StepSummary) {
     if let Some(wall) = step.wall_ms {
         notes.push(took(Duration::from_millis(wall)));
     }
+    if let Some(children) = step.children {
+        node.children = children.total as usize;
+        if children.succeeded < children.total {
+            notes.push(counts(children));
+        }
+    }
     node.note = notes.join(" · ");
     if let Some(error) = &step.error {
         node.details
             .push(format!("{} ({})", error.reason, error.class));
     }
     node.details.extend(step.skip_reason.clone());
+    let asked = step.decision.as_ref().map(|gate| gate.message.clone());
+    node.details
+        .extend(asked.filter(|message| !message.is_empty()));
+}
+
+/// How many are in which state; nothing of states that none is in.
+pub(super) fn counts(totals: StepTotals) -> String {
+    let counts = [
+        (totals.succeeded, "succeeded"),
+        (totals.failed, "failed"),
+        (totals.skipped, "skipped"),
+        (totals.waiting, "waiting"),
+        (totals.running, "running"),
+        (totals.pending, "pending"),
+    ];
+    let counts: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    counts.join(", ")
 }
 
 /// The run's status in a line.

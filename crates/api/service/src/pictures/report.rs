@@ -1,6 +1,6 @@
 //! Everything about a run on one page: from views to the report that is drawn.
 
-use super::graph::{state, took};
+use super::graph::{counts, state, took};
 use rok_facades::runs::{
     AuditView, LogTail, RunSummary, RunTiming, StepSummary, StepTiming, TailQuery, VerifyReport,
     VerifyVerdict,
@@ -62,6 +62,7 @@ pub(super) fn of_run(parts: Parts) -> Report {
         section("Expectations", "", expectations(&audit)),
         section("Acknowledgements", "", acks(&audit)),
         section("Decisions", "", decisions(&run)),
+        section("Overrides", "", overrides(&run)),
         section("Artifacts", "", artifacts(&run)),
         section("Incident", "", incident(&run)),
         section(
@@ -122,6 +123,13 @@ fn notices(run: &RunSummary, proof: &VerifyReport) -> Vec<Mark> {
     }
     for gate in &run.gate_failures {
         note(State::Failed, format!("The hard gate {gate} failed."));
+    }
+    for passed in &run.overrides {
+        let words = format!(
+            "{} lets the failed hard gate {} pass: {}",
+            passed.actor, passed.step, passed.reason
+        );
+        note(State::Partial, words);
     }
     if let Some(hold) = &run.hold {
         note(
@@ -193,21 +201,7 @@ fn facts(run: &RunSummary) -> Facts {
 }
 
 fn totals(run: &RunSummary) -> String {
-    let totals = run.totals;
-    let counts = [
-        (totals.succeeded, "succeeded"),
-        (totals.failed, "failed"),
-        (totals.skipped, "skipped"),
-        (totals.waiting, "waiting"),
-        (totals.running, "running"),
-        (totals.pending, "pending"),
-    ];
-    let counts: Vec<String> = counts
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
-        .collect();
-    format!("{} ({})", totals.total, counts.join(", "))
+    format!("{} ({})", run.totals.total, counts(run.totals))
 }
 
 fn table(columns: &[&str], rows: Vec<Vec<Cell>>, empty: &str) -> Body {
@@ -265,9 +259,13 @@ fn step_row(
         .map(|wait| wait.until.unwrap_or(timing.until).since(wait.from))
         .sum();
     let error = step.error.as_ref();
+    let children = step
+        .children
+        .map(|children| format!("{} children: {}", children.total, counts(children)));
     let notes = error
         .map(|error| format!("{} ({})", error.reason, error.class))
         .or_else(|| step.skip_reason.clone())
+        .or(children)
         .unwrap_or_default();
     let span = |duration: Option<Duration>| match duration {
         Some(duration) => Cell::ordered(took(duration), millis(duration)),
@@ -418,6 +416,36 @@ fn decisions(run: &RunSummary) -> Body {
     });
     let columns = ["At", "Decision", "Step", "By", "Reason"];
     table(&columns, rows.collect(), "Nobody has decided anything.")
+}
+
+fn overrides(run: &RunSummary) -> Body {
+    let rows = run.overrides.iter().map(|passed| {
+        let used = passed.used_in.map(|epoch| format!("in epoch {epoch}"));
+        let review = passed.review.as_ref();
+        vec![
+            instant(Some(passed.at)),
+            Cell::code(passed.step.clone()),
+            Cell::text(passed.actor.clone()),
+            Cell::text(passed.reason.clone()),
+            instant(Some(passed.expires_at)),
+            Cell::text(used.unwrap_or_else(|| "not yet".to_owned())),
+            Cell::code(
+                review
+                    .map(|review| format!("{} {}", review.id, review.status))
+                    .unwrap_or_default(),
+            ),
+        ]
+    });
+    let columns = [
+        "At",
+        "Hard gate",
+        "By",
+        "Reason",
+        "Expires",
+        "Used",
+        "Review",
+    ];
+    table(&columns, rows.collect(), "No failed gate was overridden.")
 }
 
 fn artifacts(run: &RunSummary) -> Body {

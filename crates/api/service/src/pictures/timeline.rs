@@ -5,8 +5,10 @@ use rok_facades::runs::{
     AttemptSpan, PauseSpan, RunSummary, RunTiming, StepSummary, StepTiming, WaitReason, WaitSpan,
 };
 use rok_pictures::{Band, Gate, Row, Span, SpanKind, State, Timeline};
-use rok_vocabulary::Timestamp;
+use rok_vocabulary::{StepState, Timestamp};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// The steps by when they began; those that never did come last.
 pub(super) fn of_run(run: &RunSummary, timing: &RunTiming) -> Timeline {
@@ -33,6 +35,7 @@ pub(super) fn of_run(run: &RunSummary, timing: &RunTiming) -> Timeline {
         let first = row.spans.iter().map(|span| span.from).min();
         (first.is_none(), first)
     });
+    let rows = with_children(rows, run, timing);
     let ms = Timestamp::as_millis;
     Timeline {
         title: format!("Run {}", run.run_id),
@@ -48,14 +51,92 @@ pub(super) fn of_run(run: &RunSummary, timing: &RunTiming) -> Timeline {
     }
 }
 
-fn row(step: &StepSummary, times: Option<&StepTiming>, critical: bool, end: Timestamp) -> Row {
-    let waits = times.into_iter().flat_map(|times| &times.waits);
-    let attempts = times.into_iter().flat_map(|times| &times.attempts);
-    let mut spans: Vec<Span> = waits
-        .map(|wait| waited(wait, end))
-        .chain(attempts.map(|attempt| attempted(attempt, end)))
-        .collect();
+/// Under each step that is fanned out its children: all, or where they are
+/// many those that failed, and of the rest those that took longest.
+fn with_children(rows: Vec<Row>, run: &RunSummary, timing: &RunTiming) -> Vec<Row> {
+    let known: BTreeSet<&str> = run.steps.iter().map(|step| step.id.as_str()).collect();
+    let mut children: BTreeMap<&str, Vec<&StepTiming>> = BTreeMap::new();
+    for step in timing
+        .steps
+        .iter()
+        .filter(|step| !known.contains(step.id.as_str()))
+    {
+        let parent = step.id.split('[').next().unwrap_or_default();
+        children.entry(parent).or_default().push(step);
+    }
+    let mut all = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        let mut found = children.remove(row.id.as_str()).unwrap_or_default();
+        let count = found.len();
+        if count > CHILDREN {
+            found.sort_by_key(|child| (!failed(child), Reverse(longest(child, timing.until))));
+            found.truncate(CHILDREN);
+            row.details
+                .push(format!("{CHILDREN} of {count} children are shown"));
+        }
+        found.sort_by_key(|child| {
+            (
+                child.attempts.first().map(|attempt| attempt.from),
+                index(&child.id),
+            )
+        });
+        all.push(row);
+        all.extend(
+            found
+                .into_iter()
+                .map(|child| child_row(child, timing.until)),
+        );
+    }
+    all
+}
+
+/// So many children of a step are shown.
+const CHILDREN: usize = 40;
+
+fn failed(step: &StepTiming) -> bool {
+    let last = step.attempts.last();
+    last.is_some_and(|attempt| attempt.state == StepState::Failed)
+}
+
+fn longest(step: &StepTiming, end: Timestamp) -> Duration {
+    let took = step
+        .attempts
+        .iter()
+        .map(|attempt| attempt.until.unwrap_or(end).since(attempt.from));
+    took.max().unwrap_or_default()
+}
+
+/// The number in `id[number]`.
+fn index(id: &str) -> Option<u64> {
+    id.split(['[', ']']).nth(1)?.parse().ok()
+}
+
+fn child_row(child: &StepTiming, end: Timestamp) -> Row {
+    let last = child.attempts.last();
+    Row {
+        id: child.id.clone(),
+        state: last.map_or(State::Pending, |attempt| state(attempt.state)),
+        gate: None,
+        critical: false,
+        took: last
+            .filter(|attempt| attempt.until.is_some())
+            .map(|attempt| took(attempt.until.unwrap_or(end).since(attempt.from)))
+            .unwrap_or_default(),
+        details: Vec::new(),
+        spans: spans(child, end),
+    }
+}
+
+fn spans(times: &StepTiming, end: Timestamp) -> Vec<Span> {
+    let waits = times.waits.iter().map(|wait| waited(wait, end));
+    let attempts = times.attempts.iter().map(|attempt| attempted(attempt, end));
+    let mut spans: Vec<Span> = waits.chain(attempts).collect();
     spans.sort_by_key(|span| (span.from, span.until));
+    spans
+}
+
+fn row(step: &StepSummary, times: Option<&StepTiming>, critical: bool, end: Timestamp) -> Row {
+    let spans = times.map(|times| spans(times, end)).unwrap_or_default();
     let error = step.error.as_ref();
     let details = error
         .map(|error| format!("{} ({})", error.reason, error.class))
@@ -72,7 +153,7 @@ fn row(step: &StepSummary, times: Option<&StepTiming>, critical: bool, end: Time
         critical,
         took: step
             .wall_ms
-            .map(|wall| took(std::time::Duration::from_millis(wall)))
+            .map(|wall| took(Duration::from_millis(wall)))
             .unwrap_or_default(),
         details: details.collect(),
         spans,

@@ -197,3 +197,33 @@ fn nothing_is_drawn_of_a_log_that_was_changed() {
         assert!(ran.err.contains("error[ROK0105]"), "{}", ran.err);
     }
 }
+
+#[test]
+fn a_fan_out_is_one_box_and_a_bar_for_each_child() {
+    let bench = Bench::new();
+    let step = r#"{ for_each: '["eu", "us", "ap"]', run: 'test "${{ item }}" != us || { echo "us is down"; exit 3; }' }"#;
+    bench.write(
+        "fan.yaml",
+        &format!("plan: fan\nsteps:\n  deploy: {step}\n"),
+    );
+    let plan = bench
+        .rok(["graph", "fan.yaml", "--format", "ascii"])
+        .exits(0);
+    assert!(
+        plan.out.contains("─ deploy  (for each item)"),
+        "{}",
+        plan.out
+    );
+    bench
+        .rok(["run", "fan.yaml", "--run-id", "f", "--quiet"])
+        .exits(1);
+    let graph = bench.rok(["graph", "f", "--format", "ascii"]).exits(0).out;
+    assert!(graph.contains("✗ deploy ×3"), "{graph}");
+    assert!(graph.contains("2 succeeded, 1 failed"), "{graph}");
+    let timeline = bench.rok(["timeline", "f", "--format", "ascii"]).exits(0);
+    for line in ["✗ deploy ", "✓ deploy[0]", "✗ deploy[1]", "✓ deploy[2]"] {
+        assert!(timeline.out.contains(line), "{line} in {}", timeline.out);
+    }
+    let report = bench.rok(["report", "f"]).exits(0).out;
+    assert!(report.contains("us is down"), "the failed child's log");
+}

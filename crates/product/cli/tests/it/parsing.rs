@@ -20,6 +20,11 @@ use rstest::rstest;
 #[case(&["resume", "r", "--check", "--wait"])]
 #[case(&["events", "r", "--tail", "-1"])]
 #[case(&["logs", "r"])]
+#[case(&["graph"])]
+#[case(&["graph", "deliverable", "--format", "png"])]
+#[case(&["timeline", "r", "--format", "mermaid"])]
+#[case(&["timeline", "r", "--expand"])]
+#[case(&["report"])]
 #[case(&["logs", "r", "s", "--attempt", "last"])]
 #[case(&["plan"])]
 #[case(&["plan", "validate"])]
@@ -46,6 +51,9 @@ fn nonsense_has_a_code_and_a_tip() {
 #[case(&["events", "run_abc", "-n", "5", "-f"])]
 #[case(&["ls", "--label", "a=b=c"])]
 #[case(&["plan", "list"])]
+#[case(&["graph", "deliverable", "--expand", "--format", "dot"])]
+#[case(&["timeline", "run_abc"])]
+#[case(&["report", "run_abc"])]
 fn sense_is_understood(#[case] arguments: &[&str]) {
     assert_eq!(run(Fake::new(), arguments).code, 0);
 }
