@@ -8,7 +8,7 @@ use crate::runs::RunHandle;
 use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
 use rok_facades::plan_tests::PlanTestsFacade;
-use rok_facades::runs::{ListQuery, RunListing, RunSelector, RunsFacade, Submission};
+use rok_facades::runs::{DryRun, ListQuery, RunListing, RunSelector, RunsFacade, Submission};
 use rok_vocabulary::RunId;
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -74,6 +74,18 @@ impl Service {
 
     /// Creates a run, durably; nothing of it has started.
     pub fn submit(&self, request: RunRequest) -> Result<RunHandle, ServiceError> {
+        let runs = self.runs()?;
+        let run = runs.submit(self.submission(request)?)?;
+        Ok(self.handle(runs, run))
+    }
+
+    /// What a run would come to: nothing is executed, nothing written.
+    pub fn dry_run(&self, request: RunRequest) -> Result<DryRun, ServiceError> {
+        let submission = self.submission(request)?;
+        Ok(self.runs()?.dry_run(submission)?)
+    }
+
+    fn submission(&self, request: RunRequest) -> Result<Submission, ServiceError> {
         let text = self.plan_text(&request.plan)?;
         // The engine reads it again; here every fault is told with its place.
         let plan = text.parse()?;
@@ -87,8 +99,7 @@ impl Service {
             })?),
             None => None,
         };
-        let runs = self.runs()?;
-        let run = runs.submit(Submission {
+        Ok(Submission {
             plan: text.bytes,
             source: text.source,
             cwd: text.folder,
@@ -101,8 +112,7 @@ impl Service {
             submitter: self.config.settings.actor(),
             reason: request.reason,
             secrets_file: request.secrets_file.map(|file| self.cwd.join(file)),
-        })?;
-        Ok(self.handle(runs, run))
+        })
     }
 
     /// Finds the run that a person names: its folder, id, or a unique prefix.

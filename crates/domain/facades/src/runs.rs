@@ -1,6 +1,7 @@
 //! The door to runs: what the layers above may ask of runs, and the views that
 //! they get. Views are plain data; their JSON is the documented JSON.
 
+mod dry_run;
 mod error;
 mod facade;
 mod gates;
@@ -10,6 +11,10 @@ mod stop;
 mod timing;
 mod views;
 
+pub use dry_run::{
+    CacheAnswer, DryRun, DryStep, Finding, Limits, PlannedDuty, PolicyDecision, Refusal,
+    SecretState,
+};
 pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};
 pub use gates::{GateView, GivenApproval, OverrideView};

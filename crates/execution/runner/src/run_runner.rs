@@ -14,15 +14,15 @@ use rok_events::{
     UsageData,
 };
 use rok_executor::{
-    AttemptRecord, AttemptRef, CallWork, CancelReason, ProcessWork, Program, ReportSink,
-    StepFailure, StepReport, StepRequest, StepResult, Work, Workspace,
+    AttemptRecord, AttemptRef, CallWork, CancelReason, PreflightFault, ProcessWork, Program,
+    ReportSink, StepFailure, StepReport, StepRequest, StepResult, Work, Workspace,
 };
 use rok_expr::SecretText;
 use rok_facades::{ActionRequest, GateFacts, GovernedAction, PolicyVerdict, StepSpan};
 use rok_kernel::{
-    Admission, Command, CommandKind, Decision, Effect, Input, Rejected, ResolvedAction,
-    ResolvedArtifact, RunOrchestrationKernel, RunState, StepDone, StepEnd, StepIx, StepSuccess,
-    StopReason,
+    Admission, Command, CommandKind, Decision, Effect, Input, PolicyAnswer, Rejected,
+    ResolvedAction, ResolvedArtifact, RunOrchestrationKernel, RunState, StepDone, StepEnd, StepIx,
+    StepSuccess, StopReason,
 };
 use rok_log::{Commit, Document, Fence, RunRow};
 use rok_plan::Shell;
@@ -809,9 +809,17 @@ impl RunRunner {
         if let Err(reason) = &self.context.secrets {
             return Some((ErrorClass::ConfigError, reason.clone()));
         }
+        let faults = self.preflight_faults(services);
+        let class = faults.first()?.class;
+        let reasons: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Some((class, reasons.join("; ")))
+    }
+
+    /// The same, fault by fault; missing secrets aside.
+    #[must_use]
+    pub fn preflight_faults(&self, services: &Services) -> Vec<PreflightFault> {
         let state = self.state();
-        let mut class = None;
-        let mut reasons = Vec::new();
+        let mut found = Vec::new();
         for ix in 0..state.plan().len() as StepIx {
             let step = state.plan().step(ix);
             // What may be skipped, or fail without harm, is judged when its turn comes.
@@ -822,23 +830,24 @@ impl RunRunner {
             let Ok(mut request) = self.request(ix, Attempt::FIRST) else {
                 continue;
             };
-            for fault in self.unfit_patterns(ix) {
-                class.get_or_insert(fault.class);
-                reasons.push(self.masker.mask_str(&fault.to_string()).into_owned());
-            }
+            let mut faults = self.unfit_patterns(ix);
             // Steps before it may make its folder and its program.
             let first = step.needs.is_empty() && step.after.is_empty();
             if let Work::Process(process) = &mut request.work
                 && !first
             {
-                if matches!(&process.program, Program::Argv(argv) if argv[0].contains('/')) {
-                    continue;
-                }
                 process.cwd = PathBuf::from("/");
             }
-            let faults = match services.executor_for(&request.work) {
+            let made = match &request.work {
+                Work::Process(process) if !first => {
+                    matches!(&process.program, Program::Argv(argv) if argv[0].contains('/'))
+                }
+                _ => false,
+            };
+            faults.extend(match services.executor_for(&request.work) {
+                _ if made => Vec::new(),
                 Some(executor) => executor.preflight(&request),
-                None => vec![rok_executor::PreflightFault {
+                None => vec![PreflightFault {
                     step: state.plan().step(ix).id.to_string(),
                     class: ErrorClass::ConfigError,
                     reason: format!(
@@ -846,17 +855,56 @@ impl RunRunner {
                         request.work.kind()
                     ),
                 }],
-            };
-            for fault in faults {
-                class.get_or_insert(fault.class);
-                reasons.push(self.masker.mask_str(&fault.to_string()).into_owned());
-            }
+            });
+            found.extend(faults.into_iter().map(|mut fault| {
+                fault.reason = self.masker.mask_str(&fault.reason).into_owned();
+                fault
+            }));
         }
-        class.map(|class| (class, reasons.join("; ")))
+        found
+    }
+
+    /// What the policies say of a command; `None` where governance is switched
+    /// off. Changes nothing.
+    #[must_use]
+    pub fn ask(
+        &self,
+        kind: &CommandKind,
+        actor: &Actor,
+        roles: &[String],
+        reason: Option<&str>,
+        services: &Services,
+    ) -> Option<PolicyAnswer> {
+        let (action, step) = match kind {
+            CommandKind::Approve(step) => (GovernedAction::Approve, Some(step)),
+            CommandKind::Reject(step) => (GovernedAction::Reject, Some(step)),
+            CommandKind::Cancel => (GovernedAction::Cancel, None),
+            CommandKind::Pause | CommandKind::Unpause => (GovernedAction::Pause, None),
+            CommandKind::Override(step) => (GovernedAction::Override, Some(step)),
+        };
+        self.state().settings().contract.governs().then(|| {
+            let request = ActionRequest {
+                actor,
+                roles,
+                action,
+                run: run_facts(self.state(), &self.context, services.now()),
+                step,
+                reason,
+                gate: self.gate_facts(kind),
+            };
+            let answer = services.facades().governance.authorize_action(&request);
+            authorization(PolicyStage::Action, Some(action.as_str()), answer)
+        })
+    }
+
+    /// Hides secrets in a text.
+    #[must_use]
+    pub fn masked(&self, text: &str) -> String {
+        self.masker.mask_str(text).into_owned()
     }
 
     /// Patterns of artifacts that are none.
-    fn unfit_patterns(&self, ix: StepIx) -> Vec<rok_executor::PreflightFault> {
+    fn unfit_patterns(&self, ix: StepIx) -> Vec<PreflightFault> {
         let step = self.state().definition(ix);
         if step.artifacts.is_empty() {
             return Vec::new();
@@ -865,7 +913,7 @@ impl RunRunner {
         let faults = declared.into_iter().flatten();
         let faults = faults.filter_map(|declared| declared.check().err());
         faults
-            .map(|error| rok_executor::PreflightFault {
+            .map(|error| PreflightFault {
                 step: step.id.to_string(),
                 class: ErrorClass::ConfigError,
                 reason: error.to_string(),
@@ -886,31 +934,16 @@ impl RunRunner {
                 .clone()
                 .ok_or_else(|| format!("{} needs a step", command.kind))
         };
-        let (kind, action) = match command.kind {
-            rok_log::CommandKind::Approve => {
-                (CommandKind::Approve(step()?), GovernedAction::Approve)
-            }
-            rok_log::CommandKind::Reject => (CommandKind::Reject(step()?), GovernedAction::Reject),
-            rok_log::CommandKind::Cancel => (CommandKind::Cancel, GovernedAction::Cancel),
-            rok_log::CommandKind::Pause => (CommandKind::Pause, GovernedAction::Pause),
-            rok_log::CommandKind::Unpause => (CommandKind::Unpause, GovernedAction::Pause),
-            rok_log::CommandKind::Override => {
-                (CommandKind::Override(step()?), GovernedAction::Override)
-            }
+        let kind = match command.kind {
+            rok_log::CommandKind::Approve => CommandKind::Approve(step()?),
+            rok_log::CommandKind::Reject => CommandKind::Reject(step()?),
+            rok_log::CommandKind::Cancel => CommandKind::Cancel,
+            rok_log::CommandKind::Pause => CommandKind::Pause,
+            rok_log::CommandKind::Unpause => CommandKind::Unpause,
+            rok_log::CommandKind::Override => CommandKind::Override(step()?),
         };
-        let authorization = self.state().settings().contract.governs().then(|| {
-            let request = ActionRequest {
-                actor: &command.actor,
-                roles,
-                action,
-                run: run_facts(self.state(), &self.context, services.now()),
-                step: command.step.as_ref(),
-                reason: command.reason.as_deref(),
-                gate: self.gate_facts(&kind),
-            };
-            let answer = services.facades().governance.authorize_action(&request);
-            authorization(PolicyStage::Action, Some(action.as_str()), answer)
-        });
+        let reason = command.reason.as_deref();
+        let authorization = self.ask(&kind, &command.actor, roles, reason, services);
         Ok(Input::Command(Command {
             id: command.id.clone(),
             actor: command.actor.clone(),

@@ -6,7 +6,7 @@ use crate::setup::{Parallelism, RunsSetup, ServicesFor};
 use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
-    ErrorKind, EventLine, EventQuery, Explanation, ListQuery, LogQuery, LogTail, Observer,
+    DryRun, ErrorKind, EventLine, EventQuery, Explanation, ListQuery, LogQuery, LogTail, Observer,
     Resumable, ResumeOptions, RollbackOptions, RunListing, RunSelector, RunSummary, RunTiming,
     RunsEngine, RunsError, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions,
     VerifyReport,
@@ -88,6 +88,10 @@ impl Runs {
 impl RunsEngine for Runs {
     fn submit(&self, submission: Submission) -> Result<RunId, RunsError> {
         self.submit_run(submission)
+    }
+
+    fn dry_run(&self, submission: Submission) -> Result<DryRun, RunsError> {
+        self.dry_run_of(submission)
     }
 
     fn drive(

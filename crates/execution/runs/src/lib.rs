@@ -25,6 +25,7 @@
 mod attest;
 mod checkpoint;
 mod command;
+mod dry_run;
 mod engine;
 mod events;
 mod explain;

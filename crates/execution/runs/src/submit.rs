@@ -26,8 +26,40 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// A submission that was judged.
+pub(crate) struct Prepared {
+    pub(crate) run: RunId,
+    pub(crate) plan: Arc<CompiledPlan>,
+    pub(crate) canonical: Arc<[u8]>,
+    pub(crate) spec: RunSpec,
+    pub(crate) secrets: Result<Secrets, String>,
+}
+
 impl Runs {
     pub(crate) fn submit_run(&self, submission: Submission) -> Result<RunId, RunsError> {
+        let Prepared {
+            run,
+            plan,
+            canonical,
+            spec,
+            secrets,
+        } = self.prepare(submission)?;
+        let services = self.services(Parallelism {
+            processes: spec.settings.max_processes,
+        })?;
+        let store = JsonlStore::open(self.setup.root.clone(), self.setup.durability);
+        let context = self.context(&store, &run, spec.submitter.clone(), secrets)?;
+        let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
+        shard
+            .create(run.clone(), plan, canonical, spec, context)
+            .map_err(|error| fault::runner(&error))?;
+        let first = shard.turn().map_err(|error| fault::runner(&error))?;
+        self.keep(run.clone(), (shard, first));
+        Ok(run)
+    }
+
+    /// Everything that is judged before a run exists; nothing is written.
+    pub(crate) fn prepare(&self, submission: Submission) -> Result<Prepared, RunsError> {
         let plan = rok_plan::parse(&submission.plan, &submission.source).map_err(|errors| {
             RunsError::new(
                 ErrorKind::Usage,
@@ -60,12 +92,6 @@ impl Runs {
         let sha256 = Digest::of(&canonical).to_hex();
         let plan = CompiledPlan::new(plan, sha256)
             .map_err(|error| RunsError::new(ErrorKind::Usage, "ROK0108", error.to_string()))?;
-        let services = self.services(Parallelism {
-            processes: settings.max_processes,
-        })?;
-        let store = JsonlStore::open(self.setup.root.clone(), self.setup.durability);
-        let context = self.context(&store, &run, submission.submitter.clone(), secrets)?;
-        let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
         let spec = RunSpec {
             inputs: Arc::new(Value::Object(inputs)),
             labels,
@@ -77,12 +103,13 @@ impl Runs {
             reason: submission.reason,
             expected: Vec::new(),
         };
-        shard
-            .create(run.clone(), plan, canonical.into(), spec, context)
-            .map_err(|error| fault::runner(&error))?;
-        let first = shard.turn().map_err(|error| fault::runner(&error))?;
-        self.keep(run.clone(), (shard, first));
-        Ok(run)
+        Ok(Prepared {
+            run,
+            plan,
+            canonical: canonical.into(),
+            spec,
+            secrets,
+        })
     }
 
     /// What the run's decisions will depend on.

@@ -52,6 +52,10 @@ impl Expression {
         })
     }
 
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
     pub(crate) fn references(&self) -> &[Reference] {
         &self.references
     }

@@ -4,7 +4,7 @@ use crate::declarations::Declarations;
 use crate::expression::{Expression, Parse, Use};
 use crate::fault::{EvalError, Fault};
 use crate::language::{End, check_references, find_end};
-use crate::reference::Reference;
+use crate::reference::{Reference, Target};
 use crate::scope::Scope;
 use crate::secret_text::{Part, SecretText};
 use alloc::string::{String, ToString};
@@ -230,6 +230,31 @@ impl Template {
             Piece::Text(text) => Some(text.as_str()),
             Piece::Expression(_) | Piece::Secret(..) => None,
         })
+    }
+
+    /// Its text as far as it is known: an expression that reads something
+    /// unknown stands as `‹expression›`, a secret as `‹secrets.NAME›`.
+    pub fn preview(
+        &self,
+        scope: &dyn Scope,
+        unknown: &dyn Fn(&Target) -> bool,
+    ) -> Result<String, EvalError> {
+        let mut out = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Expression(expression) => {
+                    let reads = expression.references();
+                    if reads.iter().any(|read| unknown(&read.target)) {
+                        out.extend(["‹", expression.source(), "›"]);
+                    } else {
+                        out.push_str(&expression.text(scope)?);
+                    }
+                }
+                Piece::Secret(name, _) => out.extend(["‹secrets.", name.as_str(), "›"]),
+            }
+        }
+        Ok(out)
     }
 
     /// Its value in this run: a scalar that is one expression keeps its type,

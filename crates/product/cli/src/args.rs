@@ -162,8 +162,7 @@ pub(crate) enum Mode {
     Sync,
     /// As many at once as the plan allows
     Async,
-    /// Not supported yet
-    #[value(hide = true)]
+    /// Tells what would happen, and changes nothing
     DryRun,
     /// Not supported yet
     #[value(hide = true)]

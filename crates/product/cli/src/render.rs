@@ -2,6 +2,7 @@
 //! cleaned of what a terminal might obey.
 
 mod diff;
+mod dry_run;
 mod event;
 mod explanation;
 mod faults;
@@ -14,6 +15,7 @@ mod tables;
 mod verify;
 
 pub(crate) use diff::diff;
+pub(crate) use dry_run::dry_run;
 pub(crate) use event::event;
 pub(crate) use explanation::explanation;
 pub(crate) use faults::faults;

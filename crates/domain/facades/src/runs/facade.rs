@@ -1,5 +1,6 @@
 //! The engine trait of runs and the facade over it.
 
+use super::dry_run::DryRun;
 use super::error::RunsError;
 use super::proof::{AttestOptions, Attested, VerifyOptions, VerifyReport};
 use super::requests::{
@@ -21,6 +22,10 @@ use std::sync::Arc;
 pub trait RunsEngine: Send + Sync {
     /// Creates a run, durably; nothing of it has started.
     fn submit(&self, submission: Submission) -> Result<RunId, RunsError>;
+
+    /// What a submission would come to: the same checks, nothing executed,
+    /// nothing written.
+    fn dry_run(&self, submission: Submission) -> Result<DryRun, RunsError>;
 
     /// Drives a run that this process submitted until it ends, only holds
     /// remain, or `stop` is given.

@@ -17,6 +17,7 @@ pub(crate) fn run(
     args: RunArgs,
 ) -> Result<Exit, ServiceError> {
     let one_at_a_time = supported(&args)?;
+    let dry = args.mode == Mode::DryRun;
     let options = DriveOptions {
         wait_on_hold: args.wait,
     };
@@ -30,6 +31,9 @@ pub(crate) fn run(
         reason: args.reason,
         secrets_file: args.secrets,
     };
+    if dry {
+        return dry_run(service, terminal, request);
+    }
     let mut progress = Progress::of(terminal);
     // Before the run exists, so that a signal never ends the process between.
     let stop = Stop::listen(terminal.live, progress.teller());
@@ -38,6 +42,27 @@ pub(crate) fn run(
     let end = run.drive(&options, stop.signal(), &mut progress);
     progress.finish(terminal);
     tell(terminal, &run, &end?, args.strict, &stop)
+}
+
+/// Tells what would happen. A run that would be refused exits as it would.
+fn dry_run(
+    service: &Service,
+    terminal: &mut Terminal,
+    request: RunRequest,
+) -> Result<Exit, ServiceError> {
+    let dry = service.dry_run(request)?;
+    if terminal.json {
+        terminal.show_json(&dry)?;
+    } else {
+        let text = render::dry_run(&dry, terminal.out_look);
+        terminal.show(&text)?;
+    }
+    Ok(match &dry.refused {
+        Some(refusal) if refusal.denied => Exit::Denied,
+        Some(_) => Exit::Failed,
+        None if !dry.findings.is_empty() => Exit::Failed,
+        None => Exit::Success,
+    })
 }
 
 /// Resumes a run, or only tells whether it can be.
@@ -73,11 +98,7 @@ fn supported(args: &RunArgs) -> Result<bool, ServiceError> {
     match args.mode {
         _ if args.detach => refuse("--detach", "run it in the background of your shell"),
         Mode::Sync => Ok(true),
-        Mode::Async => Ok(false),
-        Mode::DryRun => refuse(
-            "--mode dry-run",
-            "`rok plan show PLAN` shows what would run",
-        ),
+        Mode::Async | Mode::DryRun => Ok(false),
         Mode::Profile => refuse("--mode profile", "`rok summary RUN` shows each step's time"),
     }
 }

@@ -132,7 +132,7 @@ fn a_refusal_exits_by_its_kind_and_shows_its_code(
 #[case(&["run", "deliverable", "--run-id", "a/b"], 2, "error[ROK0005]: ")]
 #[case(&["run", "deliverable", "--inputs", "none.json"], 2, "error[ROK0006]: none.json: ")]
 #[case(&["run", "deliverable", "--detach"], 2, "error[ROK0010]: --detach is not supported yet\n")]
-#[case(&["run", "deliverable", "--mode", "dry-run"], 2, "error[ROK0010]: --mode dry-run is not")]
+#[case(&["run", "deliverable", "--detach"], 2, "error[ROK0010]: --detach is not")]
 #[case(&["approve", "run_abc", "no step", "--reason", "x"], 3, "error[ROK0111]: ")]
 #[case(&["ls", "--since", "yesterday"], 2, "error[ROK0005]: `yesterday` is neither")]
 #[case(&["ls", "--profile", "strict"], 2, "error[ROK0008]: --profile: `strict` is no profile")]

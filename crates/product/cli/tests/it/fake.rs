@@ -344,6 +344,31 @@ impl RunsEngine for Engine {
         Ok(submission.run_id.unwrap_or_else(run_id))
     }
 
+    fn dry_run(&self, submission: Submission) -> Result<DryRun, RunsError> {
+        self.0.ask(format!("dry run {}", submission.source))?;
+        Ok(DryRun {
+            plan: "deliverable".parse().unwrap(),
+            plan_version: 3,
+            plan_sha256: "ab".repeat(32),
+            refused: None,
+            submitter: submission.submitter.to_string(),
+            inputs: serde_json::json!({}),
+            labels: submission.labels,
+            profile: "STRICT".to_owned(),
+            limits: Limits {
+                max_parallel: 64,
+                max_processes: 2,
+                max_duration_ms: None,
+                governance_timeout_ms: 5000,
+            },
+            secrets: Vec::new(),
+            steps: Vec::new(),
+            findings: Vec::new(),
+            policies: Vec::new(),
+            duties: Vec::new(),
+        })
+    }
+
     fn drive(
         &self,
         run: &RunId,

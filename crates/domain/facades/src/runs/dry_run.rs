@@ -1,0 +1,163 @@
+//! What a run would come to, before there is one.
+
+use rok_vocabulary::{ErrorClass, PlanId};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What a submission would come to. Nothing was executed, nothing written.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DryRun {
+    /// The plan.
+    pub plan: PlanId,
+    /// The plan's version.
+    pub plan_version: u64,
+    /// sha-256 of the plan's canonical bytes, hex.
+    pub plan_sha256: String,
+    /// Why the run would be refused, if it would be.
+    pub refused: Option<Refusal>,
+    /// Who submits.
+    pub submitter: String,
+    /// The inputs, checked and with defaults.
+    pub inputs: Value,
+    /// Labels of plan and run.
+    pub labels: BTreeMap<String, String>,
+    /// The profile that would be in force, in words.
+    pub profile: String,
+    /// What bounds the run.
+    pub limits: Limits,
+    /// The secrets that the plan names.
+    pub secrets: Vec<SecretState>,
+    /// The steps, wave by wave, within a wave in declaration order.
+    pub steps: Vec<DryStep>,
+    /// What would make a step fail for sure.
+    pub findings: Vec<Finding>,
+    /// What the policies say: of the start, and of what this user may be asked
+    /// to decide.
+    pub policies: Vec<PolicyDecision>,
+    /// What the domains would owe.
+    pub duties: Vec<PlannedDuty>,
+}
+
+/// Why a run would be refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// Whether a policy refuses it.
+    pub denied: bool,
+    /// The class of the run's error.
+    pub class: ErrorClass,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// What bounds a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Steps at once.
+    pub max_parallel: u32,
+    /// Processes at once.
+    pub max_processes: u32,
+    /// Active time.
+    pub max_duration_ms: Option<u64>,
+    /// How long the governance check may wait.
+    pub governance_timeout_ms: u64,
+}
+
+/// A secret that the plan names: whether there is one, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecretState {
+    /// Its name.
+    pub name: String,
+    /// Whether a value was found.
+    pub present: bool,
+}
+
+/// A step as it would run. What is not known yet stands as `‹expression›`, a
+/// secret as `‹secrets.NAME›`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DryStep {
+    /// Its id.
+    pub id: String,
+    /// Which wave it is in, from 1: the longest way of edges that leads to it.
+    pub wave: u32,
+    /// Runs only if these succeeded.
+    pub needs: Vec<String>,
+    /// Runs once these are finished, however they finished.
+    pub after: Vec<String>,
+    /// Why it runs when it does, in words.
+    pub why: String,
+    /// `run` or `call`.
+    pub kind: String,
+    /// The argument vector; for a shell line the shell and its script; for a
+    /// function its name.
+    pub command: Vec<String>,
+    /// What the process gets from plan and step, values of a shell line too.
+    pub env: Vec<(String, String)>,
+    /// Where it runs.
+    pub cwd: Option<String>,
+    /// Runs only if this holds.
+    pub condition: Option<String>,
+    /// The list that it is fanned out over.
+    pub for_each: Option<String>,
+    /// `hard` or `manual`.
+    pub gate: Option<String>,
+    /// How long an attempt may take.
+    pub timeout_ms: Option<u64>,
+    /// Attempts after the first.
+    pub retries: u32,
+    /// Whether its failure fails the run.
+    pub required: bool,
+    /// Artifacts that it declares.
+    pub artifacts: Vec<String>,
+    /// What the cache would say; absent where the step asks for none.
+    pub cache: Option<CacheAnswer>,
+}
+
+/// What the cache would say of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CacheAnswer {
+    /// Whether an earlier result would be taken; absent where that depends on
+    /// what is not known yet.
+    pub hit: Option<bool>,
+    /// For people: of which run, or why not.
+    pub why: String,
+}
+
+/// Something that would make a step fail for sure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The step.
+    pub step: String,
+    /// Its class.
+    pub class: ErrorClass,
+    /// What is wrong and how to mend it.
+    pub reason: String,
+}
+
+/// What the policies say of an action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PolicyDecision {
+    /// `run`, `approve`, `reject`, `cancel`.
+    pub action: String,
+    /// The step, where the action has one.
+    pub step: Option<String>,
+    /// Who would act.
+    pub actor: String,
+    /// The answer.
+    pub allowed: bool,
+    /// The policies that decided.
+    pub policies: Vec<String>,
+    /// Why, for people.
+    pub reason: Option<String>,
+}
+
+/// What a domain would owe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedDuty {
+    /// `domain/action`, and the key where there is one.
+    pub id: String,
+    /// When it is due, in words.
+    pub due: String,
+    /// Whether it is the run's sign of life.
+    pub liveness: bool,
+}

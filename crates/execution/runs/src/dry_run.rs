@@ -1,0 +1,363 @@
+//! A dry run: the same checks, the same preflight and the same questions to the
+//! policies as a run, over a store in memory. No worker claims it, so nothing
+//! of it is executed; nothing is written.
+
+use crate::engine::Runs;
+use crate::fault;
+use crate::setup::Parallelism;
+use crate::submit::{Prepared, owner};
+use rok_expr::{EvalError, Target, Template};
+use rok_facades::runs::{
+    DryRun, DryStep, Finding, Limits, PlannedDuty, PolicyDecision, Refusal, RunsError, SecretState,
+    Submission,
+};
+use rok_kernel::{CommandKind, RunScope, RunState, StepIx};
+use rok_log::{EventReader as _, MemoryStore};
+use rok_plan::{Action, Gate, Plan, Shell};
+use rok_rac::Deadline;
+use rok_runner::{RunContext, RunRunner, Services, Shard};
+use rok_vocabulary::{Actor, ErrorClass, Outcome, RunId, RunPhase, format_duration};
+use std::path::Path;
+use std::time::Duration;
+
+/// What the memory store knows of a policy's answer.
+#[derive(serde::Deserialize)]
+struct Evaluated {
+    event_type: String,
+    reason: Option<String>,
+    data: Option<rok_events::PolicyData>,
+}
+
+impl Runs {
+    pub(crate) fn dry_run_of(&self, submission: Submission) -> Result<DryRun, RunsError> {
+        let named = submission.run_id.is_some();
+        let Prepared {
+            run,
+            plan,
+            canonical,
+            spec,
+            secrets,
+        } = self.prepare(submission)?;
+        let services = self.services(Parallelism {
+            processes: spec.settings.max_processes,
+        })?;
+        let secret_states = secret_states(plan.plan(), secrets.as_ref().ok());
+        let context = RunContext {
+            owner: owner().to_string(),
+            roles: self.roles_of(&spec.submitter),
+            submitter: spec.submitter.clone(),
+            user: self.setup.user.clone(),
+            user_roles: self.setup.roles.clone(),
+            secrets,
+            workspace: None,
+            files: None,
+        };
+        let store = MemoryStore::new();
+        let mut shard = Shard::new(Box::new(store.clone()), services.clone(), owner());
+        shard
+            .create(run.clone(), plan, canonical, spec, context)
+            .map_err(|error| fault::runner(&error))?;
+        loop {
+            shard.turn().map_err(|error| fault::runner(&error))?;
+            if !shard.is_busy() {
+                break;
+            }
+        }
+        let runner = shard
+            .run(&run)
+            .ok_or_else(|| fault::runner(&rok_runner::RunnerError::Lost { run: run.clone() }))?;
+        let mut dry = view(runner, &services, named);
+        dry.secrets = secret_states;
+        dry.policies
+            .splice(0..0, start(&store, &run, &dry.submitter)?);
+        Ok(dry)
+    }
+
+    fn roles_of(&self, actor: &Actor) -> Vec<String> {
+        if *actor == self.setup.user {
+            self.setup.roles.clone()
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+fn secret_states(plan: &Plan, found: Option<&rok_secrets::Secrets>) -> Vec<SecretState> {
+    let present = |name: &str| match found {
+        Some(secrets) => secrets.get(name).is_some(),
+        None => std::env::var_os(name).is_some_and(|value| !value.is_empty()),
+    };
+    let states = plan.secrets.iter().map(|name| SecretState {
+        name: name.to_string(),
+        present: present(name.as_str()),
+    });
+    states.collect()
+}
+
+/// What the policies said of the start, as it stands in the record.
+fn start(
+    store: &MemoryStore,
+    run: &RunId,
+    submitter: &str,
+) -> Result<Vec<PolicyDecision>, RunsError> {
+    let log = store.read(run).map_err(|error| fault::store(&error))?;
+    let lines = log.lines();
+    let events = lines.filter_map(|line| serde_json::from_slice::<Evaluated>(line).ok());
+    let decisions = events.filter_map(|event| {
+        let data = event
+            .data
+            .filter(|_| event.event_type == "policy.evaluated")?;
+        (data.stage == rok_events::PolicyStage::Authorize).then(|| PolicyDecision {
+            action: "run".into(),
+            step: None,
+            actor: submitter.to_owned(),
+            allowed: data.allowed,
+            policies: data.policies,
+            reason: event.reason,
+        })
+    });
+    Ok(decisions.collect())
+}
+
+fn view(runner: &RunRunner, services: &Services, named: bool) -> DryRun {
+    let state = runner.state();
+    let plan = state.plan().plan();
+    let settings = state.settings();
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut findings: Vec<Finding> = runner
+        .preflight_faults(services)
+        .into_iter()
+        .map(|fault| Finding {
+            step: fault.step,
+            class: fault.class,
+            reason: fault.reason,
+        })
+        .collect();
+    let steps = steps(runner, named, &mut findings);
+    DryRun {
+        plan: plan.id.clone(),
+        plan_version: plan.version,
+        plan_sha256: state.plan().sha256().into(),
+        refused: refusal(state),
+        submitter: runner.context().submitter.to_string(),
+        inputs: state
+            .inputs()
+            .map(|inputs| (**inputs).clone())
+            .unwrap_or_default(),
+        labels: state.labels().cloned().unwrap_or_default(),
+        profile: state.profile_in_words(),
+        limits: Limits {
+            max_parallel: settings.max_parallel,
+            max_processes: settings.max_processes,
+            max_duration_ms: plan.max_duration.map(millis),
+            governance_timeout_ms: millis(settings.governance_timeout),
+        },
+        secrets: Vec::new(),
+        steps,
+        findings,
+        policies: decisions(runner, services),
+        duties: duties(state),
+    }
+}
+
+/// A run that may start is AUTHORIZED now; any other is closed, or closing.
+fn refusal(state: &RunState) -> Option<Refusal> {
+    if state.phase() == RunPhase::Authorized {
+        return None;
+    }
+    let (class, reason) = state.end();
+    Some(Refusal {
+        denied: state.outcome() == Some(Outcome::Denied),
+        class: class.unwrap_or(ErrorClass::Unknown),
+        reason: reason.unwrap_or("the run would not start").to_owned(),
+    })
+}
+
+fn decisions(runner: &RunRunner, services: &Services) -> Vec<PolicyDecision> {
+    let context = runner.context();
+    let (actor, roles) = (&context.submitter, &context.roles);
+    let ask = |kind: CommandKind| {
+        let answer = runner.ask(&kind, actor, roles, None, services)?;
+        let step = match &kind {
+            CommandKind::Approve(step) | CommandKind::Reject(step) => Some(step.to_string()),
+            _ => None,
+        };
+        Some(PolicyDecision {
+            action: kind.as_str().into(),
+            step,
+            actor: actor.to_string(),
+            allowed: answer.data.allowed,
+            policies: answer.data.policies,
+            reason: answer.reason,
+        })
+    };
+    let steps = runner.state().plan().plan().steps.iter();
+    let gates = steps.filter(|step| step.gate == Some(Gate::Manual));
+    let of_gates = gates.flat_map(|step| {
+        let (approve, reject) = (step.id.clone(), step.id.clone());
+        [CommandKind::Approve(approve), CommandKind::Reject(reject)]
+    });
+    of_gates
+        .chain([CommandKind::Cancel])
+        .filter_map(ask)
+        .collect()
+}
+
+fn duties(state: &RunState) -> Vec<PlannedDuty> {
+    let after = |deadline: Deadline| format_duration(deadline.allowed());
+    let expectations = state.ledger().expectations().iter();
+    let duties = expectations.map(|expectation| PlannedDuty {
+        id: expectation.id.to_string(),
+        due: match expectation.deadline.phase() {
+            None => format!("{} after creation", after(expectation.deadline)),
+            Some(phase) => format!("{} after {phase}", after(expectation.deadline)),
+        },
+        liveness: expectation.liveness,
+    });
+    duties.collect()
+}
+
+/// The steps by waves: the longest way of edges that leads to each.
+fn steps(runner: &RunRunner, named: bool, findings: &mut Vec<Finding>) -> Vec<DryStep> {
+    let plan = runner.state().plan().plan();
+    let waves = waves(plan);
+    let mut steps: Vec<DryStep> = Vec::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        match dry_step(runner, at, waves[at], named) {
+            Ok(dry) => steps.push(dry),
+            Err(wrong) => {
+                let (dry, error) = *wrong;
+                findings.push(Finding {
+                    step: step.id.to_string(),
+                    class: ErrorClass::ConfigError,
+                    reason: runner.masked(&error.to_string()),
+                });
+                steps.push(dry);
+            }
+        }
+    }
+    steps.sort_by_key(|step| step.wave);
+    steps
+}
+
+/// Steps may stand before those that they wait for: edges are followed until
+/// nothing changes any more, which in a graph without cycles it does not.
+fn waves(plan: &Plan) -> Vec<u32> {
+    let mut waves = vec![0_u32; plan.steps.len()];
+    let mut open: Vec<usize> = (0..plan.steps.len()).collect();
+    while !open.is_empty() {
+        open.retain(|at| {
+            let step = &plan.steps[*at];
+            let before = || step.needs.iter().chain(&step.after);
+            if before().any(|edge| waves[*edge] == 0) {
+                return true;
+            }
+            waves[*at] = before().map(|edge| waves[*edge]).max().unwrap_or(0) + 1;
+            false
+        });
+    }
+    waves
+}
+
+/// A step, and what is wrong with an expression of it that could be known.
+fn dry_step(
+    runner: &RunRunner,
+    at: usize,
+    wave: u32,
+    named: bool,
+) -> Result<DryStep, Box<(DryStep, EvalError)>> {
+    let state = runner.state();
+    let plan = state.plan().plan();
+    let step = &plan.steps[at];
+    let scope = RunScope::of(state, at as StepIx);
+    let mut wrong = None;
+    let mut text = |template: &Template| {
+        let unknown = |target: &Target| match target {
+            Target::Step { .. } | Target::Item | Target::ItemIndex => true,
+            Target::Run(field) => field == "id" && !named,
+            Target::Input(_) | Target::Secret(_) => false,
+        };
+        match template.preview(&scope, &unknown) {
+            Ok(text) => runner.masked(&text),
+            Err(error) => {
+                let source = template.source().to_owned();
+                wrong.get_or_insert(error);
+                source
+            }
+        }
+    };
+    let mut env: Vec<(String, String)> = plan
+        .env
+        .iter()
+        .chain(&step.env)
+        .map(|(name, template)| (name.clone(), text(template)))
+        .collect();
+    let (kind, command) = match &step.action {
+        Action::Argv(args) => ("run", args.iter().map(&mut text).collect()),
+        Action::Shell { shell, line } => {
+            let values = line.values().iter();
+            env.extend(values.map(|(name, template)| (name.clone(), text(template))));
+            let words: &[&str] = match shell {
+                Shell::Sh => &["/bin/sh", "-e", "-c"],
+                Shell::Bash => &["bash", "-eo", "pipefail", "-c"],
+            };
+            let words = words.iter().map(ToString::to_string);
+            ("run", words.chain([line.script().to_owned()]).collect())
+        }
+        Action::Call(function) => ("call", vec![function.clone()]),
+    };
+    let base = state.created().and_then(|created| created.cwd.as_deref());
+    let base = Path::new(base.unwrap_or("/"));
+    let cwd = step.cwd.as_ref().map(&mut text);
+    let artifacts: Vec<String> = step.artifacts.iter().map(|a| text(&a.path)).collect();
+    let ids = |edges: &[usize]| -> Vec<String> {
+        edges
+            .iter()
+            .map(|edge| plan.steps[*edge].id.to_string())
+            .collect()
+    };
+    let dry = DryStep {
+        id: step.id.to_string(),
+        wave,
+        needs: ids(&step.needs),
+        after: ids(&step.after),
+        why: why(&ids(&step.needs), &ids(&step.after)),
+        kind: kind.into(),
+        command,
+        env,
+        cwd: (kind == "run").then(|| match cwd {
+            Some(cwd) => base.join(cwd).display().to_string(),
+            None => base.display().to_string(),
+        }),
+        condition: step.condition.as_ref().map(|c| c.source().to_owned()),
+        for_each: step
+            .for_each
+            .as_ref()
+            .map(|items| items.source().to_owned()),
+        gate: step.gate.map(|gate| match gate {
+            Gate::Hard => "hard".into(),
+            Gate::Manual => "manual".into(),
+        }),
+        timeout_ms: step
+            .timeout
+            .map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+        retries: if step.idempotent { step.retry.max } else { 0 },
+        required: step.required,
+        artifacts,
+        cache: None,
+    };
+    match wrong {
+        None => Ok(dry),
+        Some(error) => Err(Box::new((dry, error))),
+    }
+}
+
+fn why(needs: &[String], after: &[String]) -> String {
+    let needs = (!needs.is_empty()).then(|| format!("once {} succeeded", needs.join(", ")));
+    let after = (!after.is_empty()).then(|| format!("once {} ended", after.join(", ")));
+    match (needs, after) {
+        (None, None) => "at the start".into(),
+        (Some(one), None) | (None, Some(one)) => one,
+        (Some(needs), Some(after)) => format!("{needs} and {after}"),
+    }
+}
