@@ -1,6 +1,7 @@
 //! The state of a run: a fold of its events, and nothing else.
 
 mod apply;
+mod apply_error;
 mod compensation;
 mod fan;
 mod gates;
@@ -28,8 +29,8 @@ use rok_vocabulary::{
 };
 use serde_json::Value;
 
-pub use apply::ApplyError;
 use apply::out_of_place;
+pub use apply_error::ApplyError;
 pub use compensation::{Done, DoneIx, Rollback, Rollbackable, Undo};
 pub use fan::FanOut;
 pub(crate) use fan::digest;

@@ -26,8 +26,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[path = "laws/decisions.rs"]
+mod decisions;
 #[path = "laws/undoing.rs"]
 mod undoing;
+
+use decisions::{manual_gate, overrides, review};
 
 /// A small deterministic source of choices.
 struct Choices(u64);
@@ -58,12 +62,7 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
     if choices.one_in(4) {
         yaml += "max_duration: 20s\n";
     }
-    yaml += match choices.below(6) {
-        0 => "overrides: { max: 2 }\n",
-        1 => "overrides: { max: 3, expires: 30s, not_submitter: true }\n",
-        2 => "overrides: { any_of: [role:r] }\n",
-        _ => "",
-    };
+    yaml += overrides(choices);
     if choices.one_in(3) {
         yaml += "on_failure: rollback\n";
     }
@@ -103,17 +102,6 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
     CompiledPlan::new(plan, "00".repeat(32)).unwrap()
 }
 
-fn manual_gate(choices: &mut Choices) -> &'static str {
-    match choices.below(4) {
-        0 => "    gate: manual\n    approvers: { count: 2, not_submitter: true }\n",
-        1 => "    gate: manual\n    expires: 30s\n",
-        2 => {
-            "    gate: manual\n    approvers: { any_of: [user:a, role:r], count: 2 }\n    expires: 1m\n"
-        }
-        _ => "    gate: manual\n",
-    }
-}
-
 /// One that always has the same items, one whose items differ from epoch to
 /// epoch, or one whose list cannot be evaluated.
 fn random_fan_out(choices: &mut Choices, yaml: &mut String) {
@@ -130,10 +118,6 @@ fn random_fan_out(choices: &mut Choices, yaml: &mut String) {
     if choices.one_in(2) {
         let _ = writeln!(yaml, "    max_parallel: {}", 1 + choices.below(2));
     }
-}
-
-fn review(gate: &StepId) -> Duty {
-    format!("incidents/review_override/{gate}").parse().unwrap()
 }
 
 fn report() -> Duty {
@@ -711,23 +695,6 @@ impl World {
                 let outputs = parent.outputs.as_deref().unwrap().as_array().unwrap();
                 assert_eq!(outputs.len(), fan.items().len());
             }
-        }
-    }
-
-    /// Now and then somebody overrides what failed.
-    fn answer_for_gates(&mut self) {
-        for gate in self.state().failed_gates().to_vec() {
-            if self.choices.one_in(6) {
-                continue;
-            }
-            let (seq, before) = (self.state().next_seq(), self.state().overrides().len());
-            let answer = self.command(CommandKind::Override(gate));
-            let (applied, after) = (self.state().overrides().len() - before, self.state());
-            assert_eq!(after.next_seq().0 - seq.0, 3 * applied as u64, "{answer:?}");
-            assert!(after.is_sealed() && after.phase() == RunPhase::Failed || applied == 0);
-        }
-        if self.choices.one_in(4) {
-            self.now = self.now.after(Duration::from_secs(31));
         }
     }
 

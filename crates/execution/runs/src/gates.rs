@@ -6,6 +6,7 @@ use rok_facades::runs::{GateView, GivenApproval, HoldView, OverrideView};
 use rok_kernel::{Hold, RunState, StepIx};
 use rok_rac::Duty;
 use rok_vocabulary::{Domain, HoldReason, StepState, Timestamp};
+use std::fmt::Write as _;
 
 /// A step that waits for people's decisions, if it does.
 pub(crate) fn gate(state: &RunState, ix: StepIx) -> Option<GateView> {
@@ -93,13 +94,14 @@ fn message(hold: &Hold, gates: &[GateView], steps: &str) -> String {
         HoldReason::Budget => "a budget is used up".into(),
     };
     if hold.reason == HoldReason::Pause && !gates.is_empty() {
-        message.push_str(&format!("; {steps} waits for a decision"));
+        let _ = write!(message, "; {steps} waits for a decision");
     }
     for gate in gates.iter().filter(|gate| !gate.message.is_empty()) {
-        match gates {
-            [_] => message.push_str(&format!(" ({})", gate.message)),
-            _ => message.push_str(&format!("; {}: {}", gate.step, gate.message)),
-        }
+        // A text takes everything.
+        let _ = match gates {
+            [_] => write!(message, " ({})", gate.message),
+            _ => write!(message, "; {}: {}", gate.step, gate.message),
+        };
     }
     message
 }

@@ -311,15 +311,32 @@ impl House {
     }
 
     pub(crate) fn post(&mut self, run: &str, kind: CommandKind, step: Option<&str>) {
+        self.post_by(run, "manual", kind, step);
+    }
+
+    /// A command of somebody, `user:ada` or `user:ada+role`.
+    pub(crate) fn command_by(
+        &mut self,
+        run: &str,
+        who: &str,
+        kind: CommandKind,
+        step: Option<&str>,
+    ) {
+        self.post_by(run, who, kind, step);
+        self.settle();
+    }
+
+    fn post_by(&mut self, run: &str, who: &str, kind: CommandKind, step: Option<&str>) {
         self.commands += 1;
+        let (actor, role) = who.split_once('+').unwrap_or((who, ""));
         let command = Command {
             id: format!("c{}", self.commands).parse().unwrap(),
             kind,
             step: step.map(|step| step.parse().unwrap()),
             reason: Some("because".into()),
-            actor: Actor::Manual,
+            actor: actor.parse().unwrap(),
             at: self.now(),
-            roles: Vec::new(),
+            roles: role.split_whitespace().map(str::to_owned).collect(),
         };
         self.store.put(&id(run), &command).unwrap();
         self.shard.handle().send(Message::Inbox(id(run)));

@@ -7,6 +7,7 @@
 )]
 
 mod contract;
+mod decisions;
 mod endings;
 mod hand;
 mod house;
