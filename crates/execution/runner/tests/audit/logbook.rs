@@ -91,13 +91,22 @@ fn check_closing(epoch: &[&(Event, bool)], at: usize, reconciles: bool) {
         assert!(matches!(body(at - 2), Body::AckReceived { data }
             if data.duty == Duty::FINALIZE_RUN));
     }
-    // Only late acks and repairs follow, each segment with its own seal.
-    for rest in epoch[at + 3..].chunks(2) {
+    // Only late acks, repairs and overrides follow, each segment with its own seal.
+    for segment in epoch[at + 3..].split_inclusive(|(_, more)| !more) {
+        let bodies: Vec<&Body> = segment.iter().map(|(event, _)| &event.body).collect();
         assert!(
-            matches!(&rest[0].0.body, Body::AckReceived { data } if data.late)
-                || matches!(&rest[0].0.body, Body::LogRepaired { .. })
+            match bodies[..] {
+                [Body::AckReceived { data }, Body::RunSealed { .. }] => data.late,
+                [Body::LogRepaired { .. }, Body::RunSealed { .. }] => true,
+                [
+                    Body::OverrideApproved { step: approved, .. },
+                    Body::RunOverrideApplied { step, .. },
+                    Body::RunSealed { .. },
+                ] => approved == step,
+                _ => false,
+            },
+            "{bodies:?}"
         );
-        assert!(matches!(&rest[1].0.body, Body::RunSealed { .. }));
     }
 }
 
