@@ -13,7 +13,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rok_events::{Body, OverrideAppliedData, OverrideData, SkipCause};
 use rok_rac::{Deadline, Expected};
-use rok_vocabulary::{RunPhase, StepId, Timestamp};
+use rok_vocabulary::{Disposition, RunPhase, StepId, Timestamp};
 
 impl RunOrchestrationKernel {
     /// Whether a step's failure can be overridden now, and its place.
@@ -39,6 +39,9 @@ impl RunOrchestrationKernel {
                 "the run is {}, not closed as FAILED",
                 state.phase()
             ));
+        }
+        if state.disposition() == Disposition::RolledBack || state.is_being_undone() {
+            return refuse("what succeeded is undone, or is being undone".into());
         }
         if !state.failed_gates().contains(step) {
             return refuse("it is no hard gate that failed".into());

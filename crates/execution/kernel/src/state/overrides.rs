@@ -9,7 +9,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rok_events::{Event, OverrideAppliedData, OverrideData, SkipCause};
 use rok_rac::Duty;
-use rok_vocabulary::{Actor, Domain, Epoch, RunPhase, Seq, StepId, Timestamp};
+use rok_vocabulary::{Actor, Disposition, Domain, Epoch, RunPhase, Seq, StepId, Timestamp};
 
 /// A failed hard gate that a person lets the run pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +142,9 @@ impl RunState {
             .ok_or_else(|| ApplyError::UnknownStep { step: step.clone() })?;
         if !self.sealed || self.phase() != RunPhase::Failed || !self.failed_gates.contains(step) {
             return out_of_place(event, "no hard gate has failed that could be overridden");
+        }
+        if self.disposition() == Disposition::RolledBack || self.is_being_undone() {
+            return out_of_place(event, "what succeeded is undone");
         }
         let Some(permitted) = &self.plan.plan().overrides else {
             return out_of_place(event, "the plan permits no override");
