@@ -11,7 +11,7 @@ impl Dice {
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % below
+        usize::try_from(self.0 >> 33).expect("31 bits fit") % below
     }
 }
 
@@ -52,13 +52,16 @@ fn fan(width: usize) -> Graph {
 }
 
 fn size(svg: &str) -> (i32, i32) {
-    let box_ = svg
-        .split("viewBox=\"0 0 ")
-        .nth(1)
+    let frame = svg.split("viewBox=\"0 0 ").nth(1);
+    let frame = frame
         .and_then(|rest| rest.split('"').next())
-        .unwrap();
-    let (width, height) = box_.split_once(' ').unwrap();
-    (width.parse().unwrap(), height.parse().unwrap())
+        .unwrap_or_default();
+    let sides: Vec<i32> = frame
+        .split(' ')
+        .filter_map(|side| side.parse().ok())
+        .collect();
+    assert_eq!(sides.len(), 2, "{frame}");
+    (sides[0], sides[1])
 }
 
 #[test]

@@ -1,16 +1,13 @@
 //! Everything about a run on one page: from views to the report that is drawn.
 
-use super::graph::{counts, state, took};
+mod sections;
+
+use super::graph::{counts, took};
 use rok_facades::runs::{
-    AuditView, LogTail, RunSummary, RunTiming, StepSummary, StepTiming, TailQuery, VerifyReport,
-    VerifyVerdict,
+    AuditView, LogTail, RunSummary, RunTiming, TailQuery, VerifyReport, VerifyVerdict,
 };
-use rok_pictures::{Body, Cell, Graph, Log, Mark, Report, Section, State, Table, Timeline};
-use rok_rac::Reconciliation;
-use rok_vocabulary::{
-    AckStatus, ExpectationStatus, Outcome, ReconciliationStatus, StepState, Timestamp,
-};
-use std::collections::BTreeMap;
+use rok_pictures::{Body, Cell, Graph, Mark, Report, Section, State, Timeline};
+use rok_vocabulary::Outcome;
 use std::time::Duration;
 
 /// How much of the outputs a report holds: enough to see why something failed,
@@ -21,9 +18,6 @@ pub(super) const TAILS: TailQuery = TailQuery {
     max_bytes: 16 * 1024,
     total_bytes: 512 * 1024,
 };
-
-/// So many logs of failed steps are shown at once; the others on demand.
-const OPEN_LOGS: usize = 5;
 
 /// What a report is made of.
 pub(super) struct Parts {
@@ -48,27 +42,27 @@ pub(super) fn of_run(parts: Parts) -> Report {
         timeline,
     } = parts;
     let sections = vec![
-        section("Steps", "", steps(&run, &timing)),
+        section("Steps", "", sections::steps(&run, &timing)),
         section(
             "Logs",
             "The ends of what the steps printed.",
-            logs(&run, &tails),
+            sections::logs(&run, &tails),
         ),
         section(
             "Reconciliation",
             "What was declared at the start, against what was acknowledged.",
-            reconciliation(&audit.reconciliation),
+            sections::reconciliation(&audit.reconciliation),
         ),
-        section("Expectations", "", expectations(&audit)),
-        section("Acknowledgements", "", acks(&audit)),
-        section("Decisions", "", decisions(&run)),
-        section("Overrides", "", overrides(&run)),
-        section("Artifacts", "", artifacts(&run)),
-        section("Incident", "", incident(&run)),
+        section("Expectations", "", sections::expectations(&audit)),
+        section("Acknowledgements", "", sections::acks(&audit)),
+        section("Decisions", "", sections::decisions(&run)),
+        section("Overrides", "", sections::overrides(&run)),
+        section("Artifacts", "", sections::artifacts(&run)),
+        section("Incident", "", sections::incident(&run)),
         section(
             "Proof",
             "How the record stands, checked when this report was made.",
-            proved(&run, &proof),
+            sections::proved(&run, &proof),
         ),
     ];
     Report {
@@ -202,315 +196,4 @@ fn facts(run: &RunSummary) -> Facts {
 
 fn totals(run: &RunSummary) -> String {
     format!("{} ({})", run.totals.total, counts(run.totals))
-}
-
-fn table(columns: &[&str], rows: Vec<Vec<Cell>>, empty: &str) -> Body {
-    if rows.is_empty() {
-        return Body::Empty(empty.to_owned());
-    }
-    Body::Table(Table {
-        columns: columns.iter().map(ToString::to_string).collect(),
-        rows,
-    })
-}
-
-fn steps(run: &RunSummary, timing: &RunTiming) -> Body {
-    let times: BTreeMap<&str, &StepTiming> = timing
-        .steps
-        .iter()
-        .map(|step| (step.id.as_str(), step))
-        .collect();
-    let rows = run.steps.iter().zip(1..).map(|(step, number)| {
-        let times = times.get(step.id.as_str()).copied();
-        step_row(number, step, times, timing)
-    });
-    let columns = [
-        "#",
-        "Step",
-        "State",
-        "Gate",
-        "Attempts",
-        "Began after",
-        "Waited",
-        "Took",
-        "Notes",
-    ];
-    table(&columns, rows.collect(), "The plan has no steps.")
-}
-
-fn step_row(
-    number: i64,
-    step: &StepSummary,
-    times: Option<&StepTiming>,
-    timing: &RunTiming,
-) -> Vec<Cell> {
-    let gate = match (&step.gate, step.required) {
-        (Some(gate), _) => gate.clone(),
-        (None, true) => String::new(),
-        (None, false) => "optional".to_owned(),
-    };
-    let attempts = times.map_or(0, |times| times.attempts.len());
-    let began = times
-        .and_then(|times| times.attempts.first())
-        .map(|first| first.from);
-    let waited: Duration = times
-        .into_iter()
-        .flat_map(|times| &times.waits)
-        .map(|wait| wait.until.unwrap_or(timing.until).since(wait.from))
-        .sum();
-    let error = step.error.as_ref();
-    let children = step
-        .children
-        .map(|children| format!("{} children: {}", children.total, counts(children)));
-    let notes = error
-        .map(|error| format!("{} ({})", error.reason, error.class))
-        .or_else(|| step.skip_reason.clone())
-        .or(children)
-        .unwrap_or_default();
-    let span = |duration: Option<Duration>| match duration {
-        Some(duration) => Cell::ordered(took(duration), millis(duration)),
-        None => Cell::ordered("", -1),
-    };
-    vec![
-        Cell::ordered(number.to_string(), number),
-        Cell::code(step.id.clone()),
-        Cell::state(state(step.state)),
-        Cell::text(gate),
-        Cell::ordered(
-            attempts.to_string(),
-            i64::try_from(attempts).unwrap_or(i64::MAX),
-        ),
-        span(began.map(|began| began.since(timing.from))),
-        span((!waited.is_zero()).then_some(waited)),
-        span(step.wall_ms.map(Duration::from_millis)),
-        Cell::text(notes),
-    ]
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn logs(run: &RunSummary, tails: &[LogTail]) -> Body {
-    if tails.is_empty() {
-        return Body::Empty("No step has printed anything.".to_owned());
-    }
-    let states: BTreeMap<&str, StepState> = run
-        .steps
-        .iter()
-        .map(|step| (step.id.as_str(), step.state))
-        .collect();
-    let mut open = OPEN_LOGS;
-    let logs = tails.iter().map(|tail| {
-        let of = states.get(tail.step.as_str()).copied();
-        let failed = of == Some(StepState::Failed);
-        let shown = failed && open > 0;
-        open -= usize::from(shown);
-        let attempt = match tail.attempt {
-            0 => String::new(),
-            attempt => format!(", attempt {}", attempt + 1),
-        };
-        Log {
-            title: format!("{}{attempt}", tail.step),
-            state: of.map(state),
-            text: tail.text.clone(),
-            cut: tail.cut,
-            open: shown,
-        }
-    });
-    Body::Logs(logs.collect())
-}
-
-fn reconciliation(result: &Reconciliation) -> Body {
-    let state = match result.status {
-        ReconciliationStatus::Complete => State::Succeeded,
-        _ if result.failed.is_empty() => State::Partial,
-        _ => State::Failed,
-    };
-    let mut facts = vec![
-        fact(
-            "Status",
-            Cell {
-                state: Some(state),
-                ..Cell::text(result.status.to_string())
-            },
-        ),
-        fact("Expected", Cell::text(result.expected.to_string())),
-        fact("Acknowledged", Cell::text(result.acked.to_string())),
-    ];
-    let join = |all: Vec<String>| {
-        Cell::code(if all.is_empty() {
-            "none".to_owned()
-        } else {
-            all.join(", ")
-        })
-    };
-    let missing = result.missing.iter().map(ToString::to_string).collect();
-    facts.push(fact("Missing", join(missing)));
-    let drift = result.drift.iter().map(ToString::to_string).collect();
-    facts.push(fact("Drift", join(drift)));
-    Body::Facts(facts)
-}
-
-fn instant(at: Option<Timestamp>) -> Cell {
-    match at {
-        Some(at) => Cell::ordered(at.to_string(), at.as_millis()),
-        None => Cell::ordered("", -1),
-    }
-}
-
-fn expectations(audit: &AuditView) -> Body {
-    let rows = audit.expectations.iter().map(|expected| {
-        let state = match expected.status {
-            ExpectationStatus::Acked => State::Succeeded,
-            ExpectationStatus::Pending => State::Pending,
-            _ => State::Failed,
-        };
-        vec![
-            Cell::code(expected.id.clone()),
-            Cell {
-                state: Some(state),
-                ..Cell::text(expected.status.to_string())
-            },
-            instant(Some(expected.created_at)),
-            instant(expected.deadline),
-            instant(expected.acked_at),
-        ]
-    });
-    let columns = ["Duty", "Status", "Declared", "Due", "Acknowledged"];
-    table(&columns, rows.collect(), "Nothing was declared.")
-}
-
-fn acks(audit: &AuditView) -> Body {
-    let rows = audit.acks.iter().map(|ack| {
-        let state = if ack.status == AckStatus::Success {
-            State::Succeeded
-        } else {
-            State::Failed
-        };
-        let what = ack.error.clone().or_else(|| ack.result_id.clone());
-        vec![
-            Cell::code(ack.duty.clone()),
-            Cell {
-                state: Some(state),
-                ..Cell::text(ack.status.to_string())
-            },
-            instant(Some(ack.at)),
-            Cell::code(what.unwrap_or_default()),
-            Cell::code(ack.id.clone()),
-        ]
-    });
-    let columns = ["Duty", "Status", "At", "Result", "Id"];
-    table(&columns, rows.collect(), "No domain has answered yet.")
-}
-
-fn decisions(run: &RunSummary) -> Body {
-    let rows = run.approvals.iter().map(|decision| {
-        vec![
-            instant(Some(decision.at)),
-            Cell::text(decision.decision.clone()),
-            Cell::code(decision.step.clone()),
-            Cell::text(decision.actor.clone()),
-            Cell::text(decision.reason.clone().unwrap_or_default()),
-        ]
-    });
-    let columns = ["At", "Decision", "Step", "By", "Reason"];
-    table(&columns, rows.collect(), "Nobody has decided anything.")
-}
-
-fn overrides(run: &RunSummary) -> Body {
-    let rows = run.overrides.iter().map(|passed| {
-        let used = passed.used_in.map(|epoch| format!("in epoch {epoch}"));
-        let review = passed.review.as_ref();
-        vec![
-            instant(Some(passed.at)),
-            Cell::code(passed.step.clone()),
-            Cell::text(passed.actor.clone()),
-            Cell::text(passed.reason.clone()),
-            instant(Some(passed.expires_at)),
-            Cell::text(used.unwrap_or_else(|| "not yet".to_owned())),
-            Cell::code(
-                review
-                    .map(|review| format!("{} {}", review.id, review.status))
-                    .unwrap_or_default(),
-            ),
-        ]
-    });
-    let columns = [
-        "At",
-        "Hard gate",
-        "By",
-        "Reason",
-        "Expires",
-        "Used",
-        "Review",
-    ];
-    table(&columns, rows.collect(), "No failed gate was overridden.")
-}
-
-fn artifacts(run: &RunSummary) -> Body {
-    let rows = run.artifacts.iter().map(|artifact| {
-        let bytes = i64::try_from(artifact.bytes).unwrap_or(i64::MAX);
-        vec![
-            Cell::code(artifact.step.clone()),
-            Cell::code(artifact.path.clone()),
-            Cell::ordered(artifact.bytes.to_string(), bytes),
-            Cell::code(artifact.sha256.clone()),
-        ]
-    });
-    let columns = ["Step", "Path", "Bytes", "sha-256"];
-    table(&columns, rows.collect(), "No step has made one.")
-}
-
-fn incident(run: &RunSummary) -> Body {
-    let Some(incident) = &run.incident else {
-        return Body::Empty("None is on record yet.".to_owned());
-    };
-    Body::Facts(vec![
-        fact("Id", Cell::code(incident.id.clone())),
-        fact("Severity", Cell::text(incident.severity.to_string())),
-        fact("Status", Cell::text(incident.status.clone())),
-        fact(
-            "Category",
-            Cell::text(incident.category.clone().unwrap_or_default()),
-        ),
-    ])
-}
-
-fn proved(run: &RunSummary, proof: &VerifyReport) -> Body {
-    let (state, words) = match proof.verdict {
-        VerifyVerdict::Intact => (State::Succeeded, "intact and sealed"),
-        VerifyVerdict::Open => (State::Running, "intact, not sealed"),
-        VerifyVerdict::Broken => (State::Failed, "broken"),
-    };
-    let mut facts = vec![
-        fact(
-            "Record",
-            Cell {
-                state: Some(state),
-                ..Cell::text(words)
-            },
-        ),
-        fact("Events", Cell::text(run.events.to_string())),
-        fact("Lines proved", Cell::text(proof.lines.to_string())),
-        fact(
-            "Artifacts hashed again",
-            Cell::text(proof.artifacts.to_string()),
-        ),
-        fact("Head", Cell::code(proof.head.clone())),
-        fact("Check it", Cell::code(format!("rok verify {}", run.run_id))),
-    ];
-    facts.extend(proof.faults.iter().map(|fault| {
-        fact(
-            "Fault",
-            Cell::text(format!("{}: {}", fault.file, fault.what)),
-        )
-    }));
-    facts.extend(
-        proof
-            .notes
-            .iter()
-            .map(|note| fact("Note", Cell::text(note.clone()))),
-    );
-    Body::Facts(facts)
 }
