@@ -66,11 +66,14 @@ impl RunOrchestrationKernel {
             let Some(rollback) = self.state.rollback() else {
                 return Ok(());
             };
+            if self.state.is_paused() {
+                return Ok(());
+            }
             if rollback.is_over() {
                 let outcome = rollback.outcome;
                 return self.end_execution(outcome, now);
             }
-            if self.draining || self.state.is_paused() {
+            if self.draining {
                 return Ok(());
             }
             let Some(done) = rollback.next() else {
