@@ -30,6 +30,7 @@ mod error;
 
 mod wiring;
 
+mod bundles;
 mod checkpoints;
 mod keys;
 mod plan_file;

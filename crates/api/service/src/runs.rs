@@ -7,9 +7,9 @@ use crate::keys::{private_key, public_key};
 use rok_attest::{Checkpoint, Head};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
-    ErrorKind, EventLine, EventQuery, Explanation, GivenCheckpoint, LogQuery, Observer, Resumable,
-    ResumeOptions, RollbackOptions, RunSummary, RunsError, RunsFacade, StepSummary, StopSignal,
-    Verb, VerifyOptions, VerifyReport,
+    ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, GivenCheckpoint,
+    LogQuery, Observer, Resumable, ResumeOptions, RollbackOptions, RunSummary, RunsError,
+    RunsFacade, StepSummary, StopSignal, Verb, VerifyOptions, VerifyReport,
 };
 use rok_vocabulary::{Actor, RunId, StepId};
 use std::io::Write;
@@ -25,6 +25,24 @@ pub struct VerifyRequest {
     pub checkpoint: Option<PathBuf>,
     /// Files of public keys that must have cosigned it.
     pub cosigners: Vec<PathBuf>,
+}
+
+impl VerifyRequest {
+    /// Reads the files that it names.
+    pub(crate) fn read(&self, cwd: &Path) -> Result<VerifyOptions, ServiceError> {
+        let read = |file: &PathBuf| public_key(cwd, file);
+        let checkpoint = self.checkpoint.as_deref().map(|file| {
+            Ok::<_, ServiceError>(GivenCheckpoint {
+                file: file.display().to_string(),
+                checkpoint: read_checkpoint(cwd, file)?,
+            })
+        });
+        Ok(VerifyOptions {
+            key: self.key.as_ref().map(read).transpose()?,
+            checkpoint: checkpoint.transpose()?,
+            cosigners: self.cosigners.iter().map(read).collect::<Result<_, _>>()?,
+        })
+    }
 }
 
 /// A run that was submitted or found, and who asks.
@@ -252,24 +270,18 @@ impl RunHandle {
 
     /// Checks the record. Writes nothing.
     pub fn verify(&self, request: &VerifyRequest) -> Result<VerifyReport, ServiceError> {
-        let read = |file: &PathBuf| public_key(&self.cwd, file);
-        let checkpoint = request.checkpoint.as_deref();
-        let checkpoint = checkpoint.map(|file| {
-            Ok::<_, ServiceError>(GivenCheckpoint {
-                file: file.display().to_string(),
-                checkpoint: read_checkpoint(&self.cwd, file)?,
-            })
-        });
-        let options = VerifyOptions {
-            key: request.key.as_ref().map(read).transpose()?,
-            checkpoint: checkpoint.transpose()?,
-            cosigners: request
-                .cosigners
-                .iter()
-                .map(read)
-                .collect::<Result<_, _>>()?,
-        };
+        let options = request.read(&self.cwd)?;
         Ok(self.runs.verify(&self.id, &options)?)
+    }
+
+    /// Packs the run into a new file, with the public key in a file where one
+    /// is named.
+    pub fn export(&self, out: &Path, key: Option<&Path>) -> Result<Exported, ServiceError> {
+        let options = ExportOptions {
+            out: self.cwd.join(out),
+            key: key.map(|file| public_key(&self.cwd, file)).transpose()?,
+        };
+        Ok(self.runs.export(&self.id, &options)?)
     }
 
     /// Signs how long the log is now and what its hash is.

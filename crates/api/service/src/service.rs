@@ -166,7 +166,7 @@ impl Service {
         })
     }
 
-    fn runs(&self) -> Result<RunsFacade, ServiceError> {
+    pub(crate) fn runs(&self) -> Result<RunsFacade, ServiceError> {
         if let Some(runs) = self.runs.get() {
             return Ok(runs.clone());
         }

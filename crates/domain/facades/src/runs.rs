@@ -19,8 +19,9 @@ pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};
 pub use gates::{GateView, GivenApproval, OverrideView};
 pub use proof::{
-    AttestOptions, AttestationView, Attested, CheckpointView, CosignerView, GivenCheckpoint,
-    SignatureCheck, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict,
+    AttestOptions, AttestationView, Attested, CheckpointView, CosignerView, ExportOptions,
+    Exported, GivenCheckpoint, ImportOptions, Imported, SignatureCheck, VerifyFault, VerifyOptions,
+    VerifyReport, VerifyVerdict,
 };
 pub use requests::{
     CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions,

@@ -6,10 +6,10 @@ use crate::setup::{Parallelism, RunsSetup, ServicesFor};
 use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
-    DryRun, ErrorKind, EventLine, EventQuery, Explanation, ListQuery, LogQuery, LogTail, Observer,
-    Resumable, ResumeOptions, RollbackOptions, RunListing, RunSelector, RunSummary, RunTiming,
-    RunsEngine, RunsError, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions,
-    VerifyReport,
+    DryRun, ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, ImportOptions,
+    Imported, ListQuery, LogQuery, LogTail, Observer, Resumable, ResumeOptions, RollbackOptions,
+    RunListing, RunSelector, RunSummary, RunTiming, RunsEngine, RunsError, StepSummary, StopSignal,
+    Submission, TailQuery, VerifyOptions, VerifyReport,
 };
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::{JsonlStore, resolve};
@@ -235,6 +235,22 @@ impl RunsEngine for Runs {
 
     fn checkpoint(&self, run: &RunId, options: &AttestOptions) -> Result<Checkpoint, RunsError> {
         self.checkpoint_run(run, options)
+    }
+
+    fn export(&self, run: &RunId, options: &ExportOptions) -> Result<Exported, RunsError> {
+        self.export_run(run, options)
+    }
+
+    fn import(&self, options: &ImportOptions) -> Result<Imported, RunsError> {
+        self.import_run(options)
+    }
+
+    fn verify_bundle(
+        &self,
+        bundle: &ImportOptions,
+        options: &VerifyOptions,
+    ) -> Result<VerifyReport, RunsError> {
+        crate::import::verify_bundle(bundle, options)
     }
 
     fn head_at(&self, run: &RunId, lines: u64) -> Result<Option<Head>, RunsError> {

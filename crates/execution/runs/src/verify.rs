@@ -1,6 +1,6 @@
 //! `verify`: chain, seal, plan, replay, artifacts. Writes nothing.
 
-mod files;
+pub(crate) mod files;
 
 use crate::fault;
 use crate::load::{Loaded, created_of, plan_by};

@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "attest/bundles.rs"]
+mod bundles;
 #[path = "attest/checkpoints.rs"]
 mod checkpoints;
 #[path = "attest/forging.rs"]

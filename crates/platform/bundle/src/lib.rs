@@ -15,7 +15,7 @@
 //!
 //! let dir = tempfile::tempdir()?;
 //! let file = dir.path().join("r.tar.zst");
-//! pack(&"r".parse()?, vec![Content::bytes("events.jsonl", *b"{}\n")], &file)?;
+//! pack(&"r".parse()?, &[Content::bytes("events.jsonl", *b"{}\n")], &file)?;
 //! let manifest = unpack(&file, dir.path(), DEFAULT_LIMIT)?;
 //! assert_eq!(manifest.files[0].path, "events.jsonl");
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -64,7 +64,7 @@ impl Content {
 
 /// Packs a run's files into a new file; the same files give the same bytes.
 /// An existing file is not overwritten.
-pub fn pack(run: &RunId, contents: Vec<Content>, out: &Path) -> Result<Manifest, BundleError> {
+pub fn pack(run: &RunId, contents: &[Content], out: &Path) -> Result<Manifest, BundleError> {
     let entries = contents.iter().map(Content::entry);
     let entries = entries.collect::<Result<Vec<_>, _>>()?;
     let manifest = Manifest::new(run.clone(), entries)?;

@@ -89,10 +89,10 @@ fn contents(dir: &Path) -> Vec<Content> {
 fn what_is_packed_comes_out_and_is_the_same_file_each_time() {
     let dir = tempfile::tempdir().unwrap();
     let (one, two) = (dir.path().join("1"), dir.path().join("2"));
-    let packed = pack(&"r".parse().unwrap(), contents(dir.path()), &one).unwrap();
+    let packed = pack(&"r".parse().unwrap(), &contents(dir.path()), &one).unwrap();
     let mut other = contents(dir.path());
     other.reverse();
-    pack(&"r".parse().unwrap(), other, &two).unwrap();
+    pack(&"r".parse().unwrap(), &other, &two).unwrap();
     assert!(fs::read(&one).unwrap() == fs::read(&two).unwrap());
     assert!(
         fs::metadata(&one).unwrap().len() < 10_000,
@@ -106,7 +106,7 @@ fn what_is_packed_comes_out_and_is_the_same_file_each_time() {
     assert_eq!(fs::read(into.join("logs/a.0.log")).unwrap(), b"");
     assert_eq!(packed.files.len(), 4);
     // Nothing is overwritten, on either side.
-    assert!(pack(&"r".parse().unwrap(), contents(dir.path()), &one).is_err());
+    assert!(pack(&"r".parse().unwrap(), &contents(dir.path()), &one).is_err());
     assert!(unpack(&one, &into, DEFAULT_LIMIT).is_err());
 }
 
@@ -233,7 +233,7 @@ fn more_than_is_allowed_is_not_unpacked() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("b");
     let big = vec![Content::bytes(content_path(&sha256(&zeros)), zeros)];
-    pack(&"r".parse().unwrap(), big, &file).unwrap();
+    pack(&"r".parse().unwrap(), &big, &file).unwrap();
     let bytes = fs::read(&file).unwrap();
     assert!(bytes.len() < 40_000, "{}", bytes.len());
     let error = try_bytes(&bytes, 3_999_999).unwrap_err();

@@ -74,6 +74,8 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Attest(args) => commands::attest(&service, terminal, &args),
         Command::Checkpoint(args) => commands::checkpoint(&service, terminal, &args),
         Command::Cosign(args) => commands::cosign(&service, terminal, args),
+        Command::Export(args) => commands::export(&service, terminal, &args),
+        Command::Import(args) => commands::import(&service, terminal, &args),
         Command::Key(command) => commands::key(&service, terminal, &command),
         Command::Plan(command) => commands::plan(&service, terminal, command),
         Command::Config(command) => commands::config(&service, terminal, &command),

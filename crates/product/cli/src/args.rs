@@ -107,6 +107,10 @@ pub(crate) enum Command {
     Checkpoint(CheckpointArgs),
     /// A second party's word that it has seen a checkpoint's head
     Cosign(CosignArgs),
+    /// Packs a sealed run into one file that verifies anywhere
+    Export(ExportArgs),
+    /// Takes in a run from such a file, once it verifies
+    Import(BundleArgs),
     /// Keys that sign
     #[command(subcommand)]
     Key(KeyCommand),
@@ -431,7 +435,7 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// The run
+    /// The run, or a bundle of one
     pub(crate) run: String,
     /// A log that is intact and not sealed exits with 4
     #[arg(long)]
@@ -445,6 +449,30 @@ pub(crate) struct VerifyArgs {
     /// A public key that must have cosigned the checkpoint
     #[arg(long = "cosigner", value_name = "PUBLIC", requires = "checkpoint")]
     pub(crate) cosigners: Vec<PathBuf>,
+    /// How many bytes a bundle may unpack to; default: 4 GiB
+    #[arg(long, value_name = "N")]
+    pub(crate) max_bytes: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The run
+    pub(crate) run: String,
+    /// The new file
+    #[arg(long, short, value_name = "FILE.tar.zst")]
+    pub(crate) out: PathBuf,
+    /// The public key to put in; default: the configured one, where it has attested the run
+    #[arg(long, value_name = "PUBLIC")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BundleArgs {
+    /// The bundle
+    pub(crate) file: PathBuf,
+    /// How many bytes it may unpack to; default: 4 GiB
+    #[arg(long, value_name = "N")]
+    pub(crate) max_bytes: Option<u64>,
 }
 
 #[derive(Debug, Args)]

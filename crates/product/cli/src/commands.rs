@@ -1,5 +1,6 @@
 //! The commands: each asks a use case and shows what it answers.
 
+mod bundles;
 mod config;
 mod decide;
 mod events;
@@ -13,6 +14,7 @@ mod proof;
 mod rollback;
 mod run;
 
+pub(crate) use bundles::{export, import};
 pub(crate) use config::config;
 pub(crate) use decide::{approve, cancel, override_gate, pause, reject, unpause};
 pub(crate) use events::{events, logs};

@@ -2,7 +2,10 @@
 
 use super::dry_run::DryRun;
 use super::error::RunsError;
-use super::proof::{AttestOptions, Attested, VerifyOptions, VerifyReport};
+use super::proof::{
+    AttestOptions, Attested, ExportOptions, Exported, ImportOptions, Imported, VerifyOptions,
+    VerifyReport,
+};
 use super::requests::{
     CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions,
     RollbackOptions, RunSelector, Submission,
@@ -128,6 +131,20 @@ pub trait RunsEngine: Send + Sync {
     /// The head that an intact log had after so many lines; `None`: it has
     /// fewer.
     fn head_at(&self, run: &RunId, lines: u64) -> Result<Option<Head>, RunsError>;
+
+    /// Packs all that verifies a sealed and intact run into one file.
+    fn export(&self, run: &RunId, options: &ExportOptions) -> Result<Exported, RunsError>;
+
+    /// Takes in a run from a bundle, once it verifies; an existing run is never
+    /// touched.
+    fn import(&self, options: &ImportOptions) -> Result<Imported, RunsError>;
+
+    /// Checks a bundle as [`RunsEngine::verify`] checks a run.
+    fn verify_bundle(
+        &self,
+        bundle: &ImportOptions,
+        options: &VerifyOptions,
+    ) -> Result<VerifyReport, RunsError>;
 }
 
 /// The only door to runs.

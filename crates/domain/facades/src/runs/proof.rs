@@ -3,6 +3,7 @@
 use rok_attest::{Checkpoint, PublicKey, SigningKey};
 use rok_vocabulary::{Epoch, RunId, RunPhase, Timestamp};
 use serde::Serialize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How a run is attested.
@@ -74,6 +75,51 @@ pub struct CosignerView {
     pub key_id: String,
     /// When, by the cosigner's own clock.
     pub at: Timestamp,
+}
+
+/// What a run is packed into.
+#[derive(Debug, Clone, Default)]
+pub struct ExportOptions {
+    /// The new file, absolute.
+    pub out: PathBuf,
+    /// The public key to put in; it must be the attestations'. `None`: the
+    /// configured one, where it is.
+    pub key: Option<PublicKey>,
+}
+
+/// What was packed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exported {
+    /// The run.
+    pub run_id: RunId,
+    /// The file.
+    pub file: PathBuf,
+    /// How many files are in it.
+    pub files: usize,
+    /// How many bytes they have together.
+    pub bytes: u64,
+    /// The key whose public half is in it.
+    pub key_id: Option<String>,
+}
+
+/// A bundle that is to be looked at or taken in.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// How many bytes it may unpack to; `None`: 4 GiB.
+    pub limit: Option<u64>,
+}
+
+/// What was taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// The run.
+    pub run_id: RunId,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What verifying it found, before it was placed.
+    pub report: VerifyReport,
 }
 
 /// An envelope beside the log.

@@ -153,6 +153,11 @@ impl<'a> Places<'a> {
     }
 }
 
+/// Where an artifact was made.
+pub(crate) fn file_of(loaded: &Loaded, made: &Artifact) -> PathBuf {
+    Places::of(loaded).file(made)
+}
+
 fn wrong_log(dir: &Path, entry: &LogEntry) -> Option<String> {
     let path = dir.join("logs").join(log_name(entry));
     let recorded = Digest {
@@ -179,7 +184,7 @@ fn wrong_log(dir: &Path, entry: &LogEntry) -> Option<String> {
 }
 
 /// `STEP.ATTEMPT.log`, after the first epoch `STEP.ATTEMPT.eN.log`.
-fn log_name(entry: &LogEntry) -> String {
+pub(crate) fn log_name(entry: &LogEntry) -> String {
     match entry.epoch.0 {
         0 => format!("{}.{}.log", entry.step, entry.attempt),
         epoch => format!("{}.{}.e{epoch}.log", entry.step, entry.attempt),

@@ -20,7 +20,7 @@ pub(crate) fn verify(
         checkpoint: args.checkpoint.clone(),
         cosigners: args.cosigners.clone(),
     };
-    let report = service.find(&args.run)?.verify(&request)?;
+    let report = service.verify(&args.run, args.max_bytes, &request)?;
     if terminal.json {
         terminal.show_json(&report)?;
     } else {

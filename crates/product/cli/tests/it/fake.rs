@@ -547,6 +547,22 @@ impl RunsEngine for Engine {
         unreachable!("checkpoints are tested end to end")
     }
 
+    fn export(&self, _: &RunId, _: &ExportOptions) -> Result<Exported, RunsError> {
+        unreachable!("bundles are tested end to end")
+    }
+
+    fn import(&self, _: &ImportOptions) -> Result<Imported, RunsError> {
+        unreachable!("bundles are tested end to end")
+    }
+
+    fn verify_bundle(
+        &self,
+        _: &ImportOptions,
+        _: &VerifyOptions,
+    ) -> Result<VerifyReport, RunsError> {
+        unreachable!("bundles are tested end to end")
+    }
+
     fn head_at(&self, _: &RunId, _: u64) -> Result<Option<Head>, RunsError> {
         unreachable!("checkpoints are tested end to end")
     }
