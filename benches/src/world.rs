@@ -113,6 +113,7 @@ pub(crate) fn create(
         secrets: Ok(Secrets::none()),
         workspace: None,
         files: None,
+        cache: None,
     };
     let (compiled, bytes) = (Arc::clone(&plan.compiled), Arc::clone(&plan.bytes));
     shard.create(run.clone(), compiled, bytes, spec, context)?;

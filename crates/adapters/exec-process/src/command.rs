@@ -5,7 +5,7 @@
 //! the standard library takes the `posix_spawn` path: no page of ours is copied.
 
 use crate::places::Places;
-use rok_executor::{ProcessWork, Program, StepFailure, StepRequest};
+use rok_executor::{INHERITED, ProcessWork, Program, StepFailure, StepRequest};
 use rok_secrets::Secrets;
 use rok_vocabulary::ErrorClass;
 use rustix::fs::Access;
@@ -16,9 +16,6 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// What a step inherits. All else it must be given.
-const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
 /// Where programs are looked for when there is no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";

@@ -34,6 +34,8 @@ pub struct RunRequest {
     pub reason: Option<String>,
     /// A file with secret values.
     pub secrets_file: Option<PathBuf>,
+    /// Take no result from an earlier run.
+    pub no_cache: bool,
 }
 
 /// The use cases.
@@ -112,6 +114,7 @@ impl Service {
             submitter: self.config.settings.actor(),
             reason: request.reason,
             secrets_file: request.secrets_file.map(|file| self.cwd.join(file)),
+            no_cache: request.no_cache,
         })
     }
 

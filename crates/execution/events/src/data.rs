@@ -1,6 +1,6 @@
 //! What stands under `data`: what only one event type has.
 
-use crate::artifact::InputsHash;
+use crate::artifact::{CachedData, InputsHash};
 use crate::settings::Settings;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -348,6 +348,16 @@ pub struct StepEndData {
     /// Artifacts of other steps that were put back for it from the store.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restored: Vec<String>,
+    /// The digest of all that it came of, files included, hex; where the step
+    /// names files that it reads, or may be cached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs_sha256: Option<String>,
+    /// Where the result was taken from instead of running the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<CachedData>,
+    /// Why nothing could be taken from where something should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_note: Option<String>,
 }
 
 impl UsageData {

@@ -57,6 +57,9 @@ pub struct Settings {
     /// Idempotent process steps that may be recorded as started ahead of a
     /// free slot, so that a spawn need not wait for the log.
     pub start_ahead: u32,
+    /// No result is taken from an earlier run.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub no_cache: bool,
 }
 
 impl Default for Settings {
@@ -71,6 +74,7 @@ impl Default for Settings {
             max_parallel: 64,
             max_processes: 1,
             start_ahead: 0,
+            no_cache: false,
         }
     }
 }

@@ -97,6 +97,11 @@ impl ResolvedStep {
             feed.text(&artifact.path);
             feed.number(usize::from(artifact.required) + 2 * usize::from(artifact.pattern));
         }
+        for path in &self.reads {
+            feed.text("reads");
+            feed.text(&path.path);
+            feed.number(usize::from(path.pattern));
+        }
         Digest::of(&feed.0)
     }
 
@@ -118,6 +123,11 @@ impl RunState {
     /// its expressions cannot be evaluated.
     #[must_use]
     pub fn inputs_label(&self, ix: StepIx) -> Option<InputsHash> {
+        let step = self.definition(ix);
+        if step.cache || !step.reads.is_empty() {
+            // It comes of files too: the attempt's end tells of what.
+            return None;
+        }
         if let Some(label) = self.plan().fixed_inputs(self.origin(ix)) {
             return Some(label);
         }
@@ -163,6 +173,7 @@ pub(crate) fn fixed(plan: &Plan, step: &Step) -> Option<InputsHash> {
             None => None,
         },
         artifacts: artifacts.collect::<Option<_>>()?,
+        reads: Vec::new(),
     };
     Some(step.label())
 }

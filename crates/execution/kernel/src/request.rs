@@ -21,6 +21,8 @@ pub struct ResolvedStep {
     pub cwd: Option<String>,
     /// Declared artifacts.
     pub artifacts: Vec<ResolvedArtifact>,
+    /// Files that it reads; all of them must be there, but those of patterns.
+    pub reads: Vec<ResolvedArtifact>,
 }
 
 /// A declared artifact with its path filled in.
@@ -82,27 +84,17 @@ impl RunState {
             || self.item(ix).map(|(item, index)| (item.clone(), index)),
         )?;
         let artifacts = step.artifacts.iter().map(|artifact| {
-            let pattern = artifact.is_pattern();
-            let place = || "artifacts.path".into();
-            let path = if pattern {
-                let text = artifact
-                    .path
-                    .text_escaping(&scope, rok_plan::escape_pattern);
-                as_plain(text, place)?
-            } else {
-                plain(&artifact.path, scope, place)?
-            };
-            Ok(ResolvedArtifact {
-                path,
-                required: artifact.required,
-                pattern,
-            })
+            let (path, required) = (&artifact.path, artifact.required);
+            file(path, required, scope, "artifacts.path")
         });
+        let reads = step.reads.iter();
+        let reads = reads.map(|path| file(path, !rok_plan::is_pattern(path), scope, "reads"));
         Ok(ResolvedStep {
             action,
             env: self.resolve_env(step, scope)?,
             cwd: resolve_cwd(step, scope)?,
             artifacts: artifacts.collect::<Result<_, _>>()?,
+            reads: reads.collect::<Result<_, _>>()?,
         })
     }
 
@@ -126,6 +118,7 @@ impl RunState {
             env: self.resolve_env(step, scope)?,
             cwd: resolve_cwd(step, scope)?,
             artifacts: Vec::new(),
+            reads: Vec::new(),
         })
     }
 
@@ -190,6 +183,26 @@ fn resolve_action(
             needs: needs(),
             item: item(),
         },
+    })
+}
+
+/// A path, or a pattern in which no value means more than itself.
+fn file(
+    template: &Template,
+    required: bool,
+    scope: RunScope<'_>,
+    place: &str,
+) -> Result<ResolvedArtifact, ResolveError> {
+    let pattern = rok_plan::is_pattern(template);
+    let text = if pattern {
+        template.text_escaping(&scope, rok_plan::escape_pattern)
+    } else {
+        template.text(&scope)
+    };
+    Ok(ResolvedArtifact {
+        path: as_plain(text, || place.into())?,
+        required,
+        pattern,
     })
 }
 

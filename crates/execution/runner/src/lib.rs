@@ -20,6 +20,7 @@
 //! assert_eq!(clock.now().as_millis(), 5_000);
 //! ```
 
+mod cache;
 mod clock;
 mod driver;
 mod error;
@@ -31,6 +32,7 @@ mod shard;
 mod stage;
 mod stock;
 
+pub use cache::{CacheAnswer, CacheHit, InputsBase, StepCache};
 pub use clock::{Clock, SystemClock, VirtualClock};
 pub use driver::{Driven, drive};
 pub use error::RunnerError;

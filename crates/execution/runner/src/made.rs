@@ -1,6 +1,7 @@
 //! What a run's steps have made, where it lies, and which of it the next step
 //! must find: from the log's events, live and folded alike.
 
+use crate::cache::result_of;
 use crate::stage::Upstream;
 use rok_artifacts::Digest;
 use rok_events::{ArtifactPlace, Body, Event};
@@ -108,6 +109,58 @@ impl Made {
         let all = edges.flat_map(|from| self.of_step(*from as StepIx, state));
         all.filter(|artifact| seen.insert(artifact.file.clone()))
             .collect()
+    }
+
+    /// What each step before one came to, what came before those included.
+    pub(crate) fn results_before(&self, ix: StepIx, state: &RunState) -> Vec<(String, String)> {
+        let mut known: HashMap<StepIx, String> = HashMap::new();
+        let edges = |ix: StepIx| {
+            let step = state.definition(ix);
+            let edges = step.needs.iter().chain(&step.after);
+            edges.map(|from| *from as StepIx).collect::<Vec<_>>()
+        };
+        let mut stack = edges(ix);
+        while let Some(&at) = stack.last() {
+            let before = edges(at);
+            let open: Vec<StepIx> = before
+                .iter()
+                .copied()
+                .filter(|from| !known.contains_key(from))
+                .collect();
+            if !known.contains_key(&at) && !open.is_empty() {
+                stack.extend(open);
+                continue;
+            }
+            stack.pop();
+            if !known.contains_key(&at) {
+                let result = self.result(at, &before, &known, state);
+                known.insert(at, result);
+            }
+        }
+        let results = edges(ix).into_iter();
+        results
+            .map(|at| (state.step_id(at).to_string(), known[&at].clone()))
+            .collect()
+    }
+
+    fn result(
+        &self,
+        ix: StepIx,
+        before: &[StepIx],
+        known: &HashMap<StepIx, String>,
+        state: &RunState,
+    ) -> String {
+        let before: Vec<(String, String)> = before
+            .iter()
+            .map(|at| (state.step_id(*at).to_string(), known[at].clone()))
+            .collect();
+        result_of(
+            state.step_id(ix).as_str(),
+            state.step(ix).state.as_str(),
+            state.outputs(ix).map(|outputs| &**outputs),
+            &self.of_step(ix, state),
+            &before,
+        )
     }
 
     /// The steps that made something.

@@ -3,6 +3,7 @@
 
 mod compensation;
 
+use crate::cache::{InputsBase, StepCache};
 use crate::facts::{Ending, acked, authorization, evaluated, run_facts};
 use crate::made::{Made, cwd_of};
 use crate::services::Services;
@@ -10,8 +11,8 @@ use crate::stage::{Files, Job, StepFiles};
 use rok_artifacts::{Declared, Emitted, Place, Quarantined, Roots, quarantine_file};
 use rok_chain::Seal;
 use rok_events::{
-    ArtifactLeft, ArtifactMade, ArtifactPlace, Body, Encoder, Event, PolicyStage, StepEndData,
-    UsageData,
+    ArtifactLeft, ArtifactMade, ArtifactPlace, Body, CachedData, Encoder, Event, InputsHash,
+    PolicyStage, StepEndData, UsageData,
 };
 use rok_executor::{
     AttemptRecord, AttemptRef, CallWork, CancelReason, PreflightFault, ProcessWork, Program,
@@ -21,7 +22,7 @@ use rok_expr::SecretText;
 use rok_facades::{ActionRequest, GateFacts, GovernedAction, PolicyVerdict, StepSpan};
 use rok_kernel::{
     Admission, Command, CommandKind, Decision, Effect, Input, PolicyAnswer, Rejected,
-    ResolvedAction, ResolvedArtifact, RunOrchestrationKernel, RunState, StepDone, StepEnd, StepIx,
+    ResolvedAction, ResolvedArtifact, ResolvedStep, RunOrchestrationKernel, RunState, StepDone, StepEnd, StepIx,
     StepSuccess, StopReason,
 };
 use rok_log::{Commit, Document, Fence, RunRow};
@@ -59,6 +60,8 @@ pub struct RunContext {
     /// Where artifacts are stored and put aside; `None` for a run without a
     /// folder.
     pub files: Option<Arc<Files>>,
+    /// Results of earlier runs; `None`: steps are always run.
+    pub cache: Option<Arc<dyn StepCache>>,
 }
 
 impl RunContext {
@@ -284,6 +287,9 @@ impl RunRunner {
             return;
         };
         for event in events {
+            self.keep_result(event);
+        }
+        for event in events {
             if let Body::StepSucceeded { step, attempt, .. }
             | Body::StepFailed { step, attempt, .. } = &event.body
                 && let Some(ix) = self.find(step)
@@ -351,6 +357,24 @@ impl RunRunner {
             error_class,
             compensates,
         });
+    }
+
+    /// A durable result of a step that may be cached is kept for later runs.
+    fn keep_result(&self, event: &Event) {
+        let Body::StepSucceeded { step, data, .. } = &event.body else {
+            return;
+        };
+        let (Some(cache), Some(key), None) =
+            (&self.context.cache, &data.inputs_sha256, &data.cached)
+        else {
+            return;
+        };
+        if self
+            .find(step)
+            .is_some_and(|ix| self.state().definition(ix).cache)
+        {
+            cache.keep(key, self.state().run_id(), step, event.seq);
+        }
     }
 
     /// What waits to be made durable.
@@ -563,6 +587,7 @@ impl RunRunner {
                             files,
                             step,
                             masker: self.masker.clone(),
+                            cache: self.context.cache.clone(),
                         }),
                     }
                     return None;
@@ -590,27 +615,44 @@ impl RunRunner {
 
     /// What must be done around an attempt of a step; `None`: nothing.
     fn staged(&self, ix: StepIx) -> Option<(Arc<Files>, StepFiles)> {
-        let declares = !self.state().definition(ix).artifacts.is_empty();
+        let step = self.state().definition(ix);
+        let comes_of_files = step.cache || !step.reads.is_empty();
         let upstream = self.made.before(ix, self.state());
-        if !declares && upstream.is_empty() {
+        if step.artifacts.is_empty() && upstream.is_empty() && !comes_of_files {
             return None;
         }
         // Without a folder, artifacts are the executor's own affair.
         let files = self.context.files.as_ref()?;
         // What cannot be resolved has been refused with the request.
-        let step = self.step_files(ix)?;
-        Some((Arc::clone(files), StepFiles { upstream, ..step }))
+        let resolved = self.state().resolve(ix).ok()?;
+        let inputs = comes_of_files.then(|| InputsBase {
+            step: resolved.digest().to_hex(),
+            before: self.made.results_before(ix, self.state()),
+            looks: step.cache && !self.state().settings().no_cache,
+        });
+        let step = self.files_of(resolved);
+        let step = StepFiles {
+            upstream,
+            inputs,
+            ..step
+        };
+        Some((Arc::clone(files), step))
     }
 
     /// What a step declares, and where; `None` where its expressions cannot be
     /// evaluated.
     pub(crate) fn step_files(&self, ix: StepIx) -> Option<StepFiles> {
-        let resolved = self.state().resolve(ix).ok()?;
-        Some(StepFiles {
-            declared: resolved.artifacts.into_iter().map(declared).collect(),
+        Some(self.files_of(self.state().resolve(ix).ok()?))
+    }
+
+    fn files_of(&self, resolved: ResolvedStep) -> StepFiles {
+        StepFiles {
             roots: self.roots(resolved.cwd.as_deref()),
+            declared: resolved.artifacts.into_iter().map(declared).collect(),
+            reads: resolved.reads.into_iter().map(declared).collect(),
             upstream: Vec::new(),
-        })
+            inputs: None,
+        }
     }
 
     pub(crate) fn roots(&self, cwd: Option<&str>) -> Roots {
@@ -719,6 +761,12 @@ impl RunRunner {
             log_bytes: record.log.as_ref().map(|log| log.bytes),
             log_sha256: record.log.and_then(|log| log.sha256),
             restored: record.restored,
+            inputs_hash: record.inputs_sha256.as_deref().and_then(InputsHash::of),
+            inputs_sha256: record.inputs_sha256,
+            cached: record
+                .cached
+                .map(|(run, step, seq)| CachedData { run, step, seq }),
+            cache_note: record.cache_note,
             ..StepEndData::default()
         };
         let mut left: Vec<ArtifactLeft> = record.quarantined.into_iter().map(told).collect();
@@ -906,11 +954,12 @@ impl RunRunner {
     /// Patterns of artifacts that are none.
     fn unfit_patterns(&self, ix: StepIx) -> Vec<PreflightFault> {
         let step = self.state().definition(ix);
-        if step.artifacts.is_empty() {
+        if step.artifacts.is_empty() && step.reads.is_empty() {
             return Vec::new();
         }
-        let declared = self.step_files(ix).map(|step| step.declared);
-        let faults = declared.into_iter().flatten();
+        let files = self.step_files(ix);
+        let faults = files.into_iter();
+        let faults = faults.flat_map(|step| step.declared.into_iter().chain(step.reads));
         let faults = faults.filter_map(|declared| declared.check().err());
         faults
             .map(|error| PreflightFault {

@@ -12,7 +12,9 @@
 mod after;
 mod before;
 mod files;
+mod inputs;
 
+use crate::cache::StepCache;
 use rok_executor::{
     AttemptRecord, AttemptRef, CancelReason, Executor, ReportSink, StepFailure, StepReport,
     StepRequest, StepResult, Usage,
@@ -27,6 +29,8 @@ use std::time::Duration;
 
 pub use files::{Files, LostFiles, StepFiles, Upstream};
 
+use before::{Prepared, Ready};
+
 /// Threads that look at files: more only share the same disk.
 const THREADS: usize = 4;
 
@@ -38,6 +42,7 @@ pub(crate) struct Job {
     pub(crate) files: Arc<Files>,
     pub(crate) step: StepFiles,
     pub(crate) masker: Masker,
+    pub(crate) cache: Option<Arc<dyn StepCache>>,
 }
 
 type Task = Box<dyn FnOnce() + Send>;
@@ -81,8 +86,8 @@ impl Stage {
         let prepared = prepared.unwrap_or_else(|_| Err((panicked(), AttemptRecord::default())));
         let mut preparing = self.preparing();
         let told = preparing.remove(&job.request.attempt).flatten();
-        let failed = match (prepared, told) {
-            (Ok(prepared), None) => {
+        let (end, record) = match (prepared, told) {
+            (Ok(Prepared::Run(prepared)), None) => {
                 let Job {
                     request, executor, ..
                 } = &job;
@@ -97,14 +102,14 @@ impl Stage {
                 }
                 return;
             }
-            (Err((_, record)), Some(reason)) => (reason.failure(), record),
-            (Ok(prepared), Some(reason)) => (reason.failure(), prepared.record),
-            (Err(failed), None) => failed,
+            (Ok(Prepared::Done(success, record)), None) => (Ok(success), record),
+            (Err((failure, record)), None) => (Err(failure), record),
+            (Ok(Prepared::Run(Ready { record, .. }) | Prepared::Done(_, record)), Some(reason))
+            | (Err((_, record)), Some(reason)) => (Err(reason.failure()), record),
         };
         drop(preparing);
-        let (failure, record) = failed;
         let result = StepResult {
-            end: Err(failure),
+            end,
             started_at: None,
             wall: Duration::ZERO,
             usage: Usage::default(),

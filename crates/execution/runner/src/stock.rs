@@ -86,6 +86,8 @@ impl RunRunner {
             declared: Vec::new(),
             roots: self.roots(None),
             upstream: Vec::new(),
+            reads: Vec::new(),
+            inputs: None,
         });
         let lost = files.lost(of, began, &step, self.masker())?;
         Ok((lost.log, lost.left))

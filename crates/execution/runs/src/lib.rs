@@ -23,6 +23,7 @@
 //! ```
 
 mod attest;
+mod cache;
 mod checkpoint;
 mod command;
 mod dry_run;

@@ -1,5 +1,6 @@
 //! From a plan file to a durable run, and driving it.
 
+use crate::cache::FolderCache;
 use crate::engine::Runs;
 use crate::events::live_line;
 use crate::fault;
@@ -143,6 +144,7 @@ impl Runs {
             } else {
                 0
             },
+            no_cache: submission.no_cache,
         })
     }
 
@@ -167,6 +169,7 @@ impl Runs {
         secrets: Result<Secrets, String>,
     ) -> Result<RunContext, RunsError> {
         let dir = absolute(&store.run_dir(run));
+        let contents = Arc::new(contents(store));
         Ok(RunContext {
             owner: owner().to_string(),
             roles: if submitter == self.setup.user {
@@ -179,7 +182,8 @@ impl Runs {
             user_roles: self.setup.roles.clone(),
             secrets,
             workspace: Some(Arc::new(workspace(&dir)?)),
-            files: Some(Arc::new(Files::of_run(&dir, Arc::new(contents(store))))),
+            cache: Some(Arc::new(FolderCache::new(store, Arc::clone(&contents)))),
+            files: Some(Arc::new(Files::of_run(&dir, contents))),
         })
     }
 

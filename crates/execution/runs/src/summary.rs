@@ -206,6 +206,9 @@ fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
         began.zip(ended).map(|(a, b)| b.since(a).as_millis() as u64)
     };
     let failed = slot.state == StepState::Failed;
+    let told = of_plan.then(|| history.step(ix).end.as_ref()).flatten();
+    let told = told.filter(|_| slot.is_finished());
+    let cached = told.and_then(|end| end.cached.as_ref());
     StepSummary {
         id: state.step_id(ix).to_string(),
         name: step.name.clone(),
@@ -235,6 +238,8 @@ fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
         decision: gates::gate(state, ix),
         outputs: slot.outputs.clone(),
         children: children(state, ix),
+        cached_from: cached.map(|cached| cached.run.clone()),
+        cache_note: told.and_then(|end| end.cache_note.clone()),
     }
 }
 

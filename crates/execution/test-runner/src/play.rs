@@ -80,6 +80,7 @@ pub(crate) fn play(
         secrets: secrets(case),
         workspace: None,
         files: None,
+        cache: None,
     };
     shard
         .create(

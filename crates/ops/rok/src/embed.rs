@@ -71,6 +71,7 @@ impl Rok {
             submitter: self.actor.clone(),
             reason: None,
             secrets_file: None,
+            no_cache: false,
         })?;
         self.runs
             .drive(&run, &DriveOptions::default(), &StopSignal::new(), &mut ())?;

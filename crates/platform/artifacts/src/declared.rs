@@ -108,6 +108,15 @@ pub(crate) fn candidates(
     Ok(out)
 }
 
+/// What a path or pattern leads to in a step's own folder, in order. A path
+/// is given where something stands.
+pub fn matches(
+    declared: &Declared,
+    roots: &Roots,
+) -> Result<Vec<(String, PathBuf)>, ArtifactError> {
+    Pattern::new(&declared.path, declared.pattern)?.entries(&roots.cwd)
+}
+
 /// What stands at a path: the entry itself, and what it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {

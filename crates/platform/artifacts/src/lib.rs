@@ -42,7 +42,7 @@ mod quarantine;
 mod store;
 
 pub use before::Before;
-pub use declared::{Declared, Place, Roots};
+pub use declared::{Declared, Place, Roots, matches};
 pub use digest::{ArtifactError, Digest, measure, measure_with, verify};
 pub use emit::{EmitError, Emitted, MAX_ARTIFACTS, MAX_EMITTED_BYTES, emit};
 pub use identity::Identity;

@@ -31,7 +31,7 @@ mod port;
 pub use functions::{Call, Functions};
 pub use outputs::{MAX_OUTPUT_BYTES, check_outputs, oversized_outputs};
 pub use port::{
-    AttemptRecord, AttemptRef, CallWork, CancelReason, Executor, ExecutorError, LogRecord,
-    PreflightFault, ProcessWork, Program, Remains, ReportSink, StepFailure, StepReport,
+    AttemptRecord, AttemptRef, CallWork, CancelReason, Executor, ExecutorError, INHERITED,
+    LogRecord, PreflightFault, ProcessWork, Program, Remains, ReportSink, StepFailure, StepReport,
     StepRequest, StepResult, StepSuccess, Usage, Work, Workspace,
 };

@@ -9,6 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What a process inherits of the environment; all else it must be given.
+pub const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
+
 /// One attempt of one step of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttemptRef {
@@ -168,6 +171,13 @@ pub struct AttemptRecord {
     pub quarantined: Vec<(Quarantined, String)>,
     /// Artifacts of other steps that were put back for it from the store.
     pub restored: Vec<String>,
+    /// The digest of all that it came of, files included, where that is known.
+    pub inputs_sha256: Option<String>,
+    /// Its result was taken from an earlier run: that run, its step, and the
+    /// event that tells of it.
+    pub cached: Option<(String, String, u64)>,
+    /// Why nothing could be taken from where something should be.
+    pub cache_note: Option<String>,
 }
 
 /// A complete log.

@@ -387,6 +387,19 @@ impl StepBuilder {
         self
     }
 
+    /// Names a file, or a pattern of files, that it reads.
+    #[must_use]
+    pub fn reads(mut self, path: impl Into<String>) -> Self {
+        self.keys.push("reads", Json::text(path));
+        self
+    }
+
+    /// Its result may be taken from an earlier run of the same inputs.
+    #[must_use]
+    pub fn cached(self) -> Self {
+        self.with("cache", Json::Value(Value::Bool(true)))
+    }
+
     /// Declares an artifact.
     #[must_use]
     pub fn artifact(mut self, path: impl Into<String>, required: bool) -> Self {

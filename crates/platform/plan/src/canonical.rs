@@ -212,6 +212,12 @@ fn step(plan: &Plan, at: usize, step: &Step) -> Json {
     if let Some(undo) = &step.compensate {
         keys.object("compensate", compensate(undo, shell));
     }
+    let reads = step.reads.iter();
+    keys.list(
+        "reads",
+        reads.map(|path| Json::text(path.source())).collect(),
+    );
+    keys.value("cache", step.cache.then_some(Value::Bool(true)));
     Json::Object(keys.0)
 }
 

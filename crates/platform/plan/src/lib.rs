@@ -72,7 +72,7 @@ pub use model::{
     Retry, Shell, Step, SuccessRule, ValueKind,
 };
 pub use parse::{parse, parse_inputs};
-pub use pattern::escape_pattern;
+pub use pattern::{escape_pattern, is_pattern};
 pub use schema::json_schema;
 pub use tree::{Entry, Node, Plain, Style, Syntax, Value as NodeValue};
 pub use values::{InputFault, ValueFault, check_inputs, check_outputs, parse_input};

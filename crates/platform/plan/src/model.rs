@@ -171,6 +171,10 @@ pub struct Step {
     pub artifacts: Vec<ArtifactDecl>,
     /// What undoes it, when the run is rolled back.
     pub compensate: Option<Compensate>,
+    /// Files that it reads: paths or patterns.
+    pub reads: Vec<Template>,
+    /// Whether its result may be taken from an earlier run of the same inputs.
+    pub cache: bool,
 }
 
 /// What undoes a step that succeeded.

@@ -2,6 +2,7 @@
 
 use crate::model::ArtifactDecl;
 use alloc::string::String;
+use rok_expr::Template;
 
 /// The characters that make a pattern of a path.
 const SPECIAL: [char; 4] = ['*', '?', '[', '{'];
@@ -11,8 +12,14 @@ impl ArtifactDecl {
     /// decides: a value cannot make a pattern of a path.
     #[must_use]
     pub fn is_pattern(&self) -> bool {
-        self.path.texts().any(|text| text.contains(SPECIAL))
+        is_pattern(&self.path)
     }
+}
+
+/// Whether a path of `reads` stands for many files.
+#[must_use]
+pub fn is_pattern(path: &Template) -> bool {
+    path.texts().any(|text| text.contains(SPECIAL))
 }
 
 /// A value as it stands in a pattern: for itself.

@@ -152,6 +152,9 @@ pub(crate) struct RunArgs {
     /// Stays while the run waits for a decision
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Runs every step: no result is taken from an earlier run
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// How steps are carried out
     #[arg(long, value_enum, default_value_t = Mode::Async)]
     pub(crate) mode: Mode,

@@ -39,6 +39,8 @@ pub struct Submission {
     pub reason: Option<String>,
     /// A file with secret values, besides the environment.
     pub secrets_file: Option<PathBuf>,
+    /// Take no result from an earlier run.
+    pub no_cache: bool,
 }
 
 /// How a run is driven.

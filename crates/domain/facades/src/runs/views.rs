@@ -182,6 +182,12 @@ pub struct StepSummary {
     /// How many of its children are in which state, once it is fanned out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub children: Option<StepTotals>,
+    /// The run that its result was taken from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_from: Option<String>,
+    /// Why nothing could be taken from an earlier run where something should be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_note: Option<String>,
 }
 
 /// An artifact.

@@ -1,7 +1,7 @@
 //! Encoding and decoding are inverse for every type; what is wrong is refused.
 
 use super::*;
-use crate::artifact::ArtifactPlace;
+use crate::artifact::{ArtifactPlace, CachedData};
 use crate::data::*;
 use crate::encode::Encoder;
 use crate::settings::Settings;
@@ -186,6 +186,13 @@ fn bodies() -> Vec<Body> {
                 log_bytes: Some(9),
                 log_sha256: Some("ee".into()),
                 restored: vec![nasty()],
+                inputs_sha256: Some("dd".into()),
+                cached: Some(CachedData {
+                    run: "r".into(),
+                    step: "a".into(),
+                    seq: 7,
+                }),
+                cache_note: Some(nasty()),
                 inputs_hash: InputsHash::of("0123456789abcdef"),
                 ..StepEndData::default()
             }),

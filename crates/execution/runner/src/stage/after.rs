@@ -1,24 +1,26 @@
 //! After an attempt: what it made is stored, then told; what a failed one
 //! left is put aside, then told. Nobody hears of the end before that is done.
 
-use super::before::{Prepared, failure, text};
+use super::before::{Ready, failure, text};
 use super::{Job, Stage};
 use rok_artifacts::{Before, EmitError, emit, quarantine};
-use rok_executor::{ReportSink, StepFailure, StepReport, StepResult, StepSuccess, Usage};
+use rok_executor::{
+    AttemptRecord, ReportSink, StepFailure, StepReport, StepResult, StepSuccess, Usage,
+};
 use rok_vocabulary::ErrorClass;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Takes the executor's report, and hands it on when the files are dealt with.
-pub(super) struct Collector(Mutex<Option<(Arc<Stage>, Job, Prepared)>>);
+pub(super) struct Collector(Mutex<Option<(Arc<Stage>, Job, Ready)>>);
 
 impl Collector {
-    pub(super) fn new(stage: Arc<Stage>, job: Job, prepared: Prepared) -> Arc<Self> {
+    pub(super) fn new(stage: Arc<Stage>, job: Job, prepared: Ready) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Some((stage, job, prepared)))))
     }
 
-    fn take(&self) -> Option<(Arc<Stage>, Job, Prepared)> {
+    fn take(&self) -> Option<(Arc<Stage>, Job, Ready)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -44,9 +46,9 @@ impl ReportSink for Collector {
         let Some((stage, job, prepared)) = self.take() else {
             return;
         };
-        let Prepared { before, record } = prepared;
-        report.result.record.quarantined = record.quarantined;
-        report.result.record.restored = record.restored;
+        let Ready { before, record } = prepared;
+        let log = report.result.record.log.take();
+        report.result.record = AttemptRecord { log, ..record };
         let Some(before) = before else {
             return job.sink.report(report);
         };

@@ -1,14 +1,24 @@
 //! Before an attempt: what the steps before it made must be what was recorded,
 //! and what lies where it will write is remembered.
 
-use super::Job;
-use super::files::{Looked, altered};
-use rok_artifacts::{ArtifactError, Before};
-use rok_executor::{AttemptRecord, StepFailure};
+use super::files::{Looked, Upstream, altered};
+use super::{Job, inputs};
+use crate::cache::CacheAnswer;
+use rok_artifacts::{ArtifactError, Before, Emitted, Identity};
+use rok_events::CachedData;
+use rok_executor::{AttemptRecord, StepFailure, StepSuccess};
 use rok_vocabulary::ErrorClass;
 
+/// What an attempt comes to before it begins.
+pub(super) enum Prepared {
+    /// It may begin.
+    Run(Ready),
+    /// Its result is there already.
+    Done(StepSuccess, AttemptRecord),
+}
+
 /// An attempt that may begin.
-pub(super) struct Prepared {
+pub(super) struct Ready {
     pub(super) before: Option<Before>,
     pub(super) record: AttemptRecord,
 }
@@ -40,21 +50,76 @@ pub(super) fn prepare(job: &Job) -> Result<Prepared, Refused> {
             }
         }
     }
+    match inputs::key(job) {
+        Ok(key) => record.inputs_sha256 = key,
+        Err(failure) => return Err((failure, record)),
+    }
+    match cached(job, &mut record) {
+        Ok(Some(success)) => return Ok(Prepared::Done(success, record)),
+        Ok(None) => {}
+        Err(error) => return Err((failure(&error), record)),
+    }
     if job.step.declared.is_empty() {
-        return Ok(Prepared {
+        return Ok(Prepared::Run(Ready {
             before: None,
             record,
-        });
+        }));
     }
     let before = Before::look(&job.step.declared, &job.step.roots)
         .and_then(|before| before.save(&job.files.note(attempt)).map(|()| before));
     match before {
-        Ok(before) => Ok(Prepared {
+        Ok(before) => Ok(Prepared::Run(Ready {
             before: Some(before),
             record,
-        }),
+        })),
         Err(error) => Err((failure(&error), record)),
     }
+}
+
+/// The result of an earlier run, with what it made put where it was made.
+fn cached(job: &Job, record: &mut AttemptRecord) -> Result<Option<StepSuccess>, ArtifactError> {
+    let looks = job.step.inputs.as_ref().is_some_and(|base| base.looks);
+    let (Some(cache), Some(key), true) = (&job.cache, &record.inputs_sha256, looks) else {
+        return Ok(None);
+    };
+    let hit = match cache.find(key) {
+        CacheAnswer::Hit(hit) => *hit,
+        CacheAnswer::Miss(note) => {
+            record.cache_note = note;
+            return Ok(None);
+        }
+    };
+    let aside = job.files.aside(&job.request.attempt.step).join("found");
+    let mut success = StepSuccess {
+        outputs: hit.outputs,
+        artifacts: Vec::new(),
+    };
+    for (path, place, digest, executable) in hit.artifacts {
+        let file = job.step.roots.file(place, &path);
+        let artifact = Upstream {
+            step: hit.from.step.clone(),
+            path: path.clone(),
+            file: file.clone(),
+            digest: digest.clone(),
+            executable,
+        };
+        if let Looked::Restored(Some(lay)) = job.files.look(&artifact, &aside, &job.masker)? {
+            let why = "it lay where a result of an earlier run belongs".to_owned();
+            record.quarantined.push((lay, why));
+        }
+        success.artifacts.push(Emitted {
+            path,
+            place,
+            identity: Identity::at(&file),
+            file,
+            sha256: digest.sha256,
+            bytes: digest.bytes,
+            executable,
+        });
+    }
+    let CachedData { run, step, seq } = hit.from;
+    record.cached = Some((run, step, seq));
+    Ok(Some(success))
 }
 
 /// What a fault of files is to a step.

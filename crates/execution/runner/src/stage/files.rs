@@ -1,6 +1,7 @@
 //! A run's files: where its contents, its quarantine and its notes are, and
 //! what of them is known to be right.
 
+use crate::cache::InputsBase;
 use rok_artifacts::{
     ArtifactError, Before, ContentStore, Declared, Digest, Identity, Quarantined, Roots, measure,
     measure_with, quarantine, quarantine_file, quarantined,
@@ -42,6 +43,10 @@ pub struct StepFiles {
     pub roots: Roots,
     /// What the steps before it made.
     pub upstream: Vec<Upstream>,
+    /// What it reads.
+    pub reads: Vec<Declared>,
+    /// What else it comes of, where somebody asks for that.
+    pub inputs: Option<InputsBase>,
 }
 
 /// An artifact that a step before made.
@@ -108,6 +113,16 @@ impl Files {
             right.clear();
         }
         right.insert(file.to_owned(), (identity, sha256.to_owned()));
+    }
+
+    /// What a file is that is as it was when it was last read.
+    pub(crate) fn known(&self, file: &Path, now: Identity) -> Option<Digest> {
+        let right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
+        let (then, sha256) = right.get(file)?;
+        (*then == now).then(|| Digest {
+            sha256: sha256.clone(),
+            bytes: now.bytes(),
+        })
     }
 
     fn is_remembered(&self, file: &Path, sha256: &str) -> bool {

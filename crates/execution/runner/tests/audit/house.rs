@@ -157,6 +157,7 @@ fn context() -> RunContext {
         secrets: Ok(Secrets::none()),
         workspace: None,
         files: None,
+        cache: None,
     }
 }
 

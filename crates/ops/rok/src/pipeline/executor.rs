@@ -92,6 +92,7 @@ impl PipelineExecutor {
             submitter: self.rok.actor().clone(),
             reason: Some(reason.into()),
             secrets_file: None,
+            no_cache: false,
         })?;
         context(&self.rok, &run, &self.folder.path)
     }

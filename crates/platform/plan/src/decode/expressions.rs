@@ -179,7 +179,7 @@ impl StepDraft<'_> {
         }
         let values = self.env.iter().map(|(_, value)| value);
         let paths = self.artifacts.iter().map(|(path, _)| path);
-        for template in values.chain(paths).chain(&self.cwd) {
+        for template in values.chain(paths).chain(&self.reads).chain(&self.cwd) {
             visit(&template.expression, template.node);
         }
     }

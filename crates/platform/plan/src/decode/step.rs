@@ -22,7 +22,7 @@ use crate::tree::{Entry, Node};
 const EXECUTORS: &[&str] = &["run", "call", "http", "service", "agent", "plan"];
 
 /// The keys that only a process can obey.
-const PROCESS_ONLY: &[&str] = &["env", "cwd", "shell"];
+const PROCESS_ONLY: &[&str] = &["env", "cwd", "shell", "reads", "cache"];
 
 /// A step whose edges are still names and whose expressions still know where
 /// they were written.
@@ -49,6 +49,8 @@ pub(super) struct StepDraft<'t> {
     pub(super) outputs: BTreeMap<String, OutputSpec>,
     pub(super) artifacts: Vec<(Written<'t, Template>, bool)>,
     pub(super) compensate: Option<CompensateDraft<'t>>,
+    pub(super) reads: Vec<Written<'t, Template>>,
+    pub(super) cache: bool,
 }
 
 pub(super) enum ActionDraft<'t> {
@@ -108,6 +110,8 @@ impl Decoder<'_> {
             outputs: self.outputs(node),
             artifacts: self.artifacts(node),
             compensate: self.compensate(entry, defaults),
+            reads: self.reads(node),
+            cache: self.cache(node, gate, idempotent),
         }
     }
 
@@ -264,6 +268,48 @@ impl Decoder<'_> {
             .collect()
     }
 
+    fn reads<'t>(&mut self, step: &'t Node) -> Vec<Written<'t, Template>> {
+        let items = step.get("reads").and_then(Node::list).unwrap_or(&[]);
+        let mut reads = Vec::new();
+        for item in items {
+            if item.text().is_some_and(|text| text.trim().is_empty()) {
+                let message = "a path of `reads` is empty";
+                let finding = Finding::new(FaultCode::WrongValue, item.span.clone(), message);
+                self.findings.push(finding);
+            }
+            reads.extend(self.template(item, Site::Plain));
+        }
+        reads
+    }
+
+    fn cache(&mut self, step: &Node, gate: Option<Gate>, idempotent: bool) -> bool {
+        let cache = read::boolean(step, "cache").unwrap_or(false);
+        let Some(key) = step.entry("cache").filter(|_| cache) else {
+            return false;
+        };
+        let (message, hint) = if gate == Some(Gate::Manual) {
+            (
+                "a manual gate has no result that could be kept",
+                "a person decides each time: remove `cache`, or make a step of its own of the work",
+            )
+        } else if !idempotent {
+            (
+                "a step that is not idempotent cannot be left out",
+                "remove `cache`, or `idempotent: false`",
+            )
+        } else if step.get("compensate").is_some() {
+            (
+                "a step that is undone has effects that no kept result brings back",
+                "remove `cache`, or `compensate`",
+            )
+        } else {
+            return true;
+        };
+        let finding = Finding::new(FaultCode::Conflict, key.span.clone(), message);
+        self.findings.push(finding.hint(hint));
+        true
+    }
+
     fn artifacts<'t>(&mut self, step: &'t Node) -> Vec<(Written<'t, Template>, bool)> {
         let items = step.get("artifacts").and_then(Node::list).unwrap_or(&[]);
         let mut artifacts = Vec::new();
@@ -332,6 +378,8 @@ impl StepDraft<'_> {
                 })
                 .collect(),
             compensate: self.compensate.map(CompensateDraft::finish),
+            reads: self.reads.into_iter().map(|path| path.expression).collect(),
+            cache: self.cache,
         })
     }
 }

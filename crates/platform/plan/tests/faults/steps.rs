@@ -299,11 +299,34 @@ steps:
   a:
     run: [echo, '${{ steps.a.outputs.file }}']
     compensate: { run: undo }", &["4:22: step `a` does not come before this one (add `a` to this step's `needs` or `after`)"])]
-#[case::cache_later(r"plan: p
+#[case::cache_gate(r"plan: p
 steps:
   a:
     run: echo a
-    cache: yes", &["5:5: `cache` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "5:12: `cache` of step `a` must be `true` or `false` (write `true`)"])]
+    gate: manual
+    cache: true", &["6:5: a manual gate has no result that could be kept (a person decides each time: remove `cache`, or make a step of its own of the work)"])]
+#[case::cache_once(r"plan: p
+steps:
+  a:
+    run: echo a
+    idempotent: false
+    cache: true", &["6:5: a step that is not idempotent cannot be left out (remove `cache`, or `idempotent: false`)"])]
+#[case::cache_undone(r"plan: p
+steps:
+  a:
+    run: echo a
+    compensate: { run: undo }
+    cache: true", &["6:5: a step that is undone has effects that no kept result brings back (remove `cache`, or `compensate`)"])]
+#[case::cache_call(r"plan: p
+steps:
+  a:
+    call: f
+    cache: true", &["5:5: `cache` has no effect on a `call`, which runs within this process (remove it)"])]
+#[case::cache_word(r"plan: p
+steps:
+  a:
+    run: echo a
+    cache: yes", &["5:12: `cache` of step `a` must be `true` or `false` (write `true`)"])]
 #[case::fallback_later(r"plan: p
 steps:
   a:

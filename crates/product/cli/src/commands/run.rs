@@ -30,6 +30,7 @@ pub(crate) fn run(
         run_id: args.run_id,
         reason: args.reason,
         secrets_file: args.secrets,
+        no_cache: args.no_cache,
     };
     if dry {
         return dry_run(service, terminal, request);

@@ -255,6 +255,12 @@ fn step_line(step: &StepSummary, width: usize, paint: Paint) -> String {
             _ => format!("children: {}", totals(children)),
         });
     }
+    if let Some(run) = &step.cached_from {
+        beside.push(format!("cached, from {}", clean(run)));
+    }
+    if let Some(note) = &step.cache_note {
+        beside.push(clean(note));
+    }
     if step.attempt > 0 {
         beside.push(format!("retry {}", step.attempt));
     }

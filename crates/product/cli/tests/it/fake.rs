@@ -50,6 +50,8 @@ pub(crate) fn step(id: &str, state: StepState) -> StepSummary {
         decision: (state == StepState::Waiting).then(|| gate(id)),
         outputs: None,
         children: None,
+        cached_from: None,
+        cache_note: None,
     }
 }
 
