@@ -51,6 +51,7 @@ impl Runs {
             secrets,
             workspace: None,
             files: None,
+            cache: None,
         };
         let store = MemoryStore::new();
         let mut shard = Shard::new(Box::new(store.clone()), services.clone(), owner());

@@ -1,0 +1,266 @@
+//! A run's attempts and the files around them: what an attempt declares and
+//! finds, and its report as an input.
+
+use super::RunRunner;
+use crate::cache::InputsBase;
+use crate::made::{Made, cwd_of};
+use crate::stage::{Files, StepFiles};
+use rok_artifacts::{Declared, Emitted, Place, Quarantined, Roots, quarantine_file};
+use rok_events::{
+    ArtifactLeft, ArtifactMade, ArtifactPlace, Body, CachedData, Event, InputsHash, StepEndData,
+    UsageData,
+};
+use rok_executor::{AttemptRef, PreflightFault, StepFailure, StepReport, StepResult};
+use rok_kernel::{Input, ResolvedArtifact, ResolvedStep, StepDone, StepEnd, StepIx, StepSuccess};
+use rok_vocabulary::{ErrorClass, StepRef};
+use serde_json::Value;
+use std::sync::Arc;
+
+impl RunRunner {
+    pub(super) fn note_made(&mut self, event: &Event) {
+        let artifacts = self.context.files.as_ref().map(|files| &*files.artifacts);
+        self.made.note(event, self.kernel.state(), artifacts);
+    }
+
+    pub(crate) const fn made(&self) -> &Made {
+        &self.made
+    }
+
+    /// What became durable: an attempt that has ended leaves no note.
+    pub(crate) fn settled(&self, events: &[Event]) {
+        let Some(files) = &self.context.files else {
+            return;
+        };
+        for event in events {
+            self.keep_result(event);
+        }
+        for event in events {
+            if let Body::StepSucceeded { step, attempt, .. }
+            | Body::StepFailed { step, attempt, .. } = &event.body
+                && let Some(ix) = self.find(step)
+                && !self.state().definition(ix).artifacts.is_empty()
+            {
+                files.forget(&StepRef {
+                    epoch: event.epoch,
+                    step: step.clone(),
+                    attempt: *attempt,
+                    compensates: false,
+                });
+            }
+        }
+    }
+
+    /// A durable result of a step that may be cached is kept for later runs.
+    fn keep_result(&self, event: &Event) {
+        let Body::StepSucceeded { step, data, .. } = &event.body else {
+            return;
+        };
+        let (Some(cache), Some(key), None) =
+            (&self.context.cache, &data.inputs_sha256, &data.cached)
+        else {
+            return;
+        };
+        if self
+            .find(step)
+            .is_some_and(|ix| self.state().definition(ix).cache)
+        {
+            cache.keep(key, self.state().run_id(), step, event.seq);
+        }
+    }
+
+    /// What must be done around an attempt of a step; `None`: nothing.
+    pub(super) fn staged(&self, ix: StepIx) -> Option<(Arc<Files>, StepFiles)> {
+        let step = self.state().definition(ix);
+        let comes_of_files = step.cache || !step.reads.is_empty();
+        let upstream = self.made.before(ix, self.state());
+        if step.artifacts.is_empty() && upstream.is_empty() && !comes_of_files {
+            return None;
+        }
+        // Without a folder, artifacts are the executor's own affair.
+        let files = self.context.files.as_ref()?;
+        // What cannot be resolved has been refused with the request.
+        let resolved = self.state().resolve(ix).ok()?;
+        let inputs = comes_of_files.then(|| InputsBase {
+            step: resolved.digest().to_hex(),
+            before: self.made.results_before(ix, self.state()),
+            looks: step.cache && !self.state().settings().no_cache,
+        });
+        let step = self.files_of(resolved);
+        let step = StepFiles {
+            upstream,
+            inputs,
+            ..step
+        };
+        Some((Arc::clone(files), step))
+    }
+
+    /// What a step declares, and where; `None` where its expressions cannot be
+    /// evaluated.
+    pub(crate) fn step_files(&self, ix: StepIx) -> Option<StepFiles> {
+        Some(self.files_of(self.state().resolve(ix).ok()?))
+    }
+
+    fn files_of(&self, resolved: ResolvedStep) -> StepFiles {
+        StepFiles {
+            roots: self.roots(resolved.cwd.as_deref()),
+            declared: resolved.artifacts.into_iter().map(declared).collect(),
+            reads: resolved.reads.into_iter().map(declared).collect(),
+            upstream: Vec::new(),
+            inputs: None,
+        }
+    }
+
+    pub(crate) fn roots(&self, cwd: Option<&str>) -> Roots {
+        let files = self.context.files.as_ref();
+        Roots {
+            cwd: cwd_of(self.state(), cwd),
+            run: files.map(|files| files.artifacts.clone()),
+        }
+    }
+
+    /// A report as an input. Nothing that a step says reaches the log unmasked.
+    pub(crate) fn done(&self, step: StepIx, report: StepReport) -> Input {
+        let StepResult {
+            end,
+            started_at,
+            wall,
+            usage,
+            exit_code,
+            record,
+        } = report.result;
+        let data = StepEndData {
+            started_at,
+            wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+            usage: UsageData {
+                cpu_ms: u64::try_from(usage.cpu.as_millis()).unwrap_or(u64::MAX),
+                max_rss_kib: usage.max_rss / 1024,
+                cost_usd: usage.cost_usd,
+                tokens: usage.tokens,
+            },
+            exit_code,
+            log_bytes: record.log.as_ref().map(|log| log.bytes),
+            log_sha256: record.log.and_then(|log| log.sha256),
+            restored: record.restored,
+            inputs_hash: record.inputs_sha256.as_deref().and_then(InputsHash::of),
+            inputs_sha256: record.inputs_sha256,
+            cached: record
+                .cached
+                .map(|(run, step, seq)| CachedData { run, step, seq }),
+            cache_note: record.cache_note,
+            ..StepEndData::default()
+        };
+        let mut left: Vec<ArtifactLeft> = record.quarantined.into_iter().map(told).collect();
+        let end = match end {
+            Ok(success) => {
+                let mut outputs = success.outputs;
+                if !self.masker.is_empty() {
+                    self.masker.mask_json(&mut outputs);
+                }
+                left.extend(self.refused(step, &report.attempt, &outputs, &success.artifacts));
+                let artifacts = success.artifacts.into_iter().map(made);
+                StepEnd::Succeeded(StepSuccess {
+                    outputs,
+                    artifacts: artifacts.collect(),
+                })
+            }
+            Err(StepFailure { class, reason }) => StepEnd::Failed {
+                class,
+                reason: self.masker.mask_str(&reason).into_owned(),
+            },
+        };
+        let StepRef {
+            epoch,
+            attempt,
+            compensates,
+            ..
+        } = report.attempt.step;
+        let done = StepDone {
+            epoch,
+            step,
+            attempt,
+            end,
+            data: Box::new(data),
+            left,
+        };
+        if compensates {
+            Input::CompensationDone(done)
+        } else {
+            Input::StepDone(done)
+        }
+    }
+
+    /// Outputs that the kernel will refuse fail the step: what it made must not
+    /// be read either.
+    fn refused(
+        &self,
+        ix: StepIx,
+        attempt: &AttemptRef,
+        outputs: &Value,
+        artifacts: &[Emitted],
+    ) -> Vec<ArtifactLeft> {
+        let step = self.state().definition(ix);
+        if artifacts.is_empty() || rok_plan::check_outputs(step, outputs).is_ok() {
+            return Vec::new();
+        }
+        let (Some(files), Some(of)) = (&self.context.files, self.step_files(ix)) else {
+            return Vec::new();
+        };
+        let aside = files.aside(&attempt.step);
+        let aside = |made: &Emitted| {
+            // One that cannot be moved is no artifact all the same.
+            quarantine_file(&made.path, made.place, &of.roots, &aside, &self.masker).ok()?
+        };
+        let left = artifacts.iter().filter_map(aside);
+        left.map(|left| told((left, "the step's outputs were refused".into())))
+            .collect()
+    }
+
+    /// Patterns of artifacts that are none.
+    pub(super) fn unfit_patterns(&self, ix: StepIx) -> Vec<PreflightFault> {
+        let step = self.state().definition(ix);
+        if step.artifacts.is_empty() && step.reads.is_empty() {
+            return Vec::new();
+        }
+        let files = self.step_files(ix);
+        let faults = files.into_iter();
+        let faults = faults.flat_map(|step| step.declared.into_iter().chain(step.reads));
+        let faults = faults.filter_map(|declared| declared.check().err());
+        faults
+            .map(|error| PreflightFault {
+                step: step.id.to_string(),
+                class: ErrorClass::ConfigError,
+                reason: error.to_string(),
+            })
+            .collect()
+    }
+}
+
+pub(super) fn declared(artifact: ResolvedArtifact) -> Declared {
+    Declared {
+        path: artifact.path,
+        required: artifact.required,
+        pattern: artifact.pattern,
+    }
+}
+
+fn told((left, reason): (Quarantined, String)) -> ArtifactLeft {
+    ArtifactLeft {
+        path: left.path,
+        sha256: left.sha256,
+        bytes: left.bytes,
+        reason,
+    }
+}
+
+fn made(artifact: Emitted) -> ArtifactMade {
+    ArtifactMade {
+        path: artifact.path,
+        sha256: artifact.sha256,
+        bytes: artifact.bytes,
+        place: match artifact.place {
+            Place::Cwd => ArtifactPlace::Cwd,
+            Place::Run => ArtifactPlace::Run,
+        },
+        executable: artifact.executable,
+    }
+}
