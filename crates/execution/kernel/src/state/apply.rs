@@ -316,6 +316,9 @@ impl RunState {
         if !reconciled {
             return out("no accepted reconciliation comes before it");
         }
+        if input == PhaseInput::ExecutionOver && self.hold.is_some() {
+            return out("the run is held");
+        }
         if input == PhaseInput::ExecutionOver && !self.may_end_as(change.data.outcome) {
             return out("the steps have not ended like that");
         }
