@@ -383,6 +383,8 @@ pub enum SkipCause {
     /// It is a failed hard gate that a person lets the run pass: what needs it
     /// goes on.
     Override,
+    /// The step that it stands in for did not fail.
+    FallbackNotNeeded,
 }
 
 impl SkipCause {
@@ -419,6 +421,13 @@ pub struct RollbackData {
 pub struct RolledBackData {
     /// Every step of the run that was undone, in any epoch, in that order.
     pub steps: Vec<StepId>,
+}
+
+/// `step.fell_back`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FellBackData {
+    /// The step that runs instead.
+    pub to: StepId,
 }
 
 /// `expectation.declared`

@@ -291,6 +291,10 @@ impl<'a> Fields<'_, 'a> {
                 cause: self.data::<Cause>()?.cause,
                 reason: self.must_reason()?,
             },
+            EventType::StepFellBack => Body::StepFellBack {
+                step: self.step()?,
+                data: self.data()?,
+            },
             EventType::StepWaiting => Body::StepWaiting { step: self.step()? },
             EventType::GateFailed => Body::GateFailed {
                 step: self.step()?,

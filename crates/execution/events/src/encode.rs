@@ -165,6 +165,7 @@ impl Encoder {
                     line.data(data);
                 }
             }
+            Body::StepFellBack { data, .. } => line.data(data),
             Body::StepWaiting { .. } => {}
             Body::StepSucceeded { data, .. } => {
                 if let Some(label) = data.inputs_hash {

@@ -2,7 +2,7 @@
 
 use crate::artifact::{ArtifactPlace, InputsHash};
 use crate::data::{
-    AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, HeldData, OverrideAppliedData,
+    AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, FellBackData, HeldData, OverrideAppliedData,
     OverrideData, PolicyData, ReconciledData, RecoveredData, RepairedData, RollbackData,
     RolledBackData, SkipCause, StartedData, StateData, StepEndData, StoppingData,
 };
@@ -130,6 +130,8 @@ pub enum Body {
         cause: SkipCause,
         reason: String,
     },
+    /// The step failed for good, and another one runs instead.
+    StepFellBack { step: StepId, data: FellBackData },
     /// A manual gate waits for a decision.
     StepWaiting { step: StepId },
     /// A hard gate failed, after its last attempt.
@@ -286,6 +288,7 @@ event_types! {
     StepFailed = "step.failed",
     StepRetried = "step.retried",
     StepSkipped = "step.skipped",
+    StepFellBack = "step.fell_back",
     StepWaiting = "step.waiting",
     GateFailed = "gate.failed",
     GateApproved = "gate.approved",
@@ -324,6 +327,7 @@ impl Body {
             | Self::StepFailed { step, .. }
             | Self::StepRetried { step, .. }
             | Self::StepSkipped { step, .. }
+            | Self::StepFellBack { step, .. }
             | Self::StepWaiting { step }
             | Self::GateFailed { step, .. }
             | Self::GateApproved { step, .. }

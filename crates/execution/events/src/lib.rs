@@ -47,7 +47,7 @@ mod settings;
 pub use artifact::{ArtifactLeft, ArtifactMade, ArtifactPlace, CachedData, ContentRef, InputsHash};
 pub use data::{
     AckData, ApprovalData, ChildCounts, CompletedData, CreatedData, DeclaredData, ExpectationsData,
-    FanOutData, HeldData, OverrideAppliedData, OverrideData, PlanRef, PolicyData, PolicyStage,
+    FanOutData, FellBackData, HeldData, OverrideAppliedData, OverrideData, PlanRef, PolicyData, PolicyStage,
     ReconciledData, ReconciliationStage, RecoveredData, RepairedData, RollbackData, RolledBackData,
     SkipCause, StartedData, StateData, StepCounts, StepEndData, StoppingData, UsageData,
 };

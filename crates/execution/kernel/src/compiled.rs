@@ -23,6 +23,8 @@ pub struct CompiledPlan {
     sha256: String,
     graph: Graph,
     index: BTreeMap<StepId, StepIx>,
+    /// Which step a fallback stands in for.
+    owners: BTreeMap<StepIx, StepIx>,
     processes_only: bool,
     /// The labels of steps that read nothing of their run.
     fixed_inputs: Vec<Option<InputsHash>>,
@@ -46,6 +48,11 @@ impl CompiledPlan {
         let graph = Graph::new(plan.steps.len(), edges, |node| {
             usize::from(!is_process(&plan.steps[node as usize]))
         })?;
+        let fallbacks = plan.steps.iter().zip(0..);
+        let fallbacks = fallbacks.filter_map(|(step, ix)| Some((ix, step.fallback? as StepIx)));
+        let fallbacks: Vec<(StepIx, StepIx)> = fallbacks.collect();
+        let graph = graph.with_fallbacks(fallbacks.iter().copied())?;
+        let owners = fallbacks.into_iter().map(|(step, to)| (to, step)).collect();
         let index = plan
             .steps
             .iter()
@@ -60,6 +67,7 @@ impl CompiledPlan {
             sha256,
             graph,
             index,
+            owners,
             processes_only,
             fixed_inputs,
         }))
@@ -98,6 +106,20 @@ impl CompiledPlan {
     /// The label of a step's inputs, where they are the same in every run.
     pub(crate) fn fixed_inputs(&self, ix: StepIx) -> Option<InputsHash> {
         self.fixed_inputs[ix as usize]
+    }
+
+    /// The step that a fallback stands in for.
+    #[must_use]
+    pub fn owner(&self, fallback: StepIx) -> Option<StepIx> {
+        self.owners.get(&fallback).copied()
+    }
+
+    /// Whether the run fails with a step; a fallback is as required as the step
+    /// that it stands in for.
+    #[must_use]
+    pub fn is_required(&self, ix: StepIx) -> bool {
+        let first = core::iter::successors(Some(ix), |ix| self.owner(*ix)).last();
+        self.step(first.unwrap_or(ix)).required
     }
 
     /// The edges.

@@ -5,6 +5,7 @@ mod artifacts;
 mod close;
 mod commands;
 mod compensation;
+mod fallback;
 mod fanout;
 mod gates;
 mod handle;

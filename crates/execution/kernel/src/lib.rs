@@ -94,4 +94,4 @@ pub use state::{
     ApplyError, Closing, Done, DoneIx, FanOut, Hold, Override, PolicyState, Resumability, Rollback,
     Rollbackable, RunState, Stopping, Undo,
 };
-pub use steps::{Approval, GateWait, StepSlot, StopReason};
+pub use steps::{Approval, GateWait, StandIn, StepSlot, StopReason};

@@ -3,6 +3,7 @@
 mod apply;
 mod apply_error;
 mod compensation;
+mod fallback;
 mod fan;
 mod gates;
 mod outstanding;
@@ -118,6 +119,7 @@ pub struct RunState {
     /// The plan's steps, and behind them the children of its fan-outs.
     steps: Vec<StepSlot>,
     fan_outs: fan::FanOuts,
+    fallbacks: fallback::Fallbacks,
     progress: Progress,
     admitted: bool,
     outcome: Option<Outcome>,
@@ -189,6 +191,7 @@ impl RunState {
             steps: vec![StepSlot::default(); plan.len()],
             progress: Progress::new(plan.len()),
             fan_outs: fan::FanOuts::default(),
+            fallbacks: fallback::Fallbacks::default(),
             phases: PhaseStateMachine::new(run.clone(), at),
             ledger: Ledger::new(run.clone(), Epoch::FIRST),
             clock: ActiveClock::default(),

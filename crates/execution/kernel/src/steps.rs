@@ -39,6 +39,20 @@ pub struct Approval {
     pub at: Timestamp,
 }
 
+/// Whether another step stands in for one that failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StandIn {
+    /// None does.
+    #[default]
+    None,
+    /// One is to, and has not ended.
+    Awaited,
+    /// One has succeeded: its outputs are this step's.
+    Succeeded,
+    /// One was to, and did not succeed.
+    Failed,
+}
+
 /// One step of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepSlot {
@@ -68,6 +82,8 @@ pub struct StepSlot {
     pub undecided: bool,
     /// While people decide on it: since when, and who has.
     pub wait: Option<Box<GateWait>>,
+    /// Whether its fallback stands in for it.
+    pub stand_in: StandIn,
     /// A person let it pass.
     pub approved: bool,
     /// When the first attempt of this epoch was started.
@@ -91,6 +107,7 @@ impl Default for StepSlot {
             stop_at: None,
             retry_due: None,
             undecided: false,
+            stand_in: StandIn::None,
             wait: None,
             approved: false,
             started_at: None,
@@ -117,7 +134,10 @@ impl StepSlot {
     pub const fn is_finished(&self) -> bool {
         match self.state {
             StepState::Succeeded | StepState::Skipped | StepState::Compensated => true,
-            StepState::Failed => self.retry_due.is_none() && !self.undecided,
+            StepState::Failed => {
+                let awaited = matches!(self.stand_in, StandIn::Awaited);
+                self.retry_due.is_none() && !self.undecided && !awaited
+            }
             StepState::Pending | StepState::Waiting | StepState::Running => false,
         }
     }

@@ -13,7 +13,7 @@ use rok_chain::Verifier;
 use rok_events::{Contract, Encoder, PolicyData, PolicyStage, Settings, SkipCause, decode};
 use rok_kernel::{
     Admission, Command, CommandKind, CompiledPlan, Decision, Effect, Input, PolicyAnswer, Rejected,
-    RunOrchestrationKernel, RunSpec, RunState, StepDone, StepEnd, StepSuccess, create_rok,
+    RunOrchestrationKernel, RunSpec, RunState, StandIn, StepDone, StepEnd, StepSuccess, create_rok,
 };
 use rok_rac::{Deadline, DomainAck, Duty, Expected};
 use rok_vocabulary::{
@@ -67,10 +67,12 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
         yaml += "on_failure: rollback\n";
     }
     yaml += "steps:\n";
+    // Steps of the chain of fallbacks that the next step belongs to.
+    let mut chain = Vec::new();
     for step in 0..steps {
         let _ = writeln!(yaml, "  s{step}:\n    call: f");
         let mut edges: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for from in 0..step {
+        for from in (0..step).filter(|from| !chain.contains(from)) {
             match choices.below(6) {
                 0 => edges.entry("needs").or_default().push(format!("s{from}")),
                 1 => edges.entry("after").or_default().push(format!("s{from}")),
@@ -83,12 +85,19 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
         match choices.below(8) {
             0 => yaml += "    gate: hard\n",
             1 => yaml += manual_gate(choices),
-            2 => yaml += "    required: false\n",
+            2 if chain.is_empty() => yaml += "    required: false\n",
             3 => yaml += "    idempotent: false\n",
             4 => yaml += "    if: \"false\"\n",
             _ => {}
         }
+        let hard = yaml.ends_with("gate: hard\n");
         let idempotent = !yaml.ends_with("idempotent: false\n");
+        if !hard && step + 1 < steps && choices.one_in(6) {
+            let _ = writeln!(yaml, "    fallback: s{}", step + 1);
+            chain.push(step);
+        } else {
+            chain.clear();
+        }
         random_fan_out(choices, &mut yaml);
         if choices.one_in(2) {
             yaml += "    compensate: { call: undo }\n";
@@ -698,6 +707,26 @@ impl World {
         }
     }
 
+    /// A fallback that succeeded stands for its step, and runs for no other reason.
+    fn check_fallbacks(&self) {
+        let state = self.state();
+        for ix in 0..self.plan.len() as u32 {
+            let Some(fallback) = self.plan.graph().fallback(ix) else {
+                continue;
+            };
+            let (slot, other) = (state.step(ix), state.step(fallback));
+            assert_ne!(slot.stand_in, StandIn::Awaited, "a fallback is left");
+            let stood_in = slot.stand_in == StandIn::Succeeded;
+            let sound = other.state == StepState::Succeeded
+                || other.stand_in == StandIn::Succeeded;
+            assert_eq!(stood_in, sound, "{slot:?} {other:?}");
+            if stood_in {
+                assert_eq!(slot.outputs, other.outputs);
+                assert_ne!(state.outcome(), Some(Outcome::Succeeded));
+            }
+        }
+    }
+
     /// What must hold of a run that has ended.
     fn check_the_end(&self) {
         let state = self.state();
@@ -734,6 +763,7 @@ impl World {
         }
         self.check_fan_outs();
         self.check_what_is_undone();
+        self.check_fallbacks();
         assert_eq!(self.verifier.head(), self.encoder.head());
         assert!(self.verifier.is_sealed());
     }

@@ -7,7 +7,7 @@ use rok_facades::{
 };
 use rok_kernel::{Input, PolicyAnswer, RunState};
 use rok_rac::Reconciliation;
-use rok_vocabulary::{ErrorClass, Outcome, Profile, StepId, StepState, Timestamp};
+use rok_vocabulary::{ErrorClass, Outcome, Profile, StepId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -47,12 +47,7 @@ pub(crate) struct Ending {
 
 impl Ending {
     pub(crate) fn of(state: &RunState, verdict: Option<PolicyVerdict>, now: Timestamp) -> Self {
-        let steps = state.steps().iter().zip(0..);
-        let failed = steps
-            .filter(|(slot, _)| slot.state == StepState::Failed)
-            .map(|(_, ix)| ix);
-        let required = failed.clone().find(|ix| state.plan().step(*ix).required);
-        let first = required.or_else(|| failed.clone().next());
+        let first = state.first_failure();
         let overridden = state.overridden().next();
         let (class, reason) = match (state.stopping(), first) {
             (Some(stopping), _) => (Some(stopping.class), Some(stopping.reason.clone())),

@@ -1,5 +1,6 @@
 //! Why a run or a step is as it is, and what can be done about it.
 
+mod fallback;
 mod fan_out;
 
 use crate::fault;
@@ -453,6 +454,7 @@ impl Story<'_> {
             return;
         }
         story.headline = format!("step `{id}` failed{class}: {reason}");
+        self.fallback(ix, story);
         if self.state.fan_out(ix).is_some() {
             return;
         }

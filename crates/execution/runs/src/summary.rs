@@ -8,7 +8,7 @@ use rok_facades::runs::{
     AckView, ApprovalView, ArtifactView, AuditView, ErrorView, ExpectationView, IncidentView,
     ListQuery, RunListing, RunSummary, RunsError, StepSummary, StepTotals,
 };
-use rok_kernel::{RunState, StepIx};
+use rok_kernel::{RunState, StandIn, StepIx};
 use rok_log::{RunEntry, RunFilter, RunIndex, RunRow};
 use rok_plan::Gate;
 use rok_projections::Replay;
@@ -218,7 +218,7 @@ fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
             Gate::Hard => "hard".into(),
             Gate::Manual => "manual".into(),
         }),
-        required: step.required,
+        required: state.plan().is_required(state.origin(ix)),
         error: slot
             .reason
             .as_ref()
@@ -237,6 +237,12 @@ fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
         retry_at: slot.retry_due,
         decision: gates::gate(state, ix),
         outputs: slot.outputs.clone(),
+        fell_back_to: state
+            .plan()
+            .graph()
+            .fallback(ix)
+            .filter(|_| slot.stand_in != StandIn::None)
+            .map(|to| state.step_id(to).to_string()),
         children: children(state, ix),
         cached_from: cached.map(|cached| cached.run.clone()),
         cache_note: told.and_then(|end| end.cache_note.clone()),

@@ -1,5 +1,6 @@
 //! The DAG: dependents by node, as two flat arrays.
 
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -72,6 +73,8 @@ pub struct Graph {
     dependents: Vec<(u32, bool)>,
     parents: Vec<u32>,
     lanes: Vec<u8>,
+    /// Which node stands in for which.
+    fallbacks: BTreeMap<u32, u32>,
 }
 
 impl Graph {
@@ -115,9 +118,34 @@ impl Graph {
             dependents,
             parents,
             lanes,
+            fallbacks: BTreeMap::new(),
         };
         graph.refuse_cycles()?;
         Ok(graph)
+    }
+
+    /// Names nodes that stand in for others: (node, its fallback). A fallback
+    /// waits until it is [released](crate::Schedule::release).
+    pub fn with_fallbacks(
+        mut self,
+        pairs: impl IntoIterator<Item = (u32, u32)>,
+    ) -> Result<Self, GraphError> {
+        let nodes = self.len();
+        for (from, to) in pairs {
+            if from as usize >= nodes || to as usize >= nodes {
+                return Err(GraphError::UnknownNode { from, to, nodes });
+            }
+            if self.fallbacks.insert(from, to).is_none() {
+                self.parents[to as usize] += 1;
+            }
+        }
+        Ok(self)
+    }
+
+    /// The node that stands in for this one.
+    #[must_use]
+    pub fn fallback(&self, node: u32) -> Option<u32> {
+        self.fallbacks.get(&node).copied()
     }
 
     fn refuse_cycles(&self) -> Result<(), GraphError> {

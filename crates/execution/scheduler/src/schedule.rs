@@ -1,7 +1,7 @@
 //! What is ready and what is doomed, as results come in.
 
 use crate::graph::{Graph, LANES};
-use alloc::collections::{BinaryHeap, VecDeque};
+use alloc::collections::{BTreeSet, BinaryHeap, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -13,6 +13,8 @@ pub enum Doom {
     Skip,
     /// What it needs failed, or was skipped because of a failure.
     Failure,
+    /// The node that it stands in for did not fail.
+    Unneeded,
 }
 
 /// How a node finished.
@@ -42,6 +44,8 @@ pub struct Schedule {
     doom: Vec<Option<Doom>>,
     ready: [BinaryHeap<Reverse<u32>>; LANES],
     doomed: VecDeque<u32>,
+    /// Fallbacks whose turn has come.
+    released: BTreeSet<u32>,
     unfinished: usize,
 }
 
@@ -55,6 +59,7 @@ impl Schedule {
             doom: vec![None; graph.len()],
             ready: Default::default(),
             doomed: VecDeque::new(),
+            released: BTreeSet::new(),
             unfinished: graph.len(),
         };
         for node in 0..graph.len() as u32 {
@@ -133,6 +138,9 @@ impl Schedule {
             Finish::Failed => Some(Doom::Failure),
             Finish::Skipped(doom) => Some(doom),
         };
+        if let Some(stand_in) = graph.fallback(node) {
+            self.not_needed(stand_in);
+        }
         for &(to, needs) in graph.dependents(node) {
             self.waiting[to as usize] -= 1;
             if self.nodes[to as usize] == Node::Finished {
@@ -146,6 +154,23 @@ impl Schedule {
                 }
             }
             self.offer_if_free(graph, to);
+        }
+    }
+
+    /// A node failed: its fallback may start, once what it needs is there.
+    pub fn release(&mut self, graph: &Graph, fallback: u32) {
+        if self.released.insert(fallback) {
+            self.waiting[fallback as usize] -= 1;
+            self.offer_if_free(graph, fallback);
+        }
+    }
+
+    /// A node is finished, and its fallback had no turn.
+    fn not_needed(&mut self, fallback: u32) {
+        let open = self.nodes[fallback as usize] == Node::Waiting;
+        if open && !self.released.contains(&fallback) {
+            self.doom[fallback as usize] = Some(Doom::Unneeded);
+            self.doomed.push_back(fallback);
         }
     }
 

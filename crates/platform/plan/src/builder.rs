@@ -272,6 +272,12 @@ impl StepBuilder {
         self.with("for_each", Json::text(items))
     }
 
+    /// The step to run instead when it finally fails.
+    #[must_use]
+    pub fn fallback(self, id: impl Into<String>) -> Self {
+        self.with("fallback", Json::text(id))
+    }
+
     /// Children of its fan-out at once.
     #[must_use]
     pub fn max_parallel(self, children: u32) -> Self {

@@ -171,6 +171,10 @@ fn step(plan: &Plan, at: usize, step: &Step) -> Json {
     keys.list("needs", ids(&step.needs));
     keys.list("after", ids(explicit_after(plan, at, step)));
     keys.text(
+        "fallback",
+        step.fallback.map(|at| plan.steps[at].id.as_str()),
+    );
+    keys.text(
         "if",
         step.condition.as_ref().map(rok_expr::Condition::source),
     );

@@ -9,6 +9,8 @@ use core::ops::Range;
 
 use rok_vocabulary::StepId;
 
+mod fallback;
+
 use crate::decode::twice;
 use crate::fault::{FaultCode, Finding, Findings, quoted};
 use crate::model::Order;
@@ -23,6 +25,10 @@ const SHOWN_CYCLE: usize = 1000;
 pub(crate) struct Graph {
     needs: Vec<Vec<usize>>,
     after: Vec<Vec<usize>>,
+    fallback: Vec<Option<usize>>,
+    /// What a step waits for besides: the step that it stands in for, and what
+    /// stands in for the steps that it waits for.
+    implied: Vec<Vec<usize>>,
     /// Every step after what comes before it; `None` when there is a cycle.
     topological: Option<Vec<usize>>,
 }
@@ -47,18 +53,22 @@ impl Graph {
             findings,
             nearest,
         };
+        let fallback = reader.fallbacks();
         let (mut needs, mut after) = (Vec::new(), Vec::new());
         for at in 0..entries.len() {
             let mut seen = BTreeMap::new();
             needs.push(reader.list(at, "needs", &mut seen));
             after.push(reader.list(at, "after", &mut seen));
-            if order == Order::Sequential && at > 0 && !seen.contains_key(&(at - 1)) {
+            let stands_in = at > 0 && fallback[at - 1] == Some(at);
+            if order == Order::Sequential && at > 0 && !stands_in && !seen.contains_key(&(at - 1)) {
                 after[at].push(at - 1);
             }
         }
         let mut graph = Self {
+            implied: fallback::implied(&needs, &after, &fallback),
             needs,
             after,
+            fallback,
             topological: None,
         };
         let search = graph.search();
@@ -79,16 +89,26 @@ impl Graph {
         &self.after[at]
     }
 
+    /// The step that runs instead when this one fails.
+    pub(crate) fn fallback(&self, at: usize) -> Option<usize> {
+        self.fallback[at]
+    }
+
     fn before(&self, at: usize) -> impl Iterator<Item = usize> {
-        self.needs[at].iter().chain(&self.after[at]).copied()
+        let edges = self.needs[at].iter().chain(&self.after[at]);
+        edges.chain(&self.implied[at]).copied()
     }
 
     fn before_nth(&self, at: usize, n: usize) -> Option<usize> {
-        let needs = &self.needs[at];
-        needs
-            .get(n)
-            .or_else(|| self.after[at].get(n.wrapping_sub(needs.len())))
-            .copied()
+        let (needs, after) = (&self.needs[at], &self.after[at]);
+        let listed = needs.len() + after.len();
+        if n < needs.len() {
+            Some(needs[n])
+        } else if n < listed {
+            Some(after[n - needs.len()])
+        } else {
+            self.implied[at].get(n - listed).copied()
+        }
     }
 
     /// Which of these pairs (step, other) hold a step and one that comes
@@ -225,6 +245,8 @@ fn edge(entry: &Entry, other: &str) -> Range<usize> {
         .iter()
         .filter_map(|key| entry.node.get(key)?.list())
         .flatten()
+        .map(|item| &**item)
+        .chain(entry.node.get("fallback"))
         .find(|item| item.text() == Some(other))
         .map_or_else(|| entry.span.clone(), |item| item.span.clone())
 }

@@ -139,6 +139,8 @@ pub struct Step {
     /// Runs once these are finished, however they finished; includes the
     /// neighbour's edge of `order: sequential`.
     pub after: Vec<usize>,
+    /// The step that runs instead when this one finally fails, by index.
+    pub fallback: Option<usize>,
     /// Runs only if this holds; otherwise it is skipped, which is no failure.
     pub condition: Option<Condition>,
     /// The list that it is fanned out over: one child for each item.

@@ -179,6 +179,9 @@ pub struct StepSummary {
     pub decision: Option<GateView>,
     /// What it handed on.
     pub outputs: Option<Arc<Value>>,
+    /// The step that ran instead, once it failed for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fell_back_to: Option<String>,
     /// How many of its children are in which state, once it is fanned out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub children: Option<StepTotals>,

@@ -138,12 +138,7 @@ impl RunOrchestrationKernel {
             .gate_failures()
             .first()
             .and_then(|gate| plan.find(gate));
-        let failed = || {
-            let mut failed = (0..plan.len() as u32)
-                .filter(|ix| state.step(*ix).state == rok_vocabulary::StepState::Failed);
-            let required = failed.clone().find(|ix| plan.step(*ix).required);
-            required.or_else(|| failed.next())
-        };
+        let failed = || state.first_failure();
         match gate.or_else(failed) {
             Some(ix) => {
                 let slot = state.step(ix);

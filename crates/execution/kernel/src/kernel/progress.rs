@@ -43,6 +43,7 @@ impl RunOrchestrationKernel {
         } else {
             loop {
                 self.end_fan_outs(now)?;
+                self.fall_back(now)?;
                 self.skip_doomed(now)?;
                 let Some(ix) = self.next_startable() else {
                     break;
@@ -192,6 +193,10 @@ impl RunOrchestrationKernel {
                     "Dependencies failed or timed out",
                 ),
                 Doom::Skip => (SkipCause::DependencySkipped, "Dependencies were skipped"),
+                Doom::Unneeded => (
+                    SkipCause::FallbackNotNeeded,
+                    "the step that it stands in for did not fail",
+                ),
             };
             self.skip(ix, cause, reason.into(), now)?;
         }

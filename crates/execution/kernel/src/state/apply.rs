@@ -5,7 +5,7 @@ use super::apply_error::ApplyError;
 use super::{Accepted, Closing, Created, Hold, PolicyState, Progress, RunState, Stopping};
 use crate::compiled::StepIx;
 use crate::reconciled::mint;
-use crate::steps::{StepSlot, StopReason};
+use crate::steps::{StandIn, StepSlot, StopReason};
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -213,6 +213,12 @@ impl RunState {
                 cause,
                 reason,
             } => self.step_skipped(event, step, *cause, reason)?,
+            Body::StepFellBack { step, data } => {
+                let (ix, to) = (self.plan.find(step), self.plan.find(&data.to));
+                if !ix.zip(to).is_some_and(|(ix, to)| self.falls_back(ix, to)) {
+                    return out_of_place(event, "the step does not fall back to that one");
+                }
+            }
             Body::StepWaiting { step } => {
                 let ix = self.expect_step(event, step, &[StepState::Pending], Attempt::FIRST)?;
                 let gate = self.plan.step(ix).gate == Some(Gate::Manual);
@@ -361,6 +367,7 @@ impl RunState {
         self.schedule = Schedule::new(self.plan.graph());
         self.progress = Progress::new(self.plan.len());
         self.next_epoch_of_fan_outs();
+        self.fallbacks = super::fallback::Fallbacks::default();
         for ix in 0..self.plan.len() as StepIx {
             let slot = &mut self.steps[ix as usize];
             if slot.state == StepState::Succeeded {
@@ -368,6 +375,8 @@ impl RunState {
                 self.schedule
                     .finish(self.plan.graph(), ix, Finish::Succeeded);
                 self.progress.counts.succeeded += 1;
+            } else if slot.stand_in == StandIn::Succeeded {
+                self.keep_stood_in(ix);
             } else {
                 *slot = StepSlot::default();
             }
@@ -426,6 +435,8 @@ impl RunState {
                     slot.stop_at = Some(at);
                     self.fresh_stops.push(ix as StepIx);
                 }
+                // It ends with its fallback, which is stopped or skipped.
+                StepState::Failed if slot.stand_in == StandIn::Awaited => {}
                 StepState::Failed if !slot.is_finished() => {
                     slot.retry_due = None;
                     if core::mem::take(&mut slot.undecided) {
@@ -546,12 +557,12 @@ impl RunState {
     }
 
     /// Counts a step that is finished and tells the schedule.
-    fn settle(&mut self, ix: StepIx, how: Finish) {
+    pub(super) fn settle(&mut self, ix: StepIx, how: Finish) {
         if self.settle_child(ix, how) {
             return;
         }
         let bad = !matches!(how, Finish::Succeeded | Finish::Skipped(Doom::Skip));
-        let required = self.plan.step(ix).required;
+        let required = self.plan.is_required(ix);
         self.progress.required_bad += u32::from(bad && required);
         self.progress.optional_bad += u32::from(bad && !required);
         let counts = &mut self.progress.counts;
@@ -561,6 +572,7 @@ impl RunState {
             Finish::Skipped(_) => counts.skipped += 1,
         }
         self.schedule.finish(self.plan.graph(), ix, how);
+        self.settle_owner(ix, how);
     }
 
     fn step_succeeded(
@@ -629,7 +641,9 @@ impl RunState {
         slot.reason = Some(reason.into());
         slot.ended_at = Some(event.at);
         if data.last {
-            self.settle(ix, Finish::Failed);
+            if !self.awaits_fallback(ix) {
+                self.settle(ix, Finish::Failed);
+            }
         } else {
             // Until the decision's next event says when it is tried again.
             slot.undecided = true;

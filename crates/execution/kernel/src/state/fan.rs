@@ -341,7 +341,7 @@ impl RunState {
     pub(crate) fn has_unstarted(&self) -> bool {
         let fans = &self.fan_outs;
         let of_plan = self.progress.running() - fans.running;
-        let open = fans.open.len() + fans.ripe.len();
+        let open = fans.open.len() + fans.ripe.len() + self.awaited_fallbacks() as usize;
         fans.pending > 0 || self.schedule.unfinished() > of_plan as usize + open
     }
 

@@ -112,3 +112,30 @@ proptest! {
         prop_assert_eq!(schedule.unfinished(), 0);
     }
 }
+
+#[test]
+fn a_fallback_waits_until_its_step_has_failed() {
+    // 1 stands in for 0, 2 needs 0.
+    let graph = Graph::new(3, [Edge::needs(0, 2)], |_| 0).unwrap();
+    let graph = graph.with_fallbacks([(0, 1)]).unwrap();
+    let mut schedule = Schedule::new(&graph);
+    assert_eq!(schedule.pop_ready(&graph, |_| true), Some(0));
+    assert_eq!(schedule.pop_ready(&graph, |_| true), None);
+    schedule.release(&graph, 1);
+    schedule.release(&graph, 1);
+    assert_eq!(schedule.pop_ready(&graph, |_| true), Some(1));
+    schedule.finish(&graph, 1, Finish::Succeeded);
+    schedule.finish(&graph, 0, Finish::Succeeded);
+    assert_eq!(schedule.pop_doomed(), None);
+    assert_eq!(schedule.pop_ready(&graph, |_| true), Some(2));
+}
+
+#[test]
+fn a_fallback_of_what_did_not_fail_is_not_needed() {
+    let graph = Graph::new(2, [], |_| 0).unwrap();
+    let graph = graph.with_fallbacks([(0, 1)]).unwrap();
+    let mut schedule = Schedule::new(&graph);
+    schedule.finish(&graph, 0, Finish::Succeeded);
+    assert_eq!(schedule.pop_doomed(), Some((1, Doom::Unneeded)));
+    assert_eq!(schedule.pop_doomed(), None);
+}

@@ -351,6 +351,7 @@ impl StepDraft<'_> {
             action,
             needs: graph.needs(at).to_vec(),
             after: graph.after(at).to_vec(),
+            fallback: graph.fallback(at),
             condition: self.condition.map(|condition| condition.expression),
             for_each: self.for_each.map(|items| items.expression),
             max_parallel: self.max_parallel,

@@ -108,7 +108,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Step, "compensate", Ty::Object(Compensate), "What undoes it, when the run is rolled back; of a `for_each`, each child that succeeded."),
     key(Step, "reads", Ty::List(&Ty::Template), "Files that it reads: paths or patterns, relative to its working directory. A path that is absent fails the step before it starts."),
     key(Step, "cache", Ty::Bool, "Takes its result from an earlier run of the same inputs: command, environment, files that it `reads`, and what the steps before it made.").or("`false`"),
-    key(Step, "fallback", Ty::StepId, "The step to run instead when this one finally fails.").later(),
+    key(Step, "fallback", Ty::StepId, "The step to run instead when this one finally fails, retries included. It runs only then; its success and its outputs stand for this one's, and the run's outcome is `partial`."),
     key(Step, "capabilities", Ty::List(&Ty::Text), "What an agent or host must offer.").later(),
     key(Step, "region", Ty::Text, "Where an agent or host must be.").later(),
     key(Step, "min_trust", Ty::Number, "The least trust that an agent must have.").later(),

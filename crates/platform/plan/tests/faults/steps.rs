@@ -327,11 +327,53 @@ steps:
   a:
     run: echo a
     cache: yes", &["5:12: `cache` of step `a` must be `true` or `false` (write `true`)"])]
-#[case::fallback_later(r"plan: p
+#[case::fallback_unknown(r"plan: p
 steps:
   a:
     run: echo a
-    fallback: b", &["5:5: `fallback` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+    fallback: c
+  b: { run: echo b }", &["5:15: there is no step `c`"])]
+#[case::fallback_itself(r"plan: p
+steps:
+  a:
+    run: echo a
+    fallback: a", &["5:15: step `a` cannot stand in for itself (name another step)"])]
+#[case::fallback_of_a_hard_gate(r"plan: p
+steps:
+  a:
+    run: echo a
+    gate: hard
+    fallback: b
+  b: { run: echo b }", &["6:15: the hard gate `a` cannot have a fallback (the failure of a hard gate stops everything: remove `gate: hard` or `fallback`)"])]
+#[case::fallback_that_is_needed(r"plan: p
+steps:
+  a:
+    run: echo a
+    needs: [b]
+    fallback: b
+  b: { run: echo b }", &["6:15: step `a` waits for `b`, its own fallback (a fallback runs only after the step has failed)"])]
+#[case::fallback_that_needs_its_step(r"plan: p
+steps:
+  a: { run: echo a, fallback: b }
+  b: { run: echo b, after: [a] }", &["3:31: the fallback `b` names `a` among its edges (it runs after the step has failed, and only then: remove the edge)"])]
+#[case::fallback_of_two(r"plan: p
+steps:
+  a: { run: echo a, fallback: c }
+  b: { run: echo b, fallback: c }
+  c: { run: echo c }", &["4:31: `c` is the fallback of `a` already (a step stands in for one step alone: make another one)"])]
+#[case::fallback_optional(r"plan: p
+steps:
+  a: { run: echo a, fallback: b }
+  b: { run: echo b, required: false }", &["4:21: `required` has no effect on `b`, a fallback (it is as required as `a`: remove it)"])]
+#[case::fallback_cycle(r"plan: p
+steps:
+  a: { run: echo a, fallback: b }
+  b: { run: echo b, fallback: a }", &["3:31: the steps wait for each other: a → b → a (each step waits for the one after the arrow: remove one edge)"])]
+#[case::fallback_that_waits_for_what_needs_its_step(r"plan: p
+steps:
+  a: { run: echo a, fallback: b }
+  b: { run: echo b, needs: [c] }
+  c: { run: echo c, needs: [a] }", &["4:29: the steps wait for each other: b → c → b (each step waits for the one after the arrow: remove one edge)"])]
 #[case::approvers(r"plan: p
 steps:
   a:

@@ -45,8 +45,8 @@ fn a_plan_of_every_key_is_decoded_as_written() {
 #[test]
 fn steps_take_defaults_and_say_otherwise() {
     let plan = parse(EVERYTHING.as_bytes(), "everything.yaml").unwrap_or_else(|e| panic!("{e}"));
-    let [check, benchmark, stage, publish, per_region] = plan.steps.as_slice() else {
-        panic!("five steps")
+    let [check, benchmark, stage, publish, per_region, by_hand] = plan.steps.as_slice() else {
+        panic!("six steps")
     };
 
     assert_eq!(check.gate, Some(Gate::Hard));
@@ -67,6 +67,8 @@ fn steps_take_defaults_and_say_otherwise() {
     let items = per_region.for_each.as_ref().map(rok_expr::Items::source);
     assert_eq!(items, Some("inputs.regions"));
     assert_eq!(per_region.max_parallel, Some(4));
+    assert_eq!(per_region.fallback, Some(5));
+    assert!(by_hand.after.is_empty(), "it runs only once its step has failed");
     assert_eq!((&*benchmark.needs, &*benchmark.after), (&[0][..], &[][..]));
     assert_eq!(benchmark.retry.max, 2);
     assert_eq!(

@@ -249,6 +249,9 @@ fn step_line(step: &StepSummary, width: usize, paint: Paint) -> String {
         let _ = write!(line, " {:>9}", seconds(Duration::from_millis(wall)));
     }
     let mut beside = Vec::new();
+    if let Some(to) = &step.fell_back_to {
+        beside.push(format!("fell back to {to}"));
+    }
     if let Some(children) = &step.children {
         beside.push(match children.total {
             0 => "an empty list".to_owned(),

@@ -49,6 +49,7 @@ pub(crate) fn step(id: &str, state: StepState) -> StepSummary {
         retry_at: None,
         decision: (state == StepState::Waiting).then(|| gate(id)),
         outputs: None,
+        fell_back_to: None,
         children: None,
         cached_from: None,
         cache_note: None,
