@@ -162,7 +162,7 @@ fn a_failed_child_fails_the_step_and_the_others_run_on() {
         (&json!(2), &json!(2))
     );
     let text = bench.rok(["status", "r", "a"]).exits(0).out;
-    assert!(text.contains("attempt 2"), "{text}");
+    assert!(text.contains("retry 1"), "{text}");
 }
 
 #[test]

@@ -368,6 +368,7 @@ impl RunState {
         self.progress = Progress::new(self.plan.len());
         self.next_epoch_of_fan_outs();
         self.fallbacks = super::fallback::Fallbacks::default();
+        let stood_in = self.stood_in();
         for ix in 0..self.plan.len() as StepIx {
             let slot = &mut self.steps[ix as usize];
             if slot.state == StepState::Succeeded {
@@ -375,7 +376,7 @@ impl RunState {
                 self.schedule
                     .finish(self.plan.graph(), ix, Finish::Succeeded);
                 self.progress.counts.succeeded += 1;
-            } else if slot.stand_in == StandIn::Succeeded {
+            } else if stood_in.contains(&ix) {
                 self.keep_stood_in(ix);
             } else {
                 *slot = StepSlot::default();
@@ -706,6 +707,7 @@ impl RunState {
             self.schedule.take(self.plan.graph(), ix);
             self.schedule
                 .finish(self.plan.graph(), ix, Finish::Succeeded);
+            self.settle_owner(ix, Finish::Succeeded);
             return Ok(());
         }
         let doom = if cause.is_failure() {

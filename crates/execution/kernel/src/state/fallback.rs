@@ -73,6 +73,22 @@ impl RunState {
         self.settle_owner(owner, how);
     }
 
+    /// The steps whose fallbacks' successes the next epoch keeps. A gate that
+    /// was passed by override has left nothing to keep.
+    pub(super) fn stood_in(&self) -> BTreeSet<StepIx> {
+        let slot = |ix: StepIx| &self.steps[ix as usize];
+        let kept = |ix: &StepIx| {
+            let next = |ix: &StepIx| {
+                let stood_in = slot(*ix).stand_in == StandIn::Succeeded;
+                stood_in.then(|| self.plan.graph().fallback(*ix))?
+            };
+            let last = core::iter::successors(Some(*ix), next).last();
+            let stood_in = slot(*ix).stand_in == StandIn::Succeeded;
+            stood_in && last.is_some_and(|last| slot(last).state == StepState::Succeeded)
+        };
+        (0..self.plan.len() as StepIx).filter(kept).collect()
+    }
+
     /// Counts a step whose fallback succeeded: a failure that stops nobody.
     pub(super) fn keep_stood_in(&mut self, ix: StepIx) {
         self.progress.counts.failed += 1;

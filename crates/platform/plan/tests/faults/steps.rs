@@ -332,7 +332,7 @@ steps:
   a:
     run: echo a
     fallback: c
-  b: { run: echo b }", &["5:15: there is no step `c`"])]
+  b: { run: echo b }", &["5:15: there is no step `c` (did you mean `a`?)"])]
 #[case::fallback_itself(r"plan: p
 steps:
   a:
@@ -360,7 +360,7 @@ steps:
 steps:
   a: { run: echo a, fallback: c }
   b: { run: echo b, fallback: c }
-  c: { run: echo c }", &["4:31: `c` is the fallback of `a` already (a step stands in for one step alone: make another one)"])]
+  c: { run: echo c }", &["4:31: `c` is the fallback of `a` already (named here at 3:21) (a step stands in for one step alone: make another one)"])]
 #[case::fallback_optional(r"plan: p
 steps:
   a: { run: echo a, fallback: b }

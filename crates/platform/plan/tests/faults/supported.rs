@@ -68,7 +68,10 @@ fn steps_take_defaults_and_say_otherwise() {
     assert_eq!(items, Some("inputs.regions"));
     assert_eq!(per_region.max_parallel, Some(4));
     assert_eq!(per_region.fallback, Some(5));
-    assert!(by_hand.after.is_empty(), "it runs only once its step has failed");
+    assert!(
+        by_hand.after.is_empty(),
+        "it runs only once its step has failed"
+    );
     assert_eq!((&*benchmark.needs, &*benchmark.after), (&[0][..], &[][..]));
     assert_eq!(benchmark.retry.max, 2);
     assert_eq!(
