@@ -2,9 +2,9 @@
 
 use crate::artifact::{ArtifactPlace, InputsHash};
 use crate::data::{
-    AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, FellBackData, HeldData, OverrideAppliedData,
-    OverrideData, PolicyData, ReconciledData, RecoveredData, RepairedData, RollbackData,
-    RolledBackData, SkipCause, StartedData, StateData, StepEndData, StoppingData,
+    AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, FellBackData, HeldData,
+    OverrideAppliedData, OverrideData, PolicyData, ReconciledData, RecoveredData, RepairedData,
+    RollbackData, RolledBackData, SkipCause, StartedData, StateData, StepEndData, StoppingData,
 };
 use alloc::boxed::Box;
 use alloc::string::String;
