@@ -13,7 +13,7 @@ use rok_chain::Verifier;
 use rok_events::{Contract, Encoder, PolicyData, PolicyStage, Settings, SkipCause, decode};
 use rok_kernel::{
     Admission, Command, CommandKind, CompiledPlan, Decision, Effect, Input, PolicyAnswer, Rejected,
-    RunOrchestrationKernel, RunSpec, RunState, StandIn, StepDone, StepEnd, StepSuccess, create_rok,
+    RunOrchestrationKernel, RunSpec, RunState, StepDone, StepEnd, StepSuccess, create_rok,
 };
 use rok_rac::{Deadline, DomainAck, Duty, Expected};
 use rok_vocabulary::{
@@ -28,6 +28,8 @@ use std::time::Duration;
 
 #[path = "laws/decisions.rs"]
 mod decisions;
+#[path = "laws/dynamic.rs"]
+mod dynamic;
 #[path = "laws/undoing.rs"]
 mod undoing;
 
@@ -98,7 +100,7 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
         } else {
             chain.clear();
         }
-        random_fan_out(choices, &mut yaml);
+        dynamic::random_fan_out(choices, &mut yaml);
         if choices.one_in(2) {
             yaml += "    compensate: { call: undo }\n";
         }
@@ -109,24 +111,6 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
     let plan =
         rok_plan::parse(yaml.as_bytes(), "random.yaml").unwrap_or_else(|e| panic!("{e}\n{yaml}"));
     CompiledPlan::new(plan, "00".repeat(32)).unwrap()
-}
-
-/// One that always has the same items, one whose items differ from epoch to
-/// epoch, or one whose list cannot be evaluated.
-fn random_fan_out(choices: &mut Choices, yaml: &mut String) {
-    let list = match choices.below(16) {
-        0 | 1 => {
-            let items = choices.below(5);
-            format!("{:?}", (0..items).collect::<Vec<_>>())
-        }
-        2 => "[1, 2, 3].filter(n, n > run.epoch)".into(),
-        3 if choices.one_in(2) => "[[1]][7]".into(),
-        _ => return,
-    };
-    let _ = writeln!(yaml, "    for_each: \"{list}\"");
-    if choices.one_in(2) {
-        let _ = writeln!(yaml, "    max_parallel: {}", 1 + choices.below(2));
-    }
 }
 
 fn report() -> Duty {
@@ -682,51 +666,6 @@ impl World {
             CommandKind::Approve(step)
         };
         drop(self.command(kind));
-    }
-
-    /// A fan-out has succeeded when its children have, and hands on what they do.
-    fn check_fan_outs(&self) {
-        let state = self.state();
-        for ix in 0..self.plan.len() as u32 {
-            let Some(fan) = state.fan_out(ix) else {
-                continue;
-            };
-            let slots: Vec<_> = fan.children().map(|child| state.step(child)).collect();
-            let done = |state| matches!(state, StepState::Succeeded | StepState::Compensated);
-            let sound = slots.iter().all(|slot| done(slot.state));
-            let parent = state.step(ix);
-            assert_eq!(sound, done(parent.state), "{parent:?}");
-            assert!(
-                slots.iter().all(|slot| slot.is_finished()),
-                "a child is left"
-            );
-            if sound {
-                let outputs = parent.outputs.as_deref().unwrap().as_array().unwrap();
-                assert_eq!(outputs.len(), fan.items().len());
-            }
-        }
-    }
-
-    /// A fallback that succeeded stands for its step, and runs for no other reason.
-    fn check_fallbacks(&self) {
-        let state = self.state();
-        for ix in 0..self.plan.len() as u32 {
-            let Some(fallback) = self.plan.graph().fallback(ix) else {
-                continue;
-            };
-            let (slot, other) = (state.step(ix), state.step(fallback));
-            assert_ne!(slot.stand_in, StandIn::Awaited, "a fallback is left");
-            let stood_in = slot.stand_in == StandIn::Succeeded;
-            let passed = other.skip == Some(SkipCause::Override);
-            let sound = passed
-                || other.state == StepState::Succeeded
-                || other.stand_in == StandIn::Succeeded;
-            assert_eq!(stood_in, sound, "{slot:?} {other:?}");
-            if stood_in {
-                assert_eq!(slot.outputs, other.outputs);
-                assert_ne!(state.outcome(), Some(Outcome::Succeeded));
-            }
-        }
     }
 
     /// What must hold of a run that has ended.

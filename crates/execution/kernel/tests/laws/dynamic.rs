@@ -1,0 +1,73 @@
+//! Steps that come to be in a run: the children of fan-outs, and fallbacks.
+
+use super::{Choices, World};
+use rok_events::SkipCause;
+use rok_kernel::StandIn;
+use rok_vocabulary::{Outcome, StepState};
+use std::fmt::Write as _;
+
+/// One that always has the same items, one whose items differ from epoch to
+/// epoch, or one whose list cannot be evaluated.
+pub(crate) fn random_fan_out(choices: &mut Choices, yaml: &mut String) {
+    let list = match choices.below(16) {
+        0 | 1 => {
+            let items = choices.below(5);
+            format!("{:?}", (0..items).collect::<Vec<_>>())
+        }
+        2 => "[1, 2, 3].filter(n, n > run.epoch)".into(),
+        3 if choices.one_in(2) => "[[1]][7]".into(),
+        _ => return,
+    };
+    let _ = writeln!(yaml, "    for_each: \"{list}\"");
+    if choices.one_in(2) {
+        let _ = writeln!(yaml, "    max_parallel: {}", 1 + choices.below(2));
+    }
+}
+
+impl World {
+    /// A fan-out has succeeded when its children have, and hands on what they do.
+    pub(crate) fn check_fan_outs(&self) {
+        let state = self.state();
+        for ix in 0..self.plan.len() as u32 {
+            let Some(fan) = state.fan_out(ix) else {
+                continue;
+            };
+            let slots: Vec<_> = fan.children().map(|child| state.step(child)).collect();
+            let done = |state| matches!(state, StepState::Succeeded | StepState::Compensated);
+            let sound = slots.iter().all(|slot| done(slot.state));
+            let parent = state.step(ix);
+            assert_eq!(sound, done(parent.state), "{parent:?}");
+            assert!(
+                slots.iter().all(|slot| slot.is_finished()),
+                "a child is left"
+            );
+            if sound {
+                let outputs = parent.outputs.as_deref().unwrap().as_array().unwrap();
+                assert_eq!(outputs.len(), fan.items().len());
+            }
+        }
+    }
+
+    /// A fallback that succeeded stands for its step, and runs for no other reason.
+    pub(crate) fn check_fallbacks(&self) {
+        let state = self.state();
+        for ix in 0..self.plan.len() as u32 {
+            let Some(fallback) = self.plan.graph().fallback(ix) else {
+                continue;
+            };
+            let (slot, other) = (state.step(ix), state.step(fallback));
+            assert_ne!(slot.stand_in, StandIn::Awaited, "a fallback is left");
+            let stood_in = slot.stand_in == StandIn::Succeeded;
+            let passed = other.skip == Some(SkipCause::Override);
+            let sound = passed
+                || other.state == StepState::Compensated
+                || other.state == StepState::Succeeded
+                || other.stand_in == StandIn::Succeeded;
+            assert_eq!(stood_in, sound, "{slot:?} {other:?}");
+            if stood_in {
+                assert_eq!(slot.outputs, other.outputs);
+                assert_ne!(state.outcome(), Some(Outcome::Succeeded));
+            }
+        }
+    }
+}
