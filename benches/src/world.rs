@@ -108,6 +108,8 @@ pub(crate) fn create(
     };
     let context = RunContext {
         owner: "bench".into(),
+        user: submitter.clone(),
+        user_roles: Vec::new(),
         submitter,
         roles: Vec::new(),
         secrets: Ok(Secrets::none()),

@@ -10,6 +10,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt::Write as _;
 use rok_events::{Body, FanOutData, StartedData, StepEndData};
 use rok_vocabulary::{Attempt, ErrorClass, Outcome, StepState, Timestamp};
 
@@ -115,13 +116,13 @@ impl RunOrchestrationKernel {
             named.join(", ")
         );
         if more > 0 {
-            reason += &format!(" and {more} more");
+            let _ = write!(reason, " and {more} more");
         }
         if counts.skipped > 0 {
-            reason += &format!("; {} did not run", counts.skipped);
+            let _ = write!(reason, "; {} did not run", counts.skipped);
         }
         if let Some(why) = &slot.reason {
-            reason += &format!("; {}: {why}", named[0]);
+            let _ = write!(reason, "; {}: {why}", named[0]);
         }
         (slot.class.unwrap_or(ErrorClass::Unknown), reason)
     }

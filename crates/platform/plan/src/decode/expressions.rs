@@ -86,7 +86,7 @@ impl Decoder<'_> {
         }
         for (at, step) in steps.iter().enumerate() {
             step.each(&mut |expression, node| {
-                push(&mut uses, expression, node, Some(at), About::Attempt)
+                push(&mut uses, expression, node, Some(at), About::Attempt);
             });
             step.each_whole(&mut |expression, node| {
                 push(&mut uses, expression, node, Some(at), About::Whole);
