@@ -67,6 +67,7 @@ mod executor;
 mod finish;
 mod log;
 mod orphans;
+mod peak;
 mod places;
 mod procfs;
 mod record;

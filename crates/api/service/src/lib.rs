@@ -39,6 +39,7 @@ mod plans;
 mod diff;
 mod metrics;
 mod plan_tests;
+mod profile;
 
 mod runs;
 mod service;
@@ -59,6 +60,7 @@ pub use plans::{
     ImportFormat, ImportRequest, ImportTasks, InputView, PlanImport, PlanListing, PlanReport,
     PlanView, StepView, Warning,
 };
+pub use profile::{PathPart, Profile, StepProfile, WallTimes};
 pub use runs::{RollbackRequest, RunHandle, VerifyRequest};
 pub use service::{RunRequest, Service};
 pub use stream::StreamFormat;

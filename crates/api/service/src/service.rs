@@ -28,6 +28,8 @@ pub struct RunRequest {
     pub labels: BTreeMap<String, String>,
     /// One step at a time, whatever the plan allows.
     pub one_at_a_time: bool,
+    /// A failed attempt is final, whatever the plan says.
+    pub never_retry: bool,
     /// The run's id; else a new one.
     pub run_id: Option<String>,
     /// Why.
@@ -110,6 +112,7 @@ impl Service {
             labels: request.labels,
             profile: None,
             max_parallel: request.one_at_a_time.then_some(1),
+            never_retry: request.never_retry,
             run_id,
             submitter: self.config.settings.actor(),
             reason: request.reason,

@@ -29,7 +29,7 @@ pub use requests::{
 };
 pub use stop::StopSignal;
 pub use timing::{
-    AttemptSpan, EpochSpan, LogTail, PauseSpan, RunTiming, StepTiming, TailQuery, WaitReason,
+    AttemptSpan, AttemptUsage, EpochSpan, LogTail, PauseSpan, RunTiming, StepTiming, TailQuery, WaitReason,
     WaitSpan,
 };
 pub use views::{

@@ -60,6 +60,10 @@ pub struct Settings {
     /// No result is taken from an earlier run.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub no_cache: bool,
+    /// A failed attempt is final, whatever the plan says: a profile measures
+    /// attempts, not luck.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub never_retry: bool,
 }
 
 impl Default for Settings {
@@ -75,6 +79,7 @@ impl Default for Settings {
             max_processes: 1,
             start_ahead: 0,
             no_cache: false,
+            never_retry: false,
         }
     }
 }

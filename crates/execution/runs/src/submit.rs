@@ -139,6 +139,7 @@ impl Runs {
             max_parallel: fewest(plan.max_parallel.unwrap_or_else(|| setup.cpus.max(64))),
             max_processes,
             // The executor keeps the limit; what is recorded ahead waits in it.
+            never_retry: submission.never_retry,
             start_ahead: if max_processes > 1 {
                 max_processes.saturating_mul(2).min(64)
             } else {

@@ -4,7 +4,8 @@ use crate::fault;
 use crate::load::Loaded;
 use rok_events::{Body, Event, StepEndData, decode};
 use rok_facades::runs::{
-    AttemptSpan, EpochSpan, PauseSpan, RunTiming, RunsError, StepTiming, WaitReason, WaitSpan,
+    AttemptSpan, AttemptUsage, EpochSpan, PauseSpan, RunTiming, RunsError, StepTiming, WaitReason,
+    WaitSpan,
 };
 use rok_kernel::CompiledPlan;
 use rok_log::EventReader as _;
@@ -260,6 +261,7 @@ impl Fold {
             until: None,
             state: StepState::Running,
             reason: None,
+            usage: None,
         });
     }
 
@@ -295,6 +297,11 @@ impl Fold {
             attempt.until = Some(attempt.from.after(wall).min(at));
         }
         attempt.until.get_or_insert(at);
+        attempt.usage = data.started_at.map(|_| AttemptUsage {
+            wall_ms: data.wall_ms,
+            cpu_ms: data.usage.cpu_ms,
+            max_rss_kib: data.usage.max_rss_kib,
+        });
         attempt.state = match failure {
             None => StepState::Succeeded,
             Some(_) => StepState::Failed,

@@ -67,6 +67,7 @@ impl Rok {
             labels: BTreeMap::new(),
             profile: None,
             max_parallel: None,
+            never_retry: false,
             run_id: None,
             submitter: self.actor.clone(),
             reason: None,

@@ -128,7 +128,8 @@ pub struct CallWork {
 pub struct Usage {
     /// User and system CPU time.
     pub cpu: Duration,
-    /// Peak resident memory of the largest process, in bytes.
+    /// Peak resident memory of the largest process, in bytes; 0 where it is not
+    /// known.
     pub max_rss: u64,
     /// Cost in US dollars that the work reported.
     pub cost_usd: f64,

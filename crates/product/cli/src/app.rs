@@ -62,6 +62,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Status(args) => commands::status(&service, terminal, &args),
         Command::Events(args) => commands::events(&service, terminal, args),
         Command::Logs(args) => commands::logs(&service, terminal, args),
+        Command::Profile(args) => commands::profile(&service, terminal, &args.run),
         Command::Summary(args) => commands::summary(&service, terminal, &args),
         Command::Ls(args) => commands::list(&service, terminal, args),
         Command::Metrics(args) => commands::metrics(&service, terminal, args),

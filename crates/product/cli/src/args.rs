@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// What a run is, has done and owes
     Summary(SummaryArgs),
+    /// What each step of a run took and used, and its critical path
+    Profile(ProfileArgs),
     /// Lists runs
     Ls(LsArgs),
     /// What runs did, as metrics for Prometheus
@@ -171,8 +173,7 @@ pub(crate) enum Mode {
     Async,
     /// Tells what would happen, and changes nothing
     DryRun,
-    /// Not supported yet
-    #[value(hide = true)]
+    /// One step at a time, no retries; then what each step took and used
     Profile,
 }
 
@@ -270,6 +271,12 @@ pub(crate) struct SummaryArgs {
     /// With every child of every fan-out
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProfileArgs {
+    /// The run
+    pub(crate) run: String,
 }
 
 #[derive(Debug, Args)]

@@ -19,7 +19,7 @@ pub(crate) use config::config;
 pub(crate) use decide::{approve, cancel, override_gate, pause, reject, unpause};
 pub(crate) use events::{events, logs};
 pub(crate) use help::help;
-pub(crate) use look::{diff, explain, list, metrics, status, summary};
+pub(crate) use look::{diff, explain, list, metrics, profile, status, summary};
 pub(crate) use pictures::{graph, report, timeline};
 pub(crate) use plan::plan;
 use plan_test::plan_test;

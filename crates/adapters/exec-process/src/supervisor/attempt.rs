@@ -172,7 +172,7 @@ impl Attempt {
             wall: self.wall,
             usage: Usage {
                 cpu: used.map_or(Duration::ZERO, |used| used.utime + used.stime),
-                max_rss: used.map_or(0, |used| used.maxrss),
+                max_rss: used.map_or(0, |used| crate::peak::of_child(used.maxrss)),
                 cost_usd: verdict.cost_usd,
                 tokens: verdict.tokens,
             },

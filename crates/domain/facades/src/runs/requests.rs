@@ -31,6 +31,8 @@ pub struct Submission {
     pub profile: Option<Profile>,
     /// A smaller number of steps at once than the plan's; 1 is `--mode sync`.
     pub max_parallel: Option<u32>,
+    /// A failed attempt is final, whatever the plan says.
+    pub never_retry: bool,
     /// The run's id; `None`: a new one that sorts by time.
     pub run_id: Option<RunId>,
     /// Who submits.

@@ -50,6 +50,20 @@ pub struct AttemptSpan {
     pub state: StepState,
     /// Why it failed.
     pub reason: Option<String>,
+    /// What it used, once it is over and as far as its executor can tell.
+    pub usage: Option<AttemptUsage>,
+}
+
+/// What an attempt used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct AttemptUsage {
+    /// From its true start to its end.
+    pub wall_ms: u64,
+    /// User and system CPU time, of its children too.
+    pub cpu_ms: u64,
+    /// Peak resident memory of its largest process; 0 where it is not known, as
+    /// that of a process that stays below rok's own.
+    pub max_rss_kib: u64,
 }
 
 /// A time in which a step did nothing.

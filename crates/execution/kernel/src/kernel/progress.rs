@@ -439,6 +439,9 @@ impl RunOrchestrationKernel {
             };
         }
         let retry = &step.retry;
+        if self.state.settings().never_retry {
+            return Next::Fail;
+        }
         if !step.idempotent || slot.retries >= retry.max || !retry.classes.contains(&class) {
             return Next::Fail;
         }

@@ -88,6 +88,7 @@ impl PipelineExecutor {
             labels: BTreeMap::new(),
             profile: None,
             max_parallel: None,
+            never_retry: false,
             run_id: Some(run),
             submitter: self.rok.actor().clone(),
             reason: Some(reason.into()),

@@ -171,6 +171,22 @@ fn instant(text: &str) -> Result<Timestamp, ServiceError> {
     ))
 }
 
+/// What each step took and used.
+pub(crate) fn profile(
+    service: &Service,
+    terminal: &mut Terminal,
+    name: &str,
+) -> Result<Exit, ServiceError> {
+    let profile = service.find(name)?.profile()?;
+    if terminal.json {
+        terminal.show_json(&profile)?;
+    } else {
+        let text = render::profile(&profile, terminal.out_look);
+        terminal.show(&text)?;
+    }
+    Ok(Exit::Success)
+}
+
 /// Why a run or a step is as it is.
 pub(crate) fn explain(
     service: &Service,

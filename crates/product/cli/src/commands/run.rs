@@ -18,6 +18,7 @@ pub(crate) fn run(
 ) -> Result<Exit, ServiceError> {
     let one_at_a_time = supported(&args)?;
     let dry = args.mode == Mode::DryRun;
+    let profiled = args.mode == Mode::Profile;
     let options = DriveOptions {
         wait_on_hold: args.wait,
     };
@@ -27,6 +28,7 @@ pub(crate) fn run(
         inputs: args.inputs,
         labels: args.labels.into_iter().collect(),
         one_at_a_time,
+        never_retry: profiled,
         run_id: args.run_id,
         reason: args.reason,
         secrets_file: args.secrets,
@@ -42,7 +44,19 @@ pub(crate) fn run(
     terminal.note(&format!("run {}\n", run.id()));
     let end = run.drive(&options, stop.signal(), &mut progress);
     progress.finish(terminal);
-    tell(terminal, &run, &end?, args.strict, &stop)
+    if !profiled {
+        return tell(terminal, &run, &end?, args.strict, &stop);
+    }
+    let end = end?;
+    let profile = run.profile()?;
+    if terminal.json {
+        terminal.show_json(&profile)?;
+        return Ok(Exit::of_end(&end, args.strict, stop.received()));
+    }
+    let exit = tell(terminal, &run, &end, args.strict, &stop)?;
+    let text = render::profile(&profile, terminal.out_look);
+    terminal.show(&format!("\n{text}"))?;
+    Ok(exit)
 }
 
 /// Tells what would happen. A run that would be refused exits as it would.
@@ -98,9 +112,8 @@ fn supported(args: &RunArgs) -> Result<bool, ServiceError> {
     };
     match args.mode {
         _ if args.detach => refuse("--detach", "run it in the background of your shell"),
-        Mode::Sync => Ok(true),
+        Mode::Sync | Mode::Profile => Ok(true),
         Mode::Async | Mode::DryRun => Ok(false),
-        Mode::Profile => refuse("--mode profile", "`rok summary RUN` shows each step's time"),
     }
 }
 

@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table};
 use rok_service::PlanListing;
 use rok_service::views::{Entry, RunListing, StepState};
 
-fn table(look: Look, header: &[&str]) -> Table {
+pub(super) fn table(look: Look, header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.set_header(header.iter().map(|word| word.to_uppercase()));
@@ -19,7 +19,7 @@ fn table(look: Look, header: &[&str]) -> Table {
     table
 }
 
-fn text(table: &Table) -> String {
+pub(super) fn text(table: &Table) -> String {
     let mut out = String::new();
     for line in table.lines() {
         // The preset pads cells on both sides; a list begins at the margin.

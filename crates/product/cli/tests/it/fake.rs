@@ -302,6 +302,11 @@ impl Fake {
                     until: step.ended_at,
                     state: step.state,
                     reason: step.error.as_ref().map(|error| error.reason.clone()),
+                    usage: Some(AttemptUsage {
+                        wall_ms: 1250,
+                        cpu_ms: 400,
+                        max_rss_kib: 2048,
+                    }),
                 })
                 .into_iter()
                 .collect(),
