@@ -218,6 +218,62 @@ fn end_forbidden() -> Scene {
     Scene { bench, owner: None }
 }
 
+fn half_approved() -> Scene {
+    let plan = "steps: { publish: { gate: manual, approvers: { any_of: [\"user:tester\", \"user:ann\"], count: 2 }, run: \"true\" } }\n";
+    ran(plan, 1).then(&["approve", RUN, "publish", "--reason", "fine"], 0)
+}
+
+fn expired() -> Scene {
+    ran(
+        "steps: { publish: { gate: manual, expires: 1ms, run: \"true\" } }\n",
+        1,
+    )
+    .then(&["status", RUN], 0)
+    .then(&["resume", RUN, "-q"], 1)
+}
+
+fn paused() -> Scene {
+    interrupted().then(&["pause", RUN, "--reason", "lunch"], 0)
+}
+
+fn overridable() -> Scene {
+    ran(
+        "overrides: { max: 1 }\nsteps: { a: { gate: hard, run: exit 1 }, b: { needs: [a], run: \"true\" } }\n",
+        1,
+    )
+}
+
+fn overridden() -> Scene {
+    let scene = overridable();
+    let mut command = scene
+        .bench
+        .command(["override", RUN, "a", "--reason", "known"]);
+    let done = command.env("ROK_USER", "ann").output().expect("rok starts");
+    assert!(done.status.success());
+    scene
+}
+
+fn overridden_and_resumed() -> Scene {
+    overridden().then(&["resume", RUN, "-q"], 0)
+}
+
+fn child_failed() -> Scene {
+    ran(
+        "steps: { each: { for_each: \"[0, 1, 2]\", run: \"test ${{ item }} -ne 1\" } }\n",
+        1,
+    )
+}
+
+const UNDONE: &str = "steps: { stage: { run: \"true\", compensate: { run: \"true\" } }, look: { needs: [stage], run: \"true\" }, ship: { needs: [look], run: exit 65 } }\n";
+
+fn could_be_rolled_back() -> Scene {
+    ran(UNDONE, 1)
+}
+
+fn rolled_back() -> Scene {
+    could_be_rolled_back().then(&["rollback", RUN, "--reason", "clean up", "-q"], 0)
+}
+
 /// Situation, step or none, words of the headline, of what led to it or comes
 /// next, and of a command that helps (none: there is no such command).
 #[rstest]
@@ -384,6 +440,46 @@ fn end_forbidden() -> Scene {
     "it needs `a`, which is running",
     ""
 )]
+#[case::run_waits_for_a_second_person(
+    half_approved(),
+    "",
+    "it waits",
+    "tester",
+    "approve RUN publish"
+)]
+#[case::step_waits_for_a_second_person(
+    half_approved(),
+    "publish",
+    "waits for a decision",
+    "1",
+    "approve RUN publish"
+)]
+#[case::run_whose_gate_expired(expired(), "", "FAILED", "expired", "resume RUN")]
+#[case::step_that_expired(expired(), "publish", "expired", "", "")]
+#[case::run_is_paused(paused(), "", "paused by user:tester: lunch", "", "unpause RUN")]
+#[case::run_could_be_overridden(
+    overridable(),
+    "",
+    "FAILED",
+    "hard gate `a` failed",
+    "override RUN a"
+)]
+#[case::run_was_overridden(overridden(), "", "FAILED", "user:ann", "resume RUN")]
+#[case::run_completed_by_an_override(overridden_and_resumed(), "", "partial", "user:ann", "")]
+#[case::step_passed_by_an_override(overridden_and_resumed(), "a", "override", "", "")]
+#[case::run_with_a_failed_child(child_failed(), "", "FAILED", "each", "resume RUN")]
+#[case::step_with_a_failed_child(child_failed(), "each", "failed", "each[1]", "")]
+#[case::child_that_failed(child_failed(), "each[1]", "failed", "", "logs RUN each[1]")]
+#[case::run_could_be_rolled_back(
+    could_be_rolled_back(),
+    "",
+    "FAILED",
+    "step `ship` failed",
+    "rollback RUN"
+)]
+#[case::run_was_rolled_back(rolled_back(), "", "rolled back", "", "")]
+#[case::step_was_compensated(rolled_back(), "stage", "undone by its compensation", "", "")]
+#[case::step_with_nothing_to_undo(rolled_back(), "look", "succeeded", "nothing", "logs RUN look")]
 fn situations(
     #[case] scene: Scene,
     #[case] step: &str,

@@ -104,6 +104,11 @@ impl Story<'_> {
     /// Of a step that succeeded and is not undone: whether it could be.
     pub(super) fn could_be_undone(&self, ix: StepIx, story: &mut Explanation) {
         let Some(undo) = self.state.undo(&self.state.step_id(ix)) else {
+            let declares = self.state.definition(ix).compensate.is_some();
+            if self.state.is_being_undone() && !declares {
+                let why = "the run is rolled back, and it declares no compensation: there is nothing to undo";
+                story.because.push(why.into());
+            }
             return;
         };
         if self.state.step(ix).state == StepState::Succeeded
