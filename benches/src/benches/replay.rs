@@ -13,6 +13,7 @@ use rok_log::{Durability, EventReader, MemoryStore};
 use rok_projections::Replay;
 use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -71,7 +72,43 @@ pub(super) fn run(args: &Args, place: &Place, table: &mut Table) -> Result<(), F
         Unit::Ms,
         &whole,
     ));
+    let [attested] = in_turn(args.repeat, [&mut attested(&rok, &folder, &dir)?])?;
+    table.add(
+        Measure::took(
+            "`rok verify --key`, attested, the process",
+            Unit::Ms,
+            &attested,
+        )
+        .goal(Goal::AtMost(1000.0)),
+    );
     Ok(())
+}
+
+/// Attests the run in a folder; gives what verifies it by its key.
+fn attested(
+    rok: &Path,
+    folder: &Path,
+    dir: &Path,
+) -> Result<impl FnMut() -> Result<Spent, Failed> + use<>, Failed> {
+    let key = folder.join("bench.key");
+    command::run(Command::new(rok).args(["key", "new", "--out"]).arg(&key))?;
+    command::run(
+        Command::new(rok)
+            .arg("attest")
+            .arg(dir)
+            .arg("--key")
+            .arg(&key),
+    )?;
+    let (rok, dir) = (rok.to_owned(), dir.to_owned());
+    Ok(move || {
+        command::run(
+            Command::new(&rok)
+                .arg("verify")
+                .arg(&dir)
+                .arg("--key")
+                .arg(&key),
+        )
+    })
 }
 
 fn read(store: &dyn EventReader, run: &RunId) -> Result<Log, Failed> {

@@ -29,8 +29,8 @@ pub use requests::{
 };
 pub use stop::StopSignal;
 pub use timing::{
-    AttemptSpan, AttemptUsage, EpochSpan, LogTail, PauseSpan, RunTiming, StepTiming, TailQuery, WaitReason,
-    WaitSpan,
+    AttemptSpan, AttemptUsage, EpochSpan, LogTail, PauseSpan, RunTiming, StepTiming, TailQuery,
+    WaitReason, WaitSpan,
 };
 pub use views::{
     AckView, ApprovalView, ArtifactView, AuditView, CompensationFailure, ErrorView, EventLine,

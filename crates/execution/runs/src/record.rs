@@ -28,6 +28,7 @@ pub(crate) struct Record {
     epochs: Vec<EpochRecord>,
     approvals: Vec<Value>,
     overrides: Vec<Value>,
+    rollbacks: Vec<Value>,
     policies: Vec<Value>,
     sealed: Option<(Timestamp, Outcome)>,
 }
@@ -42,6 +43,7 @@ pub(crate) struct Statements {
 enum Told {
     Approval,
     Override,
+    Rollback,
     Policy,
     No,
 }
@@ -52,6 +54,11 @@ fn told(event: EventType) -> Told {
             Told::Approval
         }
         "override.approved" | "run.override_applied" => Told::Override,
+        "run.rollback_started"
+        | "run.rolled_back"
+        | "step.compensation_started"
+        | "step.compensated"
+        | "step.compensation_failed" => Told::Rollback,
         "policy.evaluated" | "policy.violated" => Told::Policy,
         _ => Told::No,
     }
@@ -64,6 +71,7 @@ impl Record {
             epochs: Vec::new(),
             approvals: Vec::new(),
             overrides: Vec::new(),
+            rollbacks: Vec::new(),
             policies: Vec::new(),
             sealed: None,
         }
@@ -75,6 +83,7 @@ impl Record {
         match told(event.body.event_type()) {
             Told::Approval => self.approvals.push(entry(line)),
             Told::Override => self.overrides.push(entry(line)),
+            Told::Rollback => self.rollbacks.push(entry(line)),
             Told::Policy => self.policies.push(entry(line)),
             Told::No => {}
         }
@@ -180,6 +189,7 @@ impl Record {
             epoch: state.epoch(),
             phase: state.phase(),
             outcome,
+            disposition: state.disposition(),
             error_class,
             error: error.map(Into::into),
             log,
@@ -187,6 +197,7 @@ impl Record {
             steps: steps(state),
             approvals: self.approvals.clone(),
             overrides: self.overrides.clone(),
+            rollbacks: self.rollbacks.clone(),
             policies: self.policies.clone(),
             artifacts: self.artifacts().collect(),
         })

@@ -3,6 +3,10 @@
 
 mod support;
 
+#[expect(dead_code, reason = "this file needs a part of it")]
+#[path = "support/page.rs"]
+mod page;
+
 #[path = "attest/bundles.rs"]
 mod bundles;
 #[path = "attest/checkpoints.rs"]
@@ -11,6 +15,8 @@ mod checkpoints;
 mod forging;
 #[path = "attest/outside.rs"]
 mod outside;
+#[path = "attest/pages.rs"]
+mod pages;
 #[path = "attest/signing.rs"]
 mod signing;
 #[path = "attest/verifying.rs"]

@@ -6,8 +6,8 @@
 //! change of it is a new type, or older attestations could not be compared.
 
 use rok_vocabulary::{
-    AckErrorKind, AckStatus, Epoch, ErrorClass, ExpectationStatus, Outcome, PlanId, RunId,
-    RunPhase, Seq, StepState, Timestamp,
+    AckErrorKind, AckStatus, Disposition, Epoch, ErrorClass, ExpectationStatus, Outcome, PlanId,
+    RunId, RunPhase, Seq, StepState, Timestamp,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -42,6 +42,8 @@ pub struct AuditRecord {
     pub phase: RunPhase,
     /// How execution ended.
     pub outcome: Outcome,
+    /// What became of it after it failed: `none` or `rolled_back`.
+    pub disposition: Disposition,
     /// Why it failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_class: Option<ErrorClass>,
@@ -58,6 +60,8 @@ pub struct AuditRecord {
     pub approvals: Vec<Value>,
     /// What was overridden, and who answers for it.
     pub overrides: Vec<Value>,
+    /// What was undone, and by whose word.
+    pub rollbacks: Vec<Value>,
     /// What policies were asked and said.
     pub policies: Vec<Value>,
     /// What the steps made.

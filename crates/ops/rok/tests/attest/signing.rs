@@ -241,3 +241,54 @@ fn keys_are_made_shown_and_never_overwritten() {
     desk.rok(&["key", "show"]).exits(2);
     desk.rok(&["key", "show", "plan.yaml"]).exits(2);
 }
+
+#[test]
+fn overrides_and_what_was_undone_are_in_the_record_for_ever() {
+    let desk = Desk::new();
+    desk.bench.write(
+        "plan.yaml",
+        "
+plan: p
+overrides: { max: 1 }
+on_failure: rollback
+steps:
+  make: { run: 'true', compensate: { run: 'true' } }
+  check: { gate: hard, needs: [make], run: exit 65 }
+",
+    );
+    desk.signing(&["run", "plan.yaml", "--run-id", RUN])
+        .exits(1);
+    desk.verify().exits(0);
+    let record = statement(&desk, AUDIT)["predicate"].clone();
+    assert_eq!(record["outcome"], "failed");
+    assert_eq!(record["disposition"], "rolled_back");
+    let undone: Vec<&str> = record["rollbacks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["event_type"].as_str().unwrap())
+        .collect();
+    assert!(undone.contains(&"step.compensated"), "{undone:?}");
+    assert!(undone.contains(&"run.rolled_back"), "{undone:?}");
+
+    let desk = Desk::new();
+    desk.bench.write(
+        "plan.yaml",
+        "plan: p\noverrides: { max: 1 }\nsteps: { check: { gate: hard, run: exit 65 } }\n",
+    );
+    desk.signing(&["run", "plan.yaml", "--run-id", RUN])
+        .exits(1);
+    let answer = ["override", RUN, "check", "--reason", "the check is broken"];
+    desk.signing(&answer).exits(0);
+    // What stands behind the seal is covered as well.
+    desk.verify().exits(0);
+    desk.signing(&["resume", RUN]);
+    desk.verify().exits(0);
+    let record = statement(&desk, AUDIT)["predicate"].clone();
+    let overrides = record["overrides"].as_array().unwrap();
+    assert_eq!(overrides[0]["event_type"], "override.approved");
+    assert_eq!(overrides[0]["actor"], "user:tester");
+    let told = overrides[0].to_string();
+    assert!(told.contains("the check is broken"), "{told}");
+    assert_eq!(overrides[1]["event_type"], "run.override_applied");
+}

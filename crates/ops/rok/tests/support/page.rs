@@ -40,3 +40,42 @@ pub(crate) fn shell(bench: &Bench, command: &str) -> Ran {
         .stdin(std::process::Stdio::null());
     Ran::from(shell.output().expect("a shell starts"))
 }
+
+/// The text of a page's first block of a language.
+pub(crate) fn block<'a>(page: &'a str, language: &str) -> &'a str {
+    let fence = format!("```{language}\n");
+    let (_, after) = page.split_once(&fence).expect("the page has such a block");
+    after.split_once("```").expect("a block ends").0
+}
+
+/// A page's commands, each with the lines that the page shows under it.
+pub(crate) fn scenes(page: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut scenes: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut within = false;
+    for line in page.lines() {
+        if line.starts_with("```") {
+            within = line == "```console";
+        } else if let Some(command) = line.strip_prefix("$ ").filter(|_| within) {
+            scenes.push((command, Vec::new()));
+        } else if let Some((_, shown)) = scenes.last_mut().filter(|_| within) {
+            shown.push(line);
+        }
+    }
+    scenes
+}
+
+/// Runs a page's commands in order; each prints the lines that the page shows.
+pub(crate) fn play(bench: &Bench, page: &str) {
+    for (command, shown) in scenes(page) {
+        let ran = shell(bench, command).exits(0);
+        let printed = format!("{}{}", ran.out, ran.err);
+        for line in shown {
+            // What stands after `…` differs from run to run.
+            let told = line.split('…').next().unwrap_or_default().trim();
+            assert!(
+                printed.contains(told),
+                "{command}\n{told}\nis not in\n{printed}"
+            );
+        }
+    }
+}
