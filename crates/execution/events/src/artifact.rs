@@ -19,6 +19,10 @@ pub enum ArtifactPlace {
 }
 
 impl ArtifactPlace {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde asks for"
+    )]
     pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -43,7 +43,7 @@ impl Runs {
         options: &ExportOptions,
     ) -> Result<Exported, RunsError> {
         let store = self.store_of(run);
-        self.refuse_to_export(&store, run)?;
+        refuse_to_export(&store, run)?;
         let loaded = Loaded::read(&store, run)?;
         let mut files: BTreeMap<String, Content> = BTreeMap::new();
         for name in [LOG, "plan.json", "seal.json", ATTESTATION, PROVENANCE_FILE] {
@@ -92,28 +92,6 @@ impl Runs {
         })
     }
 
-    /// What is not final could go on in two places; what is broken proves
-    /// nothing anywhere.
-    fn refuse_to_export(&self, store: &JsonlStore, run: &RunId) -> Result<(), RunsError> {
-        let report = crate::verify::verify(store, run, &VerifyOptions::default())?;
-        match (report.verdict, report.faults.first()) {
-            (VerifyVerdict::Intact, _) => Ok(()),
-            (_, Some(first)) => {
-                let message = format!(
-                    "run {run} is not what was recorded, and is not exported: {}: {}",
-                    first.file, first.what
-                );
-                Err(RunsError::new(ErrorKind::Protocol, "ROK0143", message)
-                    .help("`rok verify` names everything that is wrong"))
-            }
-            (_, None) => {
-                let message = format!("run {run} is not sealed: it could go on here and there");
-                Err(RunsError::new(ErrorKind::State, "ROK0143", message)
-                    .help("`rok explain` says what it waits for"))
-            }
-        }
-    }
-
     /// The public key that the attestations are checked by: one that is named
     /// must be theirs, others are taken where they are.
     fn public_key(
@@ -144,5 +122,27 @@ impl Runs {
             .map_err(|error| fault::store(&error))?
             .and_then(|bytes| PublicKey::from_pem(std::str::from_utf8(&bytes).ok()?).ok());
         Ok([configured, kept].into_iter().flatten().find(fits))
+    }
+}
+
+/// What is not final could go on in two places; what is broken proves
+/// nothing anywhere.
+fn refuse_to_export(store: &JsonlStore, run: &RunId) -> Result<(), RunsError> {
+    let report = crate::verify::verify(store, run, &VerifyOptions::default())?;
+    match (report.verdict, report.faults.first()) {
+        (VerifyVerdict::Intact, _) => Ok(()),
+        (_, Some(first)) => {
+            let message = format!(
+                "run {run} is not what was recorded, and is not exported: {}: {}",
+                first.file, first.what
+            );
+            Err(RunsError::new(ErrorKind::Protocol, "ROK0143", message)
+                .help("`rok verify` names everything that is wrong"))
+        }
+        (_, None) => {
+            let message = format!("run {run} is not sealed: it could go on here and there");
+            Err(RunsError::new(ErrorKind::State, "ROK0143", message)
+                .help("`rok explain` says what it waits for"))
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 mod support;
 
+#[expect(dead_code, reason = "this file needs a part of it")]
 #[path = "support/page.rs"]
 mod page;
 

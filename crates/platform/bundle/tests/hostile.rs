@@ -5,6 +5,7 @@ use rok_bundle::{BundleError, Content, DEFAULT_LIMIT, Manifest, content_path, pa
 use rstest::rstest;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use tar::{EntryType, Header};
@@ -14,8 +15,10 @@ const LOG: &[u8] = b"{\"seq\":0}\n";
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// An entry as rok writes it.
@@ -313,10 +316,9 @@ proptest! {
         let at = at % changed.len();
         changed[at] ^= flip;
         let bytes = compress_to_vec(&changed[..], CompressionLevel::Fastest);
-        match try_bytes(&bytes, DEFAULT_LIMIT) {
+        if let Ok(manifest) = try_bytes(&bytes, DEFAULT_LIMIT) {
             // The run's id is the one thing that its own digests do not hold.
-            Ok(manifest) => prop_assert_ne!(manifest.run_id, honest.run_id),
-            Err(_) => {}
+            prop_assert_ne!(manifest.run_id, honest.run_id);
         }
     }
 

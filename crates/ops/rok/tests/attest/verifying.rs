@@ -106,7 +106,8 @@ fn a_changed_artifact_is_no_subject() {
 #[test]
 fn a_file_that_is_no_envelope_is_named() {
     let desk = Desk::sealed();
-    for bytes in [&b""[..], b"{}", b"\xff\xfe", b"[[[[", &[b'['; 200_000]] {
+    let deep = vec![b'['; 200_000];
+    for bytes in [&b""[..], b"{}", b"\xff\xfe", b"[[[[", &deep] {
         desk.write(AUDIT, bytes);
         assert_eq!(desk.fault().0, AUDIT);
     }
