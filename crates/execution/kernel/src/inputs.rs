@@ -64,7 +64,9 @@ impl ResolvedStep {
             ResolvedAction::Argv(argv) => {
                 feed.text("argv");
                 feed.number(argv.len());
-                argv.iter().for_each(|argument| feed.text(argument));
+                for argument in argv {
+                    feed.text(argument);
+                }
             }
             ResolvedAction::Shell {
                 shell,

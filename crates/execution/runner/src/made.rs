@@ -10,11 +10,20 @@ use rok_vocabulary::{Attempt, Epoch, StepId, StepState};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+/// What one attempt of a step has made.
+#[derive(Debug)]
+struct OfStep {
+    epoch: Epoch,
+    attempt: Attempt,
+    /// Paths as in the log, and where they lie.
+    made: Vec<(String, PathBuf)>,
+}
+
 /// What the steps have made.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
-    /// By step, of its last attempt that made something: paths and places.
-    by_step: HashMap<StepId, (Epoch, Attempt, Vec<(String, PathBuf)>)>,
+    /// By step, of its last attempt that made something.
+    by_step: HashMap<StepId, OfStep>,
     /// Whose content lies at a place: the last that was made there.
     latest: HashMap<PathBuf, (StepId, Digest, bool)>,
     /// Working directories of steps that made something.
@@ -44,10 +53,18 @@ impl Made {
         self.latest
             .insert(file.clone(), (step.clone(), digest, *executable));
         let made = (path.clone(), file);
-        let of = (event.epoch, *attempt);
+        let (epoch, attempt) = (event.epoch, *attempt);
         match self.by_step.get_mut(step) {
-            Some((epoch, attempt, list)) if (*epoch, *attempt) == of => list.push(made),
-            _ => drop(self.by_step.insert(step.clone(), (of.0, of.1, vec![made]))),
+            Some(of) if (of.epoch, of.attempt) == (epoch, attempt) => of.made.push(made),
+            _ => {
+                let made = vec![made];
+                let of = OfStep {
+                    epoch,
+                    attempt,
+                    made,
+                };
+                self.by_step.insert(step.clone(), of);
+            }
         }
     }
 
@@ -79,7 +96,7 @@ impl Made {
                 .flat_map(|child| self.of_step(child, state))
                 .collect();
         }
-        let Some((_, _, made)) = self.by_step.get(&state.step_id(ix)) else {
+        let Some(OfStep { made, .. }) = self.by_step.get(&state.step_id(ix)) else {
             return Vec::new();
         };
         if state.step(ix).state != StepState::Succeeded {

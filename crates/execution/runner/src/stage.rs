@@ -104,8 +104,11 @@ impl Stage {
             }
             (Ok(Prepared::Done(success, record)), None) => (Ok(success), record),
             (Err((failure, record)), None) => (Err(failure), record),
-            (Ok(Prepared::Run(Ready { record, .. }) | Prepared::Done(_, record)), Some(reason))
-            | (Err((_, record)), Some(reason)) => (Err(reason.failure()), record),
+            (
+                Ok(Prepared::Run(Ready { record, .. }) | Prepared::Done(_, record))
+                | Err((_, record)),
+                Some(reason),
+            ) => (Err(reason.failure()), record),
         };
         drop(preparing);
         let result = StepResult {

@@ -97,7 +97,7 @@ impl Runs {
         self.refuse_without_secrets(run, options)?;
         self.signing_key()?;
         let (mut shard, claim) = self.take_over(run, options.secrets_file.as_deref())?;
-        if let Err(error) = self.say_resume(&mut shard, run, &claim, options) {
+        if let Err(error) = Self::say_resume(&mut shard, run, &claim, options) {
             shard.release(run);
             return Err(error);
         }
@@ -177,7 +177,6 @@ impl Runs {
     }
 
     fn say_resume(
-        &self,
         shard: &mut Shard,
         run: &RunId,
         claim: &Claim,

@@ -1,6 +1,11 @@
 //! `cache: true` through the real binary: a result of the same inputs is taken,
 //! any other is not, and nothing is believed that is not proved.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 mod support;
 
 use rstest::rstest;

@@ -129,7 +129,7 @@ fn a_file_that_is_none_of_the_steps_fails_it(#[case] script: &str, #[case] part:
     assert!(reason.contains(part), "{reason}");
     assert_eq!(contents(&bench).len(), 0);
     // In a pattern, a folder is passed over; all else that is no file fails.
-    let expected = if script.contains("etc out") { 0 } else { 1 };
+    let expected = i32::from(!script.contains("etc out"));
     let plan = format!(
         "plan: p\nsteps:\n  make: {{ run: 'rm -rf out; mkdir out; {script}', artifacts: [{{ path: \"out/*\" }}] }}\n"
     );

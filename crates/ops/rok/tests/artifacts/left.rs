@@ -17,7 +17,7 @@ use std::fs;
 fn an_attempt_that_fails_leaves_nothing(#[case] script: &str, #[case] class: &str) {
     let bench = Bench::new();
     let plan = format!(
-        r#"plan: p
+        r"plan: p
 steps:
   make:
     run: |
@@ -30,7 +30,7 @@ steps:
     retry: {{ max: 1, classes: [transient_io, timeout], base: 0s }}
     artifacts: [{{ path: out, required: true }}]
   use: {{ needs: [make], run: grep -q whole out }}
-"#
+"
     );
     run(&bench, &plan).exits(0);
     let reason = format!("the attempt ended as {class}");
