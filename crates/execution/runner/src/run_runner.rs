@@ -283,6 +283,13 @@ impl RunRunner {
                 class,
                 data,
                 ..
+            }
+            | Body::StepCompensationFailed {
+                step,
+                attempt,
+                class,
+                data,
+                ..
             } => (step, attempt, data, StepState::Failed, Some(*class)),
             Body::StepCompensated {
                 step,
@@ -290,13 +297,6 @@ impl RunRunner {
                 reason: None,
                 data,
             } => (step, attempt, data, StepState::Compensated, None),
-            Body::StepCompensationFailed {
-                step,
-                attempt,
-                class,
-                data,
-                ..
-            } => (step, attempt, data, StepState::Failed, Some(*class)),
             Body::RunResumed { .. } | Body::RunRollbackStarted { .. } => {
                 // Of another epoch, or the first of a new one.
                 if self.spans_of != event.epoch {
@@ -582,7 +582,7 @@ impl RunRunner {
             Ok(secrets) => secrets.clone(),
             Err(reason) => return Err(config(reason.clone())),
         };
-        let work = self.work(resolved.action, resolved.env, resolved.cwd);
+        let work = self.work(resolved.action, resolved.env, resolved.cwd.as_deref());
         let run = state.run_id();
         Ok(StepRequest {
             attempt: self.attempt_ref(ix, attempt),
@@ -604,7 +604,7 @@ impl RunRunner {
         &self,
         action: ResolvedAction,
         env: Vec<(String, SecretText)>,
-        cwd: Option<String>,
+        cwd: Option<&str>,
     ) -> Work {
         let program = match action {
             ResolvedAction::Call {
@@ -630,7 +630,7 @@ impl RunRunner {
                 values,
             },
         };
-        let cwd = cwd_of(self.state(), cwd.as_deref());
+        let cwd = cwd_of(self.state(), cwd);
         Work::Process(ProcessWork { program, env, cwd })
     }
 

@@ -188,7 +188,7 @@ pub(crate) fn with_children(loaded: &Loaded, id: &str) -> Result<Vec<StepSummary
     let Some(ix) = state.find(id) else {
         return Err(fault::unknown_step_of(state, id));
     };
-    let children = state.fan_out(ix).map(|fan| fan.children());
+    let children = state.fan_out(ix).map(rok_kernel::FanOut::children);
     let places = std::iter::once(ix).chain(children.into_iter().flatten());
     Ok(places.map(|ix| step(loaded, ix)).collect())
 }

@@ -82,7 +82,7 @@ fn layered() -> Vec<(String, Vec<usize>)> {
                 (0, _) => Vec::new(),
                 // All meet in one.
                 (_, 1) => (before.saturating_sub(16)..before).collect(),
-                _ => (0..1 + next(3))
+                _ => (0..=next(3))
                     .map(|_| before - 1 - next(before.min(20)))
                     .collect(),
             };

@@ -140,9 +140,8 @@ impl Progress {
                 StepState::Running
             }
             ("step.compensated", Some(_)) => StepState::Compensated,
-            ("step.compensation_failed", Some(_)) => StepState::Failed,
             ("step.succeeded", Some(_)) => StepState::Succeeded,
-            ("step.failed", Some(_)) => StepState::Failed,
+            ("step.failed" | "step.compensation_failed", Some(_)) => StepState::Failed,
             ("step.skipped", Some(_)) => StepState::Skipped,
             ("step.waiting", Some(_)) => StepState::Waiting,
             ("step.retried", Some(_)) => StepState::Pending,
