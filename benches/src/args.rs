@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// The `rok` to measure; the default is built from this workspace
     #[arg(long, value_name = "FILE")]
     pub(crate) rok: Option<PathBuf>,
+    /// A folder of WfCommons instances (WfFormat JSON), for `wfcommons`
+    #[arg(long, value_name = "DIR", env = "ROK_WFINSTANCES")]
+    pub(crate) wfinstances: Option<PathBuf>,
     /// A tenth of the work in `core`: for trying out a change
     #[arg(long)]
     pub(crate) quick: bool,
@@ -42,6 +45,8 @@ pub(crate) enum Bench {
     Linear,
     /// Start-up of `rok --version` and of a one-step run
     Startup,
+    /// Real workflow graphs of sleeping tasks against a list scheduler
+    Wfcommons,
 }
 
 impl Bench {
@@ -54,6 +59,7 @@ impl Bench {
             Self::Replay => "100,000 events folded, and verified",
             Self::Linear => "a 10,000-step run against a 1,000-step run",
             Self::Startup => "whole processes, one at a time",
+            Self::Wfcommons => "real workflow graphs, each task a sleep",
         }
     }
 }
@@ -81,7 +87,7 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case(&["x"], 6, Bench::Core)]
+    #[case(&["x"], 7, Bench::Core)]
     #[case(&["x", "replay", "steps"], 2, Bench::Steps)]
     fn benches_are_chosen_by_name(
         #[case] words: &[&str],

@@ -6,6 +6,7 @@ mod replay;
 mod spawn;
 mod startup;
 mod steps;
+mod wfcommons;
 
 use crate::args::{Args, Bench};
 use crate::load::Failed;
@@ -23,6 +24,7 @@ pub(crate) fn run(bench: Bench, args: &Args, place: &Place) -> Table {
         Bench::Replay => replay::run(args, place, &mut table),
         Bench::Linear => linear::run(args, place, &mut table),
         Bench::Startup => startup::run(args, place, &mut table),
+        Bench::Wfcommons => wfcommons::run(args, place, &mut table),
     };
     if let Err(Failed(why)) = result {
         table.fail(why);

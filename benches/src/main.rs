@@ -14,6 +14,7 @@ mod machine;
 mod measure;
 mod place;
 mod report;
+mod schedule;
 mod world;
 
 use crate::args::Args;

@@ -113,6 +113,12 @@ impl Measure {
         self
     }
 
+    /// Without processor time: for what was reckoned.
+    pub(crate) fn without_cpu(mut self) -> Self {
+        self.cpu_ms.clear();
+        self
+    }
+
     pub(crate) fn goal(mut self, goal: Goal) -> Self {
         self.goal = Some(goal);
         self

@@ -7,7 +7,7 @@ mod view;
 use crate::error::ServiceError;
 use crate::plan_file::{self, PlanText};
 use crate::service::Service;
-use rok_plan::{Action, Plan, PlanErrors, Syntax};
+use rok_plan::{PlanErrors, Syntax};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -43,8 +43,8 @@ pub struct PlanReport {
 /// Something that is allowed and unwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// The step.
-    pub step: String,
+    /// The step; absent where it concerns the plan.
+    pub step: Option<String>,
     /// What is unwise.
     pub message: String,
     /// What is wiser.
@@ -101,7 +101,13 @@ impl Service {
 
     /// What is allowed in a plan and unwise.
     pub fn plan_lint(&self, name: &str) -> Result<Vec<Warning>, ServiceError> {
-        Ok(warnings(&self.plan_text(name)?.parse()?))
+        let warnings = self.plan_text(name)?.parse()?.warnings().into_iter();
+        let warnings = warnings.map(|warning| Warning {
+            step: warning.step.map(|step| step.to_string()),
+            message: warning.message,
+            hint: warning.hint,
+        });
+        Ok(warnings.collect())
     }
 }
 
@@ -136,18 +142,4 @@ fn claims_to_be_a_plan(errors: &PlanErrors) -> bool {
             .is_some_and(|rest| rest.trim_start().starts_with('=')),
     };
     errors.source.lines().any(begins)
-}
-
-fn warnings(plan: &Plan) -> Vec<Warning> {
-    let mut found = Vec::new();
-    for step in &plan.steps {
-        if let Action::Shell { line, .. } = &step.action {
-            found.extend(line.warnings().iter().map(|fault| Warning {
-                step: step.id.to_string(),
-                message: fault.message.clone(),
-                hint: fault.hint.clone(),
-            }));
-        }
-    }
-    found
 }

@@ -76,5 +76,5 @@ pub use items::Items;
 pub use reference::{Reference, Target};
 pub use scope::{RunView, Scope, StepView};
 pub use secret_text::{MissingSecret, Part, SecretText};
-pub use shell_line::{ShellLine, environment_misfit};
+pub use shell_line::{ShellLine, argument_warnings, environment_misfit};
 pub use template::{Site, Template};

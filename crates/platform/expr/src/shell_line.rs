@@ -17,6 +17,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use scanner::Scanner;
 
+pub use lint::argument_warnings;
+
 /// A line for the shell. Its expressions are replaced, once and at load, by
 /// references to variables, quoted by where they stand: bare `${{ x }}` becomes
 /// `"${ROK_E0}"`, and `"… ${{ x }} …"` becomes `"… ${ROK_E0} …"`. Where that

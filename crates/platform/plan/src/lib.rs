@@ -49,6 +49,8 @@ mod document;
 mod parse;
 mod pattern;
 
+mod lint;
+
 mod builder;
 mod builtin;
 mod canonical;
@@ -67,6 +69,7 @@ pub use checked::{CheckedFile, Faults, Item, Key};
 pub use document::Document;
 pub use fault::{Fault, FaultCode, PlanErrors, Related};
 pub use keys::{KEYS, KeySpec, Place, Support};
+pub use lint::Warning;
 pub use model::{
     Action, ArtifactDecl, Bounds, Compensate, Gate, InputSpec, OnFailure, Order, OutputSpec, Plan,
     Retry, Shell, Step, SuccessRule, ValueKind,

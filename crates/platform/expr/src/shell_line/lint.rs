@@ -2,6 +2,7 @@
 //! code.
 
 use crate::fault::Fault;
+use crate::template::Template;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -89,6 +90,25 @@ pub(super) fn check(words: &[Word]) -> Vec<Fault> {
             PREFIXES.contains(&name) || word.text.contains('=') || word.text.starts_with('-');
     }
     warnings
+}
+
+/// Warnings about an argument list: no shell sees it, and what it runs may be
+/// one.
+pub fn argument_warnings(words: &[Template]) -> Vec<Fault> {
+    let words: Vec<Word> = words
+        .iter()
+        .map(|template| match template.as_literal() {
+            Some(text) => Word {
+                text: text.into(),
+                expressions: Vec::new(),
+            },
+            None => Word {
+                text: String::new(),
+                expressions: alloc::vec![0..template.source().len()],
+            },
+        })
+        .collect();
+    check(&words)
 }
 
 fn warning(name: &str, range: &Range<usize>) -> Fault {

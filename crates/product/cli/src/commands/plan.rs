@@ -183,7 +183,8 @@ fn lint(
         }
         for warning in &lint.warnings {
             let message = render::clean(&warning.message);
-            let _ = writeln!(text, "{source}: step {}: {message}", warning.step);
+            let step = warning.step.as_ref().map(|step| format!("step {step}: "));
+            let _ = writeln!(text, "{source}: {}{message}", step.unwrap_or_default());
             if let Some(hint) = &warning.hint {
                 let _ = writeln!(text, "  help: {}", render::clean(hint));
             }
