@@ -141,10 +141,14 @@ impl Envelope {
             signatures: signatures.collect::<Result<_, _>>()?,
         };
         let written = read.to_json();
-        match (0..bytes.len().max(written.len())).find(|at| bytes.get(*at) != written.get(*at)) {
-            None => Ok(read),
-            Some(at) => Err(EnvelopeError::NotAsWritten { at }),
+        if bytes == written {
+            return Ok(read);
         }
+        let same = bytes
+            .iter()
+            .zip(&written)
+            .take_while(|(one, two)| one == two);
+        Err(EnvelopeError::NotAsWritten { at: same.count() })
     }
 
     /// The envelope as it lies in a file: one line of JSON.
