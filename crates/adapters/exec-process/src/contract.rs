@@ -26,6 +26,7 @@ const MAX_REASON_CHARS: usize = 1000;
 pub(crate) struct Verdict {
     pub(crate) end: Result<StepSuccess, StepFailure>,
     pub(crate) cost_usd: f64,
+    pub(crate) energy_kwh: f64,
     pub(crate) tokens: u64,
     /// The attempt's complete log.
     pub(crate) log: Option<LogRecord>,
@@ -54,6 +55,7 @@ pub(crate) fn judge(
     Verdict {
         end,
         cost_usd: usage.cost_usd,
+        energy_kwh: usage.energy_kwh,
         tokens: usage.tokens,
         log: None,
     }
@@ -196,7 +198,7 @@ fn outputs(bytes: Result<Option<Vec<u8>>, String>, masker: &Masker) -> Result<Va
     Ok(outputs)
 }
 
-/// Sums JSON lines of `{"cost_usd": …, "tokens": …}`, up to the first bad one.
+/// Sums JSON lines of `{"cost_usd": …, "tokens": …, "energy_kwh": …}`, up to the first bad one.
 fn count(bytes: Result<Option<Vec<u8>>, String>, usage: &mut Usage) -> Result<(), String> {
     let Some(bytes) = bytes? else { return Ok(()) };
     if bytes.len() > MAX_NOTE_BYTES {
@@ -208,7 +210,7 @@ fn count(bytes: Result<Option<Vec<u8>>, String>, usage: &mut Usage) -> Result<()
         }
         add(line, usage).ok_or_else(|| {
             format!(
-                "line {} must be {{\"cost_usd\": number, \"tokens\": whole number}}, none negative",
+                "line {} must be {{\"cost_usd\": number, \"energy_kwh\": number, \"tokens\": whole number}}, none negative",
                 index + 1
             )
         })?;
@@ -218,19 +220,22 @@ fn count(bytes: Result<Option<Vec<u8>>, String>, usage: &mut Usage) -> Result<()
 
 fn add(line: &[u8], usage: &mut Usage) -> Option<()> {
     let value: Value = serde_json::from_slice(line).ok()?;
-    let (mut cost, mut tokens) = (0.0, 0_u64);
+    let (mut cost, mut energy, mut tokens) = (0.0, 0.0, 0_u64);
+    let amount = |value: &Value| {
+        value
+            .as_f64()
+            .filter(|amount| amount.is_finite() && *amount >= 0.0)
+    };
     for (key, value) in value.as_object()? {
         match key.as_str() {
-            "cost_usd" => {
-                cost = value
-                    .as_f64()
-                    .filter(|cost| cost.is_finite() && *cost >= 0.0)?;
-            }
+            "cost_usd" => cost = amount(value)?,
+            "energy_kwh" => energy = amount(value)?,
             "tokens" => tokens = value.as_u64()?,
             _ => return None,
         }
     }
     usage.cost_usd += cost;
+    usage.energy_kwh += energy;
     usage.tokens = usage.tokens.checked_add(tokens)?;
     Some(())
 }

@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use rok_phases::PhaseInput;
 use rok_rac::{AckId, Deadline, Duty, Reconciliation};
 use rok_vocabulary::{
-    AckErrorKind, AckStatus, CommandId, HoldReason, Outcome, PlanId, Profile, RunPhase, StepId,
-    Timestamp,
+    AckErrorKind, AckStatus, BudgetDimension, CommandId, HoldReason, Outcome, PlanId, Profile,
+    RunPhase, StepId, Timestamp,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -255,6 +255,9 @@ pub struct UsageData {
     /// Reported cost.
     #[serde(default, skip_serializing_if = "is_zero_f64")]
     pub cost_usd: f64,
+    /// Reported energy.
+    #[serde(default, skip_serializing_if = "is_zero_f64")]
+    pub energy_kwh: f64,
     /// Reported tokens.
     #[serde(default, skip_serializing_if = "is_zero_u64")]
     pub tokens: u64,
@@ -395,6 +398,35 @@ impl SkipCause {
             self,
             Self::DependencyFailed | Self::HardGate | Self::RunStopped
         )
+    }
+}
+
+/// `budget.exceeded`
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BudgetData {
+    /// Of what too much was used.
+    pub dimension: BudgetDimension,
+    /// How much of it may be used, in the dimension's unit.
+    #[serde(serialize_with = "amount")]
+    pub limit: f64,
+    /// How much was used.
+    #[serde(serialize_with = "amount")]
+    pub used: f64,
+}
+
+/// A whole amount as a whole number.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn amount<S: Serializer>(amount: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Above that, a float has no place for every whole number.
+    const WHOLE: f64 = 9_007_199_254_740_992.0;
+    let whole = *amount as u64;
+    if *amount < WHOLE && (whole as f64).to_bits() == amount.to_bits() {
+        serializer.serialize_u64(whole)
+    } else {
+        serializer.serialize_f64(*amount)
     }
 }
 

@@ -326,6 +326,7 @@ impl<'a> Fields<'_, 'a> {
                 reason: self.reason(),
                 data: self.data()?,
             },
+            EventType::BudgetExceeded => Body::BudgetExceeded { data: self.data()? },
             EventType::RunRolledBack => Body::RunRolledBack { data: self.data()? },
             EventType::StepCompensationStarted => Body::StepCompensationStarted {
                 step: self.step()?,

@@ -226,6 +226,7 @@ impl Encoder {
                 line.reason(reason.as_deref());
                 line.data(data);
             }
+            Body::BudgetExceeded { data } => line.data(data),
             Body::RunRolledBack { data } => line.data(data),
             Body::StepCompensationStarted { step, attempt } => {
                 let span = SpanId::of_compensation(&self.run, event.epoch, step, *attempt);

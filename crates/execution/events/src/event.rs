@@ -2,9 +2,10 @@
 
 use crate::artifact::{ArtifactPlace, InputsHash};
 use crate::data::{
-    AckData, ApprovalData, CompletedData, CreatedData, DeclaredData, FellBackData, HeldData,
-    OverrideAppliedData, OverrideData, PolicyData, ReconciledData, RecoveredData, RepairedData,
-    RollbackData, RolledBackData, SkipCause, StartedData, StateData, StepEndData, StoppingData,
+    AckData, ApprovalData, BudgetData, CompletedData, CreatedData, DeclaredData, FellBackData,
+    HeldData, OverrideAppliedData, OverrideData, PolicyData, ReconciledData, RecoveredData,
+    RepairedData, RollbackData, RolledBackData, SkipCause, StartedData, StateData, StepEndData,
+    StoppingData,
 };
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -165,6 +166,8 @@ pub enum Body {
         reason: String,
         data: OverrideAppliedData,
     },
+    /// A limit of the plan's budget is exceeded.
+    BudgetExceeded { data: BudgetData },
     /// What succeeded is undone from here on: within an epoch whose execution
     /// did not succeed, or, after its seal, as the next one.
     RunRollbackStarted {
@@ -295,6 +298,7 @@ event_types! {
     GateRejected = "gate.rejected",
     OverrideApproved = "override.approved",
     RunOverrideApplied = "run.override_applied",
+    BudgetExceeded = "budget.exceeded",
     RunRollbackStarted = "run.rollback_started",
     RunRolledBack = "run.rolled_back",
     StepCompensationStarted = "step.compensation_started",

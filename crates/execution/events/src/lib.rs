@@ -46,11 +46,11 @@ mod settings;
 
 pub use artifact::{ArtifactLeft, ArtifactMade, ArtifactPlace, CachedData, ContentRef, InputsHash};
 pub use data::{
-    AckData, ApprovalData, ChildCounts, CompletedData, CreatedData, DeclaredData, ExpectationsData,
-    FanOutData, FellBackData, HeldData, OverrideAppliedData, OverrideData, PlanRef, PolicyData,
-    PolicyStage, ReconciledData, ReconciliationStage, RecoveredData, RepairedData, RollbackData,
-    RolledBackData, SkipCause, StartedData, StateData, StepCounts, StepEndData, StoppingData,
-    UsageData,
+    AckData, ApprovalData, BudgetData, ChildCounts, CompletedData, CreatedData, DeclaredData,
+    ExpectationsData, FanOutData, FellBackData, HeldData, OverrideAppliedData, OverrideData,
+    PlanRef, PolicyData, PolicyStage, ReconciledData, ReconciliationStage, RecoveredData,
+    RepairedData, RollbackData, RolledBackData, SkipCause, StartedData, StateData, StepCounts,
+    StepEndData, StoppingData, UsageData,
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::Encoder;

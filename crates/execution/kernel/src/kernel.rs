@@ -2,6 +2,7 @@
 //! calls them.
 
 mod artifacts;
+mod budget;
 mod close;
 mod commands;
 mod compensation;

@@ -92,6 +92,6 @@ pub use request::{ResolveError, ResolvedAction, ResolvedArtifact, ResolvedStep};
 pub use scope::RunScope;
 pub use state::{
     ApplyError, Closing, Done, DoneIx, FanOut, Hold, Override, PolicyState, Resumability, Rollback,
-    Rollbackable, RunState, Stopping, Undo,
+    Rollbackable, RunState, Stopping, Undo, Used,
 };
 pub use steps::{Approval, GateWait, StandIn, StepSlot, StopReason};

@@ -2,6 +2,7 @@
 
 mod apply;
 mod apply_error;
+mod budget;
 mod compensation;
 mod fallback;
 mod fan;
@@ -32,6 +33,7 @@ use serde_json::Value;
 
 use apply::out_of_place;
 pub use apply_error::ApplyError;
+pub use budget::Used;
 pub use compensation::{Done, DoneIx, Rollback, Rollbackable, Undo};
 pub use fan::FanOut;
 pub(crate) use fan::digest;
@@ -146,6 +148,7 @@ pub struct RunState {
     late_acks: BTreeSet<AckId>,
     fresh_stops: Vec<StepIx>,
     compensation: compensation::Compensation,
+    budget: budget::BudgetState,
 }
 
 /// Which reconciliations the profile accepted: without them, the transitions
@@ -224,6 +227,7 @@ impl RunState {
             late_acks: BTreeSet::new(),
             fresh_stops: Vec::new(),
             compensation: compensation::Compensation::default(),
+            budget: budget::BudgetState::default(),
             plan,
             run,
         }
@@ -345,11 +349,11 @@ impl RunState {
     pub const fn hold(&self) -> Option<&Hold> {
         self.hold.as_ref()
     }
-    /// Whether somebody paused it.
+    /// Whether somebody paused it, or its budget did.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         let hold = self.hold.as_ref();
-        hold.is_some_and(|hold| hold.reason == HoldReason::Pause)
+        hold.is_some_and(|hold| matches!(hold.reason, HoldReason::Pause | HoldReason::Budget))
     }
     /// What the policies said of the run's end.
     #[must_use]

@@ -68,6 +68,12 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
     if choices.one_in(3) {
         yaml += "on_failure: rollback\n";
     }
+    yaml += match choices.below(6) {
+        0 => "budget: { max_steps: 3, on_exceeded: hold }\n",
+        1 => "budget: { max_tokens: 25 }\n",
+        2 => "budget: { max_tokens: 15, max_steps: 6, on_exceeded: hold }\n",
+        _ => "",
+    };
     yaml += "steps:\n";
     // Steps of the chain of fallbacks that the next step belongs to.
     let mut chain = Vec::new();
@@ -470,12 +476,13 @@ impl World {
             _ => StepEnd::Succeeded(StepSuccess::default()),
         };
         let epoch = self.state().epoch();
+        let data = self.used();
         self.say(Input::StepDone(StepDone {
             epoch,
             step,
             attempt,
             end,
-            data: Box::default(),
+            data,
             left: Vec::new(),
         }))
         .unwrap();

@@ -104,7 +104,7 @@ impl Ending {
             duration,
             reconciliation: Some(&self.reconciliation),
             time_use,
-            budget_use: None,
+            budget_use: state.budget_use(),
             verdict: self.verdict.as_ref(),
         }
     }

@@ -166,6 +166,7 @@ impl Executor for StubExecutor {
                 max_rss: stub.max_rss_kib.unwrap_or_default().saturating_mul(1024),
                 cost_usd: stub.cost_usd.unwrap_or_default(),
                 tokens: stub.tokens.unwrap_or_default(),
+                energy_kwh: 0.0,
             },
         };
         let report = StepReport {

@@ -133,6 +133,8 @@ pub struct Usage {
     pub max_rss: u64,
     /// Cost in US dollars that the work reported.
     pub cost_usd: f64,
+    /// Energy in kilowatt hours that the work reported.
+    pub energy_kwh: f64,
     /// Tokens that the work reported.
     pub tokens: u64,
 }

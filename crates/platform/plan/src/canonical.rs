@@ -9,7 +9,9 @@ use rok_vocabulary::format_duration;
 use serde_json::Value;
 
 use crate::approvers::{Approvers, Overrides};
+use crate::budget::{Budget, OnExceeded};
 use crate::decode::{KILL_GRACE, VERSION};
+use crate::expect::Expect;
 use crate::json::Json;
 use crate::model::{
     Action, ArtifactDecl, Bounds, Compensate, Gate, InputSpec, OnFailure, Order, OutputSpec, Plan,
@@ -112,6 +114,17 @@ fn plan(plan: &Plan) -> Json {
     if let Some(overrides) = &plan.overrides {
         keys.set("overrides", Json::Object(self::overrides(overrides)));
     }
+    if let Some(budget) = &plan.budget {
+        keys.object("budget", self::budget(budget));
+    }
+    keys.list("expect", plan.expect.iter().map(expect).collect());
+    keys.list(
+        "policies",
+        plan.policies
+            .iter()
+            .map(|path| Json::text(path.as_str()))
+            .collect(),
+    );
     let steps = plan
         .steps
         .iter()
@@ -301,6 +314,26 @@ fn overrides(overrides: &Overrides) -> Vec<(String, Json)> {
     );
     keys.0.extend(approvers(&overrides.by));
     keys.0
+}
+
+fn budget(budget: &Budget) -> Vec<(String, Json)> {
+    let mut keys = Keys::default();
+    keys.value("max_cost_usd", budget.max_cost_usd.map(Value::from));
+    keys.value("max_energy_kwh", budget.max_energy_kwh.map(Value::from));
+    keys.value("max_steps", budget.max_steps.map(Value::from));
+    keys.value("max_tokens", budget.max_tokens.map(Value::from));
+    keys.duration("max_time", budget.max_time);
+    let hold = budget.on_exceeded == OnExceeded::Hold;
+    keys.text("on_exceeded", hold.then_some("hold"));
+    keys.0
+}
+
+fn expect(expect: &Expect) -> Json {
+    let mut keys = Keys::default();
+    keys.text("domain", Some(expect.what.domain()));
+    keys.text("action", Some(expect.what.action()));
+    keys.text("key", Some(expect.key.as_str()));
+    Json::Object(keys.0)
 }
 
 fn retry(retry: &Retry) -> Vec<(String, Json)> {

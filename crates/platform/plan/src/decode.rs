@@ -6,6 +6,7 @@
 mod approvers;
 mod compensate;
 mod expressions;
+mod limits;
 mod place;
 mod read;
 mod schema;
@@ -93,6 +94,8 @@ impl Decoder<'_> {
         let secrets = self.secrets(root);
         let env = self.env(root);
         let overrides = self.overrides(root);
+        let budget = self.budget(root);
+        let policies = self.policies(root);
         let defaults = self.defaults(root);
         let order = match root.get("order").and_then(Node::text) {
             Some("sequential") => Order::Sequential,
@@ -104,6 +107,7 @@ impl Decoder<'_> {
             .iter()
             .map(|entry| self.step(entry, &defaults))
             .collect();
+        let expect = self.expect(root, &steps);
         self.expressions(&inputs, &secrets, &env, entries, &steps, &graph);
         if !self.findings.is_empty() {
             return None;
@@ -138,6 +142,9 @@ impl Decoder<'_> {
                 .collect(),
             secrets,
             overrides,
+            budget,
+            expect,
+            policies,
             steps: steps?,
         })
     }

@@ -29,6 +29,8 @@
 extern crate alloc;
 
 mod approvers;
+mod budget;
+mod expect;
 mod model;
 
 mod keys;
@@ -63,10 +65,12 @@ mod schema;
 struct Readme;
 
 pub use approvers::{Approver, ApproverError, Approvers, NotEntitled, Overrides};
+pub use budget::{Budget, OnExceeded};
 pub use builder::{PlanBuilder, StepBuilder};
 pub use builtin::{builtin, builtin_ids, template};
 pub use checked::{CheckedFile, Faults, Item, Key};
 pub use document::Document;
+pub use expect::{Expect, Expected};
 pub use fault::{Fault, FaultCode, PlanErrors, Related};
 pub use keys::{KEYS, KeySpec, Place, Support};
 pub use lint::Warning;

@@ -1,6 +1,8 @@
 //! The plan as a value: what the file says, decoded, defaults filled in.
 
 use crate::approvers::{Approvers, Overrides};
+use crate::budget::Budget;
+use crate::expect::Expect;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -44,6 +46,13 @@ pub struct Plan {
     pub secrets: Vec<InputName>,
     /// How often a failed hard gate may be overridden; `None`: never.
     pub overrides: Option<Overrides>,
+    /// What a run may use up; `None`: nothing is limited.
+    pub budget: Option<Budget>,
+    /// Obligations on top of the standard ones.
+    pub expect: Vec<Expect>,
+    /// Policy files on top of the configured ones, as written: absolute, or
+    /// relative to the plan file's folder.
+    pub policies: Vec<String>,
     /// The steps, in declaration order. Never empty.
     pub steps: Vec<Step>,
 }

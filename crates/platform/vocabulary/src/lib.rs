@@ -36,6 +36,6 @@ pub use ids::{
 };
 pub use time::{TimeError, Timestamp};
 pub use words::{
-    AckErrorKind, AckStatus, Disposition, Domain, ErrorClass, ExpectationStatus, HoldReason,
-    Outcome, Profile, ReconciliationStatus, RunPhase, Severity, StepState, UnknownWord,
+    AckErrorKind, AckStatus, BudgetDimension, Disposition, Domain, ErrorClass, ExpectationStatus,
+    HoldReason, Outcome, Profile, ReconciliationStatus, RunPhase, Severity, StepState, UnknownWord,
 };

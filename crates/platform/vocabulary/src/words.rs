@@ -153,6 +153,22 @@ impl Outcome {
 }
 
 words! {
+    /// What a run may use up.
+    BudgetDimension, "budget dimension", {
+        /// Cost in US dollars, as steps report it.
+        CostUsd = "cost_usd",
+        /// Energy in kilowatt hours, as steps report it.
+        EnergyKwh = "energy_kwh",
+        /// Attempts at steps.
+        Steps = "steps",
+        /// Tokens of language models, as steps report them.
+        Tokens = "tokens",
+        /// Time of the attempts, summed, in milliseconds.
+        Time = "time",
+    }
+}
+
+words! {
     /// Recorded after FAILED; changes no phase.
     Disposition, "disposition", {
         /// Nothing was recorded.

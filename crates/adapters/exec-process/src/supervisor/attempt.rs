@@ -174,6 +174,7 @@ impl Attempt {
                 cpu: used.map_or(Duration::ZERO, |used| used.utime + used.stime),
                 max_rss: used.map_or(0, |used| crate::peak::of_child(used.maxrss)),
                 cost_usd: verdict.cost_usd,
+                energy_kwh: verdict.energy_kwh,
                 tokens: verdict.tokens,
             },
             exit_code: self.usage.and_then(|usage| usage.status.code()),

@@ -14,7 +14,9 @@ use core::time::Duration;
 use proptest::prelude::*;
 use rok_phases::PhaseInput;
 use rok_rac::{Deadline, DomainAck, Duty, Reconciliation};
-use rok_vocabulary::{AckStatus, HoldReason, Outcome, Profile, ReconciliationStatus};
+use rok_vocabulary::{
+    AckStatus, BudgetDimension, HoldReason, Outcome, Profile, ReconciliationStatus,
+};
 use rstest::rstest;
 use serde_json::json;
 
@@ -178,6 +180,7 @@ fn bodies() -> Vec<Body> {
                 usage: UsageData {
                     cpu_ms: 1,
                     max_rss_kib: 2,
+                    energy_kwh: 0.125,
                     cost_usd: 0.25,
                     tokens: 7,
                 },
@@ -268,6 +271,13 @@ fn bodies() -> Vec<Body> {
                 done: vec![step()],
                 again: Vec::new(),
             }),
+        },
+        Body::BudgetExceeded {
+            data: BudgetData {
+                dimension: BudgetDimension::CostUsd,
+                limit: 5.0,
+                used: 5.25,
+            },
         },
         Body::RunRolledBack {
             data: RolledBackData {

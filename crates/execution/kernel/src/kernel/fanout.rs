@@ -40,6 +40,9 @@ impl RunOrchestrationKernel {
             Err(error) => (None, Some(error)),
         };
         let (id, attempt) = (step.id.clone(), Attempt::FIRST);
+        if error.is_some() && !self.may_attempt(now)? {
+            return Ok(());
+        }
         self.emit(
             now,
             Body::StepStarted {

@@ -35,6 +35,7 @@ impl RunOrchestrationKernel {
         }
         self.time_out(now)?;
         self.expire_gates(now)?;
+        self.check_budget(false, now)?;
         if !self.state.is_paused() {
             self.state.offer_due_retries(now);
         }
@@ -119,6 +120,9 @@ impl RunOrchestrationKernel {
             }
             Err(error) => {
                 let step_id = step.id.clone();
+                if step.gate != Some(Gate::Manual) && !self.may_attempt(now)? {
+                    return Ok(());
+                }
                 // A manual gate never starts without a person's word.
                 let begun = if step.gate == Some(Gate::Manual) {
                     Body::StepWaiting { step: step_id }
@@ -152,6 +156,9 @@ impl RunOrchestrationKernel {
     }
 
     fn start(&mut self, ix: StepIx, now: Timestamp) -> Result<(), KernelError> {
+        if !self.may_attempt(now)? {
+            return Ok(());
+        }
         let attempt = self.state.step(ix).attempt;
         self.emit(
             now,

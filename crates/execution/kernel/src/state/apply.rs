@@ -124,6 +124,10 @@ impl RunState {
                     return out_of_place(event, "nothing holds the run");
                 }
                 self.commands.extend(command.clone());
+                let held = self.hold.as_ref().map(|hold| hold.reason);
+                if held == Some(rok_vocabulary::HoldReason::Budget) {
+                    self.lift_limits();
+                }
                 self.hold = None;
                 self.clock.release(at);
             }
@@ -245,6 +249,7 @@ impl RunState {
             Body::RunRollbackStarted { reason, data } => {
                 self.rollback_started(event, reason.as_ref(), data)?;
             }
+            Body::BudgetExceeded { data } => self.budget_exceeded(event, data)?,
             Body::RunRolledBack { data } => self.rolled_back(event, data)?,
             Body::StepCompensationStarted { step, attempt } => {
                 self.compensation_started(event, step, *attempt)?;
@@ -253,15 +258,21 @@ impl RunState {
                 step,
                 attempt,
                 reason,
-                ..
-            } => self.compensated(event, step, *attempt, reason.is_some())?,
+                data,
+            } => {
+                self.note_use(data);
+                self.compensated(event, step, *attempt, reason.is_some())?;
+            }
             Body::StepCompensationFailed {
                 step,
                 attempt,
                 class,
                 reason,
                 data,
-            } => self.compensation_failed(event, step, *attempt, (*class, reason), data)?,
+            } => {
+                self.note_use(data);
+                self.compensation_failed(event, step, *attempt, (*class, reason), data)?;
+            }
             Body::ExpectationDeclared { data } => {
                 let mut expected = Expected::new(data.id.clone(), data.deadline)
                     .with_metadata(data.metadata.clone());
@@ -535,6 +546,7 @@ impl RunState {
             self.begin_fan_out(ix, items, data.sha256.clone());
             return Ok(());
         }
+        self.note_attempt();
         self.child_runs(ix, true);
         self.steps[ix as usize].started_at.get_or_insert(event.at);
         self.progress.running[self.plan.graph().lane(self.origin(ix))] += 1;
@@ -587,6 +599,7 @@ impl RunState {
         if !self.may_end_fan_out(ix, true) {
             return out_of_place(event, "its children have not all succeeded");
         }
+        self.note_use(data);
         self.stopped_running(ix);
         let list = self.end_fan_out(ix);
         let slot = &mut self.steps[ix as usize];
@@ -623,6 +636,7 @@ impl RunState {
             }
             self.end_fan_out(ix);
         }
+        self.note_use(data);
         let slot = &mut self.steps[ix as usize];
         match slot.state {
             StepState::Running => self.stopped_running(ix),

@@ -2,7 +2,7 @@
 //! success once, nothing before its event, nothing by itself that must be asked.
 
 use super::World;
-use rok_events::{Body, Event};
+use rok_events::{Body, Event, StepEndData, UsageData};
 use rok_kernel::{Input, Rejected, Resumability, Rollbackable, StepDone, StepEnd, StepSuccess};
 use rok_vocabulary::{Actor, Attempt, Disposition, ErrorClass, RunPhase, StepId};
 use std::collections::BTreeSet;
@@ -66,7 +66,28 @@ impl World {
         let (live, folded) = (self.state(), &self.shadow);
         assert_eq!(live.rollback(), folded.rollback());
         assert_eq!(live.disposition(), folded.disposition());
+        assert_eq!(live.used(), folded.used());
+        assert!(live.lifted().eq(folded.lifted()));
+        let budget = self.plan.plan().budget.as_ref();
+        if let Some(most) = budget.and_then(|budget| budget.max_steps)
+            && live.lifted().next().is_none()
+        {
+            assert!(live.used().attempts <= most, "more attempts than allowed");
+        }
         assert_eq!(live.rollbackable(&[], &[]), folded.rollbackable(&[], &[]));
+    }
+
+    /// What an attempt used.
+    pub(super) fn used(&mut self) -> Box<StepEndData> {
+        let tokens = self.choices.below(10);
+        let usage = UsageData {
+            tokens,
+            ..UsageData::default()
+        };
+        Box::new(StepEndData {
+            usage,
+            ..StepEndData::default()
+        })
     }
 
     /// An attempt at a compensation ends, and its report may come twice.

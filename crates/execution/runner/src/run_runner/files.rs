@@ -135,6 +135,7 @@ impl RunRunner {
                 cpu_ms: u64::try_from(usage.cpu.as_millis()).unwrap_or(u64::MAX),
                 max_rss_kib: usage.max_rss / 1024,
                 cost_usd: usage.cost_usd,
+                energy_kwh: usage.energy_kwh,
                 tokens: usage.tokens,
             },
             exit_code,

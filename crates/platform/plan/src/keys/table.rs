@@ -73,10 +73,10 @@ pub const KEYS: &[KeySpec] = &[
     key(Plan, "steps", Ty::Map(Names::Step, &Ty::Object(Step)), "The steps, by id. Within what is ready, their order decides.").required(),
     key(Plan, "priority", Ty::Whole { min: -100, max: 100 }, "Rank among the runs that wait.").later(),
     key(Plan, "concurrency", Ty::Object(Concurrency), "How many runs with the same key go on at once.").later(),
-    key(Plan, "budget", Ty::Object(Budget), "What a run may use up.").later(),
+    key(Plan, "budget", Ty::Object(Budget), "What a run may use up, over all its epochs. Steps report cost, tokens and energy by `ROK_USAGE`."),
     key(Plan, "notify", Ty::List(&Ty::Object(Notify)), "Who is told how a run ended.").later(),
-    key(Plan, "expect", Ty::List(&Ty::Object(Expect)), "Obligations on top of the standard ones of the audit contract.").later(),
-    key(Plan, "policies", Ty::List(&Ty::Text), "Policy files that the run is checked against.").later(),
+    key(Plan, "expect", Ty::List(&Ty::Object(Expect)), "Obligations on top of the standard ones of the audit contract: `artifacts/emit` with the path of an artifact, `steps/succeed` with a step. Without them the run does not complete."),
+    key(Plan, "policies", Ty::List(&Ty::Text), "Policy files that the run is checked against besides the configured ones: absolute, or relative to the plan file's folder."),
 
     key(Step, "run", Ty::Command, "A process: a text is a shell line, a list is an argument vector that no shell sees."),
     key(Step, "call", Ty::Text, "An in-process function, by the name that the embedder registered."),
@@ -164,12 +164,12 @@ pub const KEYS: &[KeySpec] = &[
     key(Concurrency, "limit", Ty::Whole { min: 1, max: MAX_PARALLEL }, "How many go on at once.").or("1"),
     key(Concurrency, "on_limit", Ty::Words(&["queue", "reject", "cancel_oldest"], &[]), "What the next one does.").or("`queue`"),
 
-    key(Budget, "max_cost_usd", Ty::Number, "Cost in US dollars."),
-    key(Budget, "max_energy_kwh", Ty::Number, "Energy in kilowatt hours."),
-    key(Budget, "max_steps", Ty::Whole { min: 1, max: i64::MAX }, "Attempts at steps."),
-    key(Budget, "max_tokens", Ty::Whole { min: 1, max: i64::MAX }, "Tokens of language models."),
-    key(Budget, "max_time", POSITIVE, "Time summed over the steps."),
-    key(Budget, "on_exceeded", Ty::Words(&["fail", "hold"], &[]), "What then happens.").or("`fail`"),
+    key(Budget, "max_cost_usd", Ty::Number, "Cost in US dollars, as reported."),
+    key(Budget, "max_energy_kwh", Ty::Number, "Energy in kilowatt hours, as reported."),
+    key(Budget, "max_steps", Ty::Whole { min: 1, max: i64::MAX }, "Attempts at steps, retries and children included."),
+    key(Budget, "max_tokens", Ty::Whole { min: 1, max: i64::MAX }, "Tokens of language models, as reported."),
+    key(Budget, "max_time", POSITIVE, "Time of the attempts, summed."),
+    key(Budget, "on_exceeded", Ty::Words(&["fail", "hold"], &[]), "What then happens: the run is stopped and fails, or it is held until `rok unpause`.").or("`fail`"),
 
     key(Overrides, "max", Ty::Whole { min: 0, max: 100 }, "How many a run may have.").or("1"),
     key(Overrides, "expires", POSITIVE, "How long one is good for: after that, `resume` refuses it.").or("`24h`"),
@@ -181,5 +181,5 @@ pub const KEYS: &[KeySpec] = &[
 
     key(Expect, "domain", Ty::Text, "The domain that owes it.").required(),
     key(Expect, "action", Ty::Text, "What it owes.").required(),
-    key(Expect, "key", Ty::Text, "Which one, when there are several."),
+    key(Expect, "key", Ty::Text, "Which artifact, which step."),
 ];

@@ -104,7 +104,29 @@ steps:
 #[case::budget_shape(r"plan: p
 budget: { max_cost: 5 }
 steps:
-  a: { run: echo a }", &["2:1: `budget` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "2:11: unknown key `max_cost` in `budget`"])]
+  a: { run: echo a }", &["2:11: unknown key `max_cost` in `budget`"])]
+#[case::budget_of_nothing(r"plan: p
+budget: { on_exceeded: hold }
+steps:
+  a: { run: echo a }", &["2:1: `budget` limits nothing (give it a limit, such as `max_cost_usd: 5`, or remove it)"])]
+#[case::budget_negative(r"plan: p
+budget: { max_cost_usd: -1, max_steps: 0, max_time: 5 }
+steps:
+  a: { run: echo a }", &["2:25: `max_cost_usd` of `budget` is out of bounds (it is a number from 0)", "2:40: `max_steps` of `budget` is out of bounds (it is a whole number from 1 up)", "2:53: `max_time` of `budget` is no duration: the unit is missing (write `5s` for seconds)"])]
+#[case::expect_nobody(r"plan: p
+expect:
+  - { domain: mail, action: send }
+  - { domain: artifacts, action: emit }
+  - { domain: artifacts, action: emit, key: b.txt }
+  - { domain: steps, action: succeed, key: b }
+  - { domain: steps, action: succeed, key: a }
+  - { domain: steps, action: succeed, key: a }
+steps:
+  a: { run: echo a, artifacts: [{ path: a.txt }] }", &["3:15: nobody here acknowledges `mail/send` (the run could never complete; known are `artifacts/emit`, `steps/succeed`)", "4:5: `artifacts/emit` needs a `key` (name the path of an artifact that a step declares)", "5:45: no step declares an artifact `b.txt`", "6:44: there is no step `b`", "8:5: `steps/succeed/a` is named twice in `expect` (first named here at 7:5) (remove one of the two)"])]
+#[case::policies_of_what(r"plan: p
+policies: [p.cedar, p.json, p.cedar]
+steps:
+  a: { run: echo a }", &["2:21: `p.json` is no policy file (policies are `*.cedar`, declarations of inputs `*.cedarschema`)", "2:29: `p.cedar` is named twice in `policies` (first named here at 2:12) (remove one of the two)"])]
 #[case::notify_shape(r"plan: p
 notify: { email: a }
 steps:
@@ -112,7 +134,7 @@ steps:
 #[case::expect_shape(r"plan: p
 expect: [{ domain: artifacts }]
 steps:
-  a: { run: echo a }", &["2:1: `expect` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "2:10: `action` is missing in an item of `expect` (add `action: …`)"])]
+  a: { run: echo a }", &["2:10: `action` is missing in an item of `expect` (add `action: …`)"])]
 #[case::unknown_key(r"plan: p
 max-paralel: 3
 steps:
