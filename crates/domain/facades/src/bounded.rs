@@ -174,6 +174,8 @@ struct OwnedRequest {
     step: Option<StepId>,
     reason: Option<String>,
     gate: Option<crate::GateFacts>,
+    hold: Option<rok_vocabulary::HoldReason>,
+    budget_use: Option<f64>,
 }
 
 impl<E: GovernanceEngine + ?Sized + 'static> GovernanceEngine for Bounded<E> {
@@ -191,6 +193,8 @@ impl<E: GovernanceEngine + ?Sized + 'static> GovernanceEngine for Bounded<E> {
             step: request.step.cloned(),
             reason: request.reason.map(str::to_owned),
             gate: request.gate,
+            hold: request.hold,
+            budget_use: request.budget_use,
         };
         self.call(move |engine| {
             engine.authorize_action(&ActionRequest {
@@ -201,6 +205,8 @@ impl<E: GovernanceEngine + ?Sized + 'static> GovernanceEngine for Bounded<E> {
                 step: owned.step.as_ref(),
                 reason: owned.reason.as_deref(),
                 gate: owned.gate,
+                hold: owned.hold,
+                budget_use: owned.budget_use,
             })
         })
     }

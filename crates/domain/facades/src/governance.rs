@@ -6,7 +6,7 @@ use crate::facts::{DutyKey, OutcomeFacts, RunFacts};
 use crate::lessons::Lesson;
 use core::fmt;
 use rok_rac::Duty;
-use rok_vocabulary::{Actor, Domain, RunId, StepId};
+use rok_vocabulary::{Actor, Domain, HoldReason, RunId, StepId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -106,6 +106,10 @@ pub struct ActionRequest<'a> {
     pub reason: Option<&'a str>,
     /// The gate that they decide on: of `approve` and `reject`.
     pub gate: Option<GateFacts>,
+    /// Why the run waits, if it does.
+    pub hold: Option<HoldReason>,
+    /// The largest share of any budget that was used; `None` without a budget.
+    pub budget_use: Option<f64>,
 }
 
 /// A policy that a run or a request violates.

@@ -33,7 +33,7 @@ pub use timing::{
     WaitReason, WaitSpan,
 };
 pub use views::{
-    AckView, ApprovalView, ArtifactView, AuditView, CompensationFailure, ErrorView, EventLine,
-    EventQuery, ExpectationView, Explanation, HoldView, IncidentView, ListQuery, LogQuery, Remedy,
-    Resumable, RollbackView, RunListing, RunSummary, StepSummary, StepTotals,
+    AckView, ApprovalView, ArtifactView, AuditView, BudgetView, CompensationFailure, ErrorView,
+    EventLine, EventQuery, ExpectationView, Explanation, HoldView, IncidentView, ListQuery,
+    LogQuery, Remedy, Resumable, RollbackView, RunListing, RunSummary, StepSummary, StepTotals,
 };

@@ -124,6 +124,12 @@ impl Questions<'_> {
         });
         self.add(&mut context, "reason", || request.reason.map(text));
         self.add(&mut context, "gate", || request.gate.as_ref().map(gate));
+        self.add(&mut context, "hold", || {
+            request.hold.map(|hold| text(hold.as_str()))
+        });
+        self.add(&mut context, "budget_use_percent", || {
+            request.budget_use.map(percent)
+        });
         let run = uid(&self.names.run, request.run.run.as_str());
         self.question(request.action.as_str(), &request.run, asker, run, context)
     }

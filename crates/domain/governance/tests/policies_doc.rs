@@ -143,6 +143,8 @@ fn four_eyes(
         step: None,
         reason,
         gate: None,
+        hold: None,
+        budget_use: None,
     };
     let answer = engine.authorize_action(&request).expect("an answer");
     assert_eq!(answer.granted, granted, "{answer:?}");

@@ -6,6 +6,7 @@ mod budget;
 mod close;
 mod commands;
 mod compensation;
+mod expect;
 mod fallback;
 mod fanout;
 mod gates;
@@ -181,7 +182,9 @@ impl RunOrchestrationKernel {
             },
         )?;
         self.actor = Actor::Runner;
-        self.declare_expectations(expected, now)
+        let mut further = expect::expected(self.state.plan().plan());
+        further.extend(expected);
+        self.declare_expectations(further, now)
     }
 
     /// Declares what every domain owes the run, at T0 of the epoch, and enters

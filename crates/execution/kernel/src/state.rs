@@ -4,6 +4,7 @@ mod apply;
 mod apply_error;
 mod budget;
 mod compensation;
+mod expect;
 mod fallback;
 mod fan;
 mod gates;
@@ -149,6 +150,8 @@ pub struct RunState {
     fresh_stops: Vec<StepIx>,
     compensation: compensation::Compensation,
     budget: budget::BudgetState,
+    /// Artifacts that the plan expects: by path, who made it, and its digest.
+    emitted: BTreeMap<String, (StepId, String)>,
 }
 
 /// Which reconciliations the profile accepted: without them, the transitions
@@ -228,6 +231,7 @@ impl RunState {
             fresh_stops: Vec::new(),
             compensation: compensation::Compensation::default(),
             budget: budget::BudgetState::default(),
+            emitted: BTreeMap::new(),
             plan,
             run,
         }

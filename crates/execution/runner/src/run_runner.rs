@@ -738,6 +738,8 @@ impl RunRunner {
                 step,
                 reason,
                 gate: self.gate_facts(kind),
+                hold: self.state().hold().map(|hold| hold.reason),
+                budget_use: self.state().budget_use(),
             };
             let answer = services.facades().governance.authorize_action(&request);
             authorization(PolicyStage::Action, Some(action.as_str()), answer)

@@ -91,7 +91,10 @@ fn message(hold: &Hold, gates: &[GateView], steps: &str) -> String {
                 note.unwrap_or_default()
             )
         }
-        HoldReason::Budget => "a budget is used up".into(),
+        HoldReason::Budget => hold
+            .note
+            .clone()
+            .unwrap_or_else(|| "a budget is used up".into()),
     };
     if hold.reason == HoldReason::Pause && !gates.is_empty() {
         let _ = write!(message, "; {steps} waits for a decision");

@@ -121,6 +121,11 @@ impl Runs {
             return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
                 .help("unset RAC_ENABLED and ROK_ENABLED, or take `profile` out"));
         }
+        if !setup.contract.reconciles() && !plan.expect.is_empty() {
+            let message = "the plan says what it expects, and the audit contract is switched off";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("unset RAC_ENABLED and ROK_ENABLED, or take `expect` out"));
+        }
         let profile = setup.profile.max(plan.profile.unwrap_or(setup.profile));
         let profile = profile.max(asked.unwrap_or(profile));
         let fewest = |limit: u32| {

@@ -5,8 +5,8 @@ use crate::gates;
 use crate::load::Loaded;
 use rok_facades::Incident;
 use rok_facades::runs::{
-    AckView, ApprovalView, ArtifactView, AuditView, ErrorView, ExpectationView, IncidentView,
-    ListQuery, RunListing, RunSummary, RunsError, StepSummary, StepTotals,
+    AckView, ApprovalView, ArtifactView, AuditView, BudgetView, ErrorView, ExpectationView,
+    IncidentView, ListQuery, RunListing, RunSummary, RunsError, StepSummary, StepTotals,
 };
 use rok_kernel::{RunState, StandIn, StepIx};
 use rok_log::{RunEntry, RunFilter, RunIndex, RunRow};
@@ -14,7 +14,9 @@ use rok_plan::Gate;
 use rok_projections::Replay;
 use rok_rac::{Duty, Reconciliation, Scope};
 use rok_store_jsonl::JsonlStore;
-use rok_vocabulary::{Disposition, ErrorClass, Outcome, PlanId, RunPhase, StepState, Timestamp};
+use rok_vocabulary::{
+    BudgetDimension, Disposition, ErrorClass, Outcome, PlanId, RunPhase, StepState, Timestamp,
+};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -69,6 +71,24 @@ pub fn summarize(replay: Replay) -> (RunSummary, AuditView) {
     (summary(&loaded), audit(&loaded))
 }
 
+fn budget(state: &RunState) -> Vec<BudgetView> {
+    let Some(budget) = &state.plan().plan().budget else {
+        return Vec::new();
+    };
+    let (exceeded, lifted): (Vec<_>, Vec<_>) =
+        (state.exceeded().collect(), state.lifted().collect());
+    let view = |dimension: &BudgetDimension| {
+        Some(BudgetView {
+            dimension: *dimension,
+            limit: budget.limit(*dimension)?,
+            used: state.used().of(*dimension),
+            exceeded: exceeded.contains(dimension),
+            lifted: lifted.contains(dimension),
+        })
+    };
+    BudgetDimension::ALL.iter().filter_map(view).collect()
+}
+
 pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
     let (state, history) = (loaded.state(), loaded.history());
     let plan = state.plan().plan();
@@ -110,6 +130,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
             .collect(),
         reconciliation: reconciliation(state),
         incident: incident_of(loaded, &Duty::CREATE_INCIDENT),
+        budget: budget(state),
         rollback: crate::rollback::view(loaded),
         approvals: history
             .decisions()

@@ -52,6 +52,8 @@ fn an_engine_that_answers_is_heard_through_the_bound() {
         step: None,
         reason: None,
         gate: None,
+        hold: None,
+        budget_use: None,
     };
     assert!(governance.authorize_action(&request).granted);
     assert!(

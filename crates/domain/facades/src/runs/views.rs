@@ -3,8 +3,8 @@
 use super::gates::{GateView, OverrideView};
 use rok_rac::Reconciliation;
 use rok_vocabulary::{
-    AckStatus, Epoch, ErrorClass, ExpectationStatus, HoldReason, Outcome, PlanId, Profile, RunId,
-    RunPhase, Seq, Severity, StepState, Timestamp,
+    AckStatus, BudgetDimension, Epoch, ErrorClass, ExpectationStatus, HoldReason, Outcome, PlanId,
+    Profile, RunId, RunPhase, Seq, Severity, StepState, Timestamp,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -64,6 +64,8 @@ pub struct RunSummary {
     pub reconciliation: Reconciliation,
     /// The incident record.
     pub incident: Option<IncidentView>,
+    /// What the run may use up and has, by dimension; empty without a budget.
+    pub budget: Vec<BudgetView>,
     /// What was undone and what is left to undo, once that was begun.
     pub rollback: Option<RollbackView>,
     /// Decisions of people.
@@ -104,6 +106,21 @@ pub struct HoldView {
     pub message: String,
     /// What is asked for, and given, of each of those steps.
     pub gates: Vec<GateView>,
+}
+
+/// One limit of a run's budget.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BudgetView {
+    /// What is limited.
+    pub dimension: BudgetDimension,
+    /// How much may be used, in the dimension's unit; time in milliseconds.
+    pub limit: f64,
+    /// How much was used, over all epochs.
+    pub used: f64,
+    /// Whether that was too much.
+    pub exceeded: bool,
+    /// Whether somebody let the run go on all the same.
+    pub lifted: bool,
 }
 
 /// What was undone and what is left to undo.

@@ -49,6 +49,8 @@ fn act(engine: &CedarEngine, facts: &OwnedOutcomeFacts, who: &str, action: Gover
         step: None,
         reason: None,
         gate: None,
+        hold: None,
+        budget_use: None,
     };
     engine.authorize_action(&request).unwrap().granted
 }

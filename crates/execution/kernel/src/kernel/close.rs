@@ -113,7 +113,17 @@ impl RunOrchestrationKernel {
 
     /// The check refused the run.
     pub(super) fn refuse(&mut self, reason: String, now: Timestamp) -> Result<(), KernelError> {
-        let class = Some(ErrorClass::PolicyViolation);
+        let failed = self.state.outcome().is_some_and(|one| !one.may_complete());
+        let (class, cause) = if failed {
+            self.failure_cause()
+        } else {
+            (Some(ErrorClass::PolicyViolation), None)
+        };
+        // What made execution fail comes first; that more is missing, after it.
+        let reason = match cause {
+            Some(cause) => alloc::format!("{cause}; {reason}"),
+            None => reason,
+        };
         self.end(PhaseInput::CheckRefused, class, Some(reason), now)
             .map(|_| ())
     }

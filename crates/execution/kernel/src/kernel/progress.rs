@@ -266,6 +266,7 @@ impl RunOrchestrationKernel {
     }
 
     fn notice_the_end(&mut self, now: Timestamp) -> Result<(), KernelError> {
+        self.acknowledge_expected(now)?;
         let progress = self.state.progress();
         if self.state.is_paused() || progress.running() > 0 || !progress.retries.is_empty() {
             return Ok(());

@@ -288,8 +288,10 @@ impl RunState {
                 PolicyStage::Complete => self.policy = PolicyState::Answered((**data).clone()),
                 PolicyStage::Action => self.action_evaluated(data, reason.as_deref()),
             },
-            Body::ArtifactEmitted { .. }
-            | Body::ArtifactQuarantined { .. }
+            Body::ArtifactEmitted {
+                step, path, sha256, ..
+            } => self.note_emitted(step, path, sha256),
+            Body::ArtifactQuarantined { .. }
             | Body::PolicyViolated { .. }
             | Body::LogRepaired { .. } => {}
         }

@@ -93,6 +93,8 @@ impl RunRunner {
             run: run_facts(self.state(), &self.context, now),
             step: None,
             gate: None,
+            hold: None,
+            budget_use: self.state().budget_use(),
             reason: rollback.reason.as_deref(),
         };
         let answer = services.facades().governance.authorize_action(&request);

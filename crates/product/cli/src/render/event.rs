@@ -18,6 +18,7 @@ pub(super) fn event_at(event: &EventLine, time: &str, look: Look) -> String {
     let kind = match event.event_type.as_str() {
         "step.failed"
         | "step.compensation_failed"
+        | "budget.exceeded"
         | "gate.failed"
         | "policy.violated"
         | "gate.rejected" => paint.bad(&kind),
@@ -64,6 +65,7 @@ fn detail(event: &EventLine) -> Option<String> {
         "expectation.declared" => &["/data/id"],
         "ack.received" => &["/data/duty", "/data/status"],
         "audit.reconciled" => &["/data/stage", "/data/result/status"],
+        "budget.exceeded" => &["/data/dimension"],
         "run.completed" => &["/data/phase", "/data/outcome"],
         "artifact.emitted" | "artifact.quarantined" => &["/artifact_path"],
         _ => return None,

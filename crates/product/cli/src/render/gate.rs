@@ -57,10 +57,9 @@ pub(crate) fn hold(caller: &Caller, hold: &HoldView, look: Look) -> String {
                 }
             }
         }
-        HoldReason::Pause => {
+        HoldReason::Pause | HoldReason::Budget => {
             let _ = writeln!(out, "  {}", caller.command("unpause"));
         }
-        HoldReason::Budget => {}
     }
     let _ = writeln!(out, "then:");
     let _ = writeln!(out, "  {}", caller.command("resume"));

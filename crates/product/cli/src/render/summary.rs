@@ -3,8 +3,8 @@
 use super::paint::{Paint, clean, seconds};
 use crate::terminal::Look;
 use rok_service::views::{
-    Disposition, ErrorView, HoldView, Outcome, ReconciliationStatus, RollbackView, RunPhase,
-    RunSummary, StepState, StepSummary, StepTotals,
+    BudgetDimension, BudgetView, Disposition, ErrorView, HoldView, Outcome, ReconciliationStatus,
+    RollbackView, RunPhase, RunSummary, StepState, StepSummary, StepTotals,
 };
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -101,6 +101,9 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
             category.unwrap_or_default(),
         )?;
     }
+    if !run.budget.is_empty() {
+        writeln!(out, "Budget: {}", budget(&run.budget, paint))?;
+    }
     if let Some(rollback) = &run.rollback {
         undone(out, rollback, paint)?;
     }
@@ -143,6 +146,37 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
         writeln!(out, "Artifacts: {}", run.artifacts.len())?;
     }
     writeln!(out)
+}
+
+/// `4.2 of 5 USD (84 %), 12 of 1000 attempts (1 %)`
+fn budget(limits: &[BudgetView], paint: Paint) -> String {
+    let parts = limits.iter().map(|limit| {
+        let BudgetView {
+            limit: most, used, ..
+        } = limit;
+        let text = match limit.dimension {
+            BudgetDimension::CostUsd => format!("{used} of {most} USD"),
+            BudgetDimension::EnergyKwh => format!("{used} of {most} kWh"),
+            BudgetDimension::Steps => format!("{used} of {most} attempts"),
+            BudgetDimension::Tokens => format!("{used} of {most} tokens"),
+            BudgetDimension::Time => {
+                let time = |ms: f64| seconds(Duration::from_millis(ms as u64));
+                format!("{} of {} of work", time(*used), time(*most))
+            }
+        };
+        let share = if *most > 0.0 {
+            format!(" ({:.0} %)", used / most * 100.0)
+        } else {
+            String::new()
+        };
+        let text = text + &share;
+        match (limit.exceeded, limit.lifted) {
+            (true, true) => paint.warn(&(text + ", exceeded, and let go on")),
+            (true, false) => paint.bad(&(text + ", exceeded")),
+            _ => text,
+        }
+    });
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn undone(out: &mut String, rollback: &RollbackView, paint: Paint) -> std::fmt::Result {
@@ -316,6 +350,9 @@ pub(crate) fn status(run: &RunSummary, look: Look) -> String {
     }
     if let Some(error) = &run.error {
         let _ = writeln!(out, "  error: {}", error_line(error));
+    }
+    if !run.budget.is_empty() {
+        let _ = writeln!(out, "  budget: {}", budget(&run.budget, paint));
     }
     if let Some(hold) = &run.hold {
         let _ = writeln!(out, "  waits: {}", hold_line(hold));
