@@ -93,6 +93,7 @@ pub(crate) fn create(
         .expect("a UUID is a run id");
     let submitter = Actor::User("bench".into());
     let spec = RunSpec {
+        replays: None,
         inputs: Arc::new(Value::Object(Map::new())),
         labels: BTreeMap::new(),
         settings: Settings {
@@ -107,6 +108,7 @@ pub(crate) fn create(
         expected: Vec::new(),
     };
     let context = RunContext {
+        recorded: None,
         owner: "bench".into(),
         user: submitter.clone(),
         user_roles: Vec::new(),

@@ -40,6 +40,7 @@ mod diff;
 mod metrics;
 mod plan_tests;
 mod profile;
+mod replay;
 
 mod runs;
 mod service;
@@ -61,6 +62,7 @@ pub use plans::{
     PlanView, StepView, Warning,
 };
 pub use profile::{PathPart, Profile, StepProfile, WallTimes};
+pub use replay::{ReplayOptions, Replayed};
 pub use runs::{RollbackRequest, RunHandle, VerifyRequest};
 pub use service::{RunRequest, Service};
 pub use stream::StreamFormat;

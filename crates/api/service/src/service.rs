@@ -180,7 +180,7 @@ impl Service {
         Ok(self.runs.get_or_init(|| runs).clone())
     }
 
-    fn handle(&self, runs: RunsFacade, run: RunId) -> RunHandle {
+    pub(crate) fn handle(&self, runs: RunsFacade, run: RunId) -> RunHandle {
         RunHandle::new(runs, run, self.config.settings.actor(), self.cwd.clone())
     }
 }

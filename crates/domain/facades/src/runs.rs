@@ -6,6 +6,7 @@ mod error;
 mod facade;
 mod gates;
 mod proof;
+mod replay;
 mod requests;
 mod stop;
 mod timing;
@@ -23,8 +24,9 @@ pub use proof::{
     Exported, GivenCheckpoint, ImportOptions, Imported, SignatureCheck, VerifyFault, VerifyOptions,
     VerifyReport, VerifyVerdict,
 };
+pub use replay::{DivergenceView, RedecidedView};
 pub use requests::{
-    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions,
+    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ReplayRequest, ResumeOptions,
     RollbackOptions, RunSelector, Submission, Verb,
 };
 pub use stop::StopSignal;

@@ -11,7 +11,7 @@ use rok_phases::PhaseInput;
 use rok_rac::{AckId, Deadline, Duty, Reconciliation};
 use rok_vocabulary::{
     AckErrorKind, AckStatus, BudgetDimension, CommandId, HoldReason, Outcome, PlanId, Profile,
-    RunPhase, StepId, Timestamp,
+    RunId, RunPhase, StepId, Timestamp,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -51,6 +51,19 @@ pub struct CreatedData {
     /// permissive default. Whoever commands or resumes it must hold them too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policies: Option<String>,
+    /// Which run it replays, where it is a replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replays: Option<ReplaysData>,
+}
+
+/// The run that is replayed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplaysData {
+    /// The run.
+    pub run: RunId,
+    /// The step from which on it is executed anew; every step that does not
+    /// come after it takes its recorded result.
+    pub from: StepId,
 }
 
 /// Which duties a transition declared and which are open.

@@ -49,8 +49,8 @@ pub use data::{
     AckData, ApprovalData, BudgetData, ChildCounts, CompletedData, CreatedData, DeclaredData,
     ExpectationsData, FanOutData, FellBackData, HeldData, OverrideAppliedData, OverrideData,
     PlanRef, PolicyData, PolicyStage, ReconciledData, ReconciliationStage, RecoveredData,
-    RepairedData, RollbackData, RolledBackData, SkipCause, StartedData, StateData, StepCounts,
-    StepEndData, StoppingData, UsageData,
+    RepairedData, ReplaysData, RollbackData, RolledBackData, SkipCause, StartedData, StateData,
+    StepCounts, StepEndData, StoppingData, UsageData,
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::Encoder;

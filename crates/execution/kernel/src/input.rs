@@ -31,6 +31,8 @@ pub struct RunSpec {
     pub submitter: Actor,
     /// Why.
     pub reason: Option<String>,
+    /// Which run it replays, where it is a replay.
+    pub replays: Option<rok_events::ReplaysData>,
     /// Duties on top of the standard ones.
     pub expected: Vec<rok_rac::Expected>,
 }

@@ -138,6 +138,12 @@ impl RunOrchestrationKernel {
         self.draining = true;
     }
 
+    /// Hands over the state, to fold on from it.
+    #[must_use]
+    pub fn into_state(self) -> RunState {
+        self.state
+    }
+
     /// The run's state.
     #[must_use]
     pub const fn state(&self) -> &RunState {
@@ -154,6 +160,7 @@ impl RunOrchestrationKernel {
             policies,
             submitter,
             reason,
+            replays,
             expected,
         } = spec;
         let plan = self.state.plan();
@@ -170,6 +177,7 @@ impl RunOrchestrationKernel {
             cwd,
             engine,
             policies,
+            replays,
         };
         let trace_id = TraceId::of(self.state.run_id()).to_string();
         self.actor = submitter;

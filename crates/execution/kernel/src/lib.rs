@@ -28,7 +28,7 @@
 //! # use rok_rac::{DomainAck, Duty};
 //! # use rok_vocabulary::{Actor, Epoch, Outcome, RunId, RunPhase, Timestamp};
 //! # let spec = RunSpec { inputs: Default::default(), labels: Default::default(), settings: Settings::default(),
-//! #     cwd: None, engine: "0".into(), policies: None, submitter: Actor::Manual, reason: None, expected: Vec::new() };
+//! #     cwd: None, engine: "0".into(), policies: None, replays: None, submitter: Actor::Manual, reason: None, expected: Vec::new() };
 //! # let policy = |stage| PolicyAnswer { data: PolicyData { stage, allowed: true, blocking: true,
 //! #     policies: Vec::new(), action: None, command: None }, reason: None, violations: Vec::new() };
 //! let plan = rok_plan::parse(b"plan: p\nsteps:\n  a: { call: f }\n", "p.yaml")?;

@@ -192,6 +192,7 @@ impl World {
             ..Settings::default()
         };
         let spec = RunSpec {
+            replays: None,
             inputs: Arc::new(serde_json::json!({})),
             labels: BTreeMap::new(),
             settings,

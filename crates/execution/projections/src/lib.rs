@@ -24,7 +24,9 @@
 extern crate alloc;
 
 mod history;
+mod redecide;
 mod replay;
 
 pub use history::{AckEntry, Artifact, Decision, History, LogEntry, StepHistory};
+pub use redecide::{Divergence, Redecide, Redecided};
 pub use replay::{Replay, ReplayError};

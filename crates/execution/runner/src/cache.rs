@@ -28,7 +28,7 @@ pub enum CacheAnswer {
 }
 
 /// A result of an earlier run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CacheHit {
     /// Where it stands.
     pub from: CachedData,

@@ -7,6 +7,7 @@ mod files;
 use crate::cache::StepCache;
 use crate::facts::{Ending, acked, authorization, evaluated, run_facts};
 use crate::made::{Made, cwd_of};
+use crate::recorded::{Recorded, RecordedEnd};
 use crate::services::Services;
 use crate::stage::{Files, Job};
 use files::declared;
@@ -59,6 +60,8 @@ pub struct RunContext {
     pub files: Option<Arc<Files>>,
     /// Results of earlier runs; `None`: steps are always run.
     pub cache: Option<Arc<dyn StepCache>>,
+    /// Results that stand for those of some steps: the run is a replay.
+    pub recorded: Option<Arc<Recorded>>,
 }
 
 impl RunContext {
@@ -524,7 +527,8 @@ impl RunRunner {
                 Some(executor) => {
                     request.traceparent = Some(self.traceparent(&request.attempt.step));
                     let (executor, sink) = (Arc::clone(executor), Arc::clone(sink));
-                    match step.and_then(|step| self.staged(step)) {
+                    let recorded = self.recorded(&request.attempt.step);
+                    match step.and_then(|step| self.staged(step, recorded.is_some())) {
                         None => executor.start(request, sink),
                         Some((files, step)) => services.stage().start(Job {
                             request,
@@ -534,6 +538,7 @@ impl RunRunner {
                             step,
                             masker: self.masker.clone(),
                             cache: self.context.cache.clone(),
+                            recorded,
                         }),
                     }
                     return None;
@@ -557,6 +562,12 @@ impl RunRunner {
             record: AttemptRecord::default(),
         };
         Some(StepReport { attempt, result })
+    }
+
+    /// What stands for an attempt's result, where the run is a replay.
+    fn recorded(&self, of: &StepRef) -> Option<RecordedEnd> {
+        let recorded = self.context.recorded.as_ref().filter(|_| !of.compensates);
+        recorded?.of(of.step.as_str()).cloned()
     }
 
     fn traceparent(&self, of: &StepRef) -> String {
@@ -671,7 +682,9 @@ impl RunRunner {
             let step = state.plan().step(ix);
             // What may be skipped, or fail without harm, is judged when its turn comes.
             let must_run = step.condition.is_none() && step.required;
-            if state.step(ix).state == StepState::Succeeded || !must_run {
+            let recorded = self.context.recorded.as_ref();
+            let recorded = recorded.is_some_and(|recorded| recorded.of(step.id.as_str()).is_some());
+            if state.step(ix).state == StepState::Succeeded || !must_run || recorded {
                 continue;
             }
             let Ok(mut request) = self.request(ix, Attempt::FIRST) else {

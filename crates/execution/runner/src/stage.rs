@@ -15,6 +15,7 @@ mod files;
 mod inputs;
 
 use crate::cache::StepCache;
+use crate::recorded::RecordedEnd;
 use rok_executor::{
     AttemptRecord, AttemptRef, CancelReason, Executor, ReportSink, StepFailure, StepReport,
     StepRequest, StepResult, Usage,
@@ -43,6 +44,8 @@ pub(crate) struct Job {
     pub(crate) step: StepFiles,
     pub(crate) masker: Masker,
     pub(crate) cache: Option<Arc<dyn StepCache>>,
+    /// What stands for its result: nothing is executed.
+    pub(crate) recorded: Option<RecordedEnd>,
 }
 
 type Task = Box<dyn FnOnce() + Send>;

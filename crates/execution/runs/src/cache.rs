@@ -190,13 +190,13 @@ impl StepCache for FolderCache {
     }
 }
 
-fn event(line: &[u8], run: &RunId) -> Result<Event, String> {
+pub(crate) fn event(line: &[u8], run: &RunId) -> Result<Event, String> {
     decode(line, run)
         .map(|decoded| decoded.event)
         .map_err(|error| fault::chain(&error))
 }
 
-const fn place_of(place: ArtifactPlace) -> Place {
+pub(crate) const fn place_of(place: ArtifactPlace) -> Place {
     match place {
         ArtifactPlace::Cwd => Place::Cwd,
         ArtifactPlace::Run => Place::Run,

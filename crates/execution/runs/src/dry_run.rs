@@ -43,6 +43,7 @@ impl Runs {
         })?;
         let secret_states = secret_states(plan.plan(), secrets.as_ref().ok());
         let context = RunContext {
+            recorded: None,
             owner: owner().to_string(),
             roles: self.roles_of(&spec.submitter),
             submitter: spec.submitter.clone(),

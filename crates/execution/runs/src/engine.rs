@@ -7,10 +7,11 @@ use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
     DryRun, ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, ImportOptions,
-    Imported, ListQuery, LogQuery, LogTail, Observer, Resumable, ResumeOptions, RollbackOptions,
-    RunListing, RunSelector, RunSummary, RunTiming, RunsEngine, RunsError, StepSummary, StopSignal,
-    Submission, TailQuery, VerifyOptions, VerifyReport,
+    Imported, ListQuery, LogQuery, LogTail, Observer, RedecidedView, ReplayRequest, Resumable,
+    ResumeOptions, RollbackOptions, RunListing, RunSelector, RunSummary, RunTiming, RunsEngine,
+    RunsError, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
 };
+use rok_log::EventReader as _;
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::{JsonlStore, resolve};
 use rok_vocabulary::RunId;
@@ -88,6 +89,16 @@ impl Runs {
 impl RunsEngine for Runs {
     fn submit(&self, submission: Submission) -> Result<RunId, RunsError> {
         self.submit_run(submission)
+    }
+
+    fn redecide(&self, run: &RunId) -> Result<RedecidedView, RunsError> {
+        let loaded = self.load(run)?;
+        let log = self.store_of(run).read(run);
+        crate::replay::redecided(&loaded, &log.map_err(|error| fault::store(&error))?)
+    }
+
+    fn replay(&self, run: &RunId, request: ReplayRequest) -> Result<RunId, RunsError> {
+        self.replay_run(run, request)
     }
 
     fn dry_run(&self, submission: Submission) -> Result<DryRun, RunsError> {

@@ -83,7 +83,7 @@ pub(crate) fn unknown_step_of(state: &RunState, step: &str) -> RunsError {
     unknown_step(state.run_id(), step, &known)
 }
 
-fn unknown_step(run: &RunId, step: &str, known: &[String]) -> RunsError {
+pub(crate) fn unknown_step(run: &RunId, step: &str, known: &[String]) -> RunsError {
     let listed = known
         .iter()
         .take(20)

@@ -38,6 +38,7 @@ mod load;
 mod logs;
 mod proof;
 mod record;
+mod replay;
 mod resume;
 mod rollback;
 mod setup;

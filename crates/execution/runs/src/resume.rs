@@ -17,6 +17,7 @@ use rok_log::{Claim, EventReader, RunQueue};
 use rok_runner::{Clock, Shard, Stock, SystemClock};
 use rok_vocabulary::{Actor, RunId, StepState};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Whether and from where a run can be resumed.
 pub(crate) fn resumable(loaded: &Loaded) -> Resumable {
@@ -152,7 +153,10 @@ impl Runs {
             processes: created.settings.max_processes,
         })?;
         let submitter = submitter_of(&log, run);
-        let context = self.context(&store, run, submitter, secrets)?;
+        let mut context = self.context(&store, run, submitter, secrets)?;
+        if let Some(replays) = &created.replays {
+            context.recorded = Some(Arc::new(self.recorded_of(replays)?));
+        }
         let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
         shard
             .adopt(run, plan, context, &claim)

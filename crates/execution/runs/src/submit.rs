@@ -94,6 +94,7 @@ impl Runs {
         let plan = CompiledPlan::new(plan, sha256)
             .map_err(|error| RunsError::new(ErrorKind::Usage, "ROK0108", error.to_string()))?;
         let spec = RunSpec {
+            replays: None,
             inputs: Arc::new(Value::Object(inputs)),
             labels,
             settings,
@@ -177,6 +178,7 @@ impl Runs {
         let dir = absolute(&store.run_dir(run));
         let contents = Arc::new(contents(store));
         Ok(RunContext {
+            recorded: None,
             owner: owner().to_string(),
             roles: if submitter == self.setup.user {
                 self.setup.roles.clone()

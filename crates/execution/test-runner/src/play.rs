@@ -57,6 +57,7 @@ pub(crate) fn play(
     let store = MemoryStore::new();
     let mut shard = Shard::new(Box::new(store.clone()), services, Owner::new("test"));
     let spec = RunSpec {
+        replays: None,
         inputs: Arc::new(Value::Object(case.test.inputs.clone())),
         labels: {
             let mut labels = case.plan.labels.clone();
@@ -72,6 +73,7 @@ pub(crate) fn play(
         expected: Vec::new(),
     };
     let context = RunContext {
+        recorded: None,
         owner: "test".into(),
         submitter: case.test.submitter.clone(),
         roles: case.test.roles.clone(),

@@ -53,6 +53,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Run(args) => commands::run(&service, terminal, args),
         Command::Resume(args) => commands::resume(&service, terminal, args),
         Command::Rollback(args) => commands::rollback(&service, terminal, args),
+        Command::Replay(args) => commands::replay(&service, terminal, args),
         Command::Cancel(args) => commands::cancel(&service, terminal, args),
         Command::Approve(args) => commands::approve(&service, terminal, args),
         Command::Reject(args) => commands::reject(&service, terminal, args),

@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// Undoes what succeeded in a failed run
     Rollback(RollbackArgs),
+    /// Decides a run's log again, or executes it anew from a step on
+    Replay(ReplayArgs),
     /// Ends a run
     Cancel(CancelArgs),
     /// Lets a waiting step pass
@@ -214,6 +216,28 @@ pub(crate) struct RollbackArgs {
     /// A file with secret values, mode 0600
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The run
+    pub(crate) run: String,
+    /// A new run that executes this step and all that come after it anew; the
+    /// others take their recorded results
+    #[arg(long, value_name = "STEP")]
+    pub(crate) from: Option<String>,
+    /// The replay's id; default: a new one that sorts by time
+    #[arg(long, value_name = "ID", requires = "from")]
+    pub(crate) run_id: Option<String>,
+    /// Why
+    #[arg(long, requires = "from")]
+    pub(crate) reason: Option<String>,
+    /// A file with secret values, mode 0600
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// Stays while the replay waits for a decision
+    #[arg(long, requires = "from")]
+    pub(crate) wait: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod pictures;
 mod plan;
 mod plan_test;
 mod proof;
+mod replay;
 mod rollback;
 mod run;
 
@@ -24,5 +25,6 @@ pub(crate) use pictures::{graph, report, timeline};
 pub(crate) use plan::plan;
 use plan_test::plan_test;
 pub(crate) use proof::{attest, checkpoint, cosign, key, told, verify};
+pub(crate) use replay::replay;
 pub(crate) use rollback::rollback;
 pub(crate) use run::{resume, run};

@@ -6,8 +6,9 @@ use super::proof::{
     AttestOptions, Attested, ExportOptions, Exported, ImportOptions, Imported, VerifyOptions,
     VerifyReport,
 };
+use super::replay::RedecidedView;
 use super::requests::{
-    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ResumeOptions,
+    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ReplayRequest, ResumeOptions,
     RollbackOptions, RunSelector, Submission,
 };
 use super::stop::StopSignal;
@@ -29,6 +30,15 @@ pub trait RunsEngine: Send + Sync {
     /// What a submission would come to: the same checks, nothing executed,
     /// nothing written.
     fn dry_run(&self, submission: Submission) -> Result<DryRun, RunsError>;
+
+    /// Decides the run's log again and holds each decision against the record;
+    /// executes and writes nothing.
+    fn redecide(&self, run: &RunId) -> Result<RedecidedView, RunsError>;
+
+    /// Creates a replay of a run, durably: a new run of its plan, in which each
+    /// step that does not come after the chosen one takes its recorded result.
+    /// It is driven like one that was submitted.
+    fn replay(&self, run: &RunId, request: ReplayRequest) -> Result<RunId, RunsError>;
 
     /// Drives a run that this process submitted until it ends, only holds
     /// remain, or `stop` is given.

@@ -45,6 +45,21 @@ pub struct Submission {
     pub no_cache: bool,
 }
 
+/// A run that is to be replayed.
+#[derive(Debug, Clone)]
+pub struct ReplayRequest {
+    /// The step from which on it is executed anew.
+    pub from: StepId,
+    /// The replay's id; `None`: a new one.
+    pub run_id: Option<RunId>,
+    /// Who asks.
+    pub submitter: Actor,
+    /// Why.
+    pub reason: Option<String>,
+    /// A file with secret values, besides the environment.
+    pub secrets_file: Option<PathBuf>,
+}
+
 /// How a run is driven.
 #[derive(Debug, Clone, Default)]
 pub struct DriveOptions {

@@ -91,6 +91,10 @@ fn bodies() -> Vec<Body> {
                 cwd: Some("/tmp/a b".into()),
                 engine: "0.1.0".into(),
                 policies: Some("cd".into()),
+                replays: Some(ReplaysData {
+                    run: "run_old".parse().unwrap(),
+                    from: "build".parse().unwrap(),
+                }),
             }),
         },
         Body::RunStateChanged(Box::new(StateChange {

@@ -69,11 +69,11 @@ impl RunRunner {
     }
 
     /// What must be done around an attempt of a step; `None`: nothing.
-    pub(super) fn staged(&self, ix: StepIx) -> Option<(Arc<Files>, StepFiles)> {
+    pub(super) fn staged(&self, ix: StepIx, recorded: bool) -> Option<(Arc<Files>, StepFiles)> {
         let step = self.state().definition(ix);
         let comes_of_files = step.cache || !step.reads.is_empty();
         let upstream = self.made.before(ix, self.state());
-        if step.artifacts.is_empty() && upstream.is_empty() && !comes_of_files {
+        if step.artifacts.is_empty() && upstream.is_empty() && !comes_of_files && !recorded {
             return None;
         }
         // Without a folder, artifacts are the executor's own affair.

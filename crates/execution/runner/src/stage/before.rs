@@ -3,7 +3,7 @@
 
 use super::files::{Looked, Upstream, altered};
 use super::{Job, inputs};
-use crate::cache::CacheAnswer;
+use crate::cache::{CacheAnswer, CacheHit};
 use rok_artifacts::{ArtifactError, Before, Emitted, Identity};
 use rok_events::CachedData;
 use rok_executor::{AttemptRecord, StepFailure, StepSuccess};
@@ -54,6 +54,22 @@ pub(super) fn prepare(job: &Job) -> Result<Prepared, Refused> {
         Ok(key) => record.inputs_sha256 = key,
         Err(failure) => return Err((failure, record)),
     }
+    if let Some(recorded) = &job.recorded {
+        return match recorded {
+            Ok(hit) => match take(job, hit.clone(), &mut record) {
+                Ok(success) => Ok(Prepared::Done(success, record)),
+                Err(error) => Err((failure(&error), record)),
+            },
+            Err(failed) => {
+                let CachedData { run, step, seq } = failed.from.clone();
+                record.cached = Some((run, step, seq));
+                Err((
+                    StepFailure::new(failed.class, failed.reason.clone()),
+                    record,
+                ))
+            }
+        };
+    }
     match cached(job, &mut record) {
         Ok(Some(success)) => return Ok(Prepared::Done(success, record)),
         Ok(None) => {}
@@ -76,7 +92,7 @@ pub(super) fn prepare(job: &Job) -> Result<Prepared, Refused> {
     }
 }
 
-/// The result of an earlier run, with what it made put where it was made.
+/// The result of an earlier run of the same work.
 fn cached(job: &Job, record: &mut AttemptRecord) -> Result<Option<StepSuccess>, ArtifactError> {
     let looks = job.step.inputs.as_ref().is_some_and(|base| base.looks);
     let (Some(cache), Some(key), true) = (&job.cache, &record.inputs_sha256, looks) else {
@@ -89,6 +105,15 @@ fn cached(job: &Job, record: &mut AttemptRecord) -> Result<Option<StepSuccess>, 
             return Ok(None);
         }
     };
+    take(job, hit, record).map(Some)
+}
+
+/// A result of another run, with what it made put where it was made.
+fn take(
+    job: &Job,
+    hit: CacheHit,
+    record: &mut AttemptRecord,
+) -> Result<StepSuccess, ArtifactError> {
     let aside = job.files.aside(&job.request.attempt.step).join("found");
     let mut success = StepSuccess {
         outputs: hit.outputs,
@@ -119,7 +144,7 @@ fn cached(job: &Job, record: &mut AttemptRecord) -> Result<Option<StepSuccess>, 
     }
     let CachedData { run, step, seq } = hit.from;
     record.cached = Some((run, step, seq));
-    Ok(Some(success))
+    Ok(success)
 }
 
 /// What a fault of files is to a step.

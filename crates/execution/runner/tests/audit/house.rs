@@ -133,6 +133,7 @@ pub(crate) fn create_in(shard: &mut Shard, run: &str, order: Order) -> Result<()
         expected,
     } = order;
     let spec = RunSpec {
+        replays: None,
         inputs: Arc::new(json!({})),
         labels: BTreeMap::new(),
         settings,
@@ -149,6 +150,7 @@ pub(crate) fn create_in(shard: &mut Shard, run: &str, order: Order) -> Result<()
 
 fn context() -> RunContext {
     RunContext {
+        recorded: None,
         owner: "worker".into(),
         submitter: Actor::Manual,
         roles: Vec::new(),

@@ -353,6 +353,22 @@ impl RunsEngine for Engine {
         Ok(submission.run_id.unwrap_or_else(run_id))
     }
 
+    fn redecide(&self, run: &RunId) -> Result<RedecidedView, RunsError> {
+        self.0.ask(format!("redecide {run}"))?;
+        Ok(RedecidedView {
+            run_id: run.clone(),
+            events: 54,
+            alike: 30,
+            given: 2,
+            divergences: Vec::new(),
+        })
+    }
+
+    fn replay(&self, run: &RunId, request: ReplayRequest) -> Result<RunId, RunsError> {
+        self.0.ask(format!("replay {run} from {}", request.from))?;
+        Ok(run.clone())
+    }
+
     fn dry_run(&self, submission: Submission) -> Result<DryRun, RunsError> {
         self.0.ask(format!("dry run {}", submission.source))?;
         Ok(DryRun {
