@@ -276,6 +276,12 @@ fn bodies() -> Vec<Body> {
                 again: Vec::new(),
             }),
         },
+        Body::StepFellBack {
+            step: step(),
+            data: FellBackData {
+                to: "cheaper".parse().unwrap(),
+            },
+        },
         Body::BudgetExceeded {
             data: BudgetData {
                 dimension: BudgetDimension::CostUsd,
