@@ -6,7 +6,7 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use rok_expr::{Condition, Reference, Site, Target, Template, argument_warnings};
+use rok_expr::{Condition, Fault, Reference, Site, Target, Template, argument_warnings};
 use rok_vocabulary::StepId;
 
 use crate::document::Document;
@@ -37,16 +37,11 @@ impl Plan {
                 message,
                 hint,
             };
-            let as_code = match &step.action {
-                Action::Shell { line, .. } => line.warnings().to_vec(),
-                Action::Argv(words) => argument_warnings(words),
-                Action::Call(_) => Vec::new(),
-            };
-            found.extend(
-                as_code
-                    .into_iter()
-                    .map(|fault| warning(fault.message, fault.hint)),
-            );
+            let undone = step.compensate.as_ref().map(|undo| &undo.action);
+            for action in [&step.action].into_iter().chain(undone) {
+                let read = read_as_code(action).into_iter();
+                found.extend(read.map(|fault| warning(fault.message, fault.hint)));
+            }
             if step.timeout.is_none() && self.max_duration.is_none() {
                 let message = "nothing limits how long it takes".to_string();
                 let hint = "give it `timeout`, or the plan `max_duration`".to_string();
@@ -54,6 +49,17 @@ impl Plan {
             }
         }
         found
+    }
+}
+
+/// Values that something reads as code.
+fn read_as_code(action: &Action) -> Vec<Fault> {
+    if let Action::Shell { line, .. } = action {
+        line.warnings().to_vec()
+    } else if let Action::Argv(words) = action {
+        argument_warnings(words)
+    } else {
+        Vec::new()
     }
 }
 
@@ -144,6 +150,7 @@ mod tests {
     #[case::as_argument("run: [sh, -c, 'echo \"$1\"', sh, '${{ inputs.x }}']", &[])]
     #[case::another_program("run: [grep, -c, '${{ inputs.x }}']", &[])]
     #[case::plain("run: 'echo ${{ inputs.x }}'", &[])]
+    #[case::compensation("{ call: f, compensate: { run: 'eval ${{ inputs.x }}' } }", &["a: `eval` reads this value as code"])]
     fn steps(#[case] step: &str, #[case] expected: &[&str]) {
         let text = format!(
             "plan: p\nmax_duration: 1m\ninputs: {{ x: {{ type: string }} }}\nsteps:\n  a:\n    {step}\n"
