@@ -42,6 +42,7 @@ mod plan_tests;
 mod profile;
 mod replay;
 
+mod retention;
 mod runs;
 mod service;
 mod stream;
@@ -63,6 +64,7 @@ pub use plans::{
 };
 pub use profile::{PathPart, Profile, StepProfile, WallTimes};
 pub use replay::{ReplayOptions, Replayed};
+pub use retention::CollectAsk;
 pub use runs::{RollbackRequest, RunHandle, VerifyRequest};
 pub use service::{RunRequest, Service};
 pub use stream::StreamFormat;

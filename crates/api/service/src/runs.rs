@@ -8,8 +8,8 @@ use rok_attest::{Checkpoint, Head};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
     ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, GivenCheckpoint,
-    LogQuery, Observer, Resumable, ResumeOptions, RollbackOptions, RunSummary, RunsError,
-    RunsFacade, StepSummary, StopSignal, Verb, VerifyOptions, VerifyReport,
+    HeldView, HoldRequest, LogQuery, Observer, Resumable, ResumeOptions, RollbackOptions,
+    RunSummary, RunsError, RunsFacade, StepSummary, StopSignal, Verb, VerifyOptions, VerifyReport,
 };
 use rok_vocabulary::{Actor, RunId, StepId};
 use std::io::Write;
@@ -200,6 +200,16 @@ impl RunHandle {
     /// Ends the run.
     pub fn cancel(&self, reason: Option<String>) -> Result<CommandAnswer, ServiceError> {
         self.command(Verb::Cancel, reason)
+    }
+
+    /// Holds the run, so that it is never collected, or releases it.
+    pub fn hold(&self, reason: &str, release: bool) -> Result<HeldView, ServiceError> {
+        let request = HoldRequest {
+            release,
+            actor: self.actor.clone(),
+            reason: reason.to_owned(),
+        };
+        Ok(self.runs.hold(&self.id, &request)?)
     }
 
     fn command(&self, verb: Verb, reason: Option<String>) -> Result<CommandAnswer, ServiceError> {

@@ -8,6 +8,7 @@ mod gates;
 mod proof;
 mod replay;
 mod requests;
+mod retention;
 mod stop;
 mod timing;
 mod views;
@@ -29,6 +30,7 @@ pub use requests::{
     CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ReplayRequest, ResumeOptions,
     RollbackOptions, RunSelector, Submission, Verb,
 };
+pub use retention::{CollectReport, CollectRequest, CollectedRun, HeldView, HoldRequest, KeptRun};
 pub use stop::StopSignal;
 pub use timing::{
     AttemptSpan, AttemptUsage, EpochSpan, LogTail, PauseSpan, RunTiming, StepTiming, TailQuery,

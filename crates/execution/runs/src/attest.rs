@@ -167,6 +167,10 @@ fn refuse_unfit(store: &JsonlStore, run: &RunId) -> Result<(), RunsError> {
     let report = crate::verify::without_envelopes(store, run)?;
     match (report.verdict, report.faults.first()) {
         (VerifyVerdict::Intact, _) => Ok(()),
+        (VerifyVerdict::Collected, None) => {
+            let run = run.clone();
+            Err(fault::store(&rok_log::StoreError::Collected { run }))
+        }
         (_, Some(first)) => Err(unfit(run, &format!("{}: {}", first.file, first.what))),
         (_, None) => Err(unsealed(run)),
     }

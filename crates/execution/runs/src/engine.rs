@@ -5,11 +5,12 @@ use crate::load::Loaded;
 use crate::setup::{Parallelism, RunsSetup, ServicesFor};
 use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_facades::runs::{
-    AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
-    DryRun, ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, ImportOptions,
-    Imported, ListQuery, LogQuery, LogTail, Observer, RedecidedView, ReplayRequest, Resumable,
-    ResumeOptions, RollbackOptions, RunListing, RunSelector, RunSummary, RunTiming, RunsEngine,
-    RunsError, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
+    AttestOptions, Attested, AuditView, CollectReport, CollectRequest, CommandAnswer,
+    CommandRequest, DriveEnd, DriveOptions, DryRun, ErrorKind, EventLine, EventQuery, Explanation,
+    ExportOptions, Exported, HeldView, HoldRequest, ImportOptions, Imported, ListQuery, LogQuery,
+    LogTail, Observer, RedecidedView, ReplayRequest, Resumable, ResumeOptions, RollbackOptions,
+    RunListing, RunSelector, RunSummary, RunTiming, RunsEngine, RunsError, StepSummary, StopSignal,
+    Submission, TailQuery, VerifyOptions, VerifyReport,
 };
 use rok_log::EventReader as _;
 use rok_runner::{Services, Shard, Turn};
@@ -234,6 +235,14 @@ impl RunsEngine for Runs {
 
     fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
         crate::summary::list(&self.store_of_root(), query)
+    }
+
+    fn hold(&self, run: &RunId, request: &HoldRequest) -> Result<HeldView, RunsError> {
+        self.hold_run(run, request)
+    }
+
+    fn collect(&self, request: &CollectRequest) -> Result<CollectReport, RunsError> {
+        self.collect_runs(request)
     }
 
     fn verify(&self, run: &RunId, options: &VerifyOptions) -> Result<VerifyReport, RunsError> {

@@ -131,6 +131,10 @@ fn refuse_to_export(store: &JsonlStore, run: &RunId) -> Result<(), RunsError> {
     let report = crate::verify::verify(store, run, &VerifyOptions::default())?;
     match (report.verdict, report.faults.first()) {
         (VerifyVerdict::Intact, _) => Ok(()),
+        (VerifyVerdict::Collected, None) => {
+            let run = run.clone();
+            Err(fault::store(&rok_log::StoreError::Collected { run }))
+        }
         (_, Some(first)) => {
             let message = format!(
                 "run {run} is not what was recorded, and is not exported: {}: {}",

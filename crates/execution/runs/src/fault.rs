@@ -39,6 +39,8 @@ pub(crate) fn store(error: &StoreError) -> RunsError {
             RunsError::new(ErrorKind::Usage, "ROK0101", chain(error))
                 .help("`rok ls` lists the runs; `--dir` names the folder they are in")
         }
+        StoreError::Collected { .. } => RunsError::new(ErrorKind::State, "ROK0160", chain(error))
+            .help("`rok verify RUN` proves the stub, and tells what was removed and when"),
         StoreError::Corrupt { .. } => RunsError::new(ErrorKind::Protocol, "ROK0105", chain(error))
             .help(
                 "the log was changed by something other than rok; `rok verify` says what is intact",

@@ -13,12 +13,12 @@ pub(crate) const ATTESTATION: &str = "attestation.dsse.json";
 pub(crate) const PROVENANCE_FILE: &str = "provenance.dsse.json";
 
 /// An envelope that could be read.
-struct Read {
+pub(crate) struct Read {
     file: &'static str,
-    envelope: Envelope,
-    statement: Statement,
+    pub(crate) envelope: Envelope,
+    pub(crate) statement: Statement,
     /// How many lines of the log it covers.
-    lines: u64,
+    pub(crate) lines: u64,
 }
 
 /// The envelopes beside a log.
@@ -166,7 +166,7 @@ impl Envelopes {
     }
 }
 
-fn names(envelope: &Envelope) -> String {
+pub(crate) fn names(envelope: &Envelope) -> String {
     let names: Vec<String> = envelope
         .names()
         .take(4)
@@ -175,7 +175,11 @@ fn names(envelope: &Envelope) -> String {
     names.join(", ")
 }
 
-fn read(file: &'static str, bytes: &[u8], key: Option<&PublicKey>) -> Result<Read, String> {
+pub(crate) fn read(
+    file: &'static str,
+    bytes: &[u8],
+    key: Option<&PublicKey>,
+) -> Result<Read, String> {
     let envelope = Envelope::from_json(bytes).map_err(|error| error.to_string())?;
     if let Some(key) = key {
         envelope.verify(key).map_err(|error| error.to_string())?;

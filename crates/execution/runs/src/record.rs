@@ -20,7 +20,7 @@ pub(crate) const LOG: &str = "events.jsonl";
 /// The subject's annotation that says how many lines it has.
 pub(crate) const LINES: &str = "lines";
 /// The subject's digest that is the chain's hash.
-const HEAD: &str = "rokLogHead";
+pub(crate) const HEAD: &str = "rokLogHead";
 
 /// A log that is being folded into what is signed of it.
 pub(crate) struct Record {

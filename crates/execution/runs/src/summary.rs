@@ -319,6 +319,14 @@ pub(crate) fn list(store: &JsonlStore, query: &ListQuery) -> Result<Vec<RunListi
     let entries = store.list(&filter).map_err(|error| fault::store(&error))?;
     let listings = entries.into_iter().map(|entry| match entry {
         RunEntry::Run { run, row } => (listing(run.to_string(), &row), Some(row)),
+        RunEntry::Collected { run, row } => {
+            let status = "collected".into();
+            let listing = RunListing {
+                status,
+                ..listing(run.to_string(), &row)
+            };
+            (listing, Some(row))
+        }
         RunEntry::Broken { name, why } => (broken(name, why), None),
     });
     let fits = |(listing, row): &(RunListing, Option<RunRow>)| {

@@ -48,12 +48,18 @@ fn judge(
         head: String::new(),
         phase: None,
         epoch: None,
+        collected_at: None,
         artifacts: 0,
         attestations: Vec::new(),
         checkpoint: None,
         faults: Vec::new(),
         notes: Vec::new(),
     };
+    if let Some(bytes) = store.stub(run).map_err(|error| fault::store(&error))? {
+        let options = options.cloned().unwrap_or_default();
+        crate::stub::judge(store, run, &bytes, &options, &mut report);
+        return Ok(report);
+    }
     let chain = match store.verify(run) {
         Ok(chain) => chain,
         // A seal or log that cannot even be read is a finding, not a failure.

@@ -69,6 +69,12 @@ pub enum StoreError {
         /// The run that was asked for.
         run: RunId,
     },
+    /// The run's content was collected: what is left of it is a stub.
+    #[error("the content of run {run} was collected; what is left is a stub of it")]
+    Collected {
+        /// The run.
+        run: RunId,
+    },
     /// An earlier write or sync failed: nothing more is acknowledged.
     #[error(
         "the store is closed because a write failed ({cause}): open it again and read what is there"

@@ -112,6 +112,13 @@ pub enum RunEntry {
         /// Its row.
         row: RunRow,
     },
+    /// A run whose content was collected: what is left is a stub.
+    Collected {
+        /// Its id.
+        run: RunId,
+        /// Its row, as it was.
+        row: RunRow,
+    },
     /// Something that stands where a run should and is none, or one that
     /// cannot be read. Listed whatever the filter, never hidden.
     Broken {
@@ -126,7 +133,7 @@ impl RunEntry {
     /// The entry's name, by which lists are sorted.
     pub fn name(&self) -> &str {
         match self {
-            Self::Run { run, .. } => run.as_str(),
+            Self::Run { run, .. } | Self::Collected { run, .. } => run.as_str(),
             Self::Broken { name, .. } => name,
         }
     }
@@ -134,7 +141,7 @@ impl RunEntry {
     /// The row, unless the entry is broken.
     pub const fn row(&self) -> Option<&RunRow> {
         match self {
-            Self::Run { row, .. } => Some(row),
+            Self::Run { row, .. } | Self::Collected { row, .. } => Some(row),
             Self::Broken { .. } => None,
         }
     }

@@ -14,6 +14,8 @@ pub(crate) const PLAN: &str = "plan.json";
 pub(crate) const SEAL: &str = "seal.json";
 pub(crate) const ROW: &str = "row.json";
 pub(crate) const LOCK: &str = "lock";
+/// What a folder holds of a run that was collected; with it, it is no run.
+pub(crate) const STUB: &str = "stub.json";
 pub(crate) const INBOX: &str = "inbox";
 /// Beside the runs: what their artifacts are, by content. `~` is in no run id.
 pub(crate) const CONTENTS: &str = ".cas~";
@@ -67,6 +69,7 @@ impl Folder {
             Some(_) => {}
         }
         match found(&path.join(EVENTS))? {
+            None if found(&path.join(STUB))?.is_some_and(|it| it.is_file()) => Ok(true),
             None => refused("it holds no events.jsonl"),
             Some(it) if it.is_file() => Ok(true),
             Some(_) => refused("its events.jsonl is not a regular file"),
@@ -79,6 +82,10 @@ impl Folder {
 
     /// Every byte of the log.
     pub(crate) fn raw(&self) -> Result<Vec<u8>, StoreError> {
+        if self.file(STUB).exists() {
+            let run = self.run.clone();
+            return Err(StoreError::Collected { run });
+        }
         let log = Disk::read(&self.file(EVENTS))?;
         log.ok_or_else(|| StoreError::Unknown {
             run: self.run.clone(),

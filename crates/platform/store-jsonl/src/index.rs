@@ -244,11 +244,17 @@ fn entry(store: &JsonlStore, name: &str, filter: &RunFilter) -> Option<RunEntry>
         }
     };
     let row = Folder::get(&store.root, &run).and_then(|folder| {
+        if let Some(stub) = folder.stub()? {
+            return folder.row_of_stub(&stub).map(|row| (row, true));
+        }
         names_itself(&folder)?;
-        row_of(&folder)
+        row_of(&folder).map(|row| (row, false))
     });
     match row {
-        Ok(row) => filter.matches(&row).then_some(RunEntry::Run { run, row }),
+        Ok((row, true)) => filter
+            .matches(&row)
+            .then_some(RunEntry::Collected { run, row }),
+        Ok((row, false)) => filter.matches(&row).then_some(RunEntry::Run { run, row }),
         Err(error) => broken(describe(&error)),
     }
 }

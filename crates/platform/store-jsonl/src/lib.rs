@@ -43,6 +43,7 @@
 
 mod beside;
 mod claim;
+mod collect;
 mod create;
 mod disk;
 mod folder;
@@ -53,6 +54,7 @@ mod resolve;
 mod store;
 mod watch;
 
+pub use collect::Collecting;
 #[cfg(any(test, feature = "testing"))]
 pub use disk::DiskFault;
 pub use lock::LockHolder;

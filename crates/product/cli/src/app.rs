@@ -79,6 +79,8 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Export(args) => commands::export(&service, terminal, &args),
         Command::Import(args) => commands::import(&service, terminal, &args),
         Command::Key(command) => commands::key(&service, terminal, &command),
+        Command::Hold(args) => commands::hold(&service, terminal, &args),
+        Command::Gc(args) => commands::gc(&service, terminal, args),
         Command::Plan(command) => commands::plan(&service, terminal, command),
         Command::Config(command) => commands::config(&service, terminal, &command),
         Command::Help(_) => unreachable!("answered before the settings are read"),

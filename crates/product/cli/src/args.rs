@@ -118,6 +118,10 @@ pub(crate) enum Command {
     /// Keys that sign
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Holds a run, so that it is never collected, or releases it
+    Hold(HoldArgs),
+    /// Collects runs by age, count or size; leaves stubs that verify
+    Gc(GcArgs),
     /// Plans: check, list, show, begin
     #[command(subcommand)]
     Plan(PlanCommand),
@@ -465,6 +469,34 @@ pub(crate) struct ReportArgs {
     /// Writes it there instead of to standard output
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HoldArgs {
+    /// The run
+    pub(crate) run: String,
+    /// Ends the hold
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// Why; it stands beside the record for ever
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GcArgs {
+    /// Runs that were closed longer ago: 30d, 12h
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Option<String>,
+    /// Never the newest so many; alone: all others
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<usize>,
+    /// The oldest, until no more is left: 10GB, 500MB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_size: Option<String>,
+    /// Only tells what would be collected
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod plan;
 mod plan_test;
 mod proof;
 mod replay;
+mod retention;
 mod rollback;
 mod run;
 
@@ -26,5 +27,6 @@ pub(crate) use plan::plan;
 use plan_test::plan_test;
 pub(crate) use proof::{attest, checkpoint, cosign, key, told, verify};
 pub(crate) use replay::replay;
+pub(crate) use retention::{gc, hold};
 pub(crate) use rollback::rollback;
 pub(crate) use run::{resume, run};

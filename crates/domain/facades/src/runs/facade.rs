@@ -11,6 +11,7 @@ use super::requests::{
     CommandAnswer, CommandRequest, DriveEnd, DriveOptions, Observer, ReplayRequest, ResumeOptions,
     RollbackOptions, RunSelector, Submission,
 };
+use super::retention::{CollectReport, CollectRequest, HeldView, HoldRequest};
 use super::stop::StopSignal;
 use super::timing::{LogTail, RunTiming, TailQuery};
 use super::views::{
@@ -126,6 +127,12 @@ pub trait RunsEngine: Send + Sync {
 
     /// The runs that match, newest last; a broken run folder is listed too.
     fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError>;
+
+    /// Holds a run, so that it is never collected, or releases it.
+    fn hold(&self, run: &RunId, request: &HoldRequest) -> Result<HeldView, RunsError>;
+
+    /// Collects runs, and the contents that nobody names any more.
+    fn collect(&self, request: &CollectRequest) -> Result<CollectReport, RunsError>;
 
     /// Checks chain, seal, artifacts, that a replay gives the claimed state,
     /// and that the attestations say the same. Writes nothing.

@@ -161,6 +161,9 @@ pub struct VerifyReport {
     pub phase: Option<RunPhase>,
     /// The epoch that a replay gives.
     pub epoch: Option<Epoch>,
+    /// When the run's content was collected; absent for a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collected_at: Option<Timestamp>,
     /// Artifacts that were hashed again.
     pub artifacts: u64,
     /// The envelopes that lie beside the log, and what they prove.
@@ -181,6 +184,9 @@ pub enum VerifyVerdict {
     Intact,
     /// Intact, and not sealed: a cut cannot be told from a crash.
     Open,
+    /// A stub of a sealed run whose content was collected: its head is that of
+    /// the seal, and what it lists was in it.
+    Collected,
     /// Not what it claims to be.
     Broken,
 }

@@ -29,7 +29,7 @@ fn broken(store: &JsonlStore) -> Vec<(String, String)> {
         .unwrap();
     let broken = entries.into_iter().filter_map(|entry| match entry {
         RunEntry::Broken { name, why } => Some((name, why)),
-        RunEntry::Run { .. } => None,
+        RunEntry::Run { .. } | RunEntry::Collected { .. } => None,
     });
     broken.collect()
 }

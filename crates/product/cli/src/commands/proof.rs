@@ -28,7 +28,7 @@ pub(crate) fn verify(
         terminal.show(&text)?;
     }
     Ok(match report.verdict {
-        VerifyVerdict::Intact => Exit::Success,
+        VerifyVerdict::Intact | VerifyVerdict::Collected => Exit::Success,
         VerifyVerdict::Open if !args.sealed => Exit::Success,
         VerifyVerdict::Open | VerifyVerdict::Broken => Exit::Protocol,
     })

@@ -21,6 +21,13 @@ pub(crate) fn verify(report: &VerifyReport, look: Look) -> String {
                 report.lines
             )),
         ),
+        VerifyVerdict::Collected => (
+            StepState::Succeeded,
+            paint.good(&match report.collected_at {
+                Some(at) => format!("STUB: head matches seal, content collected on {at}"),
+                None => "STUB: head matches seal".to_owned(),
+            }),
+        ),
         VerifyVerdict::Broken => (StepState::Failed, paint.bad("BROKEN")),
     };
     let _ = writeln!(out, "{} {verdict}", paint.sign(sign));
@@ -34,7 +41,9 @@ pub(crate) fn verify(report: &VerifyReport, look: Look) -> String {
             .unwrap_or_default();
         let _ = writeln!(out, "Replay: {phase}{epoch}");
     }
-    let _ = writeln!(out, "Artifacts: {} hashed again", report.artifacts);
+    if report.collected_at.is_none() {
+        let _ = writeln!(out, "Artifacts: {} hashed again", report.artifacts);
+    }
     for attestation in &report.attestations {
         let signature = match attestation.signature {
             SignatureCheck::Valid => paint.good("signature valid"),

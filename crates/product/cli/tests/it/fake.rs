@@ -251,6 +251,7 @@ impl Fake {
             },
             listing: Vec::new(),
             report: VerifyReport {
+                collected_at: None,
                 run_id: run_id(),
                 verdict: VerifyVerdict::Intact,
                 lines: 42,
@@ -561,6 +562,14 @@ impl RunsEngine for Engine {
     fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
         self.0.ask(format!("list {query:?}"))?;
         Ok(self.0.listing.clone())
+    }
+
+    fn hold(&self, _: &RunId, _: &HoldRequest) -> Result<HeldView, RunsError> {
+        unreachable!("holds are tested end to end")
+    }
+
+    fn collect(&self, _: &CollectRequest) -> Result<CollectReport, RunsError> {
+        unreachable!("collecting is tested end to end")
     }
 
     fn verify(&self, _: &RunId, options: &VerifyOptions) -> Result<VerifyReport, RunsError> {

@@ -291,6 +291,7 @@ pub(super) fn proved(run: &RunSummary, proof: &VerifyReport) -> Body {
     let (state, words) = match proof.verdict {
         VerifyVerdict::Intact => (State::Succeeded, "intact and sealed"),
         VerifyVerdict::Open => (State::Running, "intact, not sealed"),
+        VerifyVerdict::Collected => (State::Succeeded, "a stub: its content was collected"),
         VerifyVerdict::Broken => (State::Failed, "broken"),
     };
     let mut facts = vec![

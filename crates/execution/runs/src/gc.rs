@@ -1,0 +1,235 @@
+//! Collecting: closed runs that the rules name become stubs, and contents that
+//! no log names are removed. A run that is open, held, driven, broken, or kin
+//! of one that is kept is never collected.
+
+mod house;
+mod sweep;
+
+use crate::engine::Runs;
+use crate::fault;
+use crate::hold::{HOLDS, Held, exclusively, held};
+use crate::load::Loaded;
+use crate::proof::{ATTESTATION, PROVENANCE_FILE};
+use crate::stub::{Artifact, Content, Stub, content_of, last_decision};
+use crate::submit::{contents, owner};
+use house::{House, Resident};
+use rok_artifacts::measure;
+use rok_chain::LogState;
+use rok_facades::runs::{
+    CollectReport, CollectRequest, CollectedRun, ErrorKind, KeptRun, RunsError,
+};
+use rok_log::{ClaimError, EventReader as _};
+use rok_runner::{Clock as _, SystemClock};
+use rok_store_jsonl::JsonlStore;
+use rok_vocabulary::{RunId, Timestamp};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What stays beside a stub: what proves it, and what people said of it.
+const KEPT: [&str; 5] = ["seal.json", ATTESTATION, PROVENANCE_FILE, "key.pub", HOLDS];
+
+impl Runs {
+    pub(crate) fn collect_runs(
+        &self,
+        request: &CollectRequest,
+    ) -> Result<CollectReport, RunsError> {
+        let CollectRequest {
+            older_than,
+            keep,
+            max_bytes,
+            ..
+        } = request;
+        if older_than.is_none() && keep.is_none() && max_bytes.is_none() {
+            let message = "nothing says which runs are to be collected";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0161", message)
+                .help("give at least one of --older-than, --keep, --max-size"));
+        }
+        let store = JsonlStore::open(self.setup.root.clone(), self.setup.durability);
+        if !store.root().is_dir() {
+            return Ok(CollectReport {
+                dry_run: request.dry_run,
+                ..CollectReport::default()
+            });
+        }
+        let now = SystemClock.now();
+        let mut report = CollectReport {
+            dry_run: request.dry_run,
+            ..CollectReport::default()
+        };
+        let mut house = House::look(&store)?;
+        report.kept.extend(house.unreadable());
+        let contents = contents(&store);
+        let named = house.choose(request, now, &mut report);
+        for (run, why) in named {
+            match collect(&store, &run, &why, request, now) {
+                Ok(bytes) => {
+                    house.forget(&run);
+                    report.freed_bytes += bytes;
+                    report.collected.push(CollectedRun {
+                        run_id: run,
+                        why,
+                        bytes,
+                    });
+                }
+                Err(why) => report.kept.push(KeptRun {
+                    run_id: run.to_string(),
+                    why,
+                }),
+            }
+        }
+        finish_stubs(&store, &house, request, &mut report)?;
+        sweep::unfinished(&store, request, &mut report)?;
+        sweep::contents(&store, &contents, &house, request, &mut report)?;
+        sweep::cache(&store, &house, request, &mut report)?;
+        report.left_bytes = house.bytes();
+        Ok(report)
+    }
+}
+
+/// Removes what a kill left in a folder that is a stub already.
+fn finish_stubs(
+    store: &JsonlStore,
+    house: &House,
+    request: &CollectRequest,
+    report: &mut CollectReport,
+) -> Result<(), RunsError> {
+    for run in house.stubs() {
+        if !request.dry_run {
+            let cleared = store.clear_stub(run, &KEPT);
+            report.freed_bytes += cleared.map_err(|error| fault::store(&error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a stub of a run, if nothing speaks against it; gives the bytes that
+/// are free.
+fn collect(
+    store: &JsonlStore,
+    run: &RunId,
+    why: &str,
+    request: &CollectRequest,
+    now: Timestamp,
+) -> Result<u64, String> {
+    if request.dry_run {
+        if let Ok(Some(driver)) = store.driver(run) {
+            return Err(format!("{driver} drives it"));
+        }
+        let stub = stub_of(store, run, why, request, now)?;
+        return Ok(stub.removed.iter().map(|file| file.bytes).sum());
+    }
+    let _alone = exclusively(store.root()).map_err(|error| error.message)?;
+    let collecting = store
+        .begin_collecting(run, &owner())
+        .map_err(|error| match error {
+            ClaimError::Held { by, .. } => format!("{by} drives it"),
+            ClaimError::Store(error) => fault::chain(&error),
+        })?;
+    let stub = stub_of(store, run, why, request, now)?;
+    let json = serde_json::to_vec_pretty(&stub).map_err(|error| error.to_string())?;
+    collecting
+        .finish(&json, &KEPT)
+        .map_err(|error| fault::chain(&error))
+}
+
+/// What will be left of a run; an error is why it is kept.
+fn stub_of(
+    store: &JsonlStore,
+    run: &RunId,
+    why: &str,
+    request: &CollectRequest,
+    now: Timestamp,
+) -> Result<Stub, String> {
+    if let Held::By(by) = held(store, run) {
+        return Err(format!("it is held ({by})"));
+    }
+    let chain = store.verify(run).map_err(|error| fault::chain(&error))?;
+    match (&chain.fault, chain.state) {
+        (Some(fault), _) => return Err(format!("its log is not what was written: {fault}")),
+        (None, LogState::Sealed) => {}
+        (None, _) => return Err("it is not sealed".into()),
+    }
+    let seal = store.seal(run).map_err(|error| fault::chain(&error))?;
+    let seal = seal.ok_or("its seal.json is missing: `rok resume` writes it again")?;
+    let log = store.read_raw(run).map_err(|error| fault::chain(&error))?;
+    let loaded = Loaded::read(store, run).map_err(|error| error.message)?;
+    let (before, last) = last_decision(run, &log);
+    let row = rok_log::RunIndex::get(store, run).map_err(|error| fault::chain(&error))?;
+    let artifacts = loaded.history().artifacts().iter().map(|made| Artifact {
+        step: made.step.to_string(),
+        path: made.path.clone(),
+        sha256: made.sha256.clone(),
+        bytes: made.bytes,
+    });
+    let dir = store.run_dir(run);
+    let mut removed = Vec::new();
+    list(&dir, "", &mut removed);
+    let kept = KEPT.iter().filter(|name| dir.join(name).exists());
+    Ok(Stub {
+        schema: Stub::SCHEMA,
+        run_id: run.clone(),
+        collected_at: now,
+        collected_by: request.actor.to_string(),
+        why: why.to_owned(),
+        lines: chain.events,
+        log: content_of("events.jsonl", &log),
+        head: chain.head,
+        seal,
+        before,
+        last,
+        plan_sha256: loaded.state().plan().sha256().to_owned(),
+        row: row.ok_or("it is not there any more")?,
+        artifacts: artifacts.collect(),
+        removed,
+        kept: kept.map(|name| (*name).to_owned()).collect(),
+    })
+}
+
+/// Every file below a folder that will be removed, with its digest.
+fn list(dir: &Path, front: &str, out: &mut Vec<Content>) {
+    let mut names: BTreeMap<String, std::path::PathBuf> = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        names.insert(
+            entry.file_name().to_string_lossy().into_owned(),
+            entry.path(),
+        );
+    }
+    for (name, path) in names {
+        let top = front.is_empty();
+        if top && (KEPT.contains(&&*name) || name == "lock" || name == "stub.json") {
+            continue;
+        }
+        let Ok(meta) = std::fs::symlink_metadata(&path) else {
+            continue;
+        };
+        let file = format!("{front}{name}");
+        if meta.is_dir() {
+            list(&path, &format!("{file}/"), out);
+            continue;
+        }
+        let sha256 = if meta.is_file() {
+            measure(&path).ok().map(|found| found.sha256)
+        } else {
+            None
+        };
+        let bytes = if meta.is_file() { meta.len() } else { 0 };
+        out.push(Content {
+            file,
+            bytes,
+            sha256,
+        });
+    }
+}
+
+impl Resident {
+    /// Why the rules say nothing of it, or must not.
+    fn blocked(&self, store: &JsonlStore) -> Option<String> {
+        if !self.closed {
+            return Some("it is not closed".into());
+        }
+        match held(store, &self.run) {
+            Held::By(by) => Some(format!("it is held ({by})")),
+            Held::No => None,
+        }
+    }
+}

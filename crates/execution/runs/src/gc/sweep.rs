@@ -1,0 +1,127 @@
+//! What lies beside the runs: contents that no log names, results that point to
+//! what is gone, and what a kill left half-made.
+
+use super::house::{House, names};
+use crate::cache;
+use crate::fault;
+use rok_artifacts::ContentStore;
+use rok_facades::runs::{CollectReport, CollectRequest, ErrorKind, RunsError};
+use rok_log::{RunEntry, RunFilter, RunIndex as _};
+use rok_store_jsonl::JsonlStore;
+use rok_vocabulary::RunId;
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How old a content must be that nobody names, to be taken while somebody
+/// stores: longer than from storing a content to the log line that names it.
+const GRACE: Duration = Duration::from_secs(3600);
+
+pub(super) fn contents(
+    store: &JsonlStore,
+    contents: &ContentStore,
+    house: &House<'_>,
+    request: &CollectRequest,
+    report: &mut CollectReport,
+) -> Result<(), RunsError> {
+    let failed = |error: &rok_artifacts::ArtifactError| {
+        RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(error))
+    };
+    let mut named = house.named();
+    let sweeper = contents.sweeper(GRACE).map_err(|error| failed(&error))?;
+    // From here on nobody stores, or nothing young is taken: what came since
+    // the logs were read is read again.
+    named.extend(named_since(store, house)?);
+    let swept = sweeper
+        .sweep(&|sha256| named.contains(sha256), request.dry_run)
+        .map_err(|error| failed(&error))?;
+    report.contents = swept.contents;
+    report.content_bytes = swept.bytes;
+    report.young = swept.young;
+    report.unfinished += swept.unfinished;
+    report.freed_bytes += swept.bytes;
+    Ok(())
+}
+
+/// What logs name that have grown, or come, since the house was looked at.
+fn named_since(store: &JsonlStore, house: &House<'_>) -> Result<HashSet<String>, RunsError> {
+    let mut out = HashSet::new();
+    let entries = store
+        .list(&RunFilter::default())
+        .map_err(|error| fault::store(&error))?;
+    for entry in entries {
+        let run = match &entry {
+            RunEntry::Run { run, .. } => run.clone(),
+            RunEntry::Broken { name, .. } => match name.parse::<RunId>() {
+                Ok(run) if store.run_dir(&run).join("events.jsonl").exists() => run,
+                _ => continue,
+            },
+            RunEntry::Collected { .. } => continue,
+        };
+        let log = store.run_dir(&run).join("events.jsonl");
+        let length = fs::metadata(log).map_or(0, |meta| meta.len());
+        if (house.has(&run) && house.log_of(&run) != Some(length)) || house.is_new(&run) {
+            let (names, _) = names(store, &run)?;
+            out.extend(names.contents.into_iter().map(|(sha256, _)| sha256));
+        }
+    }
+    Ok(out)
+}
+
+/// Entries of the cache whose run is no run any more.
+pub(super) fn cache(
+    store: &JsonlStore,
+    house: &House<'_>,
+    request: &CollectRequest,
+    report: &mut CollectReport,
+) -> Result<(), RunsError> {
+    #[derive(Deserialize)]
+    struct Entry {
+        run: RunId,
+    }
+    let list = |folder: PathBuf| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    for shard in list(cache::index(store.root())) {
+        for path in list(shard) {
+            let entry = fs::read(&path).ok();
+            let entry = entry.and_then(|bytes| serde_json::from_slice::<Entry>(&bytes).ok());
+            // A run that came since is one all the same.
+            let live = entry.is_some_and(|entry| {
+                house.has(&entry.run)
+                    || (house.is_new(&entry.run) && store.run_dir(&entry.run).exists())
+            });
+            if live {
+                continue;
+            }
+            if !request.dry_run
+                && let Err(error) = fs::remove_file(&path)
+            {
+                let message = format!("cannot remove {}: {error}", path.display());
+                return Err(RunsError::new(ErrorKind::Storage, "ROK0106", message));
+            }
+            report.cache_entries += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Folders of runs that were never finished.
+pub(super) fn unfinished(
+    store: &JsonlStore,
+    request: &CollectRequest,
+    report: &mut CollectReport,
+) -> Result<(), RunsError> {
+    for folder in store.unfinished().map_err(|error| fault::store(&error))? {
+        if !request.dry_run {
+            store
+                .remove_unfinished(&folder)
+                .map_err(|error| fault::store(&error))?;
+        }
+        report.unfinished += 1;
+    }
+    Ok(())
+}

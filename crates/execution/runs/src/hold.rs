@@ -1,0 +1,131 @@
+//! Legal holds: a run that is held is never collected. Who held it, who
+//! released it and why stands beside the log, a line each, and stays.
+
+use crate::engine::Runs;
+use crate::fault;
+use crate::submit::refuse_reason;
+use rok_facades::runs::{ErrorKind, HeldView, HoldRequest, RunsError};
+use rok_runner::{Clock as _, SystemClock};
+use rok_store_jsonl::JsonlStore;
+use rok_vocabulary::RunId;
+use rustix::fs::OFlags;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind as IoErrorKind, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+/// The lines of a run's holds, in its folder.
+pub(crate) const HOLDS: &str = "holds.jsonl";
+
+/// More lines than these are no holds.
+const MAX_HOLDS: u64 = 1 << 20;
+
+/// Whether a run is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Held {
+    No,
+    /// By whom and why, in words.
+    By(String),
+}
+
+/// What a run's holds come to. What cannot be read holds.
+pub(crate) fn held(store: &JsonlStore, run: &RunId) -> Held {
+    match lines(&store.run_dir(run).join(HOLDS)) {
+        Ok(text) => match text.lines().next_back() {
+            None => Held::No,
+            Some(line) => match serde_json::from_str::<HeldView>(line) {
+                Ok(hold) if hold.held => Held::By(format!("{}: {}", hold.actor, hold.reason)),
+                Ok(_) => Held::No,
+                Err(error) => Held::By(format!("its {HOLDS} cannot be read: {error}")),
+            },
+        },
+        Err(error) if error.kind() == IoErrorKind::NotFound => Held::No,
+        Err(error) => Held::By(format!("its {HOLDS} cannot be read: {error}")),
+    }
+}
+
+fn lines(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = options().read(true).open(path)?;
+    file.take(MAX_HOLDS).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    options
+}
+
+/// Keeps holding and collecting apart, over all processes.
+pub(crate) fn exclusively(root: &Path) -> Result<File, RunsError> {
+    let path = root.join(".gc~");
+    let locked = || -> io::Result<File> {
+        let file = options().append(true).create(true).open(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    locked().map_err(|error| {
+        let message = format!("cannot lock {}: {error}", path.display());
+        RunsError::new(ErrorKind::Storage, "ROK0106", message)
+    })
+}
+
+impl Runs {
+    pub(crate) fn hold_run(
+        &self,
+        run: &RunId,
+        request: &HoldRequest,
+    ) -> Result<HeldView, RunsError> {
+        let store = self.store_of(run);
+        let plan = self.load(run)?.state().plan().clone();
+        // A reason stands in a file for ever.
+        if let Ok(secrets) = crate::submit::load_secrets(plan.plan(), None) {
+            refuse_reason(&secrets, Some(&request.reason))?;
+        }
+        let _alone = exclusively(store.root())?;
+        if store.stub(run).map_err(|e| fault::store(&e))?.is_some() {
+            return Err(fault::store(&rok_log::StoreError::Collected {
+                run: run.clone(),
+            }));
+        }
+        match (held(&store, run), request.release) {
+            (Held::By(by), false) => {
+                return Err(state(format!("run {run} is held already ({by})")));
+            }
+            (Held::No, true) => return Err(state(format!("run {run} is not held"))),
+            _ => {}
+        }
+        let hold = HeldView {
+            at: SystemClock.now(),
+            actor: request.actor.to_string(),
+            held: !request.release,
+            reason: request.reason.clone(),
+        };
+        append(&store.run_dir(run), &hold).map_err(|error| {
+            let message = format!("run {run} cannot be held: {error}");
+            RunsError::new(ErrorKind::Storage, "ROK0106", message)
+        })?;
+        Ok(hold)
+    }
+}
+
+fn state(message: String) -> RunsError {
+    RunsError::new(ErrorKind::State, "ROK0162", message)
+}
+
+/// Durable when this returns.
+fn append(dir: &Path, hold: &HeldView) -> io::Result<()> {
+    let path = dir.join(HOLDS);
+    let torn = fs::read(&path).is_ok_and(|text| text.last().is_some_and(|byte| *byte != b'\n'));
+    let mut line = serde_json::to_string(hold)?;
+    line.push('\n');
+    if torn {
+        line.insert(0, '\n');
+    }
+    let mut file = options().append(true).create(true).open(&path)?;
+    file.write_all(line.as_bytes())?;
+    file.sync_all()?;
+    File::open(dir)?.sync_all()
+}

@@ -1,0 +1,283 @@
+//! What is left of a run that was collected, and what it proves: the last
+//! decision's lines and the hash before them give the head, and the head is
+//! that of the seal, and of the attestations where there are any.
+
+use crate::fault;
+use crate::proof::{ATTESTATION, PROVENANCE_FILE, names, read};
+use crate::record::{HEAD, LOG};
+use rok_artifacts::Digest;
+use rok_attest::PublicKey;
+use rok_chain::{ChainHash, Seal};
+use rok_facades::runs::{
+    AttestationView, SignatureCheck, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict,
+};
+use rok_log::{EventReader as _, RunRow};
+use rok_store_jsonl::JsonlStore;
+use rok_vocabulary::{RunId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The stub's file.
+const STUB: &str = "stub.json";
+
+/// The version of a stub's meaning.
+const SCHEMA: u32 = 1;
+
+/// What is left of a run.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stub {
+    pub(crate) schema: u32,
+    pub(crate) run_id: RunId,
+    pub(crate) collected_at: Timestamp,
+    pub(crate) collected_by: String,
+    /// Which rule named it.
+    pub(crate) why: String,
+    /// How many lines the log had, and all of its bytes.
+    pub(crate) lines: u64,
+    pub(crate) log: Content,
+    pub(crate) head: ChainHash,
+    pub(crate) seal: Seal,
+    /// The hash before the last decision, and the decision's lines.
+    pub(crate) before: ChainHash,
+    pub(crate) last: Vec<String>,
+    pub(crate) plan_sha256: String,
+    /// As a list of runs shows it.
+    pub(crate) row: RunRow,
+    /// Every artifact that the run made.
+    pub(crate) artifacts: Vec<Artifact>,
+    /// Every file of the folder that is gone.
+    pub(crate) removed: Vec<Content>,
+    pub(crate) kept: Vec<String>,
+}
+
+/// A file by its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Content {
+    pub(crate) file: String,
+    pub(crate) bytes: u64,
+    /// Absent for what is no regular file, or cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sha256: Option<String>,
+}
+
+/// An artifact of the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Artifact {
+    pub(crate) step: String,
+    pub(crate) path: String,
+    pub(crate) sha256: String,
+    pub(crate) bytes: u64,
+}
+
+impl Stub {
+    pub(crate) const SCHEMA: u32 = SCHEMA;
+}
+
+/// The hash before the last decision of a whole log, and its lines.
+pub(crate) fn last_decision(run: &RunId, log: &[u8]) -> (ChainHash, Vec<String>) {
+    let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
+    let opens = |line: &[u8]| {
+        #[derive(Deserialize)]
+        struct More {
+            #[serde(default)]
+            more: bool,
+        }
+        serde_json::from_slice::<More>(line).is_ok_and(|line| line.more)
+    };
+    let mut begin = lines.len().saturating_sub(1);
+    while begin > 0 && opens(lines[begin - 1]) {
+        begin -= 1;
+    }
+    let before: usize = lines[..begin].iter().map(|line| line.len()).sum();
+    let text = |line: &&[u8]| String::from_utf8_lossy(line).trim_end().to_owned();
+    (
+        ChainHash::genesis(run).after(&log[..before]),
+        lines[begin..].iter().map(text).collect(),
+    )
+}
+
+/// Judges a stub.
+pub(crate) fn judge(
+    store: &JsonlStore,
+    run: &RunId,
+    bytes: &[u8],
+    options: &VerifyOptions,
+    report: &mut VerifyReport,
+) {
+    let stub: Stub = match serde_json::from_slice(bytes) {
+        Ok(stub) => stub,
+        Err(error) => return wrong(report, STUB, format!("is no stub: {error}")),
+    };
+    report.lines = stub.lines;
+    report.head = stub.head.to_hex();
+    report.phase = Some(stub.seal.phase);
+    report.epoch = Some(stub.seal.epoch);
+    report.collected_at = Some(stub.collected_at);
+    if stub.schema != SCHEMA {
+        wrong(
+            report,
+            STUB,
+            format!("is of schema {}, this version reads {SCHEMA}", stub.schema),
+        );
+    }
+    if stub.run_id != *run {
+        wrong(report, STUB, format!("is of run {}", stub.run_id));
+    }
+    proved(&stub, report);
+    match store.seal(run) {
+        Ok(Some(seal)) if seal == stub.seal => {}
+        Ok(Some(seal)) => {
+            let what = format!(
+                "seals {}, the stub says {}",
+                seal.head.to_hex(),
+                stub.seal.head.to_hex()
+            );
+            wrong(report, "seal.json", what);
+        }
+        Ok(None) => wrong(report, "seal.json", "is missing".into()),
+        Err(error) => wrong(report, "seal.json", fault::chain(&error)),
+    }
+    attested(store, run, &stub, options.key.as_ref(), report);
+    if let Some(given) = &options.checkpoint {
+        let head = given.checkpoint.head();
+        let same =
+            given.checkpoint.run() == run && (head.lines, head.hash) == (stub.lines, stub.head);
+        if !same {
+            let what = "is of other lines than the last: a stub has no others to hold it against";
+            wrong(report, &given.file, what.into());
+        }
+    }
+    let (files, bytes) = (
+        stub.removed.len(),
+        stub.removed.iter().map(|file| file.bytes).sum::<u64>(),
+    );
+    report.notes.push(format!(
+        "collected on {} by {} ({}): {files} files of {bytes} bytes are gone; stub.json lists each, and {} artifacts, by digest",
+        stub.collected_at, stub.collected_by, stub.why, stub.artifacts.len()
+    ));
+    report.verdict = if report.faults.is_empty() {
+        VerifyVerdict::Collected
+    } else {
+        VerifyVerdict::Broken
+    };
+}
+
+fn wrong(report: &mut VerifyReport, file: &str, what: String) {
+    report.faults.push(VerifyFault {
+        file: file.into(),
+        line: None,
+        byte: None,
+        what,
+    });
+}
+
+/// The last decision's lines must lead from the hash before them to the head,
+/// and end in the seal that is claimed.
+fn proved(stub: &Stub, report: &mut VerifyReport) {
+    let mut head = stub.before;
+    for line in &stub.last {
+        let chained = format!("\"chain\":\"{}\"}}", head.short_str());
+        if !line.ends_with(&chained) {
+            let what = "holds a line that does not follow the one before it";
+            return wrong(report, STUB, what.into());
+        }
+        head = head.next(line.as_bytes());
+    }
+    let sealed = stub.last.len().checked_sub(1).and_then(|at| {
+        let log = stub.last.join("\n") + "\n";
+        Seal::from_log(log.as_bytes(), rok_vocabulary::Seq(at as u64), head).ok()
+    });
+    let sealed = sealed.map(|seal| Seal {
+        seq: stub.seal.seq,
+        ..seal
+    });
+    if head != stub.head || sealed != Some(stub.seal) || stub.seal.seq.0 + 1 != stub.lines {
+        let what = "its last lines do not lead to the head that it names";
+        wrong(report, STUB, what.into());
+    }
+}
+
+/// The envelopes speak of a log of this head.
+fn attested(
+    store: &JsonlStore,
+    run: &RunId,
+    stub: &Stub,
+    key: Option<&PublicKey>,
+    report: &mut VerifyReport,
+) {
+    for file in [ATTESTATION, PROVENANCE_FILE] {
+        let bytes = match store.read_beside(run, file) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                let listed = stub.kept.iter().any(|kept| kept == file);
+                if listed || key.is_some() {
+                    wrong(report, file, "is missing".into());
+                }
+                continue;
+            }
+            Err(error) => {
+                wrong(report, file, fault::chain(&error));
+                continue;
+            }
+        };
+        let found = match read(file, &bytes, key) {
+            Ok(found) => found,
+            Err(what) => {
+                wrong(report, file, what);
+                continue;
+            }
+        };
+        let log = found
+            .statement
+            .subject()
+            .iter()
+            .find(|subject| subject.name == LOG);
+        let head = log.and_then(|log| log.digest.get(HEAD));
+        if found.lines == stub.lines && head != Some(&stub.head.to_hex()) {
+            wrong(report, file, "attests another log".into());
+        } else if found.lines < stub.lines {
+            let what = format!(
+                "covers lines 1 to {}, and the log had {}",
+                found.lines, stub.lines
+            );
+            if key.is_some() {
+                wrong(report, file, what);
+            } else {
+                report.notes.push(format!("{file} {what}"));
+            }
+        } else if found.lines > stub.lines {
+            wrong(
+                report,
+                file,
+                format!(
+                    "covers {} lines, and the log had {}",
+                    found.lines, stub.lines
+                ),
+            );
+        }
+        report.attestations.push(AttestationView {
+            file: file.into(),
+            lines: found.lines,
+            signature: match key {
+                Some(_) => SignatureCheck::Valid,
+                None => SignatureCheck::NotChecked,
+            },
+            key_id: match key {
+                Some(key) => key.id().to_string(),
+                None => names(&found.envelope),
+            },
+        });
+    }
+}
+
+/// What a log is, as a whole.
+pub(crate) fn content_of(file: &str, bytes: &[u8]) -> Content {
+    let Digest { sha256, bytes } = Digest::of(bytes);
+    Content {
+        file: file.into(),
+        bytes,
+        sha256: Some(sha256),
+    }
+}
