@@ -345,7 +345,7 @@ mod tests {
     fn decisions(plan: &Arc<CompiledPlan>) -> Vec<Vec<Event>> {
         let spec = RunSpec {
             inputs: Arc::default(),
-            labels: Default::default(),
+            labels: alloc::collections::BTreeMap::new(),
             settings: Settings {
                 contract: Contract::Off,
                 ..Settings::default()

@@ -48,6 +48,11 @@ pub(crate) struct Job {
     pub(crate) recorded: Option<RecordedEnd>,
 }
 
+/// The key of what an attempt would come to; looks at files, changes none.
+pub(crate) fn key_of(job: &Job) -> Result<Option<String>, StepFailure> {
+    inputs::key(job)
+}
+
 type Task = Box<dyn FnOnce() + Send>;
 
 /// The threads, and the attempts that have not begun yet.

@@ -2,22 +2,24 @@
 //! policies as a run, over a store in memory. No worker claims it, so nothing
 //! of it is executed; nothing is written.
 
+use crate::cache::FolderCache;
 use crate::engine::Runs;
 use crate::fault;
 use crate::setup::Parallelism;
-use crate::submit::{Prepared, owner};
+use crate::submit::{Prepared, absolute, contents, owner};
 use rok_expr::{EvalError, Target, Template};
 use rok_facades::runs::{
-    DryRun, DryStep, Finding, Limits, PlannedDuty, PolicyDecision, Refusal, RunsError, SecretState,
-    Submission,
+    CacheAnswer, DryRun, DryStep, Finding, Limits, PlannedDuty, PolicyDecision, Refusal, RunsError,
+    SecretState, Submission,
 };
 use rok_kernel::{CommandKind, RunScope, RunState, StepIx};
 use rok_log::{EventReader as _, MemoryStore};
 use rok_plan::{Action, Gate, Plan, Shell};
 use rok_rac::Deadline;
-use rok_runner::{RunContext, RunRunner, Services, Shard};
+use rok_runner::{Files, RunContext, RunRunner, Services, Shard};
 use rok_vocabulary::{Actor, ErrorClass, Outcome, RunId, RunPhase, format_duration};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the memory store knows of a policy's answer.
@@ -42,6 +44,9 @@ impl Runs {
             processes: spec.settings.max_processes,
         })?;
         let secret_states = secret_states(plan.plan(), secrets.as_ref().ok());
+        // Where results of earlier runs lie: only looked at.
+        let folder = self.store_of(&run);
+        let held = Arc::new(contents(&folder));
         let context = RunContext {
             recorded: None,
             owner: owner().to_string(),
@@ -51,8 +56,11 @@ impl Runs {
             user_roles: self.setup.roles.clone(),
             secrets,
             workspace: None,
-            files: None,
-            cache: None,
+            files: Some(Arc::new(Files::of_run(
+                &absolute(&folder.run_dir(&run)),
+                Arc::clone(&held),
+            ))),
+            cache: Some(Arc::new(FolderCache::new(&folder, held))),
         };
         let store = MemoryStore::new();
         let mut shard = Shard::new(Box::new(store.clone()), services.clone(), owner());
@@ -135,7 +143,7 @@ fn view(runner: &RunRunner, services: &Services, named: bool) -> DryRun {
             reason: fault.reason,
         })
         .collect();
-    let steps = steps(runner, named, &mut findings);
+    let steps = steps(runner, services, named, &mut findings);
     DryRun {
         plan: plan.id.clone(),
         plan_version: plan.version,
@@ -220,12 +228,17 @@ fn duties(state: &RunState) -> Vec<PlannedDuty> {
 }
 
 /// The steps by waves: the longest way of edges that leads to each.
-fn steps(runner: &RunRunner, named: bool, findings: &mut Vec<Finding>) -> Vec<DryStep> {
+fn steps(
+    runner: &RunRunner,
+    services: &Services,
+    named: bool,
+    findings: &mut Vec<Finding>,
+) -> Vec<DryStep> {
     let plan = runner.state().plan().plan();
     let waves = waves(plan);
     let mut steps: Vec<DryStep> = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
-        match dry_step(runner, at, waves[at], named) {
+        match dry_step(runner, services, at, waves[at], named) {
             Ok(dry) => steps.push(dry),
             Err(wrong) => {
                 let (dry, error) = *wrong;
@@ -264,6 +277,7 @@ fn waves(plan: &Plan) -> Vec<u32> {
 /// A step, and what is wrong with an expression of it that could be known.
 fn dry_step(
     runner: &RunRunner,
+    services: &Services,
     at: usize,
     wave: u32,
     named: bool,
@@ -346,12 +360,42 @@ fn dry_step(
         retries: if step.idempotent { step.retry.max } else { 0 },
         required: step.required,
         artifacts,
-        cache: None,
+        cache: step
+            .cache
+            .then(|| cache_answer(runner, services, at as StepIx)),
     };
     match wrong {
         None => Ok(dry),
         Some(error) => Err(Box::new((dry, error))),
     }
+}
+
+/// What the cache would say of a step that asks for it.
+fn cache_answer(runner: &RunRunner, services: &Services, ix: StepIx) -> CacheAnswer {
+    let state = runner.state();
+    let step = state.plan().step(ix);
+    let (hit, why) = if state.settings().no_cache {
+        (Some(false), "the cache is not asked".to_owned())
+    } else if !step.needs.is_empty() || !step.after.is_empty() || step.for_each.is_some() {
+        (None, "that depends on what comes before it".to_owned())
+    } else {
+        match runner.look_in_cache(ix, services) {
+            Some(Ok(rok_runner::CacheAnswer::Hit(hit))) => {
+                let from = format!(
+                    "run {}, step {}, event {}",
+                    hit.from.run, hit.from.step, hit.from.seq
+                );
+                (Some(true), from)
+            }
+            Some(Ok(rok_runner::CacheAnswer::Miss(note))) => {
+                let none = || "no earlier run has done the same work".to_owned();
+                (Some(false), note.unwrap_or_else(none))
+            }
+            Some(Err(failure)) => (Some(false), runner.masked(&failure.reason)),
+            None => (None, "what it comes of is not known yet".to_owned()),
+        }
+    };
+    CacheAnswer { hit, why }
 }
 
 fn why(needs: &[String], after: &[String]) -> String {

@@ -248,7 +248,10 @@ impl Stage<'_> {
         let (kind, step) = match &command.verb {
             Verb::Approve(step) => (CommandKind::Approve, Some(step.clone())),
             Verb::Reject(step) => (CommandKind::Reject, Some(step.clone())),
+            Verb::Override(step) => (CommandKind::Override, Some(step.clone())),
             Verb::Cancel => (CommandKind::Cancel, None),
+            Verb::Pause => (CommandKind::Pause, None),
+            Verb::Unpause => (CommandKind::Unpause, None),
             Verb::Resume => return self.resume(command),
         };
         let id = format!("command-{}", self.given);

@@ -32,6 +32,9 @@ pub(crate) fn readers(plan: &Plan) -> BTreeMap<String, String> {
             Action::Shell { line, .. } => note(&by, line.references()),
             Action::Call(_) => {}
         }
+        if let Some(items) = &step.for_each {
+            note(&by, items.references());
+        }
         if let Some(condition) = &step.condition {
             note(&by, condition.references());
         }

@@ -296,3 +296,52 @@ fn an_event_type_that_does_not_exist_breaks_the_test() {
         "there is no event type `step.fail`"
     );
 }
+
+#[test]
+fn a_pause_holds_and_time_stands_still_for_the_plan() {
+    let plan = "plan: p\nmax_duration: 1m\nsteps: { a: { run: a }, b: { needs: [a], run: b } }\n";
+    let stubs = "steps: { a: { delay: 10s }, b: { delay: 10s } }";
+    passes(
+        plan,
+        &format!(
+            "{{ {stubs}, commands: [{{ at: 5s, pause: true }}], expect: {{ held: {{ reason: pause }}, steps: {{ a: succeeded, b: pending }} }} }}"
+        ),
+    );
+    passes(
+        plan,
+        &format!(
+            "{{ {stubs}, commands: [{{ at: 5s, pause: true }}, {{ at: 1h, unpause: true }}], expect: {{ outcome: succeeded, steps: {{ b: {{ started: 1h }} }} }} }}"
+        ),
+    );
+}
+
+#[test]
+fn an_override_lets_the_next_epoch_pass() {
+    let plan = "plan: p\noverrides: { max: 1 }\nsteps: { g: { gate: hard, run: g }, b: { needs: [g], run: b } }\n";
+    passes(
+        plan,
+        "{ steps: { g: { fails: validation_failed } }, commands: [{ override: g, reason: known }, { resume: true }], expect: { outcome: partial, events: [gate.failed g, override.approved g, run.resumed, step.succeeded b] } }",
+    );
+}
+
+#[test]
+fn children_of_a_fan_out_have_stubs_of_their_own() {
+    let plan = "
+plan: p
+steps:
+  list: { run: list, outputs: { of: { type: array } } }
+  each: { needs: [list], for_each: steps.list.outputs.of, run: [do, \"${{ item }}\"] }
+";
+    passes(
+        plan,
+        "{ steps: { list: { outputs: { of: [x, y] } }, each: { delay: 5s }, \"each[1]\": { fails: validation_failed } }, expect: { outcome: failed, duration: 5s, events: [\"step.failed each[1]\"] } }",
+    );
+    let result = play(plan, "{ expect: { outcome: succeeded } }");
+    let fault = result.fault.unwrap();
+    assert!(
+        fault
+            .message
+            .contains("`steps.list.outputs.of` in step `each`"),
+        "{fault:?}"
+    );
+}

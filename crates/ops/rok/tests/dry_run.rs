@@ -207,3 +207,38 @@ fn what_would_be_refused_exits_as_the_run_would() {
         assert_eq!(snapshot(dir.path()), before, "{arguments:?}");
     }
 }
+
+#[test]
+fn the_cache_is_looked_at_and_left_alone() {
+    let dir = folder(
+        "plan: c\nsteps:\n  a: { run: [sh, -c, \"echo hi\"], cache: true }\n  b: { needs: [a], run: [sh, -c, \"echo ho\"], cache: true }\n",
+    );
+    let told = |folder: &Path, more: &[&str]| -> Vec<Value> {
+        let before = snapshot(folder);
+        let output = dry(folder, &[&["plan.yaml", "--json"][..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert_eq!(snapshot(folder), before);
+        let dry: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let steps = dry["steps"].as_array().unwrap().clone();
+        steps.iter().map(|step| step["cache"].clone()).collect()
+    };
+    assert_eq!(told(dir.path(), &[])[0]["hit"], false);
+    let run = Command::new(env!("CARGO_BIN_EXE_rok"))
+        .args(["run", "plan.yaml", "--run-id", "r1"])
+        .current_dir(dir.path())
+        .env("ROK_USER", "ada")
+        .env("TMPDIR", dir.path().join("tmp"))
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let found = told(dir.path(), &[]);
+    assert_eq!(found[0]["hit"], true, "{found:?}");
+    assert!(
+        found[0]["why"]
+            .as_str()
+            .unwrap()
+            .starts_with("run r1, step a, event ")
+    );
+    assert_eq!(found[1]["hit"], Value::Null);
+    assert_eq!(told(dir.path(), &["--no-cache"])[0]["hit"], false);
+}

@@ -132,7 +132,10 @@ keys! {
         "at": "duration", "When, from the run's creation. Without it: as soon as the run only waits for somebody.";
         "approve": "step", "Lets a waiting step pass.";
         "reject": "step", "Stops a waiting step.";
+        "override": "step", "Lets the next epoch pass a failed hard gate.";
         "cancel": "true", "Ends the run.";
+        "pause": "true", "Starts nothing new until the run is unpaused.";
+        "unpause": "true", "Goes on.";
         "resume": "true", "Begins the next epoch of a failed run.";
         "by": "actor", "Who; default `user:tester`.";
         "roles": "list of texts", "Who that is; default: the submitter's roles for the submitter, else none.";

@@ -106,8 +106,14 @@ pub enum Verb {
     Approve(StepId),
     /// Stops a waiting step.
     Reject(StepId),
+    /// Lets the next epoch pass a failed hard gate.
+    Override(StepId),
     /// Ends the run.
     Cancel,
+    /// Starts nothing new.
+    Pause,
+    /// Goes on.
+    Unpause,
     /// Begins the next epoch.
     Resume,
 }
@@ -117,7 +123,10 @@ impl fmt::Display for Verb {
         match self {
             Self::Approve(step) => write!(f, "approve {step}"),
             Self::Reject(step) => write!(f, "reject {step}"),
+            Self::Override(step) => write!(f, "override {step}"),
             Self::Cancel => f.write_str("cancel"),
+            Self::Pause => f.write_str("pause"),
+            Self::Unpause => f.write_str("unpause"),
             Self::Resume => f.write_str("resume"),
         }
     }

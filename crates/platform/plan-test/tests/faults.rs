@@ -93,7 +93,7 @@ fn of_test(text: &str) -> String {
 #[case("{ expect: { retries: } }", "`retries` says nothing")]
 #[case(
     "{ commands: [{ at: 1s }], expect: { retries: 0 } }",
-    "the command says nothing to do (exactly one of approve, reject, cancel, resume)"
+    "the command says nothing to do (exactly one of approve, reject, override, cancel, pause, unpause, resume)"
 )]
 #[case(
     "{ commands: [{ approve: ship, cancel: true }], expect: { retries: 0 } }",

@@ -2,9 +2,10 @@
 //! finds, and its report as an input.
 
 use super::RunRunner;
-use crate::cache::InputsBase;
+use crate::cache::{CacheAnswer, InputsBase};
 use crate::made::{Made, cwd_of};
-use crate::stage::{Files, StepFiles};
+use crate::services::Services;
+use crate::stage::{Files, Job, StepFiles, key_of};
 use rok_artifacts::{Declared, Emitted, Place, Quarantined, Roots, quarantine_file};
 use rok_events::{
     ArtifactLeft, ArtifactMade, ArtifactPlace, Body, CachedData, Event, InputsHash, StepEndData,
@@ -12,7 +13,7 @@ use rok_events::{
 };
 use rok_executor::{AttemptRef, PreflightFault, StepFailure, StepReport, StepResult};
 use rok_kernel::{Input, ResolvedArtifact, ResolvedStep, StepDone, StepEnd, StepIx, StepSuccess};
-use rok_vocabulary::{ErrorClass, StepRef};
+use rok_vocabulary::{Attempt, ErrorClass, StepRef};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -92,6 +93,35 @@ impl RunRunner {
             ..step
         };
         Some((Arc::clone(files), step))
+    }
+
+    /// What the cache says of a step now; `None` where the step asks for none,
+    /// or what it comes of is not known yet. Looks, and changes nothing.
+    #[must_use]
+    pub fn look_in_cache(
+        &self,
+        ix: StepIx,
+        services: &Services,
+    ) -> Option<Result<CacheAnswer, StepFailure>> {
+        let step = self.state().definition(ix);
+        let cache = self.context.cache.as_ref().filter(|_| step.cache)?;
+        let request = self.request(ix, Attempt::FIRST).ok()?;
+        let executor = Arc::clone(services.executor_for(&request.work)?);
+        let (files, step) = self.staged(ix, false)?;
+        let job = Job {
+            request,
+            executor,
+            sink: Arc::new(|_: StepReport| {}),
+            files,
+            step,
+            masker: self.masker.clone(),
+            cache: None,
+            recorded: None,
+        };
+        match key_of(&job) {
+            Ok(key) => Some(Ok(cache.find(&key?))),
+            Err(failure) => Some(Err(failure)),
+        }
     }
 
     /// What a step declares, and where; `None` where its expressions cannot be

@@ -13,7 +13,9 @@ use crate::model::{Answer, CommandLine, Verb};
 use crate::read::{Reader, check_keys, mistyped};
 
 /// The keys that say what is done.
-const VERBS: &[&str] = &["approve", "reject", "cancel", "resume"];
+const VERBS: &[&str] = &[
+    "approve", "reject", "override", "cancel", "pause", "unpause", "resume",
+];
 
 /// The reason of a command that gives none.
 const REASON: &str = "plan test";
@@ -76,6 +78,7 @@ impl Reader<'_, '_> {
         match verb {
             "approve" => self.step_id(value, "`approve`").map(Verb::Approve),
             "reject" => self.step_id(value, "`reject`").map(Verb::Reject),
+            "override" => self.step_id(value, "`override`").map(Verb::Override),
             _ if value.json() != Ok(Value::Bool(true)) => {
                 let message = format!("`{verb}` takes `true` and nothing else");
                 self.faults
@@ -83,6 +86,8 @@ impl Reader<'_, '_> {
                 None
             }
             "cancel" => Some(Verb::Cancel),
+            "pause" => Some(Verb::Pause),
+            "unpause" => Some(Verb::Unpause),
             _ => Some(Verb::Resume),
         }
     }
