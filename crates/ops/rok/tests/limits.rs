@@ -257,3 +257,40 @@ fn nothing_is_expected_without_the_contract() {
         .exits(2);
     assert!(refused.err.contains("ROK0117"), "{}", refused.err);
 }
+
+/// A step that the budget does not let start falls back, and its fallback runs;
+/// the run is stopped only by a step that has none.
+#[rstest]
+#[case::taken("", 0, "a\ncheap\n", "partial")]
+#[case::and_then_stopped(
+    "  d: { run: 'echo d >> ran', needs: [b] }\n",
+    1,
+    "a\ncheap\n",
+    "failed"
+)]
+fn a_fallback_is_taken_where_the_budget_is_used_up(
+    #[case] more: &str,
+    #[case] exit: i32,
+    #[case] began: &str,
+    #[case] outcome: &str,
+) {
+    let bench = Bench::new();
+    bench.write(
+        "plan.yaml",
+        &format!(
+            "plan: cheap\nbudget: {{ max_tokens: 5 }}\nsteps:\n  \
+             a: {{ run: \"echo a >> ran; echo '{{\\\"tokens\\\": 9}}' > $ROK_USAGE\" }}\n  \
+             b: {{ run: 'echo b >> ran', needs: [a], fallback: cheap }}\n  \
+             cheap: {{ run: 'echo cheap >> ran', needs: [a] }}\n{more}"
+        ),
+    );
+    let summary = bench
+        .rok(["run", "plan.yaml", "--run-id", "r", "--json"])
+        .exits(exit)
+        .json();
+    assert_eq!(ran(&bench), began);
+    assert_eq!(summary["outcome"], outcome);
+    assert_eq!(summary["steps"][1]["error"]["class"], "budget_exceeded");
+    assert_eq!(exceeded(&bench).len(), 1);
+    bench.rok(["verify", "r", "--sealed"]).exits(0);
+}

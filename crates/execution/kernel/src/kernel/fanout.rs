@@ -40,7 +40,7 @@ impl RunOrchestrationKernel {
             Err(error) => (None, Some(error)),
         };
         let (id, attempt) = (step.id.clone(), Attempt::FIRST);
-        if error.is_some() && !self.may_attempt(now)? {
+        if error.is_some() && !self.may_attempt(ix, now)? {
             return Ok(());
         }
         self.emit(

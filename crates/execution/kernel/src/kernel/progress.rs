@@ -35,7 +35,7 @@ impl RunOrchestrationKernel {
         }
         self.time_out(now)?;
         self.expire_gates(now)?;
-        self.check_budget(false, now)?;
+        self.check_budget(now)?;
         if !self.state.is_paused() {
             self.state.offer_due_retries(now);
         }
@@ -120,7 +120,7 @@ impl RunOrchestrationKernel {
             }
             Err(error) => {
                 let step_id = step.id.clone();
-                if step.gate != Some(Gate::Manual) && !self.may_attempt(now)? {
+                if step.gate != Some(Gate::Manual) && !self.may_attempt(ix, now)? {
                     return Ok(());
                 }
                 // A manual gate never starts without a person's word.
@@ -156,7 +156,7 @@ impl RunOrchestrationKernel {
     }
 
     fn start(&mut self, ix: StepIx, now: Timestamp) -> Result<(), KernelError> {
-        if !self.may_attempt(now)? {
+        if !self.may_attempt(ix, now)? {
             return Ok(());
         }
         let attempt = self.state.step(ix).attempt;

@@ -1,10 +1,11 @@
 //! What a run has used of its budget: a sum over its events, of all epochs.
 
 use super::{ApplyError, RunState, out_of_place};
+use crate::compiled::StepIx;
+use crate::steps::StepSlot;
 use alloc::collections::BTreeSet;
 use rok_events::{BudgetData, Event, StepEndData};
-use rok_plan::OnExceeded;
-use rok_vocabulary::{BudgetDimension, RunPhase};
+use rok_vocabulary::{BudgetDimension, RunPhase, StepState};
 
 /// What a run has used, whether that is limited or not.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -98,11 +99,21 @@ impl RunState {
         (over && !self.budget.exceeded.contains(&dimension)).then_some(data)
     }
 
-    /// Whether a limit is exceeded that nobody lifted, and new work must wait.
-    pub(crate) fn budget_holds(&self) -> bool {
-        let holds = |budget: &rok_plan::Budget| budget.on_exceeded == OnExceeded::Hold;
-        self.plan().plan().budget.as_ref().is_some_and(holds)
-            && self.budget.exceeded != self.budget.lifted
+    /// Whether a limit is exceeded that nobody lifted.
+    pub(crate) fn is_over_budget(&self) -> bool {
+        self.budget.exceeded != self.budget.lifted
+    }
+
+    /// Whether a step that is to start has a fallback, or a fallback is under
+    /// way.
+    pub(crate) fn may_fall_back(&self) -> bool {
+        if self.awaited_fallbacks() > 0 {
+            return true;
+        }
+        let graph = self.plan().graph();
+        let starts = |slot: &StepSlot| !slot.is_finished() && slot.state != StepState::Running;
+        let mut of_plan = (0..self.plan().len() as StepIx).zip(self.steps());
+        of_plan.any(|(ix, slot)| graph.fallback(ix).is_some() && starts(slot))
     }
 
     pub(super) fn note_attempt(&mut self) {

@@ -71,6 +71,12 @@ impl World {
         let budget = self.plan.plan().budget.as_ref();
         if let Some(most) = budget.and_then(|budget| budget.max_steps)
             && live.lifted().next().is_none()
+            && self
+                .plan
+                .plan()
+                .steps
+                .iter()
+                .all(|step| step.fallback.is_none())
         {
             assert!(live.used().attempts <= most, "more attempts than allowed");
         }
