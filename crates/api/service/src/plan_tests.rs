@@ -178,6 +178,8 @@ fn tests(
     report.plan = Some(plan.id.to_string());
     let policies = file.policies().iter();
     let policies: Vec<PathBuf> = policies.map(|policy| folder.join(policy)).collect();
+    let plan_policies = plan.policies.iter();
+    let plan_policies: Vec<PathBuf> = plan_policies.map(|file| text.folder.join(file)).collect();
     let wanted = |test: &PlanTest| {
         filters.is_empty() || filters.iter().any(|part| test.name.contains(part.as_str()))
     };
@@ -187,6 +189,7 @@ fn tests(
             plan: &plan,
             test,
             policies: &policies,
+            plan_policies: &plan_policies,
         })?;
         report
             .tests

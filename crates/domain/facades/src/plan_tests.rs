@@ -16,6 +16,8 @@ pub struct PlanTestCase<'a> {
     pub test: &'a PlanTest,
     /// Policy files that are in force; none: the permissive default.
     pub policies: &'a [PathBuf],
+    /// Policy files that the plan names, on top of those.
+    pub plan_policies: &'a [PathBuf],
 }
 
 /// What came of a test.

@@ -15,7 +15,6 @@ use miette::Diagnostic;
 use rok_facades::{EnforcementLevel, PolicyInfo};
 use std::collections::BTreeMap;
 
-const DEFAULT: &str = include_str!("../policies/default.cedar");
 const SCHEMA: &str = include_str!("../policies/rok.cedarschema");
 const NO_INPUTS: &str = "type Inputs = {};";
 
@@ -48,10 +47,9 @@ impl Policies {
     /// The embedded policies, which permit everything.
     #[must_use]
     pub fn permissive() -> Self {
-        let sources = PolicySources::new().with_policies("default.cedar", DEFAULT);
         Self {
             is_default: true,
-            ..Self::load(&sources).expect("the embedded policies are tested")
+            ..Self::load(&PolicySources::permissive()).expect("the embedded policies are tested")
         }
     }
 
@@ -63,7 +61,12 @@ impl Policies {
         let mut policies: Vec<Read> = Vec::new();
         for (index, source) in sources.policies.iter().enumerate() {
             match read(index, source) {
-                Ok(read) => policies.extend(read),
+                Ok(read) => {
+                    if sources.of_plan.contains(&index) {
+                        faults.extend(permits(&read, source));
+                    }
+                    policies.extend(read);
+                }
                 Err(found) => faults.extend(found),
             }
         }
@@ -203,6 +206,25 @@ fn read(index: usize, source: &Source) -> Result<Vec<Read>, Vec<PolicyFault>> {
     } else {
         Err(faults)
     }
+}
+
+/// A plan cannot open what its server closes.
+fn permits(policies: &[Read], source: &Source) -> Vec<PolicyFault> {
+    let permits = policies
+        .iter()
+        .filter(|read| read.policy.effect() == Effect::Permit);
+    permits
+        .map(|read| PolicyFault {
+            line: read.line,
+            column: 1,
+            policy: Some(read.policy.id().to_string()),
+            hint: Some(
+                "say what is forbidden: `forbid (…) unless { … }`; a plan can only be stricter than its server"
+                    .to_owned(),
+            ),
+            ..source.fault("a policy that a plan names cannot permit")
+        })
+        .collect()
 }
 
 fn ordinal(policy: &Policy) -> u64 {

@@ -3,9 +3,12 @@
 use crate::execution_policy::{ExecutionPolicy, ExecutionPolicyError};
 use crate::faults::{PolicyFault, PolicyFaults, Source};
 use rok_chain::Digest;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+
+pub(crate) const DEFAULT: &str = include_str!("../policies/default.cedar");
 
 /// The largest policy file: policies are written by people.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -14,6 +17,8 @@ pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Clone, Default)]
 pub struct PolicySources {
     pub(crate) policies: Vec<Source>,
+    /// Of `policies`: those that a plan names, which can only forbid.
+    pub(crate) of_plan: BTreeSet<usize>,
     pub(crate) schemas: Vec<Source>,
 }
 
@@ -22,6 +27,23 @@ impl PolicySources {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The embedded policies, which permit everything.
+    #[must_use]
+    pub fn permissive() -> Self {
+        Self::new().with_policies("default.cedar", DEFAULT)
+    }
+
+    /// Reads the files that a plan names, on top of these. A plan can only be
+    /// stricter than its server: its policies only forbid.
+    pub fn and_of_plan(mut self, paths: &[PathBuf]) -> Result<Self, PolicyFaults> {
+        let own = Self::read(paths)?;
+        let first = self.policies.len();
+        self.of_plan.extend(first..first + own.policies.len());
+        self.policies.extend(own.policies);
+        self.schemas.extend(own.schemas);
+        Ok(self)
     }
 
     /// sha-256 over all texts, hex: which policies these are.

@@ -5,7 +5,6 @@
 use crate::cache::FolderCache;
 use crate::engine::Runs;
 use crate::fault;
-use crate::setup::Parallelism;
 use crate::submit::{Prepared, absolute, contents, owner};
 use rok_expr::{EvalError, Target, Template};
 use rok_facades::runs::{
@@ -39,10 +38,8 @@ impl Runs {
             canonical,
             spec,
             secrets,
+            services,
         } = self.prepare(submission)?;
-        let services = self.services(Parallelism {
-            processes: spec.settings.max_processes,
-        })?;
         let secret_states = secret_states(plan.plan(), secrets.as_ref().ok());
         // Where results of earlier runs lie: only looked at.
         let folder = self.store_of(&run);

@@ -2,7 +2,7 @@
 
 use crate::fault;
 use crate::load::Loaded;
-use crate::setup::{Parallelism, RunsSetup, ServicesFor};
+use crate::setup::{Governed, Needs, RunsSetup, ServicesFor};
 use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CollectReport, CollectRequest, CommandAnswer,
@@ -13,7 +13,7 @@ use rok_facades::runs::{
     Submission, TailQuery, VerifyOptions, VerifyReport,
 };
 use rok_log::EventReader as _;
-use rok_runner::{Services, Shard, Turn};
+use rok_runner::{Shard, Turn};
 use rok_store_jsonl::{JsonlStore, resolve};
 use rok_vocabulary::RunId;
 use std::collections::BTreeMap;
@@ -54,8 +54,8 @@ impl Runs {
         }
     }
 
-    pub(crate) fn services(&self, parallelism: Parallelism) -> Result<Services, RunsError> {
-        (self.services)(parallelism)
+    pub(crate) fn services(&self, needs: &Needs) -> Result<Governed, RunsError> {
+        (self.services)(needs)
     }
 
     /// The store that holds a run.

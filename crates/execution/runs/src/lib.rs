@@ -53,5 +53,5 @@ mod verify;
 pub use attest::KeySource;
 pub use engine::Runs;
 pub use events::line_of;
-pub use setup::{Parallelism, RunsSetup, ServicesFor};
+pub use setup::{Governed, Needs, RunsSetup, ServicesFor};
 pub use summary::summarize;

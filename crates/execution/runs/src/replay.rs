@@ -5,7 +5,7 @@ use crate::cache::event;
 use crate::engine::Runs;
 use crate::fault;
 use crate::load::Loaded;
-use crate::setup::Parallelism;
+use crate::setup::{Governed, Needs};
 use crate::submit::{Prepared, contents, owner};
 use rok_artifacts::{ContentStore, Digest};
 use rok_events::{Body, CachedData, ReplaysData, decode};
@@ -78,13 +78,18 @@ impl Runs {
             canonical,
             mut spec,
             secrets,
+            ..
         } = self.prepare(submission)?;
         spec.settings.max_parallel = created.settings.max_parallel;
         spec.settings.max_processes = created.settings.max_processes;
         spec.replays = Some(replays);
-        let services = self.services(Parallelism {
-            processes: spec.settings.max_processes,
-        })?;
+        // As many at once as then, not as would be here.
+        let needs = Needs::of(
+            plan.plan(),
+            spec.cwd.as_deref(),
+            spec.settings.max_processes,
+        );
+        let Governed { services, .. } = self.services(&needs)?;
         let store = self.store_of(&run);
         let mut context = self.context(&store, &run, spec.submitter.clone(), secrets)?;
         context.recorded = Some(Arc::new(recorded));

@@ -5,7 +5,7 @@ use crate::engine::Runs;
 use crate::fault;
 use crate::gates::override_command;
 use crate::load::{Loaded, plan_of};
-use crate::setup::Parallelism;
+use crate::setup::{Governed, Needs};
 use crate::submit::{load_secrets, owner, refuse_reason};
 use rok_chain::Framing;
 use rok_events::ArtifactLeft;
@@ -147,11 +147,11 @@ impl Runs {
             .map_err(|error| fault::claim(&error))?;
         let log = store.read(run).map_err(|error| fault::store(&error))?;
         let (plan, created) = plan_of(&store, run, &log)?;
-        self.hold_same_policies(run, created.policies.as_deref())?;
+        let processes = created.settings.max_processes;
+        let needs = Needs::of(plan.plan(), created.cwd.as_deref(), processes);
+        let Governed { services, policies } = self.services(&needs)?;
+        self.hold_same_policies(run, created.policies.as_deref(), policies.as_deref())?;
         let secrets = load_secrets(plan.plan(), secrets_file);
-        let services = self.services(Parallelism {
-            processes: created.settings.max_processes,
-        })?;
         let submitter = submitter_of(&log, run);
         let mut context = self.context(&store, run, submitter, secrets)?;
         if let Some(replays) = &created.replays {
@@ -166,8 +166,13 @@ impl Runs {
 
     /// A run is governed to its end by the policies that it was created under:
     /// leaving them out must not open what they close.
-    fn hold_same_policies(&self, run: &RunId, of_run: Option<&str>) -> Result<(), RunsError> {
-        if of_run.is_none() || of_run == self.setup.policies.as_deref() {
+    fn hold_same_policies(
+        &self,
+        run: &RunId,
+        of_run: Option<&str>,
+        held: Option<&str>,
+    ) -> Result<(), RunsError> {
+        if of_run.is_none() || of_run == held {
             return Ok(());
         }
         let held = if self.setup.policies.is_some() {
@@ -177,7 +182,7 @@ impl Runs {
         };
         let message = format!("run {run} was created under policies of its own, and {held}");
         Err(RunsError::new(ErrorKind::Denied, "ROK0107", message)
-            .help("name the same policy files by --policies, ROK_POLICIES or rok.toml"))
+            .help("name the same policy files by --policies, ROK_POLICIES or rok.toml; those that the plan names must be what they were"))
     }
 
     fn say_resume(

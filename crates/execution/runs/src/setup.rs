@@ -4,21 +4,44 @@ use crate::attest::KeySource;
 use rok_events::{Contract, Settings};
 use rok_facades::runs::RunsError;
 use rok_log::Durability;
+use rok_plan::Plan;
 use rok_runner::Services;
 use rok_vocabulary::{Actor, Profile};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much a run may do at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parallelism {
+/// What a run needs of its services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
     /// Processes at once.
     pub processes: u32,
+    /// Policy files that its plan names, on top of the configured ones.
+    pub policies: Vec<PathBuf>,
 }
 
-/// Makes the services for a run: its executors depend on its parallelism.
-pub type ServicesFor = Arc<dyn Fn(Parallelism) -> Result<Services, RunsError> + Send + Sync>;
+/// The services of a run, and the policies that govern it.
+#[derive(Debug)]
+pub struct Governed {
+    /// Its domains and executors.
+    pub services: Services,
+    /// Which policies these are, sha-256, hex; `None` for the permissive default.
+    pub policies: Option<String>,
+}
+
+impl Needs {
+    /// What a run of a plan needs that starts from a folder.
+    pub(crate) fn of(plan: &Plan, cwd: Option<&str>, processes: u32) -> Self {
+        let folder = Path::new(cwd.unwrap_or("/"));
+        Self {
+            processes,
+            policies: plan.policies.iter().map(|file| folder.join(file)).collect(),
+        }
+    }
+}
+
+/// Makes the services for a run.
+pub type ServicesFor = Arc<dyn Fn(&Needs) -> Result<Governed, RunsError> + Send + Sync>;
 
 /// Settings of the engine.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use crate::cache::FolderCache;
 use crate::engine::Runs;
 use crate::events::live_line;
 use crate::fault;
-use crate::setup::Parallelism;
+use crate::setup::{Governed, Needs};
 use rok_artifacts::ContentStore;
 use rok_chain::Digest;
 use rok_events::Settings;
@@ -15,7 +15,7 @@ use rok_facades::runs::{
 use rok_kernel::{CompiledPlan, RunSpec, RunState};
 use rok_log::{Durability, Owner};
 use rok_plan::{Plan, check_inputs, parse_input};
-use rok_runner::{Driven, Files, Message, RunContext, RunRunner, Shard, Turn, drive};
+use rok_runner::{Driven, Files, Message, RunContext, RunRunner, Services, Shard, Turn, drive};
 use rok_secrets::{Masker, Secrets};
 use rok_store_jsonl::{JsonlStore, StopWatch};
 use rok_vocabulary::{Actor, InputName, Outcome, RunId, RunPhase};
@@ -34,6 +34,7 @@ pub(crate) struct Prepared {
     pub(crate) canonical: Arc<[u8]>,
     pub(crate) spec: RunSpec,
     pub(crate) secrets: Result<Secrets, String>,
+    pub(crate) services: Services,
 }
 
 impl Runs {
@@ -44,10 +45,8 @@ impl Runs {
             canonical,
             spec,
             secrets,
+            services,
         } = self.prepare(submission)?;
-        let services = self.services(Parallelism {
-            processes: spec.settings.max_processes,
-        })?;
         let store = JsonlStore::open(self.setup.root.clone(), self.setup.durability);
         let context = self.context(&store, &run, spec.submitter.clone(), secrets)?;
         let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
@@ -93,14 +92,17 @@ impl Runs {
         let sha256 = Digest::of(&canonical).to_hex();
         let plan = CompiledPlan::new(plan, sha256)
             .map_err(|error| RunsError::new(ErrorKind::Usage, "ROK0108", error.to_string()))?;
+        let cwd = submission.cwd.display().to_string();
+        let needs = Needs::of(plan.plan(), Some(&cwd), settings.max_processes);
+        let Governed { services, policies } = self.services(&needs)?;
         let spec = RunSpec {
             replays: None,
             inputs: Arc::new(Value::Object(inputs)),
             labels,
             settings,
-            cwd: Some(submission.cwd.display().to_string()),
+            cwd: Some(cwd),
             engine: env!("CARGO_PKG_VERSION").into(),
-            policies: self.setup.policies.clone(),
+            policies,
             submitter: submission.submitter,
             reason: submission.reason,
             expected: Vec::new(),
@@ -111,6 +113,7 @@ impl Runs {
             canonical: canonical.into(),
             spec,
             secrets,
+            services,
         })
     }
 

@@ -12,10 +12,11 @@ use rok_plan_test::EventPattern;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Makes the domains for a test, under these policy files, and the digest of
-/// those files.
-pub type FacadesFor =
-    Arc<dyn Fn(&[PathBuf]) -> Result<(Facades, Option<String>), RunsError> + Send + Sync>;
+/// Makes the domains for a test, under these policy files and those that its
+/// plan names, and the digest of those files.
+pub type FacadesFor = Arc<
+    dyn Fn(&[PathBuf], &[PathBuf]) -> Result<(Facades, Option<String>), RunsError> + Send + Sync,
+>;
 
 /// Runs tests of plans.
 #[derive(Clone)]
@@ -42,7 +43,7 @@ impl PlanTestEngine for TestRunner {
         if let Some(fault) = unknown_event(&case) {
             return Ok(broken(fault));
         }
-        let (facades, policies) = (self.facades)(case.policies)?;
+        let (facades, policies) = (self.facades)(case.policies, case.plan_policies)?;
         Ok(match play(&case, facades, policies) {
             Ok(played) => result(&case, played),
             Err(fault) => broken(fault),

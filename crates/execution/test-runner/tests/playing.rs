@@ -14,11 +14,12 @@ fn play(plan: &str, test: &str) -> PlanTestResult {
     let text = format!("plan: p.yaml\ntests:\n  t: {test}\n");
     let file = TestFile::new(text.as_bytes(), "t.yaml").unwrap();
     let tests = file.tests(&plan).unwrap();
-    let runner = TestRunner::new(Arc::new(|_| Ok((testing::facades(), None))));
+    let runner = TestRunner::new(Arc::new(|_, _| Ok((testing::facades(), None))));
     let case = PlanTestCase {
         plan: &plan,
         test: &tests[0],
         policies: &[],
+        plan_policies: &[],
     };
     runner.run(case).unwrap()
 }

@@ -4,13 +4,13 @@ use rok_config::{Settings, SigningKeySource};
 use rok_events::Contract;
 use rok_exec_process::ProcessExecutor;
 use rok_executor::Functions;
-use rok_facades::Facades;
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{ErrorKind, RunsError, RunsFacade};
+use rok_facades::{Facades, GovernanceFacade};
 use rok_governance::{CedarEngine, Policies, PolicySources};
 use rok_incidents::IncidentBook;
 use rok_runner::Services;
-use rok_runs::{KeySource, Parallelism, Runs, RunsSetup, ServicesFor};
+use rok_runs::{Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor};
 use rok_test_runner::TestRunner;
 use rok_traces::LocalTraces;
 use std::path::PathBuf;
@@ -26,25 +26,46 @@ pub enum Host {
 }
 
 /// Composes the domains: incidents, governance over these policy files (none:
-/// the permissive default) and traces.
-/// The digest of the policy files comes along; the default has none.
-pub fn facades(policies: &[PathBuf]) -> Result<(Facades, Option<String>), RunsError> {
-    let (policies, digest) = if policies.is_empty() {
-        (Policies::permissive(), None)
-    } else {
-        let sources = PolicySources::read(policies).map_err(|faults| unfit(&faults))?;
-        let digest = sources.digest();
-        (
-            Policies::load(&sources).map_err(|faults| unfit(&faults))?,
-            Some(digest),
-        )
-    };
+/// the permissive default) and those that a plan names, and traces.
+/// The digest of the policy files comes along; the default alone has none.
+pub fn facades(
+    policies: &[PathBuf],
+    of_plan: &[PathBuf],
+) -> Result<(Facades, Option<String>), RunsError> {
+    let configured = configured(policies)?;
+    let (engine, digest) = engine(configured.as_ref(), of_plan)?;
     let facades = Facades::new(
         Arc::new(IncidentBook::new()),
-        Arc::new(CedarEngine::new(policies)),
+        Arc::new(engine),
         Arc::new(LocalTraces::new()),
     );
     Ok((facades, digest))
+}
+
+/// The configured policy files, read once; `None`: the permissive default.
+fn configured(policies: &[PathBuf]) -> Result<Option<PolicySources>, RunsError> {
+    if policies.is_empty() {
+        return Ok(None);
+    }
+    let sources = PolicySources::read(policies).map_err(|faults| unfit(&faults))?;
+    Ok(Some(sources))
+}
+
+/// Policies on top of which those of a plan are in force.
+fn engine(
+    configured: Option<&PolicySources>,
+    of_plan: &[PathBuf],
+) -> Result<(CedarEngine, Option<String>), RunsError> {
+    if configured.is_none() && of_plan.is_empty() {
+        return Ok((CedarEngine::new(Policies::permissive()), None));
+    }
+    let sources = configured.cloned();
+    let sources = sources.unwrap_or_else(PolicySources::permissive);
+    let sources = sources
+        .and_of_plan(of_plan)
+        .map_err(|faults| unfit(&faults))?;
+    let policies = Policies::load(&sources).map_err(|faults| unfit(&faults))?;
+    Ok((CedarEngine::new(policies), Some(sources.digest())))
 }
 
 fn unfit(faults: &dyn std::fmt::Display) -> RunsError {
@@ -58,14 +79,34 @@ pub fn runs(
     functions: Functions,
     host: Host,
 ) -> Result<RunsFacade, RunsError> {
-    let (facades, policies) = facades(&settings.policies)?;
+    let configured = configured(&settings.policies)?;
+    // Faults are told at start-up, before any run is asked for.
+    let (governance, policies) = engine(configured.as_ref(), &[])?;
+    let plain = Facades::new(
+        Arc::new(IncidentBook::new()),
+        Arc::new(governance),
+        Arc::new(LocalTraces::new()),
+    );
     let functions = Arc::new(functions);
-    let services: ServicesFor = Arc::new(move |parallelism| {
-        let processes = executor(parallelism, host)?;
+    let of_none = policies.clone();
+    let services: ServicesFor = Arc::new(move |needs: &Needs| {
+        let processes = executor(needs, host)?;
         let functions = Arc::clone(&functions);
-        Ok(Services::new(facades.clone())
+        let (facades, policies) = if needs.policies.is_empty() {
+            (plain.clone(), of_none.clone())
+        } else {
+            let (governance, digest) = engine(configured.as_ref(), &needs.policies)?;
+            let governance = GovernanceFacade::new(Arc::new(governance));
+            let facades = Facades {
+                governance,
+                ..plain.clone()
+            };
+            (facades, digest)
+        };
+        let services = Services::new(facades)
             .executor(Arc::new(processes))
-            .executor(functions))
+            .executor(functions);
+        Ok(Governed { services, policies })
     });
     Ok(RunsFacade::new(Arc::new(Runs::new(
         setup(settings, policies),
@@ -79,8 +120,8 @@ pub fn plan_tests() -> PlanTestsFacade {
     PlanTestsFacade::new(Arc::new(TestRunner::new(Arc::new(facades))))
 }
 
-fn executor(parallelism: Parallelism, host: Host) -> Result<ProcessExecutor, RunsError> {
-    let limit = usize::try_from(parallelism.processes).unwrap_or(usize::MAX);
+fn executor(needs: &Needs, host: Host) -> Result<ProcessExecutor, RunsError> {
+    let limit = usize::try_from(needs.processes).unwrap_or(usize::MAX);
     let builder = ProcessExecutor::builder().max_in_flight(limit);
     let builder = if host == Host::Binary {
         builder.subreaper()

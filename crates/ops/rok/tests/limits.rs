@@ -294,3 +294,70 @@ fn a_fallback_is_taken_where_the_budget_is_used_up(
     assert_eq!(exceeded(&bench).len(), 1);
     bench.rok(["verify", "r", "--sealed"]).exits(0);
 }
+
+/// Policies that a plan names are part of what governs its runs, to their end.
+#[test]
+fn a_plan_brings_policies_of_its_own() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path().join("policies")).expect("a folder");
+    let rule = |why: &str| {
+        format!(
+            "@id(\"four-eyes\") @reason(\"{why}\")\n\
+             forbid (principal, action == Action::\"approve\", resource) when {{ context.is_submitter }};\n"
+        )
+    };
+    bench.write("policies/release.cedar", &rule("ask somebody else"));
+    bench.write(
+        "plan.yaml",
+        "plan: governed\npolicies: [policies/release.cedar]\nsteps:\n  a: { run: 'true', gate: manual }\n",
+    );
+    bench.rok(["run", "plan.yaml", "--run-id", "r"]).exits(1);
+    let refused = bench.rok(["approve", "r", "a", "--reason", "me"]).exits(5);
+    assert!(refused.err.contains("ask somebody else"), "{}", refused.err);
+    let created = &bench.events("r")[0]["data"]["policies"];
+    assert_eq!(created.as_str().map(str::len), Some(64));
+
+    // They must be what they were.
+    bench.write("policies/release.cedar", &rule("whatever"));
+    let changed = bench.rok(["approve", "r", "a", "--reason", "me"]).exits(5);
+    assert!(changed.err.contains("ROK0107"), "{}", changed.err);
+    let changed = bench.rok(["resume", "r"]).exits(5);
+    assert!(changed.err.contains("ROK0107"), "{}", changed.err);
+    std::fs::remove_file(bench.path().join("policies/release.cedar")).expect("it is there");
+    let gone = bench.rok(["resume", "r"]).exits(2);
+    assert!(gone.err.contains("ROK0118"), "{}", gone.err);
+    bench.write("policies/release.cedar", &rule("ask somebody else"));
+    let other = bench
+        .command(["approve", "r", "a", "--reason", "I"])
+        .env("ROK_USER", "another")
+        .output()
+        .expect("rok starts");
+    assert!(other.status.success());
+    bench.rok(["resume", "r"]).exits(0);
+}
+
+#[rstest]
+#[case::absent("gone.cedar", "", "gone.cedar")]
+#[case::invalid("p.cedar", "forbid (principal, action, nothing);", "p.cedar")]
+#[case::opening(
+    "p.cedar",
+    "forbid (principal, action == Action::\"cancel\", resource);\n\
+     permit (principal, action, resource);\n",
+    "p.cedar:2"
+)]
+fn policies_that_a_plan_cannot_have_are_refused_at_submission(
+    #[case] name: &str,
+    #[case] text: &str,
+    #[case] place: &str,
+) {
+    let bench = Bench::new();
+    if !text.is_empty() {
+        bench.write("p.cedar", text);
+    }
+    let plan = format!("plan: p\npolicies: [{name}]\nsteps: {{ a: {{ run: 'true' }} }}\n");
+    bench.write("plan.yaml", &plan);
+    let refused = bench.rok(["run", "plan.yaml"]).exits(2);
+    assert!(refused.err.contains("ROK0118"), "{}", refused.err);
+    assert!(refused.err.contains(place), "{}", refused.err);
+    assert!(!bench.runs().exists(), "nothing was created");
+}

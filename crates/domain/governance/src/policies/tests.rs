@@ -1,6 +1,7 @@
 //! What must hold of `policies`, case by case.
 
 use super::*;
+use crate::sources::DEFAULT;
 use rstest::rstest;
 
 fn load(text: &str) -> Result<Policies, PolicyFaults> {
