@@ -3,7 +3,8 @@
 use crate::run_runner::RunContext;
 use rok_events::{PolicyData, PolicyStage};
 use rok_facades::{
-    Answer, Authorization, EnforcementLevel, OutcomeFacts, PolicyVerdict, RunFacts, StepCounts,
+    Answer, Authorization, EnforcementLevel, FacadeError, Lesson, OutcomeFacts, PolicyVerdict,
+    RunFacts, StepCounts,
 };
 use rok_kernel::{Input, PolicyAnswer, RunState};
 use rok_rac::Reconciliation;
@@ -154,9 +155,32 @@ pub(crate) fn acked<R: Serialize>(answer: Answer<R>) -> Input {
     }
 }
 
+/// What the governance domain records of a run's end. Its lessons owe no ack:
+/// they travel with the verdict.
+#[derive(Serialize)]
+struct Judged<'a> {
+    #[serde(flatten)]
+    verdict: &'a PolicyVerdict,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lessons: Vec<Lesson>,
+    /// Why none could be drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lessons_error: Option<String>,
+}
+
 /// The policies' answer as an input.
-pub(crate) fn evaluated(answer: Answer<PolicyVerdict>, profile: Profile) -> Input {
-    let record = answer.record.as_ref().and_then(raw);
+pub(crate) fn evaluated(
+    answer: Answer<PolicyVerdict>,
+    lessons: Result<Vec<Lesson>, FacadeError>,
+    profile: Profile,
+) -> Input {
+    let lessons_error = lessons.as_ref().err().map(ToString::to_string);
+    let judged = answer.record.as_ref().map(|verdict| Judged {
+        verdict,
+        lessons: lessons.unwrap_or_default(),
+        lessons_error,
+    });
+    let record = judged.as_ref().and_then(raw);
     let verdict = answer.record.map(|verdict| {
         let soft = verdict.enforcement_level == Some(EnforcementLevel::Soft);
         let blocking = !soft && profile != Profile::ObserveOnly;

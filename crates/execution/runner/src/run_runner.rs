@@ -18,7 +18,9 @@ use rok_executor::{
     ReportSink, StepFailure, StepReport, StepRequest, StepResult, Work, Workspace,
 };
 use rok_expr::SecretText;
-use rok_facades::{ActionRequest, GateFacts, GovernedAction, PolicyVerdict, StepSpan};
+use rok_facades::{
+    ActionRequest, GateFacts, GovernedAction, OutcomeFacts, PolicyVerdict, StepSpan,
+};
 use rok_kernel::{
     Admission, Command, CommandKind, Decision, Effect, Input, PolicyAnswer, Rejected,
     ResolvedAction, RunOrchestrationKernel, RunState, StepIx, StopReason,
@@ -401,13 +403,15 @@ impl RunRunner {
             Effect::Admit => Some(Input::Admitted(self.admit(services, now))),
             Effect::EvaluatePolicy => {
                 let ending = Ending::of(self.state(), None, now);
-                let answer = facades.governance.evaluate_policy(&ending.facts(
-                    self.state(),
-                    &self.context,
-                    now,
-                ));
+                let facts = ending.facts(self.state(), &self.context, now);
+                let answer = facades.governance.evaluate_policy(&facts);
+                let judged = OutcomeFacts {
+                    verdict: answer.record.as_ref(),
+                    ..facts
+                };
+                let lessons = facades.governance.lessons(&judged);
                 self.verdict.clone_from(&answer.record);
-                Some(evaluated(answer, self.state().settings().profile))
+                Some(evaluated(answer, lessons, self.state().settings().profile))
             }
             Effect::CreateIncident => {
                 let ending = Ending::of(self.state(), self.verdict.clone(), now);

@@ -3,11 +3,11 @@
 use crate::fault;
 use crate::gates;
 use crate::load::Loaded;
-use rok_facades::Incident;
 use rok_facades::runs::{
     AckView, ApprovalView, ArtifactView, AuditView, BudgetView, ErrorView, ExpectationView,
     IncidentView, ListQuery, RunListing, RunSummary, RunsError, StepSummary, StepTotals,
 };
+use rok_facades::{Incident, Lesson};
 use rok_kernel::{RunState, StandIn, StepIx};
 use rok_log::{RunEntry, RunFilter, RunIndex, RunRow};
 use rok_plan::Gate;
@@ -71,6 +71,23 @@ pub fn summarize(replay: Replay) -> (RunSummary, AuditView) {
     (summary(&loaded), audit(&loaded))
 }
 
+/// The lessons that stand beside the policies' verdict.
+fn lessons(loaded: &Loaded) -> Vec<Lesson> {
+    #[derive(serde::Deserialize)]
+    struct Taught {
+        #[serde(default)]
+        lessons: Vec<Lesson>,
+    }
+    let acks = loaded.history().acks().iter().rev();
+    let mut of_epoch = acks.filter(|ack| ack.epoch == loaded.state().epoch());
+    let judged = of_epoch.find(|ack| ack.data.duty == Duty::EVALUATE_POLICY);
+    let record = judged.and_then(|ack| ack.data.record.as_deref());
+    record
+        .and_then(|record| serde_json::from_str::<Taught>(record.get()).ok())
+        .map(|taught| taught.lessons)
+        .unwrap_or_default()
+}
+
 fn budget(state: &RunState) -> Vec<BudgetView> {
     let Some(budget) = &state.plan().plan().budget else {
         return Vec::new();
@@ -130,6 +147,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
             .collect(),
         reconciliation: reconciliation(state),
         incident: incident_of(loaded, &Duty::CREATE_INCIDENT),
+        lessons: lessons(loaded),
         budget: budget(state),
         rollback: crate::rollback::view(loaded),
         approvals: history

@@ -361,3 +361,34 @@ fn policies_that_a_plan_cannot_have_are_refused_at_submission(
     assert!(refused.err.contains(place), "{}", refused.err);
     assert!(!bench.runs().exists(), "nothing was created");
 }
+
+/// What a run teaches stands beside the policies' verdict.
+#[rstest]
+#[case::failure("max_steps: 9", 0, "exit 65", &["failure"])]
+#[case::near("max_tokens: 100", 90, "true", &["near_threshold"])]
+#[case::little("max_tokens: 100", 10, "true", &["critical_success"])]
+#[case::nothing("max_tokens: 100", 50, "true", &[])]
+fn a_run_teaches(
+    #[case] budget: &str,
+    #[case] tokens: u32,
+    #[case] then: &str,
+    #[case] lessons: &[&str],
+) {
+    let bench = Bench::new();
+    bench.write(
+        "plan.yaml",
+        &format!(
+            "plan: taught\nbudget: {{ {budget} }}\nsteps:\n  \
+             a: {{ run: \"echo '{{\\\"tokens\\\": {tokens}}}' > $ROK_USAGE; {then}\" }}\n"
+        ),
+    );
+    bench.rok(["run", "plan.yaml", "--run-id", "r"]);
+    let summary = bench.rok(["summary", "r", "--json"]).exits(0).json();
+    let drawn = summary["lessons"].as_array().expect("a list");
+    let kinds: Vec<&str> = drawn
+        .iter()
+        .map(|lesson| lesson["kind"].as_str().expect("a word"))
+        .collect();
+    assert_eq!(kinds, lessons, "{drawn:?}");
+    bench.rok(["verify", "r", "--sealed"]).exits(0);
+}

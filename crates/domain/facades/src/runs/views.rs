@@ -1,6 +1,7 @@
 //! What the layers above see of runs.
 
 use super::gates::{GateView, OverrideView};
+use crate::Lesson;
 use rok_rac::Reconciliation;
 use rok_vocabulary::{
     AckStatus, BudgetDimension, Epoch, ErrorClass, ExpectationStatus, HoldReason, Outcome, PlanId,
@@ -64,6 +65,8 @@ pub struct RunSummary {
     pub reconciliation: Reconciliation,
     /// The incident record.
     pub incident: Option<IncidentView>,
+    /// What its last epoch taught.
+    pub lessons: Vec<Lesson>,
     /// What the run may use up and has, by dimension; empty without a budget.
     pub budget: Vec<BudgetView>,
     /// What was undone and what is left to undo, once that was begun.

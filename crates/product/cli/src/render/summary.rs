@@ -3,8 +3,8 @@
 use super::paint::{Paint, clean, seconds};
 use crate::terminal::Look;
 use rok_service::views::{
-    BudgetDimension, BudgetView, Disposition, ErrorView, HoldView, Outcome, ReconciliationStatus,
-    RollbackView, RunPhase, RunSummary, StepState, StepSummary, StepTotals,
+    BudgetDimension, BudgetView, Disposition, ErrorView, HoldView, Lesson, LessonKind, Outcome,
+    ReconciliationStatus, RollbackView, RunPhase, RunSummary, StepState, StepSummary, StepTotals,
 };
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -103,6 +103,11 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
     }
     if !run.budget.is_empty() {
         writeln!(out, "Budget: {}", budget(&run.budget, paint))?;
+    }
+    // A failure tells itself, and much that is left is no news for people.
+    let near = |lesson: &&Lesson| lesson.kind == LessonKind::NearThreshold;
+    for lesson in run.lessons.iter().filter(near) {
+        writeln!(out, "Lesson: {}", paint.warn(&clean(&lesson.message)))?;
     }
     if let Some(rollback) = &run.rollback {
         undone(out, rollback, paint)?;

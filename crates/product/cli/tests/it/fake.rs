@@ -147,6 +147,7 @@ pub(crate) fn succeeded_summary() -> RunSummary {
             failed: Vec::new(),
         },
         incident: None,
+        lessons: Vec::new(),
         budget: Vec::new(),
         rollback: None,
         approvals: Vec::new(),
