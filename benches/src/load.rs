@@ -71,7 +71,7 @@ pub(crate) fn many(
 /// Drives one run of a plan to its end.
 pub(crate) fn one(shard: &mut Shard, plan: &Ready, max_parallel: u32) -> Result<RunId, Failed> {
     let run = world::create(shard, plan, max_parallel)?;
-    drive(shard, &run, false, &|| false, &mut drop)?;
+    drive(shard, &run, false, &|_| false, &mut drop)?;
     sound(state(shard, &run)?)?;
     shard.release(&run);
     Ok(run)

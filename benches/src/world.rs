@@ -105,6 +105,8 @@ pub(crate) fn create(
         policies: None,
         submitter: submitter.clone(),
         reason: None,
+        plans: BTreeMap::new(),
+        parent: None,
         expected: Vec::new(),
     };
     let context = RunContext {

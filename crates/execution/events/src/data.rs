@@ -28,6 +28,30 @@ pub struct PlanRef {
     pub sha256: String,
 }
 
+/// A plan that steps of a run's plan name: found once, when the run is created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubPlan {
+    /// sha-256 of its canonical bytes, hex; they lie beside the run's own.
+    pub sha256: String,
+    /// The folder of its file, absolute: where its steps run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// The plans that its own steps name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub plans: BTreeMap<PlanId, Self>,
+}
+
+/// The step that a run was created for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentRef {
+    /// The run of the step.
+    pub run: RunId,
+    /// The step, or the child of a fan-out.
+    pub step: StepId,
+    /// The step's epoch and attempt: `EPOCH.ATTEMPT`.
+    pub attempt: String,
+}
+
 /// `run.created`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CreatedData {
@@ -54,6 +78,12 @@ pub struct CreatedData {
     /// Which run it replays, where it is a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replays: Option<ReplaysData>,
+    /// The plans that its steps name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub plans: BTreeMap<PlanId, SubPlan>,
+    /// The step that it was created for, where it is the run of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentRef>,
 }
 
 /// The run that is replayed.
@@ -310,6 +340,9 @@ pub struct StartedData {
     /// The step is fanned out: its children do the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fan_out: Option<FanOutData>,
+    /// The run that does the step's work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
 }
 
 /// How the children of a fan-out ended.

@@ -44,7 +44,8 @@ impl CompiledPlan {
                 .map(move |from| Edge::after(*from as u32, to as u32));
             needs.chain(after)
         });
-        let is_process = |step: &Step| !matches!(step.action, Action::Call(_));
+        let is_process =
+            |step: &Step| matches!(step.action, Action::Argv(_) | Action::Shell { .. });
         let graph = Graph::new(plan.steps.len(), edges, |node| {
             usize::from(!is_process(&plan.steps[node as usize]))
         })?;

@@ -6,9 +6,11 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use rok_events::{ArtifactLeft, ArtifactMade, PolicyData, Settings, StepEndData};
+use rok_events::{
+    ArtifactLeft, ArtifactMade, ParentRef, PolicyData, Settings, StepEndData, SubPlan,
+};
 use rok_rac::DomainAck;
-use rok_vocabulary::{Actor, Attempt, CommandId, Epoch, ErrorClass, StepId};
+use rok_vocabulary::{Actor, Attempt, CommandId, Epoch, ErrorClass, PlanId, StepId};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -33,6 +35,10 @@ pub struct RunSpec {
     pub reason: Option<String>,
     /// Which run it replays, where it is a replay.
     pub replays: Option<rok_events::ReplaysData>,
+    /// The plans that its steps name.
+    pub plans: BTreeMap<PlanId, SubPlan>,
+    /// The step that it is created for, where it is the run of one.
+    pub parent: Option<ParentRef>,
     /// Duties on top of the standard ones.
     pub expected: Vec<rok_rac::Expected>,
 }

@@ -77,6 +77,12 @@ impl ResolvedStep {
                 feed.text(script);
                 feed.pairs(values);
             }
+            ResolvedAction::Plan { id, inputs } => {
+                feed.text("plan");
+                feed.text(id.as_str());
+                let values = serde_json::to_string(&(&inputs.values, &inputs.texts));
+                feed.text(&values.expect("JSON values are always JSON"));
+            }
             ResolvedAction::Call {
                 function,
                 needs,
@@ -156,7 +162,7 @@ pub(crate) fn fixed(plan: &Plan, step: &Step) -> Option<InputsHash> {
                 item: None,
             }
         }
-        Action::Shell { .. } | Action::Call(_) => return None,
+        Action::Shell { .. } | Action::Call(_) | Action::Plan { .. } => return None,
     };
     let env = plan.env.iter().chain(&step.env);
     let env = env.map(|(name, value)| Some((name.clone(), SecretText::plain(literal(value)?))));

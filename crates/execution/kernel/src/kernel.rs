@@ -161,6 +161,8 @@ impl RunOrchestrationKernel {
             submitter,
             reason,
             replays,
+            plans,
+            parent,
             expected,
         } = spec;
         let plan = self.state.plan();
@@ -178,6 +180,8 @@ impl RunOrchestrationKernel {
             engine,
             policies,
             replays,
+            plans,
+            parent,
         };
         let trace_id = TraceId::of(self.state.run_id()).to_string();
         self.actor = submitter;

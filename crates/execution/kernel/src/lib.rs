@@ -28,7 +28,7 @@
 //! # use rok_rac::{DomainAck, Duty};
 //! # use rok_vocabulary::{Actor, Epoch, Outcome, RunId, RunPhase, Timestamp};
 //! # let spec = RunSpec { inputs: Default::default(), labels: Default::default(), settings: Settings::default(),
-//! #     cwd: None, engine: "0".into(), policies: None, replays: None, submitter: Actor::Manual, reason: None, expected: Vec::new() };
+//! #     cwd: None, engine: "0".into(), policies: None, replays: None, submitter: Actor::Manual, reason: None, plans: Default::default(), parent: None, expected: Vec::new() };
 //! # let policy = |stage| PolicyAnswer { data: PolicyData { stage, allowed: true, blocking: true,
 //! #     policies: Vec::new(), action: None, command: None }, reason: None, violations: Vec::new() };
 //! let plan = rok_plan::parse(b"plan: p\nsteps:\n  a: { call: f }\n", "p.yaml")?;
@@ -88,10 +88,10 @@ pub use input::{
 };
 pub use kernel::{Authorization, GovernanceCheck, KernelError, RunOrchestrationKernel, create_rok};
 pub use reconciled::Reconciled;
-pub use request::{ResolveError, ResolvedAction, ResolvedArtifact, ResolvedStep};
+pub use request::{ResolveError, ResolvedAction, ResolvedArtifact, ResolvedStep, SubInputs};
 pub use scope::RunScope;
 pub use state::{
     ApplyError, Closing, Done, DoneIx, FanOut, Hold, Override, PolicyState, Resumability, Rollback,
-    Rollbackable, RunState, Stopping, Undo, Used,
+    Rollbackable, RunState, Stopping, SubRunError, Undo, Used,
 };
 pub use steps::{Approval, GateWait, StandIn, StepSlot, StopReason};

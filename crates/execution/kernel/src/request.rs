@@ -4,10 +4,12 @@
 use crate::compiled::StepIx;
 use crate::scope::RunScope;
 use crate::state::{Done, RunState};
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rok_expr::{EvalError, SecretText, Template};
 use rok_plan::{Action, Shell, Step};
+use rok_vocabulary::{InputName, PlanId};
 use serde_json::{Map, Value};
 
 /// A step with everything filled in but the secrets.
@@ -59,6 +61,22 @@ pub enum ResolvedAction {
         /// The item of a fan-out's child, and its place.
         item: Option<(Value, u32)>,
     },
+    /// A run of another plan.
+    Plan {
+        /// The plan.
+        id: PlanId,
+        /// Its inputs.
+        inputs: SubInputs,
+    },
+}
+
+/// The inputs of a sub-run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SubInputs {
+    /// Those that are values.
+    pub values: Map<String, Value>,
+    /// Those that are text, read by the type that the plan declares.
+    pub texts: BTreeMap<String, String>,
 }
 
 /// A step whose expressions cannot be evaluated: `config_error`.
@@ -151,6 +169,27 @@ impl RunState {
     }
 }
 
+/// One expression keeps its type; text is read by the type that is declared.
+fn sub_inputs(
+    with: &[(InputName, Template)],
+    scope: RunScope<'_>,
+) -> Result<SubInputs, ResolveError> {
+    let mut inputs = SubInputs::default();
+    for (name, template) in with {
+        let value = template.value(&scope).map_err(|source| ResolveError {
+            place: alloc::format!("with.{name}"),
+            source,
+        })?;
+        match value {
+            Value::String(text) if !template.is_expression() => {
+                inputs.texts.insert(name.to_string(), text);
+            }
+            value => drop(inputs.values.insert(name.to_string(), value)),
+        }
+    }
+    Ok(inputs)
+}
+
 fn resolve_cwd(step: &Step, scope: RunScope<'_>) -> Result<Option<String>, ResolveError> {
     let cwd = step.cwd.as_ref();
     cwd.map(|cwd| plain(cwd, scope, || "cwd".into()))
@@ -182,6 +221,10 @@ fn resolve_action(
             function: function.clone(),
             needs: needs(),
             item: item(),
+        },
+        Action::Plan { id, with } => ResolvedAction::Plan {
+            id: id.clone(),
+            inputs: sub_inputs(with, scope)?,
         },
     })
 }

@@ -10,6 +10,7 @@ mod fan;
 mod gates;
 mod outstanding;
 mod overrides;
+mod sub_run;
 
 use crate::clock::ActiveClock;
 use crate::compiled::{CompiledPlan, StepIx};
@@ -40,6 +41,7 @@ pub use fan::FanOut;
 pub(crate) use fan::digest;
 pub(crate) use outstanding::Standing;
 pub use overrides::Override;
+pub use sub_run::SubRunError;
 
 /// What the policies said of the run's end.
 #[derive(Debug, Clone, PartialEq, Eq)]

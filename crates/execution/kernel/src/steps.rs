@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rok_events::{InputsHash, SkipCause};
-use rok_vocabulary::{Actor, Attempt, ErrorClass, StepState, Timestamp};
+use rok_vocabulary::{Actor, Attempt, ErrorClass, RunId, StepState, Timestamp};
 use serde_json::Value;
 
 /// Why the kernel stops an attempt.
@@ -82,6 +82,8 @@ pub struct StepSlot {
     pub undecided: bool,
     /// While people decide on it: since when, and who has.
     pub wait: Option<Box<GateWait>>,
+    /// The run that does its work, where one does.
+    pub run: Option<RunId>,
     /// Whether its fallback stands in for it.
     pub stand_in: StandIn,
     /// A person let it pass.
@@ -107,6 +109,7 @@ impl Default for StepSlot {
             stop_at: None,
             retry_due: None,
             undecided: false,
+            run: None,
             stand_in: StandIn::None,
             wait: None,
             approved: false,

@@ -201,6 +201,8 @@ impl World {
             policies: None,
             submitter: Actor::Manual,
             reason: None,
+            plans: BTreeMap::new(),
+            parent: None,
             expected: random_duties(&mut choices),
         };
         let (kernel, decision) = create_rok(run.clone(), Arc::clone(&plan), spec, now).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::error::RunnerError;
 use crate::shard::{Message, Shard, Turn};
-use rok_kernel::Input;
+use rok_kernel::{Input, RunState};
 use rok_vocabulary::{ErrorClass, Outcome, RunId, RunPhase};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
@@ -27,13 +27,16 @@ pub enum Driven {
 /// leaves them to the next owner.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
 
+/// How long sub-runs may take to stop their own attempts.
+const SUB_RUN_GRACE: Duration = Duration::from_secs(60);
+
 /// Drives a run of a shard until it ends, until only holds remain (unless
 /// `wait_on_hold`), or until `stopped` says so; `observe` sees every turn.
 pub fn drive(
     shard: &mut Shard,
     run: &RunId,
     wait_on_hold: bool,
-    stopped: &dyn Fn() -> bool,
+    stopped: &dyn Fn(&RunState) -> bool,
     observe: &mut dyn FnMut(Turn),
 ) -> Result<Driven, RunnerError> {
     loop {
@@ -59,7 +62,7 @@ pub fn drive(
                 outcome,
             });
         }
-        if stopped() {
+        if stopped(state) {
             interrupt(shard, run, observe)?;
             return Ok(Driven::Interrupted);
         }
@@ -104,6 +107,9 @@ fn interrupt(
         .map(|step| step.kill_grace)
         .max()
         .unwrap_or_default();
+    let state = runner.state();
+    let sub_runs = state.places().any(|ix| state.is_sub_run(ix));
+    let grace = grace.max(if sub_runs { SUB_RUN_GRACE } else { grace });
     let mut open = runner.running();
     let until = Instant::now() + grace + STOP_MARGIN;
     while !open.is_empty() {

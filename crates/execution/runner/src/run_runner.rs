@@ -14,8 +14,8 @@ use files::declared;
 use rok_chain::Seal;
 use rok_events::{Body, Encoder, Event, PolicyStage};
 use rok_executor::{
-    AttemptRecord, AttemptRef, CallWork, CancelReason, PreflightFault, ProcessWork, Program,
-    ReportSink, StepFailure, StepReport, StepRequest, StepResult, Work, Workspace,
+    AttemptRecord, AttemptRef, CallWork, CancelReason, PlanWork, PreflightFault, ProcessWork,
+    Program, ReportSink, StepFailure, StepReport, StepRequest, StepResult, Work, Workspace,
 };
 use rok_expr::SecretText;
 use rok_facades::{
@@ -23,7 +23,7 @@ use rok_facades::{
 };
 use rok_kernel::{
     Admission, Command, CommandKind, Decision, Effect, Input, PolicyAnswer, Rejected,
-    ResolvedAction, RunOrchestrationKernel, RunState, StepIx, StopReason,
+    ResolvedAction, RunOrchestrationKernel, RunState, StepIx, StopReason, SubInputs,
 };
 use rok_log::{Commit, Document, Fence, RunRow};
 use rok_plan::Shell;
@@ -597,7 +597,21 @@ impl RunRunner {
             Ok(secrets) => secrets.clone(),
             Err(reason) => return Err(config(reason.clone())),
         };
-        let work = self.work(resolved.action, resolved.env, resolved.cwd.as_deref());
+        let work = match resolved.action {
+            ResolvedAction::Plan { id, inputs } => {
+                let run = state.sub_run_of(ix, &id, &inputs);
+                let run = run.map_err(|error| config(error.to_string()))?;
+                let SubInputs { values, texts } = inputs;
+                let plan = id;
+                Work::Plan(PlanWork {
+                    run,
+                    plan,
+                    values,
+                    texts,
+                })
+            }
+            action => self.work(action, resolved.env, resolved.cwd.as_deref()),
+        };
         let run = state.run_id();
         Ok(StepRequest {
             attempt: self.attempt_ref(ix, attempt),
@@ -634,6 +648,8 @@ impl RunRunner {
                     item,
                 });
             }
+            // What undoes a step is a process or a function.
+            ResolvedAction::Plan { id, .. } => Program::Argv(vec![format!("plan:{id}")]),
             ResolvedAction::Argv(argv) => Program::Argv(argv),
             ResolvedAction::Shell {
                 shell,

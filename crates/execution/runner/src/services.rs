@@ -34,6 +34,13 @@ impl Services {
         self
     }
 
+    /// Takes the executors of other services instead of its own.
+    #[must_use]
+    pub fn with_executors_of(mut self, other: &Self) -> Self {
+        self.executors.clone_from(&other.executors);
+        self
+    }
+
     /// Takes another clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {

@@ -29,6 +29,8 @@ pub enum Message {
     Inbox(RunId),
     /// A domain answers a duty by itself.
     Ack(Box<DomainAck>),
+    /// Something is said to a run.
+    Say(RunId, Box<Input>),
     /// The shard's driver should look around.
     Wake,
 }
@@ -196,6 +198,13 @@ impl Shard {
         Ok(())
     }
 
+    /// Lays a document beside a run that was created and is not durable yet.
+    pub fn attach(&mut self, run: &RunId, document: Document) {
+        if let Some(runner) = self.runs.get_mut(run) {
+            runner.add_document(document);
+        }
+    }
+
     /// Adopts a run that was claimed: folds its log. Nothing is said to it yet.
     pub fn adopt(
         &mut self,
@@ -257,14 +266,28 @@ impl Shard {
                     | rok_kernel::Effect::CancelCompensation { .. }
             )
         };
-        self.perform(
-            run,
-            effects
-                .into_iter()
-                .filter(|effect| !attempts(effect))
-                .collect(),
-        );
+        let due: Vec<_> = effects.into_iter().filter(|e| !attempts(e)).collect();
+        self.perform(run, due);
         Ok(())
+    }
+
+    /// Goes on with the sub-runs of a run that was taken over: they have records
+    /// of their own, and are not lost.
+    pub fn go_on_with_sub_runs(&mut self, run: &RunId) {
+        let Some(runner) = self.runs.get(run) else {
+            return;
+        };
+        let state = runner.state();
+        let effects = state
+            .outstanding()
+            .into_iter()
+            .filter(|effect| match effect {
+                rok_kernel::Effect::StartStep { step, .. }
+                | rok_kernel::Effect::CancelStep { step, .. } => state.is_sub_run(*step),
+                _ => false,
+            });
+        let effects = effects.collect();
+        self.perform(run, effects);
     }
 
     /// Lets go of a run: its claim is released, its memory dropped.
@@ -387,6 +410,7 @@ impl Shard {
                 ));
             }
             Message::Inbox(run) => self.read_inbox(&run),
+            Message::Say(run, input) => self.inputs.push_back((run, *input)),
             Message::Wake => {}
         }
     }

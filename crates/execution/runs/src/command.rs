@@ -6,11 +6,11 @@ use crate::fault;
 use crate::resume::repair_of;
 use crate::submit::{load_secrets, refuse_reason};
 use rok_facades::runs::{CommandAnswer, CommandRequest, ErrorKind, RunsError, Verb};
-use rok_kernel::RunState;
+use rok_kernel::{RunState, StepIx};
 use rok_log::{Answer, Command, CommandKind, Inbox, REASON_MAX, Verdict};
-use rok_runner::{Clock, SystemClock};
+use rok_runner::{Clock, RunRunner, SystemClock};
 use rok_store_jsonl::JsonlStore;
-use rok_vocabulary::{RunId, RunPhase};
+use rok_vocabulary::{RunId, RunPhase, StepState};
 use std::time::{Duration, Instant};
 
 /// How long an owner may take to answer before it is said to be delivered only.
@@ -84,14 +84,20 @@ impl Runs {
         let result = (|| {
             if repaired.is_some() || unfinished {
                 Self::say_recovered(&mut shard, run, repaired)?;
+                if cancels {
+                    // They are cancelled with it, and by nobody else.
+                    shard.go_on_with_sub_runs(run);
+                }
                 shard.turn().map_err(|error| fault::runner(&error))?;
             }
             shard.read_inbox(run);
             loop {
                 shard.turn().map_err(|error| fault::runner(&error))?;
-                if !shard.is_busy() {
+                let sub_runs = cancels && shard.run(run).is_some_and(has_sub_runs);
+                if !shard.is_busy() && !sub_runs {
                     return Ok(true);
                 }
+                shard.wait();
             }
         })();
         shard.release(run);
@@ -199,4 +205,12 @@ fn command(request: CommandRequest, roles: Vec<String>) -> Command {
         roles,
         at: SystemClock.now(),
     }
+}
+
+/// Whether runs do the work of steps that have not ended.
+fn has_sub_runs(runner: &RunRunner) -> bool {
+    let state = runner.state();
+    let runs = |ix: &StepIx| state.step(*ix).state == StepState::Running && state.is_sub_run(*ix);
+    let mut places = state.places();
+    !state.is_sealed() && { places.find(runs) }.is_some()
 }

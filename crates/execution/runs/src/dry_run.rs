@@ -318,6 +318,14 @@ fn dry_step(
             ("run", words.chain([line.script().to_owned()]).collect())
         }
         Action::Call(function) => ("call", vec![function.clone()]),
+        Action::Plan { id, with } => {
+            let with = with.iter();
+            let with = with.map(|(name, value)| format!("{name}={}", text(value)));
+            (
+                "plan",
+                std::iter::once(id.to_string()).chain(with).collect(),
+            )
+        }
     };
     let base = state.created().and_then(|created| created.cwd.as_deref());
     let base = Path::new(base.unwrap_or("/"));

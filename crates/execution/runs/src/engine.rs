@@ -3,7 +3,9 @@
 use crate::fault;
 use crate::load::Loaded;
 use crate::setup::{Governed, Needs, RunsSetup, ServicesFor};
+use crate::subruns::{Family, Link, SubRuns};
 use rok_attest::{Checkpoint, Head, SigningKey};
+use rok_events::{Settings, SubPlan};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CollectReport, CollectRequest, CommandAnswer,
     CommandRequest, DriveEnd, DriveOptions, DryRun, ErrorKind, EventLine, EventQuery, Explanation,
@@ -13,12 +15,12 @@ use rok_facades::runs::{
     Submission, TailQuery, VerifyOptions, VerifyReport,
 };
 use rok_log::EventReader as _;
-use rok_runner::{Shard, Turn};
+use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::{JsonlStore, resolve};
-use rok_vocabulary::RunId;
+use rok_vocabulary::{Actor, PlanId, RunId};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Runs in run folders.
@@ -31,6 +33,12 @@ pub struct Runs {
     elsewhere: Mutex<BTreeMap<RunId, PathBuf>>,
     /// The key that signs, once it was read.
     pub(crate) key: OnceLock<Arc<SigningKey>>,
+    /// What the one run of this engine has to do with the step that it is for.
+    pub(crate) link: Option<Arc<Link>>,
+    /// The executors that a sub-run shares with its parent.
+    shared: Option<Services>,
+    /// What performs the `plan` steps of runs that are prepared to be driven.
+    pub(crate) children: Mutex<BTreeMap<RunId, SubRuns>>,
 }
 
 impl std::fmt::Debug for Runs {
@@ -51,11 +59,84 @@ impl Runs {
             submitted: Mutex::new(BTreeMap::new()),
             elsewhere: Mutex::new(BTreeMap::new()),
             key: OnceLock::new(),
+            link: None,
+            shared: None,
+            children: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// An engine for one sub-run, with the executors of its parent.
+    pub(crate) fn within(
+        setup: RunsSetup,
+        services_for: ServicesFor,
+        shared: Services,
+        link: Arc<Link>,
+    ) -> Self {
+        Self {
+            shared: Some(shared),
+            link: Some(link),
+            ..Self::new(setup, services_for)
         }
     }
 
     pub(crate) fn services(&self, needs: &Needs) -> Result<Governed, RunsError> {
-        (self.services)(needs)
+        let Some(shared) = &self.shared else {
+            return (self.services)(needs);
+        };
+        let governed = (self.services)(&Needs {
+            processes: None,
+            ..needs.clone()
+        })?;
+        Ok(Governed {
+            services: governed.services.with_executors_of(shared),
+            ..governed
+        })
+    }
+
+    /// The services of a run, with what performs its `plan` steps, if it may
+    /// have any.
+    pub(crate) fn services_of(
+        &self,
+        run: &RunId,
+        services: Services,
+        settings: Settings,
+        plans: &BTreeMap<PlanId, SubPlan>,
+        submitter: &Actor,
+        secrets_file: Option<&Path>,
+    ) -> Services {
+        if plans.is_empty() {
+            return services;
+        }
+        let root = self.store_of(run).root().to_owned();
+        let children = SubRuns::new(Family {
+            setup: RunsSetup {
+                root,
+                ..self.setup.clone()
+            },
+            services_for: Arc::clone(&self.services),
+            services: services.clone(),
+            settings,
+            plans: plans.clone(),
+            submitter: submitter.clone(),
+            secrets_file: secrets_file.map(ToOwned::to_owned),
+            live: Mutex::default(),
+            parent: Mutex::default(),
+        });
+        let performer = children.clone();
+        self.children
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(run.clone(), children);
+        services.executor(Arc::new(performer))
+    }
+
+    /// What performs the `plan` steps of a run.
+    pub(crate) fn children_of(&self, run: &RunId) -> Option<SubRuns> {
+        self.children
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(run)
+            .cloned()
     }
 
     /// The store that holds a run.

@@ -2,6 +2,7 @@
 
 mod fallback;
 mod fan_out;
+mod sub_run;
 
 use crate::fault;
 use crate::gates::{gate, hold, override_command};
@@ -84,6 +85,7 @@ impl Story<'_> {
             RunPhase::Failed => self.failed(&mut story),
             phase => self.open(phase, &mut story),
         }
+        self.parent(&mut story);
         story
     }
 
@@ -401,7 +403,7 @@ impl Story<'_> {
             }
             StepState::Pending => self.pending_step(ix, &mut story),
         }
-        let fanned_out = self.fan_out(ix, &mut story);
+        let fanned_out = self.fan_out(ix, &mut story) || self.sub_run(ix, &mut story);
         let has_run = matches!(
             slot.state,
             StepState::Running | StepState::Failed | StepState::Succeeded

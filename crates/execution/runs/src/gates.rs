@@ -74,6 +74,7 @@ pub(crate) fn hold(state: &RunState) -> Option<HoldView> {
         steps,
         since: hold.since,
         gates,
+        run: None,
     })
 }
 

@@ -46,6 +46,7 @@ mod rollback;
 mod setup;
 mod stub;
 mod submit;
+mod subruns;
 mod summary;
 mod timing;
 mod verify;

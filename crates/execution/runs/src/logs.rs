@@ -29,6 +29,11 @@ pub(crate) fn logs(
     let Some(ix) = state.find(&query.step) else {
         return Err(fault::unknown_step_of(state, &query.step));
     };
+    if let Some(child) = &state.step(ix).run {
+        let message = format!("a run of its own does the work of step `{}`", query.step);
+        return Err(RunsError::new(ErrorKind::NotFound, "ROK0111", message)
+            .help(format!("look at that run: `rok summary {child}`")));
+    }
     if state.fan_out(ix).is_some() {
         let message = format!(
             "step `{0}` is fanned out: its children do the work, and each has a log",

@@ -14,8 +14,8 @@ use rok_facades::runs::{
 };
 use rok_kernel::{Input, Repair, Resumability, RunState, StepIx};
 use rok_log::{Claim, EventReader, RunQueue};
-use rok_runner::{Clock, Shard, Stock, SystemClock};
-use rok_vocabulary::{Actor, RunId, StepState};
+use rok_runner::{Clock, Shard, Stock, SystemClock, Turn};
+use rok_vocabulary::{Actor, CommandId, RunId, StepState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -95,15 +95,27 @@ impl Runs {
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
+        let shard = self.resumed(run, options, None)?;
+        self.drive_shard(shard, run, &options.drive, stop, observer)
+    }
+
+    /// Takes a run over, and says that it goes on; `command` names who asks, so
+    /// that the next epoch begins once.
+    pub(crate) fn resumed(
+        &self,
+        run: &RunId,
+        options: &ResumeOptions,
+        command: Option<CommandId>,
+    ) -> Result<(Shard, Turn), RunsError> {
         self.refuse_without_secrets(run, options)?;
         self.signing_key()?;
         let (mut shard, claim) = self.take_over(run, options.secrets_file.as_deref())?;
-        if let Err(error) = Self::say_resume(&mut shard, run, &claim, options) {
+        if let Err(error) = Self::say_resume(&mut shard, run, &claim, options, command) {
             shard.release(run);
             return Err(error);
         }
         let first = shard.turn().map_err(|error| fault::runner(&error))?;
-        self.drive_shard((shard, first), run, &options.drive, stop, observer)
+        Ok((shard, first))
     }
 
     /// A missing secret would end the epoch that is to go on, and one in the
@@ -153,6 +165,9 @@ impl Runs {
         self.hold_same_policies(run, created.policies.as_deref(), policies.as_deref())?;
         let secrets = load_secrets(plan.plan(), secrets_file);
         let submitter = submitter_of(&log, run);
+        let (settings, plans) = (created.settings, &created.plans);
+        let services =
+            self.services_of(run, services, settings, plans, &submitter, secrets_file);
         let mut context = self.context(&store, run, submitter, secrets)?;
         if let Some(replays) = &created.replays {
             context.recorded = Some(Arc::new(self.recorded_of(replays)?));
@@ -161,6 +176,9 @@ impl Runs {
         shard
             .adopt(run, plan, context, &claim)
             .map_err(|error| fault::runner(&error))?;
+        if let Some(children) = self.children_of(run) {
+            children.serve(shard.handle());
+        }
         Ok((shard, claim))
     }
 
@@ -190,6 +208,7 @@ impl Runs {
         run: &RunId,
         claim: &Claim,
         options: &ResumeOptions,
+        command: Option<CommandId>,
     ) -> Result<(), RunsError> {
         let mut repaired = repair_of(claim);
         let adopted = "the run was adopted just now";
@@ -200,7 +219,11 @@ impl Runs {
         }
         let runner = shard.run(run).expect(adopted);
         match runner.state().resumability(SystemClock.now()) {
-            Resumability::SameEpoch => Self::say_recovered(shard, run, repaired),
+            Resumability::SameEpoch => {
+                Self::say_recovered(shard, run, repaired)?;
+                shard.go_on_with_sub_runs(run);
+                Ok(())
+            }
             Resumability::NextEpoch => {
                 // A closed epoch may have given up on an attempt that is alive.
                 Self::stop_remains(shard, run)?;
@@ -211,7 +234,7 @@ impl Runs {
                     Input::Resume {
                         actor,
                         reason,
-                        command: None,
+                        command,
                     },
                 );
                 found.say(shard, run);

@@ -14,8 +14,8 @@ use std::time::Duration;
 /// What a run needs of its services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needs {
-    /// Processes at once.
-    pub processes: u32,
+    /// Processes at once; `None`: it has no executors of its own.
+    pub processes: Option<u32>,
     /// Policy files that its plan names, on top of the configured ones.
     pub policies: Vec<PathBuf>,
 }
@@ -34,7 +34,7 @@ impl Needs {
     pub(crate) fn of(plan: &Plan, cwd: Option<&str>, processes: u32) -> Self {
         let folder = Path::new(cwd.unwrap_or("/"));
         Self {
-            processes,
+            processes: Some(processes),
             policies: plan.policies.iter().map(|file| folder.join(file)).collect(),
         }
     }

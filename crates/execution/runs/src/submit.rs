@@ -7,20 +7,22 @@ use crate::fault;
 use crate::setup::{Governed, Needs};
 use rok_artifacts::ContentStore;
 use rok_chain::Digest;
-use rok_events::Settings;
+use rok_events::{ParentRef, Settings, SubPlan};
 use rok_executor::Workspace;
 use rok_facades::runs::{
     DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, RunsError, StopSignal, Submission,
 };
 use rok_kernel::{CompiledPlan, RunSpec, RunState};
-use rok_log::{Durability, Owner};
+use rok_log::{Document, DocumentKind, Durability, Owner};
 use rok_plan::{Plan, check_inputs, parse_input};
 use rok_runner::{Driven, Files, Message, RunContext, RunRunner, Services, Shard, Turn, drive};
 use rok_secrets::{Masker, Secrets};
 use rok_store_jsonl::{JsonlStore, StopWatch};
-use rok_vocabulary::{Actor, InputName, Outcome, RunId, RunPhase};
+use rok_vocabulary::{Actor, InputName, Outcome, PlanId, RunId, RunPhase};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -37,25 +39,83 @@ pub(crate) struct Prepared {
     pub(crate) services: Services,
 }
 
+/// What a run is created with besides what is submitted.
+pub(crate) struct NewRun {
+    pub(crate) plans: BTreeMap<PlanId, SubPlan>,
+    /// The canonical bytes of all of these plans.
+    pub(crate) documents: Vec<Arc<[u8]>>,
+    /// The step that it is for.
+    pub(crate) parent: Option<ParentRef>,
+}
+
+impl NewRun {
+    /// The plans that a submitted plan names, found beside it.
+    fn of(
+        plan: &CompiledPlan,
+        folder: &Path,
+        secrets: Option<&Secrets>,
+    ) -> Result<Self, RunsError> {
+        let found = crate::subruns::plans::find(plan.plan(), folder)?;
+        let masker = secrets.map(Masker::new);
+        for bytes in found.documents.values() {
+            if let Some(name) = masker.as_ref().and_then(|masker| masker.find(bytes)) {
+                return Err(leak("a plan that its steps name", name));
+            }
+        }
+        Ok(Self {
+            plans: found.plans,
+            documents: found.documents.into_values().collect(),
+            parent: None,
+        })
+    }
+}
+
 impl Runs {
     pub(crate) fn submit_run(&self, submission: Submission) -> Result<RunId, RunsError> {
+        let (run, shard) = self.create(submission, None)?;
+        self.keep(run.clone(), shard);
+        Ok(run)
+    }
+
+    /// Creates a run, durably: one that a person submits, or one for a step.
+    pub(crate) fn create(
+        &self,
+        submission: Submission,
+        within: Option<NewRun>,
+    ) -> Result<(RunId, (Shard, Turn)), RunsError> {
+        let (folder, secrets_file) = (submission.cwd.clone(), submission.secrets_file.clone());
         let Prepared {
             run,
             plan,
             canonical,
-            spec,
+            mut spec,
             secrets,
             services,
         } = self.prepare(submission)?;
+        let within = match within {
+            Some(within) => within,
+            None => NewRun::of(&plan, &folder, secrets.as_ref().ok())?,
+        };
+        spec.plans = within.plans;
+        spec.parent = within.parent;
+        let secrets_file = secrets_file.as_deref();
+        let (settings, submitter) = (spec.settings, spec.submitter.clone());
+        let services =
+            self.services_of(&run, services, settings, &spec.plans, &submitter, secrets_file);
         let store = JsonlStore::open(self.setup.root.clone(), self.setup.durability);
         let context = self.context(&store, &run, spec.submitter.clone(), secrets)?;
         let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
         shard
             .create(run.clone(), plan, canonical, spec, context)
             .map_err(|error| fault::runner(&error))?;
+        for bytes in within.documents {
+            shard.attach(&run, Document::new(DocumentKind::SubPlan, bytes));
+        }
+        if let Some(children) = self.children_of(&run) {
+            children.serve(shard.handle());
+        }
         let first = shard.turn().map_err(|error| fault::runner(&error))?;
-        self.keep(run.clone(), (shard, first));
-        Ok(run)
+        Ok((run, (shard, first)))
     }
 
     /// Everything that is judged before a run exists; nothing is written.
@@ -105,6 +165,8 @@ impl Runs {
             policies,
             submitter: submission.submitter,
             reason: submission.reason,
+            plans: BTreeMap::new(),
+            parent: None,
             expected: Vec::new(),
         };
         Ok(Prepared {
@@ -214,6 +276,11 @@ impl Runs {
         let stopper = StopOnDrop(watch.stopper());
         let handle = shard.handle();
         let waker = shard.handle();
+        let children = self.children_of(run);
+        if let Some(link) = &self.link {
+            link.driven_by(shard.handle());
+        }
+        let waiting = RefCell::new(None);
         stop.on_stop(move || waker.send(Message::Wake));
         handle.send(Message::Inbox(run.clone()));
         let driven = std::thread::scope(|scope| {
@@ -222,7 +289,19 @@ impl Runs {
                     handle.send(Message::Inbox(run.clone()));
                 }
             });
-            let stopped = || stop.is_stopped();
+            let stopped = |state: &RunState| {
+                let held = children
+                    .as_ref()
+                    .and_then(|children| children.all_wait(state));
+                if let Some(link) = &self.link {
+                    link.waits_for(held.or_else(|| crate::gates::hold(state)));
+                    return stop.is_stopped();
+                }
+                let held = held.filter(|_| !options.wait_on_hold);
+                let holds = held.is_some();
+                *waiting.borrow_mut() = held;
+                holds || stop.is_stopped()
+            };
             let mut show = |turn: Turn| observe(&turn, observer);
             let driven = drive(&mut shard, run, options.wait_on_hold, &stopped, &mut show);
             drop(stopper);
@@ -232,6 +311,9 @@ impl Runs {
         let end = driven.map(|driven| end_of(&driven, shard.run(run).map(RunRunner::state)));
         shard.release(run);
         let mut end = end.map_err(|error| fault::runner(&error))?;
+        if let (DriveEnd::Interrupted, Some(held)) = (&end, waiting.into_inner()) {
+            end = DriveEnd::Held(held);
+        }
         if let DriveEnd::Ended { attested, .. } = &mut end {
             *attested = self.attest_closed(run).map(Box::new);
         }

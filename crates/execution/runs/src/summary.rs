@@ -3,9 +3,10 @@
 use crate::fault;
 use crate::gates;
 use crate::load::Loaded;
+use crate::subruns::PARENT_RUN;
 use rok_facades::runs::{
     AckView, ApprovalView, ArtifactView, AuditView, BudgetView, ErrorView, ExpectationView,
-    IncidentView, ListQuery, RunListing, RunSummary, RunsError, StepSummary, StepTotals,
+    IncidentView, ListQuery, ParentView, RunListing, RunSummary, RunsError, StepSummary, StepTotals,
 };
 use rok_facades::{Incident, Lesson};
 use rok_kernel::{RunState, StandIn, StepIx};
@@ -127,6 +128,13 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
             reason: reason.into(),
         }),
         hold: gates::hold(state),
+        parent: state
+            .created()
+            .and_then(|created| created.parent.as_ref())
+            .map(|parent| ParentView {
+                run: parent.run.clone(),
+                step: parent.step.to_string(),
+            }),
         submitter: history.submitter(),
         labels: state.labels().cloned().unwrap_or_default(),
         inputs: state
@@ -276,6 +284,7 @@ fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
         retry_at: slot.retry_due,
         decision: gates::gate(state, ix),
         outputs: slot.outputs.clone(),
+        run: slot.run.clone(),
         fell_back_to: state
             .plan()
             .graph()
@@ -387,6 +396,7 @@ fn listing(run_id: String, row: &RunRow) -> RunListing {
         created_at: Some(row.created_at),
         updated_at: Some(row.updated_at),
         epoch: Some(row.epoch),
+        parent: row.labels.get(PARENT_RUN).cloned(),
         broken: None,
     }
 }
@@ -401,6 +411,7 @@ fn broken(run_id: String, why: String) -> RunListing {
         created_at: None::<Timestamp>,
         updated_at: None,
         epoch: None,
+        parent: None,
         broken: Some(why),
     }
 }

@@ -7,6 +7,7 @@ use crate::load::{Loaded, created_of, plan_by};
 use crate::proof::Envelopes;
 use crate::record::Record;
 use crate::submit::contents;
+use crate::subruns::missing_plans;
 use rok_chain::{LogState, SealCheck};
 use rok_facades::runs::{RunsError, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict};
 use rok_kernel::CompiledPlan;
@@ -219,6 +220,11 @@ fn replay(
             state.phase()
         );
         report.faults.push(file_fault("seal.json", what));
+    }
+    for sha256 in missing_plans(store, &loaded) {
+        let what = "is missing, or is not the plan that the log names".to_owned();
+        let file = format!("plans/{sha256}.json");
+        report.faults.push(file_fault(&file, what));
     }
     files::check(&loaded, &contents(store), report);
     Ok(())

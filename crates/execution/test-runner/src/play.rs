@@ -3,19 +3,20 @@
 
 use crate::stubs::StubExecutor;
 use rok_chain::Digest;
-use rok_events::Settings;
+use rok_events::{Settings, SubPlan};
 use rok_facades::Facades;
 use rok_facades::plan_tests::{Mismatch, PlanTestCase, TestFault};
 use rok_facades::runs::EventLine;
 use rok_kernel::{CompiledPlan, Input, Resumability, RunSpec, RunState};
 use rok_log::{Command, CommandKind, EventReader as _, Inbox as _, MemoryStore, Owner};
+use rok_plan::{Action, Plan};
 use rok_plan_test::{Answer, CommandLine, Held, Verb};
 use rok_projections::Replay;
 use rok_runner::{Clock as _, CommandOutcome, RunContext, Services, Shard, VirtualClock};
 use rok_secrets::Secrets;
-use rok_vocabulary::{RunId, RunPhase, Timestamp};
+use rok_vocabulary::{PlanId, RunId, RunPhase, Timestamp};
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub(crate) fn play(
         policies,
         submitter: case.test.submitter.clone(),
         reason: None,
+        plans: stubbed(case.plan),
+        parent: None,
         expected: Vec::new(),
     };
     let context = RunContext {
@@ -336,4 +339,18 @@ impl Stage<'_> {
 enum Next {
     At(Timestamp),
     Command(CommandLine),
+}
+
+/// Steps are stubbed: the plans that they name are not looked for.
+fn stubbed(plan: &Plan) -> BTreeMap<PlanId, SubPlan> {
+    let named = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Plan { id, .. } => Some(id.clone()),
+        _ => None,
+    });
+    let stub = SubPlan {
+        sha256: Digest::of(b"a stub").to_hex(),
+        cwd: None,
+        plans: BTreeMap::new(),
+    };
+    named.map(|id| (id, stub.clone())).collect()
 }

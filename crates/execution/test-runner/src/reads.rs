@@ -31,6 +31,11 @@ pub(crate) fn readers(plan: &Plan) -> BTreeMap<String, String> {
             }
             Action::Shell { line, .. } => note(&by, line.references()),
             Action::Call(_) => {}
+            Action::Plan { with, .. } => {
+                for (_, value) in with {
+                    note(&by, value.references());
+                }
+            }
         }
         if let Some(items) = &step.for_each {
             note(&by, items.references());

@@ -3,7 +3,7 @@
 use rok_config::{Settings, SigningKeySource};
 use rok_events::Contract;
 use rok_exec_process::ProcessExecutor;
-use rok_executor::Functions;
+use rok_executor::{Executor, Functions};
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{ErrorKind, RunsError, RunsFacade};
 use rok_facades::{Facades, GovernanceFacade};
@@ -90,8 +90,6 @@ pub fn runs(
     let functions = Arc::new(functions);
     let of_none = policies.clone();
     let services: ServicesFor = Arc::new(move |needs: &Needs| {
-        let processes = executor(needs, host)?;
-        let functions = Arc::clone(&functions);
         let (facades, policies) = if needs.policies.is_empty() {
             (plain.clone(), of_none.clone())
         } else {
@@ -103,9 +101,13 @@ pub fn runs(
             };
             (facades, digest)
         };
-        let services = Services::new(facades)
-            .executor(Arc::new(processes))
-            .executor(functions);
+        let services = Services::new(facades);
+        let services = match needs.processes {
+            Some(processes) => services
+                .executor(Arc::new(executor(processes, host)?))
+                .executor(Arc::clone(&functions) as Arc<dyn Executor>),
+            None => services,
+        };
         Ok(Governed { services, policies })
     });
     Ok(RunsFacade::new(Arc::new(Runs::new(
@@ -120,8 +122,8 @@ pub fn plan_tests() -> PlanTestsFacade {
     PlanTestsFacade::new(Arc::new(TestRunner::new(Arc::new(facades))))
 }
 
-fn executor(needs: &Needs, host: Host) -> Result<ProcessExecutor, RunsError> {
-    let limit = usize::try_from(needs.processes).unwrap_or(usize::MAX);
+fn executor(processes: u32, host: Host) -> Result<ProcessExecutor, RunsError> {
+    let limit = usize::try_from(processes).unwrap_or(usize::MAX);
     let builder = ProcessExecutor::builder().max_in_flight(limit);
     let builder = if host == Host::Binary {
         builder.subreaper()

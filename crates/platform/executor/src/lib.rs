@@ -32,6 +32,6 @@ pub use functions::{Call, Functions};
 pub use outputs::{MAX_OUTPUT_BYTES, check_outputs, oversized_outputs};
 pub use port::{
     AttemptRecord, AttemptRef, CallWork, CancelReason, Executor, ExecutorError, INHERITED,
-    LogRecord, PreflightFault, ProcessWork, Program, Remains, ReportSink, StepFailure, StepReport,
-    StepRequest, StepResult, StepSuccess, Usage, Work, Workspace,
+    LogRecord, PlanWork, PreflightFault, ProcessWork, Program, Remains, ReportSink, StepFailure,
+    StepReport, StepRequest, StepResult, StepSuccess, Usage, Work, Workspace,
 };

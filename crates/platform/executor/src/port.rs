@@ -3,8 +3,9 @@
 use rok_artifacts::{Declared, Emitted, Quarantined};
 use rok_expr::SecretText;
 use rok_secrets::Secrets;
-use rok_vocabulary::{ErrorClass, IdempotencyKey, RunId, StepRef, Timestamp};
-use serde_json::Value;
+use rok_vocabulary::{ErrorClass, IdempotencyKey, PlanId, RunId, StepRef, Timestamp};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +71,8 @@ pub enum Work {
     Process(ProcessWork),
     /// A function that the embedder registered.
     Call(CallWork),
+    /// A run of another plan.
+    Plan(PlanWork),
 }
 
 impl Work {
@@ -79,8 +82,22 @@ impl Work {
         match self {
             Self::Process(_) => "run",
             Self::Call(_) => "call",
+            Self::Plan(_) => "plan",
         }
     }
+}
+
+/// A run of another plan.
+#[derive(Debug, Clone)]
+pub struct PlanWork {
+    /// The run that does the work: the same in every attempt and epoch.
+    pub run: RunId,
+    /// Its plan.
+    pub plan: PlanId,
+    /// Its inputs that are values.
+    pub values: Map<String, Value>,
+    /// Its inputs that are text, read by the type that the plan declares.
+    pub texts: BTreeMap<String, String>,
 }
 
 /// A process to be started.

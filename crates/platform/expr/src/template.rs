@@ -144,6 +144,11 @@ impl Template {
         }
     }
 
+    /// Whether it is one expression, and so keeps that one's type.
+    pub fn is_expression(&self) -> bool {
+        matches!(self.pieces.as_slice(), [Piece::Expression(_)])
+    }
+
     /// The scalar as written.
     pub fn source(&self) -> &str {
         &self.source

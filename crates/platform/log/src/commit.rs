@@ -101,8 +101,10 @@ pub enum Durability {
 /// What a document is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DocumentKind {
-    /// The canonical bytes of a plan.
+    /// The canonical bytes of the run's plan.
     Plan,
+    /// The canonical bytes of a plan that its steps name.
+    SubPlan,
 }
 
 impl DocumentKind {
@@ -110,6 +112,7 @@ impl DocumentKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Plan => "plan",
+            Self::SubPlan => "sub_plan",
         }
     }
 }

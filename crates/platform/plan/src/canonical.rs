@@ -248,13 +248,19 @@ fn action(keys: &mut Keys, action: &Action) {
         }
         Action::Shell { line, .. } => keys.text("run", Some(line.source())),
         Action::Call(name) => keys.text("call", Some(name)),
+        Action::Plan { id, with } => {
+            keys.text("plan", Some(id.as_str()));
+            let with = with.iter();
+            let with = with.map(|(name, value)| (name.to_string(), Json::text(value.source())));
+            keys.object("with", with.collect());
+        }
     }
 }
 
 fn shell_of(action: &Action) -> Option<Shell> {
     match action {
         Action::Shell { shell, .. } => Some(*shell),
-        Action::Argv(_) | Action::Call(_) => None,
+        Action::Argv(_) | Action::Call(_) | Action::Plan { .. } => None,
     }
 }
 

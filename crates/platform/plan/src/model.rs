@@ -211,6 +211,13 @@ pub enum Action {
     },
     /// A function that the embedder registered by this name.
     Call(String),
+    /// A run of another plan.
+    Plan {
+        /// The plan's id.
+        id: PlanId,
+        /// Its inputs, in file order.
+        with: Vec<(InputName, Template)>,
+    },
 }
 
 /// The shell that reads a shell line.

@@ -2,7 +2,7 @@
 //! can have, and renamed when all of it is durable.
 
 use crate::disk::Disk;
-use crate::folder::{DIRS, EVENTS, Folder, PLAN, SEAL};
+use crate::folder::{DIRS, EVENTS, Folder, PLAN, PLANS, SEAL};
 use rok_log::{Commit, DocumentKind, StoreError};
 use std::fs;
 use std::io;
@@ -55,6 +55,15 @@ fn fill(path: &Path, commit: &Commit, disk: &Disk) -> Result<(), StoreError> {
     for document in &commit.documents {
         match document.kind {
             DocumentKind::Plan => disk.create_with(&path.join(PLAN), &document.bytes)?,
+            DocumentKind::SubPlan => {
+                let plans = path.join(PLANS);
+                if !plans.exists() {
+                    disk.create_dir(&plans)?;
+                }
+                let name = format!("{}.json", document.digest);
+                disk.create_with(&plans.join(name), &document.bytes)?;
+                disk.sync_dir(&plans)?;
+            }
         }
     }
     disk.create_with(&path.join(EVENTS), &commit.lines)?;

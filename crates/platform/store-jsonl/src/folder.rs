@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 pub(crate) const EVENTS: &str = "events.jsonl";
 pub(crate) const PLAN: &str = "plan.json";
+/// Plans that the run's steps name, by digest.
+pub(crate) const PLANS: &str = "plans";
 pub(crate) const SEAL: &str = "seal.json";
 pub(crate) const ROW: &str = "row.json";
 pub(crate) const LOCK: &str = "lock";
@@ -132,8 +134,13 @@ impl Folder {
     }
 
     pub(crate) fn document(&self, digest: Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
-        // The folder holds one document: the plan.
-        let path = self.file(PLAN);
+        // The run's own plan, or one that its steps name.
+        let named = self.file(PLANS).join(format!("{digest}.json"));
+        let path = if named.exists() {
+            named
+        } else {
+            self.file(PLAN)
+        };
         let Some(bytes) = Disk::read(&path)? else {
             return Ok(None);
         };

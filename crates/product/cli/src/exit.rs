@@ -162,6 +162,7 @@ mod tests {
             since: Timestamp::from_millis(0),
             message: String::new(),
             gates: Vec::new(),
+            run: None,
         });
         assert_eq!(Exit::of_end(&hold, false, None).code(), 1);
         assert_eq!(

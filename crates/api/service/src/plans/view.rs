@@ -134,6 +134,7 @@ fn step(plan: &Plan, step: &Step) -> StepView {
             Shell::Bash => ("run (bash)", line.source().to_owned()),
         },
         Action::Call(name) => ("call", name.clone()),
+        Action::Plan { id, .. } => ("plan", id.to_string()),
     };
     StepView {
         id: step.id.to_string(),

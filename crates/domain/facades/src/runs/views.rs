@@ -38,6 +38,9 @@ pub struct RunSummary {
     pub error: Option<ErrorView>,
     /// What it waits for, if it does.
     pub hold: Option<HoldView>,
+    /// The step that it is the run of, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentView>,
     /// Who submitted it.
     pub submitter: String,
     /// Labels of plan and run.
@@ -87,6 +90,14 @@ pub struct RunSummary {
     pub artifacts: Vec<ArtifactView>,
 }
 
+/// The step that a run was created for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct ParentView {
+    pub run: RunId,
+    pub step: String,
+}
+
 /// Why something failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErrorView {
@@ -109,6 +120,9 @@ pub struct HoldView {
     pub message: String,
     /// What is asked for, and given, of each of those steps.
     pub gates: Vec<GateView>,
+    /// The run that waits, where it is the run of a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
 }
 
 /// One limit of a run's budget.
@@ -199,6 +213,9 @@ pub struct StepSummary {
     pub decision: Option<GateView>,
     /// What it handed on.
     pub outputs: Option<Arc<Value>>,
+    /// The run that does its work, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
     /// The step that ran instead, once it failed for good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fell_back_to: Option<String>,
@@ -394,6 +411,9 @@ pub struct RunListing {
     pub updated_at: Option<Timestamp>,
     /// The epoch.
     pub epoch: Option<Epoch>,
+    /// The run of whose step it is the run, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// What is wrong with a broken one.
     pub broken: Option<String>,
 }

@@ -95,6 +95,19 @@ fn bodies() -> Vec<Body> {
                     run: "run_old".parse().unwrap(),
                     from: "build".parse().unwrap(),
                 }),
+                plans: BTreeMap::from([(
+                    "other".parse().unwrap(),
+                    SubPlan {
+                        sha256: "11".repeat(32),
+                        cwd: Some("/plans".into()),
+                        plans: BTreeMap::new(),
+                    },
+                )]),
+                parent: Some(ParentRef {
+                    run: "parent".parse().unwrap(),
+                    step: "step[3]".parse().unwrap(),
+                    attempt: "0.1".into(),
+                }),
             }),
         },
         Body::RunStateChanged(Box::new(StateChange {
@@ -167,6 +180,7 @@ fn bodies() -> Vec<Body> {
             step: step(),
             attempt,
             data: Some(Box::new(StartedData {
+                run: Some("child".parse().unwrap()),
                 fan_out: Some(FanOutData {
                     items: 3,
                     sha256: "00".repeat(32),

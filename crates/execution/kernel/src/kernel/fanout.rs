@@ -35,7 +35,8 @@ impl RunOrchestrationKernel {
                     sha256,
                 };
                 let fan_out = Some(fan_out);
-                (Some(Box::new(StartedData { fan_out })), None)
+                let run = None;
+                (Some(Box::new(StartedData { fan_out, run })), None)
             }
             Err(error) => (None, Some(error)),
         };

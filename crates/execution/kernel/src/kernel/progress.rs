@@ -14,7 +14,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use rok_events::{Body, SkipCause, StepEndData, StoppingData};
+use rok_events::{Body, SkipCause, StartedData, StepEndData, StoppingData};
 use rok_plan::Gate;
 use rok_scheduler::{Doom, retry_delay};
 use rok_vocabulary::{Attempt, ErrorClass, Outcome, RunPhase, StepState, Timestamp};
@@ -160,15 +160,27 @@ impl RunOrchestrationKernel {
             return Ok(());
         }
         let attempt = self.state.step(ix).attempt;
+        let run = self.state.sub_run(ix);
+        let data = run.as_ref().ok().and_then(Option::as_ref).map(|run| {
+            let run = Some(run.clone());
+            Box::new(StartedData {
+                run,
+                ..StartedData::default()
+            })
+        });
         self.emit(
             now,
             Body::StepStarted {
                 step: self.state.step_id(ix),
                 attempt,
-                data: None,
+                data,
                 inputs_hash: self.state.inputs_label(ix),
             },
         )?;
+        if let Err(error) = run {
+            let (class, reason) = (ErrorClass::ConfigError, error.to_string());
+            return self.attempt_failed(ix, class, reason, Box::default(), now);
+        }
         self.step_effects
             .push(Effect::StartStep { step: ix, attempt });
         Ok(())
@@ -550,10 +562,19 @@ impl RunOrchestrationKernel {
             return None;
         }
         let stops = self.state.places().filter_map(|ix| {
-            let at = self.state.step(ix).stop_at?;
+            let at = self.stopped_at(ix)?;
             Some(at.after(self.stop_allowance(ix)))
         });
         stops.min()
+    }
+
+    /// When an attempt was told to stop that may be given up. A sub-run never
+    /// is: it ends by rules of its own, and nobody else would see to its end.
+    fn stopped_at(&self, ix: StepIx) -> Option<Timestamp> {
+        self.state
+            .step(ix)
+            .stop_at
+            .filter(|_| !self.state.is_sub_run(ix))
     }
 
     /// A stopped attempt that never reports does not hold the run for ever.
@@ -562,7 +583,7 @@ impl RunOrchestrationKernel {
             return Ok(());
         }
         for ix in self.state.places() {
-            let stopped = self.state.step(ix).stop_at;
+            let stopped = self.stopped_at(ix);
             if stopped.is_some_and(|at| now >= at.after(self.stop_allowance(ix))) {
                 self.give_up(ix, now)?;
             }

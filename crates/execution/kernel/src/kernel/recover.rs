@@ -50,6 +50,10 @@ impl RunOrchestrationKernel {
         )?;
         if self.state.phase() == RunPhase::Executing {
             for ix in self.running_places() {
+                // A sub-run has a record of its own, and goes on with its parent.
+                if self.state.is_sub_run(ix) {
+                    continue;
+                }
                 let reason = "the worker that ran it is gone".into();
                 let known = lost.iter().position(|lost| lost.step == ix);
                 let LostAttempt { data, left, .. } =

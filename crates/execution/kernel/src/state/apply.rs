@@ -10,8 +10,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 use rok_events::{
-    AckData, Body, Event, EventType, FanOutData, InputsHash, PolicyStage, ReconciledData,
-    ReconciliationStage, SkipCause, StateChange, StepEndData,
+    AckData, Body, Event, EventType, InputsHash, PolicyStage, ReconciledData, ReconciliationStage,
+    SkipCause, StartedData, StateChange, StepEndData,
 };
 use rok_phases::{PhaseError, PhaseInput, PhaseStateMachine};
 use rok_plan::Gate;
@@ -185,8 +185,9 @@ impl RunState {
                 data,
                 inputs_hash,
             } => {
-                let fan_out = data.as_ref().and_then(|data| data.fan_out.as_ref());
-                self.step_started(event, step, *attempt, fan_out, *inputs_hash)?;
+                let none = StartedData::default();
+                let data = data.as_deref().unwrap_or(&none);
+                self.step_started(event, step, *attempt, data, *inputs_hash)?;
             }
             Body::StepSucceeded {
                 step,
@@ -509,7 +510,7 @@ impl RunState {
         event: &Event,
         step: &StepId,
         attempt: Attempt,
-        fan_out: Option<&FanOutData>,
+        data: &StartedData,
         inputs_hash: Option<InputsHash>,
     ) -> Result<(), ApplyError> {
         let states = [StepState::Pending, StepState::Waiting, StepState::Failed];
@@ -521,7 +522,10 @@ impl RunState {
             // The gate of a fan-out is its parent's, and was passed.
             _ => self.child(ix).is_some() || self.plan.step(ix).gate != Some(Gate::Manual),
         };
-        let items = match fan_out {
+        if data.run.is_some() && data.run != self.sub_run(ix).ok().flatten() {
+            return out_of_place(event, "another run does the step's work");
+        }
+        let items = match &data.fan_out {
             Some(data) => Some((
                 self.claimed_items(ix, data)
                     .ok_or(ApplyError::OtherItems { step: step.clone() })?,
@@ -543,6 +547,7 @@ impl RunState {
         }
         slot.state = StepState::Running;
         slot.inputs_hash = inputs_hash;
+        slot.run.clone_from(&data.run);
         if let Some((items, data)) = items {
             slot.started_at.get_or_insert(event.at);
             self.begin_fan_out(ix, items, data.sha256.clone());

@@ -83,6 +83,8 @@ impl Setup {
             policies: None,
             submitter: Actor::Manual,
             reason: None,
+            plans: BTreeMap::new(),
+            parent: None,
             expected: self.expected,
         };
         let shadow = RunState::new(Arc::clone(&compiled), run.clone());

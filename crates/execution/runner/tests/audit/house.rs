@@ -142,6 +142,8 @@ pub(crate) fn create_in(shard: &mut Shard, run: &str, order: Order) -> Result<()
         policies: None,
         submitter: Actor::Manual,
         reason: None,
+        plans: BTreeMap::new(),
+        parent: None,
         expected,
     };
     let bytes = plan.plan().to_canonical_json();

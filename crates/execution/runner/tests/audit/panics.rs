@@ -273,7 +273,7 @@ fn a_function_that_panics(#[case] function: &str, #[case] text: &str) {
         "steps: {{ a: {{ call: {function} }}, b: {{ call: ok, needs: [a] }}, c: {{ call: ok }} }}"
     );
     crate::house::create_in(&mut shard, "r", order(&plan)).unwrap();
-    let ended = drive(&mut shard, &id("r"), false, &|| false, &mut drop).unwrap();
+    let ended = drive(&mut shard, &id("r"), false, &|_| false, &mut drop).unwrap();
     let expected = rok_runner::Driven::Ended {
         phase: RunPhase::Failed,
         outcome: Outcome::Failed,
@@ -306,7 +306,7 @@ fn an_observer_that_panics() {
     let mut observe = |turn: Turn| assert!(!started(&turn), "the observer looks away");
     let shard = &mut house.shard;
     let driven = catch_unwind(AssertUnwindSafe(|| {
-        drive(shard, &id("r"), false, &|| false, &mut observe)
+        drive(shard, &id("r"), false, &|_| false, &mut observe)
     }));
     assert!(driven.is_err(), "the panic goes on");
     assert_eq!(

@@ -203,6 +203,11 @@ impl ActionDraft<'_> {
                 .for_each(|item| visit(&item.expression, item.node)),
             Self::Shell { line, .. } => visit(&line.expression, line.node),
             Self::Call(_) => {}
+            Self::Plan { with, .. } => {
+                for (_, value) in with {
+                    visit(&value.expression, value.node);
+                }
+            }
         }
     }
 }

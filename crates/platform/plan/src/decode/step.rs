@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 use rok_expr::{Condition, Items, ShellLine, Site, Template};
-use rok_vocabulary::{ErrorClass, StepId};
+use rok_vocabulary::{ErrorClass, InputName, PlanId, StepId};
 
 use super::compensate::CompensateDraft;
 use super::{Decoder, Defaults, Written, read};
@@ -60,6 +60,10 @@ pub(super) enum ActionDraft<'t> {
         line: Written<'t, ShellLine>,
     },
     Call(String),
+    Plan {
+        id: PlanId,
+        with: Vec<(InputName, Written<'t, Template>)>,
+    },
 }
 
 impl Decoder<'_> {
@@ -128,7 +132,8 @@ impl Decoder<'_> {
             }
             let message = format!("step {} does nothing", quoted(&entry.key));
             let finding = Finding::new(FaultCode::MissingKey, entry.span.clone(), message);
-            self.findings.push(finding.hint("give it `run` or `call`"));
+            self.findings
+                .push(finding.hint("give it `run`, `call` or `plan`"));
             return None;
         };
         let mut single = true;
@@ -149,6 +154,9 @@ impl Decoder<'_> {
             return None;
         }
         let shell = node.entry("shell");
+        if first.key != "plan" {
+            self.without_effect(node.entry("with"), "without `plan`");
+        }
         match (first.key.as_str(), &*first.node) {
             ("run", run) => self.command(run, shell, read::shell(node).unwrap_or(defaults.shell)),
             ("call", call) => {
@@ -158,8 +166,26 @@ impl Decoder<'_> {
                 self.without_effect(keys, "on a `call`, which runs within this process");
                 Some(ActionDraft::Call(call.text()?.into()))
             }
+            ("plan", plan) => self.sub_plan(node, plan),
             _ => None,
         }
+    }
+
+    fn sub_plan<'t>(&mut self, step: &'t Node, plan: &Node) -> Option<ActionDraft<'t>> {
+        let entries = step.map()?.iter();
+        let keys = entries
+            .filter(|entry| PROCESS_ONLY.contains(&entry.key.as_str()) || entry.key == "artifacts");
+        self.without_effect(keys, "on a `plan`, whose own steps say it");
+        let with: &'t [Entry] = step.get("with").and_then(Node::map).unwrap_or(&[]);
+        let with = with.iter().map(|entry| {
+            let name: Option<InputName> = entry.key.parse().ok();
+            Some((name?, self.template(&entry.node, Site::Plain)?))
+        });
+        let with: Vec<_> = with.collect();
+        Some(ActionDraft::Plan {
+            id: plan.text()?.parse().ok()?,
+            with: with.into_iter().collect::<Option<_>>()?,
+        })
     }
 
     /// The step's `max_parallel`, which is about the children of a fan-out.
@@ -336,7 +362,7 @@ impl StepDraft<'_> {
     /// The step, once nothing is wrong with the plan.
     pub(super) fn finish(self, graph: &Graph, at: usize, defaults: &Defaults<'_>) -> Option<Step> {
         let action = self.action?.finish();
-        let process = !matches!(action, Action::Call(_));
+        let process = matches!(action, Action::Argv(_) | Action::Shell { .. });
         let default_cwd = || {
             defaults
                 .cwd
@@ -396,6 +422,13 @@ impl ActionDraft<'_> {
                 line: line.expression,
             },
             Self::Call(name) => Action::Call(name),
+            Self::Plan { id, with } => Action::Plan {
+                id,
+                with: with
+                    .into_iter()
+                    .map(|(name, value)| (name, value.expression))
+                    .collect(),
+            },
         }
     }
 }

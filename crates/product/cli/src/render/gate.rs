@@ -45,6 +45,11 @@ pub(crate) fn shell_word(word: &str) -> String {
 /// What a run waits for, and the exact commands that release it.
 pub(crate) fn hold(caller: &Caller, hold: &HoldView, look: Look) -> String {
     let paint = Paint::of(look);
+    let of_step = hold.run.as_ref().map(|run| Caller {
+        run: shell_word(run.as_str()),
+        ..caller.clone()
+    });
+    let who = of_step.as_ref().unwrap_or(caller);
     let why = if look.ascii { "..." } else { "…" };
     let mut out = String::new();
     let _ = writeln!(out, "{} {}", paint.warn("waiting:"), clean(&hold.message));
@@ -52,13 +57,13 @@ pub(crate) fn hold(caller: &Caller, hold: &HoldView, look: Look) -> String {
         HoldReason::ManualGate | HoldReason::InterruptedStep => {
             for step in &hold.steps {
                 for verb in ["approve", "reject"] {
-                    let command = caller.command(verb);
+                    let command = who.command(verb);
                     let _ = writeln!(out, "  {command} {step} --reason \"{why}\"");
                 }
             }
         }
         HoldReason::Pause | HoldReason::Budget => {
-            let _ = writeln!(out, "  {}", caller.command("unpause"));
+            let _ = writeln!(out, "  {}", who.command("unpause"));
         }
     }
     let _ = writeln!(out, "then:");

@@ -48,6 +48,9 @@ fn head(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
         Some(name) => writeln!(out, " ({})", clean(name))?,
         None => writeln!(out)?,
     }
+    if let Some(parent) = &run.parent {
+        writeln!(out, "Parent: step {} of run {}", parent.step, parent.run)?;
+    }
     writeln!(out, "Profile: {}{}", run.profile, degraded(run, paint))?;
     writeln!(
         out,
@@ -288,6 +291,9 @@ fn step_line(step: &StepSummary, width: usize, paint: Paint) -> String {
         let _ = write!(line, " {:>9}", seconds(Duration::from_millis(wall)));
     }
     let mut beside = Vec::new();
+    if let Some(run) = &step.run {
+        beside.push(format!("run {run}"));
+    }
     if let Some(to) = &step.fell_back_to {
         beside.push(format!("fell back to {to}"));
     }

@@ -29,6 +29,16 @@ pub(super) fn text(table: &Table) -> String {
     out
 }
 
+/// The plan, and whose run it is.
+fn plan_of(run: &RunListing) -> String {
+    let plan = run.plan.as_ref().map(ToString::to_string);
+    let plan = plan.unwrap_or_default();
+    match &run.parent {
+        Some(parent) => format!("{plan}, for {}", clean(parent)),
+        None => plan,
+    }
+}
+
 /// Runs, a line each.
 pub(crate) fn runs(runs: &[RunListing], look: Look) -> String {
     // Colours would be counted as columns, so signs alone tell the state.
@@ -52,10 +62,7 @@ pub(crate) fn runs(runs: &[RunListing], look: Look) -> String {
         };
         table.add_row([
             clean(&run.run_id),
-            run.plan
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
+            plan_of(run),
             status,
             run.outcome.map(|o| o.to_string()).unwrap_or_default(),
             run.created_at.map(|t| t.to_string()).unwrap_or_default(),

@@ -49,6 +49,7 @@ pub(crate) fn step(id: &str, state: StepState) -> StepSummary {
         retry_at: None,
         decision: (state == StepState::Waiting).then(|| gate(id)),
         outputs: None,
+        run: None,
         fell_back_to: None,
         children: None,
         cached_from: None,
@@ -127,6 +128,7 @@ pub(crate) fn succeeded_summary() -> RunSummary {
         epoch: Epoch(0),
         error: None,
         hold: None,
+        parent: None,
         submitter: "user:ada".to_owned(),
         labels: [("team".to_owned(), "data".to_owned())].into(),
         inputs: serde_json::json!({ "dataset": "iris" }),
@@ -180,6 +182,7 @@ pub(crate) fn hold() -> HoldView {
         since: at(60_000),
         message: "manual gate publish_internal waits for a decision".to_owned(),
         gates: vec![gate("publish_internal")],
+        run: None,
     }
 }
 

@@ -1,0 +1,322 @@
+//! One sub-run: created or gone on with, driven, and what its end means to the
+//! step that it is for.
+
+use super::{Family, Link};
+use crate::engine::Runs;
+use crate::load::Loaded;
+use crate::submit::{NewRun, load_secrets};
+use rok_chain::Digest;
+use rok_events::{Body, ParentRef, decode};
+use rok_executor::{PlanWork, StepFailure, StepRequest, StepSuccess, Usage};
+use rok_facades::runs::{DriveEnd, DriveOptions, ErrorKind, ResumeOptions, RunsError, Submission};
+use rok_kernel::{Resumability, RunState, StepIx};
+use rok_log::EventReader as _;
+use rok_plan::SuccessRule;
+use rok_runner::{Clock as _, Shard, SystemClock, Turn};
+use rok_vocabulary::{CommandId, ErrorClass, Outcome, PlanId, RunId, RunPhase, StepState};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often it is looked whether a run that another process drives is free.
+const GLANCE: Duration = Duration::from_millis(200);
+
+/// The labels of a sub-run: whose it is.
+pub(crate) const PARENT_RUN: &str = "rok.parent";
+pub(crate) const PARENT_STEP: &str = "rok.step";
+
+/// A sub-run that can be driven, or has ended.
+enum Begun {
+    Driven(Box<(Shard, Turn)>),
+    Ended,
+}
+
+/// Drives the run of an attempt to its end.
+pub(super) fn to_its_end(
+    family: &Family,
+    request: &StepRequest,
+    work: &PlanWork,
+    link: &Arc<Link>,
+) -> Result<StepSuccess, StepFailure> {
+    let engine = family.engine(link);
+    let begun = begin(&engine, family, request, work, link).map_err(|error| failed(&error))?;
+    if let Begun::Driven(shard) = begun {
+        let options = DriveOptions { wait_on_hold: true };
+        let end = engine.drive_shard(*shard, &work.run, &options, &link.stop, &mut ());
+        match end.map_err(|error| failed(&error))? {
+            DriveEnd::Ended { .. } => {}
+            DriveEnd::Held(_) | DriveEnd::Interrupted => {
+                let reason = format!("run {} was interrupted with its parent", work.run);
+                return Err(StepFailure::new(ErrorClass::WorkerLost, reason));
+            }
+        }
+    }
+    let loaded = engine.load(&work.run).map_err(|error| failed(&error))?;
+    match (came_to(loaded.state()), link.ended_by()) {
+        (Err(_), Some(ended)) => Err(ended),
+        (end, _) => end,
+    }
+}
+
+/// Creates the run, or takes it over where it is there. Whoever drives it by
+/// now is waited for.
+fn begin(
+    engine: &Runs,
+    family: &Family,
+    request: &StepRequest,
+    work: &PlanWork,
+    link: &Link,
+) -> Result<Begun, RunsError> {
+    let step = &request.attempt.step;
+    let attempt = format!("{}.{}", step.epoch, step.attempt);
+    loop {
+        let begun = if engine.store_of(&work.run).run_dir(&work.run).exists() {
+            go_on(engine, family, work, &attempt)
+        } else {
+            create(engine, family, request, work, attempt.clone()).map(Begun::new)
+        };
+        match begun {
+            Err(error) if error.kind == ErrorKind::Busy => {
+                if link.stop.is_stopped() || link.ended_by().is_some() {
+                    return Err(error);
+                }
+                std::thread::sleep(GLANCE);
+            }
+            begun => return begun,
+        }
+    }
+}
+
+impl Begun {
+    fn new(shard: (Shard, Turn)) -> Self {
+        Self::Driven(Box::new(shard))
+    }
+}
+
+fn create(
+    engine: &Runs,
+    family: &Family,
+    request: &StepRequest,
+    work: &PlanWork,
+    attempt: String,
+) -> Result<(Shard, Turn), RunsError> {
+    let (parent, step) = (&request.attempt.run, &request.attempt.step.step);
+    let sub = family.plans.get(&work.plan).ok_or_else(|| unfound(work))?;
+    let bytes = plan_bytes(engine, parent, &sub.sha256)?;
+    let labels = [
+        (PARENT_RUN, parent.to_string()),
+        (PARENT_STEP, step.to_string()),
+    ];
+    let reconciles = family.settings.contract.reconciles();
+    let submission = Submission {
+        plan: bytes.to_vec(),
+        source: format!("plan `{}`", work.plan),
+        cwd: sub.cwd.clone().unwrap_or_else(|| "/".into()).into(),
+        inputs: work.values.clone(),
+        input_texts: work.texts.clone().into_iter().collect(),
+        labels: labels.map(|(name, value)| (name.to_owned(), value)).into(),
+        run_id: Some(work.run.clone()),
+        submitter: family.submitter.clone(),
+        reason: Some(format!("step `{step}` of run {parent}")),
+        secrets_file: family.secrets_file.clone(),
+        profile: reconciles.then_some(family.settings.profile),
+        max_parallel: (family.settings.max_parallel == 1).then_some(1),
+        never_retry: family.settings.never_retry,
+        no_cache: family.settings.no_cache,
+    };
+    let mut documents = Vec::new();
+    for digest in super::plans::digests(&sub.plans) {
+        documents.push(plan_bytes(engine, parent, &digest)?);
+    }
+    let parent = ParentRef {
+        run: parent.clone(),
+        step: step.clone(),
+        attempt,
+    };
+    let within = NewRun {
+        plans: sub.plans.clone(),
+        documents,
+        parent: Some(parent),
+    };
+    engine
+        .create(submission, Some(within))
+        .map(|(_, shard)| shard)
+}
+
+/// The bytes of a plan that lies beside the parent.
+fn plan_bytes(engine: &Runs, parent: &RunId, sha256: &str) -> Result<Arc<[u8]>, RunsError> {
+    let lost = || {
+        let message = format!("run {parent}: the plan {sha256} of its steps is gone");
+        RunsError::new(ErrorKind::Protocol, "ROK0105", message)
+            .help("`rok verify` names what is wrong")
+    };
+    let digest: Digest = sha256.parse().map_err(|_| lost())?;
+    let bytes = engine.store_of(parent).document(parent, digest);
+    let bytes = bytes.map_err(|error| crate::fault::store(&error))?;
+    bytes
+        .filter(|bytes| Digest::of(bytes) == digest)
+        .ok_or_else(lost)
+}
+
+fn unfound(work: &PlanWork) -> RunsError {
+    let message = format!(
+        "plan `{}` was not found when the run was created",
+        work.plan
+    );
+    RunsError::new(ErrorKind::Usage, "ROK0119", message)
+}
+
+/// Goes on with a run that is there: its epoch where that is open, the next one
+/// where this attempt has not asked for it yet.
+fn go_on(
+    engine: &Runs,
+    family: &Family,
+    work: &PlanWork,
+    attempt: &str,
+) -> Result<Begun, RunsError> {
+    let run = &work.run;
+    let loaded = engine.load(run)?;
+    let state = loaded.state();
+    let command: CommandId = format!("attempt-{attempt}")
+        .parse()
+        .expect("words and numbers are a command id");
+    let parent = state.created().and_then(|created| created.parent.as_ref());
+    let asked = parent.is_some_and(|parent| parent.attempt == attempt) || state.has_seen(&command);
+    let resumable = state.resumability(SystemClock.now());
+    if state.is_sealed() && (asked || resumable != Resumability::NextEpoch) {
+        return Ok(Begun::Ended);
+    }
+    let options = ResumeOptions {
+        actor: family.submitter.clone(),
+        reason: parent.map(|parent| format!("step `{}` of run {}", parent.step, parent.run)),
+        secrets_file: family.secrets_file.clone(),
+        drive: DriveOptions::default(),
+    };
+    engine.resumed(run, &options, Some(command)).map(Begun::new)
+}
+
+/// Whether the secrets that a plan names can be had.
+pub(super) fn secrets_of(family: &Family, parent: &RunId, plan: &PlanId) -> Result<(), String> {
+    let engine = Runs::new(family.setup.clone(), Arc::clone(&family.services_for));
+    let sub = family.plans.get(plan);
+    let sub = sub.ok_or_else(|| format!("plan `{plan}` was not found when the run was created"))?;
+    // Before the run is durable its plans lie nowhere: they were read just now.
+    let Ok(bytes) = plan_bytes(&engine, parent, &sub.sha256) else {
+        return Ok(());
+    };
+    let Ok(plan) = rok_plan::parse(&bytes, "plan.json") else {
+        return Ok(());
+    };
+    load_secrets(&plan, family.secrets_file.as_deref()).map(drop)
+}
+
+/// What a sub-run used, all attempts of all its steps.
+pub(super) fn usage_of(family: &Family, run: &RunId) -> Usage {
+    let engine = Runs::new(family.setup.clone(), Arc::clone(&family.services_for));
+    let mut usage = super::no_usage();
+    let Ok(log) = engine.store_of(run).read(run) else {
+        return usage;
+    };
+    for line in log.lines() {
+        let Ok(decoded) = decode(line, run) else {
+            continue;
+        };
+        if let Body::StepSucceeded { data, .. } | Body::StepFailed { data, .. } = decoded.event.body
+        {
+            usage.cpu += Duration::from_millis(data.usage.cpu_ms);
+            usage.max_rss = usage.max_rss.max(data.usage.max_rss_kib * 1024);
+            usage.cost_usd += data.usage.cost_usd;
+            usage.tokens += data.usage.tokens;
+        }
+    }
+    usage
+}
+
+/// What a run's end means to the step that it is for. Fail closed: a partial
+/// success is none, unless the plan says that any success will do.
+fn came_to(state: &RunState) -> Result<StepSuccess, StepFailure> {
+    let run = state.run_id();
+    let outcome = state.outcome().unwrap_or(Outcome::Failed);
+    let any = state.plan().plan().success == SuccessRule::Any;
+    let (class, reason) = state.end();
+    let why = reason.unwrap_or("no reason is recorded");
+    let failed = |class, reason| Err(StepFailure::new(class, reason));
+    match (state.phase(), outcome) {
+        (RunPhase::Completed, Outcome::Partial) if !any => {
+            let reason = format!(
+                "run {run} is partial: only a plan with `success: any` counts that as a success"
+            );
+            failed(ErrorClass::ValidationFailed, reason)
+        }
+        (RunPhase::Completed, _) => Ok(StepSuccess {
+            outputs: outputs(state),
+            artifacts: Vec::new(),
+        }),
+        (_, Outcome::TimedOut) => {
+            failed(ErrorClass::Timeout, format!("run {run} timed out: {why}"))
+        }
+        (_, Outcome::Cancelled) => failed(
+            ErrorClass::Cancelled,
+            format!("run {run} was cancelled: {why}"),
+        ),
+        (_, Outcome::Denied) => failed(
+            ErrorClass::PolicyViolation,
+            format!("run {run} was denied: {why}"),
+        ),
+        _ => {
+            let class = class.unwrap_or(ErrorClass::Unknown);
+            failed(class, format!("run {run} failed: {why}"))
+        }
+    }
+}
+
+/// The outputs of the steps that nothing waits for, by their ids.
+fn outputs(state: &RunState) -> Value {
+    let steps = &state.plan().plan().steps;
+    let edges = steps
+        .iter()
+        .flat_map(|step| step.needs.iter().chain(&step.after));
+    let waited: std::collections::BTreeSet<usize> = edges.copied().collect();
+    let last = steps
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !waited.contains(at));
+    let outputs = last.filter_map(|(at, step)| {
+        let slot = state.step(at as StepIx);
+        let stands =
+            slot.state == StepState::Succeeded || slot.stand_in == rok_kernel::StandIn::Succeeded;
+        let outputs = slot.outputs.as_ref().filter(|_| stands)?;
+        Some((step.id.to_string(), (**outputs).clone()))
+    });
+    Value::Object(outputs.collect::<Map<String, Value>>())
+}
+
+/// A fault of the machinery as the failure of the step.
+fn failed(error: &RunsError) -> StepFailure {
+    let class = match error.kind {
+        ErrorKind::Usage | ErrorKind::NotFound => ErrorClass::ConfigError,
+        ErrorKind::Denied => ErrorClass::PolicyViolation,
+        ErrorKind::Busy | ErrorKind::Storage => ErrorClass::TransientIo,
+        ErrorKind::State => ErrorClass::ValidationFailed,
+        ErrorKind::Protocol => ErrorClass::Internal,
+    };
+    StepFailure::new(class, error.message.clone())
+}
+
+/// Where a run's plans lie, by digest: for those who vouch for the record.
+pub(crate) fn missing_plans(engine: &rok_store_jsonl::JsonlStore, loaded: &Loaded) -> Vec<String> {
+    let state = loaded.state();
+    let none = BTreeMap::new();
+    let plans = state.created().map_or(&none, |created| &created.plans);
+    let mut digests = super::plans::digests(plans);
+    digests.retain(|sha256| {
+        let digest: Option<Digest> = sha256.parse().ok();
+        let found = digest.and_then(|digest| {
+            let bytes = engine.document(state.run_id(), digest).ok()??;
+            (Digest::of(&bytes) == digest).then_some(())
+        });
+        found.is_none()
+    });
+    digests
+}

@@ -1,0 +1,409 @@
+//! Sub-runs by the real binary: found, linked, recorded, cancelled, resumed,
+//! and never made twice.
+
+mod support;
+
+#[path = "support/running.rs"]
+mod running;
+
+use rstest::rstest;
+use running::{Fifo, Running, Scene};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+use support::{Bench, Ran};
+
+const PARENT: &str = "plan: parent
+inputs: { regions: { type: array, default: [eu] } }
+steps:
+  deploy:
+    plan: child
+    with: { region: '${{ inputs.regions[0] }}', count: 2 }
+  tell:
+    needs: [deploy]
+    run: [echo, '${{ steps.deploy.outputs.finish.text }}']
+";
+
+const CHILD: &str = "plan: child
+inputs: { region: { type: string }, count: { type: integer } }
+steps:
+  begin: { run: 'true' }
+  finish:
+    needs: [begin]
+    run: |
+      echo $ROK_RUN_ID >>journal
+      echo '{\"text\":\"${{ inputs.region }}\"}' >/dev/null
+      echo \"{\\\"text\\\":\\\"$R x $C\\\"}\" >\"$ROK_OUTPUT\"
+    env: { R: '${{ inputs.region }}', C: '${{ inputs.count }}' }
+";
+
+fn child() -> String {
+    CHILD.replace(
+        "      echo '{\"text\":\"${{ inputs.region }}\"}' >/dev/null\n",
+        "",
+    )
+}
+
+fn bench(parent: &str, child: &str) -> Bench {
+    let bench = Bench::new();
+    bench.write("plan.yaml", parent);
+    fs::create_dir(bench.path().join("plans")).expect("a folder");
+    bench.write("plans/child.yaml", child);
+    bench
+}
+
+fn run(bench: &Bench, more: &[&str]) -> Ran {
+    let args = ["run", "plan.yaml", "--run-id", "r", "--quiet"];
+    bench.rok(args.into_iter().chain(more.iter().copied()))
+}
+
+fn json_of(bench: &Bench, run: &str) -> Value {
+    bench.rok(["summary", run, "--json"]).exits(0).json()
+}
+
+/// The run of a step.
+fn run_of(bench: &Bench, at: usize) -> String {
+    let step = &json_of(bench, "r")["steps"][at];
+    step["run"].as_str().expect("it names its run").to_owned()
+}
+
+fn folders(bench: &Bench) -> Vec<PathBuf> {
+    let entries = fs::read_dir(bench.runs()).expect("the runs");
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths
+        .filter(|path| path.join("events.jsonl").exists())
+        .collect()
+}
+
+#[test]
+fn a_sub_run_is_a_run_of_its_own_and_both_know_each_other() {
+    let bench = bench(PARENT, &child());
+    run(&bench, &[]).exits(0);
+    let child = run_of(&bench, 0);
+    assert_eq!(bench.rok(["logs", "r", "tell"]).exits(0).out, "eu x 2\n");
+    for run in ["r", &child] {
+        bench.rok(["verify", run, "--sealed"]).exits(0);
+    }
+    let summary = json_of(&bench, &child);
+    assert_eq!(summary["parent"], json!({ "run": "r", "step": "deploy" }));
+    assert_eq!(summary["inputs"], json!({ "region": "eu", "count": 2 }));
+    assert_eq!(summary["reconciliation"]["status"], "COMPLETE");
+    let created = &bench.events(&child)[0]["data"];
+    assert_eq!(created["parent"]["attempt"], "0.0");
+    let named = &bench.events("r")[0]["data"]["plans"]["child"]["sha256"];
+    assert_eq!(named, &created["plan"]["sha256"]);
+    let started = bench
+        .events("r")
+        .into_iter()
+        .find(|event| event["event_type"] == "step.started" && event["step_id"] == "deploy");
+    assert_eq!(started.expect("it starts")["data"]["run"], child);
+    let list = bench.rok(["ls"]).exits(0).out;
+    assert!(list.contains("child, for r"), "{list}");
+    let why = bench.rok(["explain", "r", "deploy"]).exits(0).out;
+    assert!(why.contains(&child) && why.contains("COMPLETED"), "{why}");
+    let why = bench.rok(["explain", &child]).exits(0).out;
+    assert!(why.contains("step `deploy` of run r"), "{why}");
+    let logs = bench.rok(["logs", "r", "deploy"]).exits(3);
+    assert!(logs.err.contains(&child), "{}", logs.err);
+}
+
+#[test]
+fn a_run_goes_on_with_the_plan_that_it_found() {
+    let bench = bench(
+        PARENT,
+        &child().replace("begin: { run: 'true' }", "begin: { run: '[ -e mended ]' }"),
+    );
+    run(&bench, &[]).exits(1);
+    let first = run_of(&bench, 0);
+    // A newer file, and one that is no plan at all.
+    bench.write("plans/child.yaml", "nonsense");
+    bench.write("plans/mended", "");
+    bench.rok(["resume", "r", "--quiet"]).exits(0);
+    assert_eq!(
+        run_of(&bench, 0),
+        first,
+        "the next epoch is the next epoch of the same run"
+    );
+    assert_eq!(json_of(&bench, &first)["epoch"], 1);
+    assert_eq!(folders(&bench).len(), 2);
+    for run in ["r", &first] {
+        bench.rok(["verify", run, "--sealed"]).exits(0);
+    }
+    let plans = bench.runs().join("r/plans");
+    let plan = fs::read_dir(plans).expect("a folder").flatten().next();
+    fs::write(plan.expect("a plan").path(), "{}").expect("it is ours");
+    bench.rok(["verify", "r"]).exits(4);
+}
+
+#[rstest]
+#[case::missing(
+    "plan: p\nsteps: { a: { plan: nowhere } }\n",
+    "there is no plan `nowhere`"
+)]
+#[case::cycle("plan: child\nsteps: { a: { plan: child } }\n", "child → child")]
+#[case::unknown_input(
+    "plan: p\nsteps: { a: { plan: child, with: { regio: x, count: 1 } } }\n",
+    "has no input `regio`"
+)]
+#[case::missing_input(
+    "plan: p\nsteps: { a: { plan: child, with: { region: x } } }\n",
+    "needs the input `count`"
+)]
+fn a_plan_that_cannot_be_run_is_refused_before_the_run_exists(
+    #[case] plan: &str,
+    #[case] why: &str,
+) {
+    let bench = bench(plan, &child());
+    let ran = run(&bench, &[]).exits(2);
+    assert!(
+        ran.err.contains("ROK0119") && ran.err.contains(why),
+        "{}",
+        ran.err
+    );
+    assert!(!bench.runs().exists());
+}
+
+#[test]
+fn two_files_of_one_plan_are_refused() {
+    let bench = bench(PARENT, &child());
+    bench.write("child.json", "{}");
+    let ran = run(&bench, &[]).exits(2);
+    assert!(ran.err.contains("more than once"), "{}", ran.err);
+}
+
+#[rstest]
+#[case::failed("begin: { run: exit 65 }", "", "validation_failed")]
+#[case::partial(
+    "begin: { run: exit 65, required: false }\n  other: { run: 'true' }",
+    "",
+    "validation_failed"
+)]
+#[case::inputs(
+    "begin: { run: 'true' }",
+    "count: { type: string, minLength: 5 }",
+    "config_error"
+)]
+fn a_sub_run_that_does_not_succeed_fails_its_step(
+    #[case] step: &str,
+    #[case] input: &str,
+    #[case] class: &str,
+) {
+    let mut child = child()
+        .replace("begin: { run: 'true' }", step)
+        .replace("needs: [begin]", "after: [begin]");
+    if !input.is_empty() {
+        child = child.replace("count: { type: integer }", input);
+    }
+    let bench = bench(PARENT, &child);
+    run(&bench, &[]).exits(1);
+    let steps = &json_of(&bench, "r")["steps"];
+    assert_eq!(steps[0]["error"]["class"], class, "{steps}");
+    assert_eq!(steps[1]["state"], "skipped");
+    bench.rok(["verify", "r", "--sealed"]).exits(0);
+}
+
+#[test]
+fn any_success_will_do_where_the_plan_says_so() {
+    let child = child()
+        .replace("begin: { run: 'true' }", "begin: { run: exit 65 }")
+        .replace("needs: [begin]", "after: [begin]");
+    let bench = bench(
+        PARENT,
+        &child.replace("plan: child\n", "plan: child\nsuccess: any\n"),
+    );
+    run(&bench, &[]).exits(0);
+    assert_eq!(json_of(&bench, "r")["outcome"], "succeeded");
+}
+
+#[test]
+fn a_fan_out_of_sub_runs() {
+    let parent = "plan: parent
+inputs: { regions: { type: array, default: [eu, us, ap] } }
+steps:
+  deploy:
+    for_each: inputs.regions
+    max_parallel: 2
+    plan: child
+    with: { region: '${{ item }}', count: '${{ item_index }}' }
+  tell:
+    needs: [deploy]
+    run: [echo, \"${{ steps.deploy.outputs.map(o, o.finish.text) }}\"]
+";
+    let bench = bench(parent, &child());
+    run(&bench, &[]).exits(0);
+    let told = bench.rok(["logs", "r", "tell"]).exits(0).out;
+    assert_eq!(told, "[\"eu x 0\",\"us x 1\",\"ap x 2\"]\n");
+    assert_eq!(folders(&bench).len(), 4);
+}
+
+/// A child that stays until it is told that it may pass.
+const STAYS: &str = "plan: child
+steps:
+  first: { run: 'echo first >>journal' }
+  stays:
+    needs: [first]
+    kill_grace: 200ms
+    run: |
+      echo stays $ROK_ATTEMPT >>journal
+      [ -e pass ] && exit 0
+      echo up >ready
+      STAY
+";
+
+fn scene() -> Scene {
+    let scene = Scene::new("plan: parent\nsteps: { sub: { plan: child } }\n");
+    scene.write("child.yaml", STAYS);
+    scene
+}
+
+fn the_child(scene: &Scene) -> String {
+    run_of(&scene.bench, 0)
+}
+
+/// `kill -9` in the middle of a sub-run: both go on in the same epoch, and
+/// there is still one of each.
+#[test]
+fn a_killed_sub_run_goes_on_with_its_parent() {
+    let scene = scene();
+    let ready = Fifo::new(&scene, "ready");
+    let run = scene.start();
+    ready.read();
+    run.signal(Signal::KILL);
+    run.finish();
+    let child = the_child(&scene);
+    scene.bench.write("pass", "");
+    Running::start(scene.bench.command(["resume", "r"]))
+        .finish()
+        .exits(0);
+    assert_eq!(the_child(&scene), child);
+    assert_eq!(folders(&scene.bench).len(), 2);
+    assert_eq!(scene.survivors(), Vec::<String>::new());
+    let journal = fs::read_to_string(scene.bench.path().join("journal")).expect("written");
+    assert_eq!(journal, "first\nstays 0\nstays 1\n");
+    for run in ["r", &child] {
+        scene.bench.rok(["verify", run, "--sealed"]).exits(0);
+        assert_eq!(json_of(&scene.bench, run)["epoch"], 0);
+    }
+    assert_eq!(
+        scene.step("sub")["attempt"],
+        0,
+        "the step was not tried again"
+    );
+}
+
+#[test]
+fn a_signal_stops_both_and_leaves_nothing_alive() {
+    let scene = scene();
+    let ready = Fifo::new(&scene, "ready");
+    let run = scene.start();
+    ready.read();
+    run.signal(Signal::INT);
+    run.finish().exits(130);
+    assert_eq!(scene.survivors(), Vec::<String>::new());
+    scene.bench.write("pass", "");
+    Running::start(scene.bench.command(["resume", "r"]))
+        .finish()
+        .exits(0);
+}
+
+#[test]
+fn cancelling_the_parent_cancels_the_sub_run() {
+    let scene = scene();
+    let ready = Fifo::new(&scene, "ready");
+    let run = scene.start();
+    ready.read();
+    scene
+        .bench
+        .rok(["cancel", "r", "--reason", "enough"])
+        .exits(0);
+    run.finish().exits(1);
+    assert_eq!(scene.class("sub"), "cancelled");
+    assert_eq!(
+        json_of(&scene.bench, &the_child(&scene))["outcome"],
+        "cancelled"
+    );
+    assert_eq!(scene.survivors(), Vec::<String>::new());
+}
+
+/// Nobody drives them: the command itself sees both to their end.
+#[test]
+fn cancelling_a_killed_parent_cancels_the_sub_run() {
+    let scene = scene();
+    let ready = Fifo::new(&scene, "ready");
+    let run = scene.start();
+    ready.read();
+    run.signal(Signal::KILL);
+    run.finish();
+    scene
+        .bench
+        .rok(["cancel", "r", "--reason", "enough"])
+        .exits(0);
+    for run in ["r", &the_child(&scene)] {
+        let summary = json_of(&scene.bench, run);
+        assert_eq!(
+            (&summary["outcome"], &summary["sealed"]),
+            (&json!("cancelled"), &json!(true))
+        );
+    }
+    assert_eq!(scene.survivors(), Vec::<String>::new());
+}
+
+#[test]
+fn a_step_s_timeout_ends_its_sub_run() {
+    let scene = Scene::new("plan: parent\nsteps: { sub: { plan: child, timeout: 1s } }\n");
+    scene.write("child.yaml", &STAYS.replace("      echo up >ready\n", ""));
+    scene.run().exits(1);
+    assert_eq!(scene.class("sub"), "timeout");
+    assert_eq!(
+        json_of(&scene.bench, &the_child(&scene))["outcome"],
+        "cancelled"
+    );
+    assert_eq!(scene.survivors(), Vec::<String>::new());
+}
+
+#[test]
+fn a_sub_run_that_waits_for_a_person_holds_its_parent() {
+    let bench = bench(
+        PARENT,
+        &child().replace(
+            "begin: { run: 'true' }",
+            "begin: { gate: manual, run: 'true' }",
+        ),
+    );
+    let ran = bench.rok(["run", "plan.yaml", "--run-id", "r"]).exits(1);
+    let child = run_of(&bench, 0);
+    let approve = format!("rok approve {child} begin");
+    assert!(
+        ran.err.contains(&approve) && ran.err.contains("rok resume r"),
+        "{}",
+        ran.err
+    );
+    let why = bench.rok(["explain", "r", "deploy"]).exits(0).out;
+    assert!(why.contains("waits for its run"), "{why}");
+    bench
+        .rok(["approve", &child, "begin", "--reason", "fine"])
+        .exits(0);
+    bench.rok(["resume", "r", "--quiet"]).exits(0);
+    assert_eq!(json_of(&bench, "r")["steps"][0]["attempt"], 0);
+}
+
+#[test]
+fn a_plan_within_a_plan_within_a_plan() {
+    let bench = bench(
+        PARENT,
+        "plan: child\ninputs: { region: { type: string }, count: { type: integer } }\nsteps: { finish: { plan: inner } }\n",
+    );
+    bench.write(
+        "plans/inner.yaml",
+        "plan: inner\nsteps: { last: { run: 'echo ok' } }\n",
+    );
+    let parent = PARENT.replace(
+        "steps.deploy.outputs.finish.text",
+        "steps.deploy.outputs.finish",
+    );
+    bench.write("plan.yaml", &parent);
+    run(&bench, &[]).exits(0);
+    assert_eq!(folders(&bench).len(), 3);
+    bench.rok(["verify", "r", "--sealed"]).exits(0);
+}
