@@ -6,7 +6,8 @@ use crate::load::Loaded;
 use crate::subruns::PARENT_RUN;
 use rok_facades::runs::{
     AckView, ApprovalView, ArtifactView, AuditView, BudgetView, ErrorView, ExpectationView,
-    IncidentView, ListQuery, ParentView, RunListing, RunSummary, RunsError, StepSummary, StepTotals,
+    IncidentView, ListQuery, ParentView, RunListing, RunSummary, RunsError, StepSummary,
+    StepTotals,
 };
 use rok_facades::{Incident, Lesson};
 use rok_kernel::{RunState, StandIn, StepIx};

@@ -219,6 +219,7 @@ fn a_list_of_runs() {
         created_at: Some(at(0)),
         updated_at: Some(at(5)),
         epoch: Some(Epoch(0)),
+        parent: (id == "run_abd").then(|| "run_abc".to_owned()),
         broken: None,
     };
     let mut fake = Fake::new();
