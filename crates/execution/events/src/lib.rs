@@ -48,9 +48,9 @@ pub use artifact::{ArtifactLeft, ArtifactMade, ArtifactPlace, CachedData, Conten
 pub use data::{
     AckData, ApprovalData, BudgetData, ChildCounts, CompletedData, CreatedData, DeclaredData,
     ExpectationsData, FanOutData, FellBackData, HeldData, OverrideAppliedData, OverrideData,
-    ParentRef, PlanRef, PolicyData, PolicyStage, ReconciledData, ReconciliationStage, RecoveredData,
-    RepairedData, ReplaysData, RollbackData, RolledBackData, SkipCause, StartedData, StateData,
-    StepCounts, StepEndData, StoppingData, SubPlan, UsageData,
+    ParentRef, PlanRef, PolicyData, PolicyStage, ReconciledData, ReconciliationStage,
+    RecoveredData, RepairedData, ReplaysData, RollbackData, RolledBackData, SkipCause, StartedData,
+    StateData, StepCounts, StepEndData, StoppingData, SubPlan, UsageData,
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::Encoder;

@@ -356,6 +356,8 @@ mod tests {
             submitter: Actor::Manual,
             reason: None,
             replays: None,
+            plans: Default::default(),
+            parent: None,
             expected: Vec::new(),
         };
         let now = Timestamp::from_millis(1000);

@@ -6,7 +6,7 @@ use crate::engine::Runs;
 use crate::fault;
 use crate::load::Loaded;
 use crate::setup::{Governed, Needs};
-use crate::submit::{Prepared, contents, owner};
+use crate::submit::{NewRun, contents};
 use rok_artifacts::{ContentStore, Digest};
 use rok_events::{Body, CachedData, ReplaysData, decode};
 use rok_facades::runs::{
@@ -16,7 +16,7 @@ use rok_kernel::StepIx;
 use rok_log::{EventReader as _, LogBytes};
 use rok_plan::Plan;
 use rok_projections::Redecide;
-use rok_runner::{CacheHit, Recorded, RecordedEnd, RecordedFailure, Shard};
+use rok_runner::{CacheHit, Recorded, RecordedEnd, RecordedFailure};
 use rok_vocabulary::{RunId, StepId, StepState};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -38,8 +38,7 @@ impl Runs {
         let state = loaded.state();
         let plan = state.plan().plan();
         if state.find(request.from.as_str()).is_none() {
-            let known: Vec<String> = plan.steps.iter().map(|s| s.id.to_string()).collect();
-            return Err(fault::unknown_step(run, request.from.as_str(), &known));
+            return Err(fault::unknown_step_of(state, request.from.as_str()));
         }
         let replays = ReplaysData {
             run: run.clone(),
@@ -72,33 +71,20 @@ impl Runs {
             // What is not recorded is executed.
             no_cache: true,
         };
-        let Prepared {
-            run,
-            plan,
-            canonical,
-            mut spec,
-            secrets,
-            ..
-        } = self.prepare(submission)?;
-        spec.settings.max_parallel = created.settings.max_parallel;
-        spec.settings.max_processes = created.settings.max_processes;
-        spec.replays = Some(replays);
+        let within = NewRun::like(self, run, created)?;
+        let secrets_file = submission.secrets_file.clone();
+        let mut prepared = self.prepare(submission)?;
+        prepared.spec.settings.max_parallel = created.settings.max_parallel;
+        prepared.spec.settings.max_processes = created.settings.max_processes;
+        prepared.spec.replays = Some(replays);
         // As many at once as then, not as would be here.
-        let needs = Needs::of(
-            plan.plan(),
-            spec.cwd.as_deref(),
-            spec.settings.max_processes,
-        );
+        let (cwd, processes) = (prepared.spec.cwd.as_deref(), created.settings.max_processes);
+        let needs = Needs::of(prepared.plan.plan(), cwd, processes);
         let Governed { services, .. } = self.services(&needs)?;
-        let store = self.store_of(&run);
-        let mut context = self.context(&store, &run, spec.submitter.clone(), secrets)?;
-        context.recorded = Some(Arc::new(recorded));
-        let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
-        shard
-            .create(run.clone(), plan, canonical, spec, context)
-            .map_err(|error| fault::runner(&error))?;
-        let first = shard.turn().map_err(|error| fault::runner(&error))?;
-        self.keep(run.clone(), (shard, first));
+        prepared.services = services;
+        let recorded = Some(Arc::new(recorded));
+        let (run, shard) = self.launch(prepared, within, secrets_file.as_deref(), recorded)?;
+        self.keep(run.clone(), shard);
         Ok(run)
     }
 

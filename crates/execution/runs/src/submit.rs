@@ -7,7 +7,7 @@ use crate::fault;
 use crate::setup::{Governed, Needs};
 use rok_artifacts::ContentStore;
 use rok_chain::Digest;
-use rok_events::{ParentRef, Settings, SubPlan};
+use rok_events::{CreatedData, ParentRef, Settings, SubPlan};
 use rok_executor::Workspace;
 use rok_facades::runs::{
     DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, RunsError, StopSignal, Submission,
@@ -15,7 +15,7 @@ use rok_facades::runs::{
 use rok_kernel::{CompiledPlan, RunSpec, RunState};
 use rok_log::{Document, DocumentKind, Durability, Owner};
 use rok_plan::{Plan, check_inputs, parse_input};
-use rok_runner::{Driven, Files, Message, RunContext, RunRunner, Services, Shard, Turn, drive};
+use rok_runner::{Driven, Files, Message, Recorded, RunContext, RunRunner, Services, Shard, Turn, drive};
 use rok_secrets::{Masker, Secrets};
 use rok_store_jsonl::{JsonlStore, StopWatch};
 use rok_vocabulary::{Actor, InputName, Outcome, PlanId, RunId, RunPhase};
@@ -49,6 +49,15 @@ pub(crate) struct NewRun {
 }
 
 impl NewRun {
+    /// The plans that another run was created with.
+    pub(crate) fn like(runs: &Runs, run: &RunId, created: &CreatedData) -> Result<Self, RunsError> {
+        Ok(Self {
+            plans: created.plans.clone(),
+            documents: crate::subruns::documents_of(runs, run, &created.plans)?,
+            parent: None,
+        })
+    }
+
     /// The plans that a submitted plan names, found beside it.
     fn of(
         plan: &CompiledPlan,
@@ -84,6 +93,22 @@ impl Runs {
         within: Option<NewRun>,
     ) -> Result<(RunId, (Shard, Turn)), RunsError> {
         let (folder, secrets_file) = (submission.cwd.clone(), submission.secrets_file.clone());
+        let prepared = self.prepare(submission)?;
+        let within = match within {
+            Some(within) => within,
+            None => NewRun::of(&prepared.plan, &folder, prepared.secrets.as_ref().ok())?,
+        };
+        self.launch(prepared, within, secrets_file.as_deref(), None)
+    }
+
+    /// Makes a run durable that was judged.
+    pub(crate) fn launch(
+        &self,
+        prepared: Prepared,
+        within: NewRun,
+        secrets_file: Option<&Path>,
+        recorded: Option<Arc<Recorded>>,
+    ) -> Result<(RunId, (Shard, Turn)), RunsError> {
         let Prepared {
             run,
             plan,
@@ -91,19 +116,15 @@ impl Runs {
             mut spec,
             secrets,
             services,
-        } = self.prepare(submission)?;
-        let within = match within {
-            Some(within) => within,
-            None => NewRun::of(&plan, &folder, secrets.as_ref().ok())?,
-        };
+        } = prepared;
         spec.plans = within.plans;
         spec.parent = within.parent;
-        let secrets_file = secrets_file.as_deref();
         let (settings, submitter) = (spec.settings, spec.submitter.clone());
         let services =
             self.services_of(&run, services, settings, &spec.plans, &submitter, secrets_file);
-        let store = JsonlStore::open(self.setup.root.clone(), self.setup.durability);
-        let context = self.context(&store, &run, spec.submitter.clone(), secrets)?;
+        let store = self.store_of(&run);
+        let mut context = self.context(&store, &run, submitter, secrets)?;
+        context.recorded = recorded;
         let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
         shard
             .create(run.clone(), plan, canonical, spec, context)

@@ -47,6 +47,7 @@ fn name(attempt: &AttemptRef) -> String {
 fn function(request: &StepRequest) -> &str {
     match &request.work {
         Work::Call(work) => &work.function,
+        Work::Plan(_) => unreachable!("no step here names a plan"),
         Work::Process(_) => unreachable!("accepts calls only"),
     }
 }

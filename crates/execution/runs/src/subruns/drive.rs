@@ -6,7 +6,7 @@ use crate::engine::Runs;
 use crate::load::Loaded;
 use crate::submit::{NewRun, load_secrets};
 use rok_chain::Digest;
-use rok_events::{Body, ParentRef, decode};
+use rok_events::{Body, ParentRef, SubPlan, decode};
 use rok_executor::{PlanWork, StepFailure, StepRequest, StepSuccess, Usage};
 use rok_facades::runs::{DriveEnd, DriveOptions, ErrorKind, ResumeOptions, RunsError, Submission};
 use rok_kernel::{Resumability, RunState, StepIx};
@@ -125,10 +125,7 @@ fn create(
         never_retry: family.settings.never_retry,
         no_cache: family.settings.no_cache,
     };
-    let mut documents = Vec::new();
-    for digest in super::plans::digests(&sub.plans) {
-        documents.push(plan_bytes(engine, parent, &digest)?);
-    }
+    let documents = documents_of(engine, parent, &sub.plans)?;
     let parent = ParentRef {
         run: parent.clone(),
         step: step.clone(),
@@ -142,6 +139,18 @@ fn create(
     engine
         .create(submission, Some(within))
         .map(|(_, shard)| shard)
+}
+
+/// The bytes of the plans that a run's steps name, and that those name.
+pub(crate) fn documents_of(
+    engine: &Runs,
+    run: &RunId,
+    plans: &BTreeMap<PlanId, SubPlan>,
+) -> Result<Vec<Arc<[u8]>>, RunsError> {
+    let digests = super::plans::digests(plans).into_iter();
+    { digests }
+        .map(|digest| plan_bytes(engine, run, &digest))
+        .collect()
 }
 
 /// The bytes of a plan that lies beside the parent.
