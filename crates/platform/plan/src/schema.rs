@@ -57,7 +57,8 @@ fn object(place: Place) -> Value {
         schema["required"] = json!(required);
     }
     if place == Place::Step {
-        schema["oneOf"] = json!([{ "required": ["run"] }, { "required": ["call"] }]);
+        schema["oneOf"] =
+            json!([{ "required": ["run"] }, { "required": ["call"] }, { "required": ["plan"] }]);
     }
     schema
 }

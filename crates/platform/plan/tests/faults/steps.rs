@@ -18,7 +18,7 @@ steps:
   a: echo hi", &["3:6: step `a` must be a mapping with the keys of a step, and is text (write `{ run: echo hi }`)"])]
 #[case::step_nothing(r"plan: p
 steps:
-  a: { name: A }", &["3:3: step `a` does nothing (give it `run` or `call`)"])]
+  a: { name: A }", &["3:3: step `a` does nothing (give it `run`, `call` or `plan`)"])]
 #[case::step_two_executors(r"plan: p
 steps:
   a: { run: echo, call: f }", &["3:19: a step has one executor, and `a` has both `run` and `call` (the first one at 3:8) (make two steps of it)"])]
@@ -281,7 +281,7 @@ steps:
 steps:
   a:
     run: echo a
-    compensate: { timeout: 5s }", &["5:5: `compensate` of step `a` does nothing (give it `run` or `call`)"])]
+    compensate: { timeout: 5s }", &["5:5: `compensate` of step `a` does nothing (give it `run`, `call` or `plan`)"])]
 #[case::compensate_keys(r"plan: p
 steps:
   a:
