@@ -166,8 +166,7 @@ impl Runs {
         let secrets = load_secrets(plan.plan(), secrets_file);
         let submitter = submitter_of(&log, run);
         let (settings, plans) = (created.settings, &created.plans);
-        let services =
-            self.services_of(run, services, settings, plans, &submitter, secrets_file);
+        let services = self.services_of(run, services, settings, plans, &submitter, secrets_file);
         let mut context = self.context(&store, run, submitter, secrets)?;
         if let Some(replays) = &created.replays {
             context.recorded = Some(Arc::new(self.recorded_of(replays)?));

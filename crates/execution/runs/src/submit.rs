@@ -15,7 +15,9 @@ use rok_facades::runs::{
 use rok_kernel::{CompiledPlan, RunSpec, RunState};
 use rok_log::{Document, DocumentKind, Durability, Owner};
 use rok_plan::{Plan, check_inputs, parse_input};
-use rok_runner::{Driven, Files, Message, Recorded, RunContext, RunRunner, Services, Shard, Turn, drive};
+use rok_runner::{
+    Driven, Files, Message, Recorded, RunContext, RunRunner, Services, Shard, Turn, drive,
+};
 use rok_secrets::{Masker, Secrets};
 use rok_store_jsonl::{JsonlStore, StopWatch};
 use rok_vocabulary::{Actor, InputName, Outcome, PlanId, RunId, RunPhase};
@@ -120,8 +122,14 @@ impl Runs {
         spec.plans = within.plans;
         spec.parent = within.parent;
         let (settings, submitter) = (spec.settings, spec.submitter.clone());
-        let services =
-            self.services_of(&run, services, settings, &spec.plans, &submitter, secrets_file);
+        let services = self.services_of(
+            &run,
+            services,
+            settings,
+            &spec.plans,
+            &submitter,
+            secrets_file,
+        );
         let store = self.store_of(&run);
         let mut context = self.context(&store, &run, submitter, secrets)?;
         context.recorded = recorded;

@@ -281,7 +281,7 @@ steps:
 steps:
   a:
     run: echo a
-    compensate: { timeout: 5s }", &["5:5: `compensate` of step `a` does nothing (give it `run`, `call` or `plan`)"])]
+    compensate: { timeout: 5s }", &["5:5: `compensate` of step `a` does nothing (give it `run` or `call`)"])]
 #[case::compensate_keys(r"plan: p
 steps:
   a:
