@@ -101,45 +101,6 @@ steps:
     assert_eq!(found, ["in/*.a", "out/*"]);
 }
 
-/// Nothing leads out of the folder, nothing is waited for, nothing is taken
-/// for a file that is none.
-#[rstest]
-#[case("ln -s /etc/passwd out/a", "leads out of")]
-#[case("ln -s ../../../../../../../../etc/passwd out/a", "leads out of")]
-#[case(
-    "mkdir -p o2; ln -s /etc o2/etc; rmdir out; ln -s o2/etc out",
-    "leads out of"
-)]
-#[case("ln -s /proc/self/fd/1 out/a", "")]
-#[case("mkfifo out/a", "is no regular file")]
-#[case("ln -s /dev/zero out/a", "is no regular file")]
-#[case("ln -s nowhere out/a", "does not exist")]
-fn a_file_that_is_none_of_the_steps_fails_it(#[case] script: &str, #[case] part: &str) {
-    let bench = Bench::new();
-    let path = if script.contains("etc out") {
-        "out/passwd"
-    } else {
-        "out/a"
-    };
-    let plan = format!(
-        "plan: p\nsteps:\n  make: {{ run: 'mkdir out; {script}', artifacts: [{{ path: {path}, required: true }}] }}\n"
-    );
-    run(&bench, &plan).exits(1);
-    let (_, reason) = error(&bench, "make");
-    assert!(reason.contains(part), "{reason}");
-    assert_eq!(contents(&bench).len(), 0);
-    // In a pattern, a folder is passed over; all else that is no file fails.
-    let expected = i32::from(!script.contains("etc out"));
-    let plan = format!(
-        "plan: p\nsteps:\n  make: {{ run: 'rm -rf out; mkdir out; {script}', artifacts: [{{ path: \"out/*\" }}] }}\n"
-    );
-    bench.write("plan.yaml", &plan);
-    bench
-        .rok(["run", "plan.yaml", "--run-id", "pattern"])
-        .exits(expected);
-    assert_eq!(contents(&bench).len(), 0);
-}
-
 #[test]
 fn a_folder_is_no_artifact() {
     let bench = Bench::new();
