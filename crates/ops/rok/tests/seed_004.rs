@@ -1,5 +1,5 @@
 //! Seed 004, the pipeline runner: each of its sentences has a test, by the
-//! table in `tests/seed-004.md`; those that had none stand here.
+//! table in `seed-004.md` beside it; those that had none stand here.
 
 mod support;
 
@@ -48,7 +48,8 @@ fn root() -> PathBuf {
 /// be in.
 #[test]
 fn the_table_names_tests_that_exist() {
-    let table = std::fs::read_to_string(root().join("tests/seed-004.md")).expect("the table");
+    let table = std::fs::read_to_string(root().join("crates/ops/rok/tests/seed-004.md"))
+        .expect("the table");
     let rows: Vec<&str> = table
         .lines()
         .filter(|line| {

@@ -45,7 +45,13 @@ pub fn quarantine(
     let mut out = Vec::new();
     for declared in declared {
         for candidate in candidates(declared, roots)? {
-            if is_the_attempts(&candidate.file, before) {
+            // What lies behind a link out of the folder is nobody's to move;
+            // the link is, where the attempt made it.
+            if let Some(link) = way_out(&candidate, roots) {
+                if before.made_since(&link) {
+                    out.push(put_link_aside(&candidate, &link, roots, into)?);
+                }
+            } else if is_the_attempts(&candidate.file, before) {
                 out.extend(put_aside(&candidate, roots, into, secrets)?);
             }
         }
@@ -53,7 +59,49 @@ pub fn quarantine(
     Ok(out)
 }
 
-/// Puts one file aside, whoever made it.
+/// The link on a candidate's way that leads out of where it must lie.
+fn way_out(candidate: &Candidate, roots: &Roots) -> Option<PathBuf> {
+    let root = roots.bound(candidate.place, &candidate.path);
+    let real = root.canonicalize().ok()?;
+    let way = candidate.file.parent()?.strip_prefix(&root).ok()?;
+    let mut at = root;
+    way.components().find_map(|part| {
+        at.push(part);
+        let is_link = fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_symlink());
+        let stays = || {
+            at.canonicalize()
+                .is_ok_and(|place| place.starts_with(&real))
+        };
+        (is_link && !stays()).then(|| at.clone())
+    })
+}
+
+/// Puts a link aside, and nothing of what it leads to.
+fn put_link_aside(
+    candidate: &Candidate,
+    link: &Path,
+    roots: &Roots,
+    into: &Path,
+) -> Result<Quarantined, ArtifactError> {
+    let fault = |source| store_fault("put aside", link, source);
+    let to = free(&into.join(within(candidate.place, &candidate.path, roots)));
+    if let Some(folder) = to.parent() {
+        let mut builder = DirBuilder::new();
+        let made = builder.recursive(true).mode(0o700).create(folder);
+        made.map_err(fault)?;
+    }
+    let meta = fs::symlink_metadata(link).map_err(fault)?;
+    move_to(link, &to, &meta).map_err(fault)?;
+    Ok(Quarantined {
+        path: candidate.path.clone(),
+        sha256: None,
+        bytes: 0,
+        removed: false,
+    })
+}
+
+/// Puts one file aside, whoever made it; one that lies behind a link out of
+/// where it must lie is left alone.
 pub fn quarantine_file(
     path: &str,
     place: Place,
@@ -66,6 +114,9 @@ pub fn quarantine_file(
         place,
         file: roots.file(place, path),
     };
+    if way_out(&candidate, roots).is_some() {
+        return Ok(None);
+    }
     put_aside(&candidate, roots, into, secrets)
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::fault::{Finding, Findings, quoted};
 use crate::nearest::Nearest;
-use crate::source::{self, Source};
+use crate::source::{self, Holds, Source};
 use crate::tree::{self, Node, Syntax};
 use crate::values::untyped;
 use crate::{FaultCode, PlanErrors, ValueFault};
@@ -26,7 +26,7 @@ pub struct CheckedFile {
 impl CheckedFile {
     /// Takes the bytes of a file. `name` is for messages; nothing is opened.
     pub fn new(bytes: &[u8], name: &str) -> Result<Self, PlanErrors> {
-        let (text, unreadable) = source::read(bytes);
+        let (text, unreadable) = source::read(bytes, Holds::Code);
         let file = Self {
             name: name.to_owned(),
             text,

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 
 use crate::fault::PlanErrors;
 use crate::parse::read;
-use crate::source::Lines;
+use crate::source::{Holds, Lines};
 use crate::tree::Node;
 
 /// A YAML, JSON or TOML file, of which nothing is known but its syntax.
@@ -22,13 +22,19 @@ impl Document {
     /// What plans do not use (tags, merge keys, a key twice) is a fault here
     /// as well.
     pub fn read(bytes: &[u8], name: &str) -> Result<Self, PlanErrors> {
-        read(bytes, name, "there is nothing in it", |root, source, _| {
-            Some(Self {
-                root: Rc::clone(root),
-                text: source.text().to_string(),
-                lines: Lines::of(source.text()),
-            })
-        })
+        read(
+            bytes,
+            name,
+            "there is nothing in it",
+            Holds::Code,
+            |root, source, _| {
+                Some(Self {
+                    root: Rc::clone(root),
+                    text: source.text().to_string(),
+                    lines: Lines::of(source.text()),
+                })
+            },
+        )
     }
 
     /// The whole of it.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::decode::decode;
 use crate::fault::{FaultCode, Finding, Findings, PlanErrors, quoted};
 use crate::model::Plan;
-use crate::source::{self, Source};
+use crate::source::{self, Holds, Source};
 use crate::tree::{self, Node, Syntax};
 use crate::values::{typed, untyped};
 
@@ -23,7 +23,7 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Plan, PlanErrors> {
             Syntax::Toml => "plan = \"some-id\"",
         }
     );
-    read(bytes, name, &hint, |root, source, findings| {
+    read(bytes, name, &hint, Holds::Code, |root, source, findings| {
         decode(root, source, findings)
     })
 }
@@ -41,6 +41,7 @@ pub fn parse_inputs(
         bytes,
         name,
         "write `{}` for no inputs",
+        Holds::Data,
         |root, _, findings| inputs(plan, root, findings),
     )
 }
@@ -83,10 +84,11 @@ pub(crate) fn read<T>(
     bytes: &[u8],
     name: &str,
     when_empty: &str,
+    holds: Holds,
     decode: impl FnOnce(&Rc<Node>, &Source<'_>, &mut Findings) -> Option<T>,
 ) -> Result<T, PlanErrors> {
     let mut findings = Findings::of(Syntax::of(name));
-    let (text, unreadable) = source::read(bytes);
+    let (text, unreadable) = source::read(bytes, holds);
     let source = Source::new(&text);
     let decoded = match unreadable {
         Some(finding) => {

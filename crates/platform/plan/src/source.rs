@@ -124,7 +124,7 @@ impl CharIndex {
 /// The file's bytes as text: UTF-8 without a byte order mark, of a bounded
 /// size, without characters that YAML forbids. The text comes back for the
 /// messages even when there is a fault.
-pub(crate) fn read(bytes: &[u8]) -> (String, Option<Finding>) {
+pub(crate) fn read(bytes: &[u8], holds: Holds) -> (String, Option<Finding>) {
     if bytes.len() > MAX_BYTES {
         let message = "the file is larger than 16 MiB";
         let finding = Finding::new(FaultCode::Limit, 0..0, message)
@@ -139,7 +139,7 @@ pub(crate) fn read(bytes: &[u8]) -> (String, Option<Finding>) {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match core::str::from_utf8(bytes) {
         Ok(text) => {
-            let finding = forbidden(text);
+            let finding = forbidden(text, holds);
             (text.to_string(), finding)
         }
         Err(error) => {
@@ -155,12 +155,22 @@ pub(crate) fn read(bytes: &[u8]) -> (String, Option<Finding>) {
     }
 }
 
-/// YAML's printable set holds for plans as well, less the characters that turn
-/// the direction of text: a reviewer must see what will run.
-fn forbidden(text: &str) -> Option<Finding> {
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// What will run: a reviewer must see it.
+    Code,
+    /// Values, which may be any text.
+    Data,
+}
+
+/// YAML's printable set, of code less the characters that turn the direction
+/// of text.
+fn forbidden(text: &str, holds: Holds) -> Option<Finding> {
     let allowed = |c: char| match c {
         '\t' | '\n' | '\r' | '\u{85}' => true,
         '\u{fffe}' | '\u{ffff}' => false,
+        c if holds == Holds::Data => !c.is_control(),
         c => !is_harmful(c),
     };
     let (at, c) = text.char_indices().find(|(_, c)| !allowed(*c))?;
@@ -204,13 +214,16 @@ mod tests {
     #[case(b"plan: \xff", "not UTF-8")]
     #[case(b"\xff\xfep\0", "UTF-16")]
     fn bytes_that_are_no_text(#[case] bytes: &[u8], #[case] message: &str) {
-        let finding = read(bytes).1.unwrap();
+        let finding = read(bytes, Holds::Code).1.unwrap();
         assert!(finding.message.contains(message), "{finding:?}");
     }
 
     #[test]
     fn a_byte_order_mark_is_dropped() {
-        assert_eq!(read(b"\xef\xbb\xbfplan: a"), ("plan: a".to_string(), None));
+        assert_eq!(
+            read(b"\xef\xbb\xbfplan: a", Holds::Code),
+            ("plan: a".to_string(), None)
+        );
     }
 
     proptest! {

@@ -101,6 +101,60 @@ steps:
     assert_eq!(found, ["in/*.a", "out/*"]);
 }
 
+/// Nothing leads out of the folder, nothing is waited for, nothing is taken
+/// for a file that is none; and what lies elsewhere is not touched.
+#[rstest]
+#[case("ln -s ELSEWHERE/kept out/a", "leads out of")]
+#[case("ln -s ../../../../../../../..ELSEWHERE/kept out/a", "leads out of")]
+#[case(
+    "mkdir o2; ln -s ELSEWHERE o2/far; rmdir out; ln -s o2/far out",
+    "leads out of"
+)]
+#[case("ln -s /proc/self/fd/1 out/a", "")]
+#[case("mkfifo out/a", "is no regular file")]
+#[case("ln -s /dev/zero out/a", "is no regular file")]
+#[case("ln -s nowhere out/a", "does not exist")]
+fn a_file_that_is_none_of_the_steps_fails_it(#[case] script: &str, #[case] part: &str) {
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let kept = elsewhere.path().join("kept");
+    std::fs::write(&kept, "not the step's").expect("ours");
+    let behind = script.contains("far out");
+    let script = script.replace("ELSEWHERE", &elsewhere.path().display().to_string());
+    let path = if behind { "out/kept" } else { "out/a" };
+    for (path, required) in [(path, true), ("out/*", false)] {
+        let bench = Bench::new();
+        let plan = format!(
+            "plan: p\nsteps:\n  make: {{ run: 'mkdir out; {script}', artifacts: [{{ path: \"{path}\", required: {required} }}] }}\n"
+        );
+        run(&bench, &plan).exits(1);
+        if required {
+            let (_, reason) = error(&bench, "make");
+            assert!(reason.contains(part), "{reason}");
+            let left = bench.path().join(path);
+            assert!(!left.exists(), "the next step would read {path}");
+        }
+        assert_eq!(contents(&bench).len(), 0);
+        let found = std::fs::read_to_string(&kept);
+        assert_eq!(found.ok().as_deref(), Some("not the step's"));
+    }
+}
+
+/// A link that the user made is the user's: neither it nor what lies behind it
+/// is put aside.
+#[test]
+fn a_link_that_was_there_before_stays() {
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let bench = Bench::new();
+    let link = bench.path().join("out");
+    std::os::unix::fs::symlink(elsewhere.path(), &link).expect("ours");
+    // A moment ago is not before.
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    let plan = "plan: p\nsteps:\n  make: { run: echo x > out/a, artifacts: [{ path: out/a, required: true }] }\n";
+    run(&bench, plan).exits(1);
+    assert!(link.is_symlink());
+    assert!(elsewhere.path().join("a").is_file());
+}
+
 #[test]
 fn a_folder_is_no_artifact() {
     let bench = Bench::new();

@@ -130,7 +130,8 @@ impl Decoder<'_> {
         let mut paths = Vec::new();
         for node in items {
             let Some(text) = node.text() else { continue };
-            let fits = text.ends_with(".cedar") || text.ends_with(".cedarschema");
+            let ending = text.rsplit_once('.').map(|(_, ending)| ending);
+            let fits = matches!(ending, Some("cedar" | "cedarschema"));
             if let Some(first) = seen.get(text) {
                 self.findings.push(twice(text, "`policies`", node, first));
             } else if fits && !text.contains('\0') {

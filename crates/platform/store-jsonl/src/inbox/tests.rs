@@ -54,7 +54,7 @@ fn a_command_is_a_file_and_so_is_its_answer() {
 #[case::no_json("x", "{")]
 #[case::another_kind(
     "x",
-    r#"{"id":"x","kind":"pause","actor":"manual","at":"1970-01-01T00:00:00Z"}"#
+    r#"{"id":"x","kind":"sing","actor":"manual","at":"1970-01-01T00:00:00Z"}"#
 )]
 #[case::another_id(
     "x",
