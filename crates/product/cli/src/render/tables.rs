@@ -5,7 +5,7 @@ use crate::terminal::Look;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use rok_service::PlanListing;
-use rok_service::views::{Entry, RunListing, StepState};
+use rok_service::views::{Entry, Outcome, RunListing, StepState};
 
 pub(super) fn table(look: Look, header: &[&str]) -> Table {
     let mut table = Table::new();
@@ -56,9 +56,12 @@ pub(crate) fn runs(runs: &[RunListing], look: Look) -> String {
             "executing" => StepState::Running,
             _ => StepState::Pending,
         };
+        let partial = run.status == "succeeded" && run.outcome == Some(Outcome::Partial);
+        let sign = if partial { paint.partial() } else { paint.sign(state) };
         let status = match &run.broken {
-            Some(why) => format!("{} {}: {}", paint.sign(state), run.status, clean(why)),
-            None => format!("{} {}", paint.sign(state), run.status),
+            Some(why) => format!("{sign} {}: {}", run.status, clean(why)),
+            None if partial => format!("{sign} partial"),
+            None => format!("{sign} {}", run.status),
         };
         table.add_row([
             clean(&run.run_id),
