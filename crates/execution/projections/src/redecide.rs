@@ -356,7 +356,7 @@ mod tests {
             submitter: Actor::Manual,
             reason: None,
             replays: None,
-            plans: Default::default(),
+            plans: alloc::collections::BTreeMap::new(),
             parent: None,
             expected: Vec::new(),
         };

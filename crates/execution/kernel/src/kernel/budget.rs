@@ -4,7 +4,7 @@ use super::{KernelError, RunOrchestrationKernel};
 use crate::compiled::StepIx;
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 use rok_events::{Body, BudgetData, HeldData, StoppingData};
@@ -160,7 +160,7 @@ fn amount(of: BudgetDimension, amount: f64) -> String {
         BudgetDimension::Tokens => format!("{amount} tokens"),
         BudgetDimension::Time => {
             let time = Duration::from_millis(amount as u64);
-            rok_vocabulary::format_duration(time).to_string()
+            rok_vocabulary::format_duration(time).clone()
         }
     }
 }

@@ -3,7 +3,6 @@
 
 use super::{KernelError, RunOrchestrationKernel};
 use alloc::format;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 use rok_plan::Plan;
@@ -44,7 +43,7 @@ impl RunOrchestrationKernel {
             };
             let (run, epoch) = (self.state.run_id().clone(), self.state.epoch());
             let at = self.state.active(now);
-            let ack = DomainAck::success(&run, epoch, duty, &result.to_string(), at)
+            let ack = DomainAck::success(&run, epoch, duty, &result.clone(), at)
                 .expect("a result is not empty, and short");
             self.emit_ack(&ack, None, false, now)?;
         }

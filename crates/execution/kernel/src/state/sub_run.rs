@@ -4,7 +4,7 @@
 use super::RunState;
 use crate::compiled::StepIx;
 use crate::request::{ResolveError, ResolvedAction, SubInputs};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use rok_chain::Digest;
 use rok_events::SubPlan;
 use rok_plan::Action;
@@ -99,5 +99,5 @@ fn as_run_id(hex: &str) -> RunId {
         });
         id.push_str(part);
     }
-    id.to_string().parse().expect("a UUID is a run id")
+    id.clone().parse().expect("a UUID is a run id")
 }

@@ -117,7 +117,7 @@ steps:
 fn a_file_that_is_none_of_the_steps_fails_it(#[case] script: &str, #[case] part: &str) {
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
     let kept = elsewhere.path().join("kept");
-    std::fs::write(&kept, "not the step's").expect("ours");
+    fs::write(&kept, "not the step's").expect("ours");
     let behind = script.contains("far out");
     let script = script.replace("ELSEWHERE", &elsewhere.path().display().to_string());
     let path = if behind { "out/kept" } else { "out/a" };
@@ -134,7 +134,7 @@ fn a_file_that_is_none_of_the_steps_fails_it(#[case] script: &str, #[case] part:
             assert!(!left.exists(), "the next step would read {path}");
         }
         assert_eq!(contents(&bench).len(), 0);
-        let found = std::fs::read_to_string(&kept);
+        let found = fs::read_to_string(&kept);
         assert_eq!(found.ok().as_deref(), Some("not the step's"));
     }
 }

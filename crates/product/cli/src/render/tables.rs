@@ -57,7 +57,11 @@ pub(crate) fn runs(runs: &[RunListing], look: Look) -> String {
             _ => StepState::Pending,
         };
         let partial = run.status == "succeeded" && run.outcome == Some(Outcome::Partial);
-        let sign = if partial { paint.partial() } else { paint.sign(state) };
+        let sign = if partial {
+            paint.partial()
+        } else {
+            paint.sign(state)
+        };
         let status = match &run.broken {
             Some(why) => format!("{sign} {}: {}", run.status, clean(why)),
             None if partial => format!("{sign} partial"),
