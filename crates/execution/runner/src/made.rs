@@ -3,7 +3,7 @@
 
 use crate::cache::result_of;
 use crate::stage::Upstream;
-use rok_artifacts::Digest;
+use rok_artifacts::{Digest, Place, Roots};
 use rok_events::{ArtifactPlace, Body, Event};
 use rok_kernel::{RunState, StepIx};
 use rok_vocabulary::{Attempt, Epoch, StepId, StepState};
@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 struct OfStep {
     epoch: Epoch,
     attempt: Attempt,
-    /// Paths as in the log, and where they lie.
-    made: Vec<(String, PathBuf)>,
+    /// Paths as in the log, where they lie, and what they must not lead out of.
+    made: Vec<(String, PathBuf, PathBuf)>,
 }
 
 /// What the steps have made.
@@ -49,10 +49,10 @@ impl Made {
             sha256: sha256.clone(),
             bytes: *bytes,
         };
-        let file = self.file(step, *place, path, state, artifacts);
+        let (file, bound) = self.file(step, *place, path, state, artifacts);
         self.latest
             .insert(file.clone(), (step.clone(), digest, *executable));
-        let made = (path.clone(), file);
+        let made = (path.clone(), file, bound);
         let (epoch, attempt) = (event.epoch, *attempt);
         match self.by_step.get_mut(step) {
             Some(of) if (of.epoch, of.attempt) == (epoch, attempt) => of.made.push(made),
@@ -75,16 +75,21 @@ impl Made {
         path: &str,
         state: &RunState,
         artifacts: Option<&Path>,
-    ) -> PathBuf {
-        if let (ArtifactPlace::Run, Some(artifacts)) = (place, artifacts) {
-            return artifacts.join(path);
-        }
+    ) -> (PathBuf, PathBuf) {
         let folder = self.folders.entry(step.clone()).or_insert_with(|| {
             let ix = state.find(step.as_str());
             let cwd = ix.and_then(|ix| state.resolve(ix).ok()?.cwd);
             cwd_of(state, cwd.as_deref())
         });
-        folder.join(path)
+        let roots = Roots {
+            cwd: folder.clone(),
+            run: artifacts.map(Path::to_owned),
+        };
+        let place = match place {
+            ArtifactPlace::Cwd => Place::Cwd,
+            ArtifactPlace::Run => Place::Run,
+        };
+        (roots.file(place, path), roots.bound(place, path))
     }
 
     /// What a step that has succeeded made, as it must be found now: where a
@@ -102,12 +107,13 @@ impl Made {
         if state.step(ix).state != StepState::Succeeded {
             return Vec::new();
         }
-        let upstream = made.iter().filter_map(|(path, file)| {
+        let upstream = made.iter().filter_map(|(path, file, bound)| {
             let (by, digest, executable) = self.latest.get(file)?;
             Some(Upstream {
                 step: by.to_string(),
                 path: path.clone(),
                 file: file.clone(),
+                bound: bound.clone(),
                 digest: digest.clone(),
                 executable: *executable,
             })

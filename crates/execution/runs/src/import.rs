@@ -159,6 +159,7 @@ fn restore(loaded: &Loaded, stored: &ContentStore) -> Result<(), RunsError> {
             stored
                 .restore(
                     &digest,
+                    &loaded.dir.join("artifacts"),
                     &loaded.dir.join("artifacts").join(path),
                     made.executable,
                 )

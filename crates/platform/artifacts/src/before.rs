@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -82,15 +82,6 @@ impl Before {
             None if !self.unknown => true,
             None => now.changed_ns() >= self.taken_ns,
         }
-    }
-
-    /// Whether what stands at a path, be it a link, was made since.
-    pub(crate) fn made_since(&self, path: &Path) -> bool {
-        let changed = fs::symlink_metadata(path).map(|meta| {
-            let seconds = meta.ctime().saturating_mul(1_000_000_000);
-            seconds.saturating_add(meta.ctime_nsec())
-        });
-        changed.is_ok_and(|at| at.saturating_add(TICK.as_nanos() as i64) >= self.taken_ns)
     }
 
     /// Whether something stood at a path before.

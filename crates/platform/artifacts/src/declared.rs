@@ -68,7 +68,8 @@ impl Roots {
 
     /// The folder that a declared path must not lead out of: the one that it
     /// starts from, or the one that it names itself.
-    pub(crate) fn bound(&self, place: Place, path: &str) -> PathBuf {
+    #[must_use]
+    pub fn bound(&self, place: Place, path: &str) -> PathBuf {
         let named = Path::new(path);
         let leaves = |part: Component<'_>| part == Component::ParentDir;
         if named.is_absolute() || named.components().any(leaves) {
@@ -88,9 +89,12 @@ pub(crate) struct Candidate {
     pub(crate) path: String,
     pub(crate) place: Place,
     pub(crate) file: PathBuf,
+    /// It is a link on the way to what was declared, and leads out of the root.
+    pub(crate) leaves: bool,
 }
 
 /// What stands where a step's artifacts are declared, by declaration and place.
+/// Behind a link out of the root nothing is looked at: the link stands for it.
 pub(crate) fn candidates(
     declared: &Declared,
     roots: &Roots,
@@ -98,12 +102,18 @@ pub(crate) fn candidates(
     let pattern = Pattern::new(&declared.path, declared.pattern)?;
     let mut out = Vec::new();
     for (place, root) in roots.places(&declared.path) {
-        let entries = pattern.entries(root)?;
-        out.extend(
-            entries
-                .into_iter()
-                .map(|(path, file)| Candidate { path, place, file }),
-        );
+        let way_out = pattern.way_out(root);
+        let leaves = way_out.is_some();
+        let entries = match way_out {
+            Some(link) => vec![link],
+            None => pattern.entries(root)?,
+        };
+        out.extend(entries.into_iter().map(|(path, file)| Candidate {
+            path,
+            place,
+            file,
+            leaves,
+        }));
     }
     Ok(out)
 }

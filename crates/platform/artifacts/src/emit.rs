@@ -108,7 +108,9 @@ pub fn emit(
             if bytes > MAX_EMITTED_BYTES {
                 return Err(too_much(declared, MAX_EMITTED_BYTES, "bytes"));
             }
-            let Candidate { path, place, file } = candidate;
+            let Candidate {
+                path, place, file, ..
+            } = candidate;
             emitted.push(Emitted {
                 path,
                 place,
@@ -128,6 +130,13 @@ pub fn emit(
 /// What of a declaration is the step's: in its own folder, else in the run's.
 fn made(declared: &Declared, roots: &Roots, before: &Before) -> Result<Vec<Candidate>, EmitError> {
     let there = candidates(declared, roots)?;
+    // Whether the step made the link or found it: nothing behind it is its own.
+    if let Some(link) = there.iter().find(|candidate| candidate.leaves) {
+        return Err(EmitError::Artifact(ArtifactError::Outside {
+            path: roots.file(link.place, &declared.path),
+            root: roots.bound(link.place, &declared.path),
+        }));
+    }
     let any = !there.is_empty();
     let mut new: Vec<Candidate> = there
         .into_iter()
@@ -150,7 +159,9 @@ fn take_in(
     store: &ContentStore,
     secrets: &Masker,
 ) -> Result<Pending, EmitError> {
-    let Candidate { path, place, file } = candidate;
+    let Candidate {
+        path, place, file, ..
+    } = candidate;
     let secret = |secret| EmitError::Secret {
         path: path.clone(),
         secret,

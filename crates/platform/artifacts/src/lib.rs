@@ -47,5 +47,8 @@ pub use digest::{ArtifactError, Digest, measure, measure_with, verify};
 pub use emit::{EmitError, Emitted, MAX_ARTIFACTS, MAX_EMITTED_BYTES, emit};
 pub use identity::Identity;
 pub use pattern::{GLOB_CHARACTERS, is_pattern};
-pub use quarantine::{Quarantined, quarantine, quarantine_file, quarantined};
+pub use quarantine::{Quarantined, quarantine, quarantine_at, quarantine_file, quarantined};
 pub use store::{ContentStore, Pending, Sweeper, Swept};
+
+#[cfg(test)]
+mod outside_tests;

@@ -3,6 +3,7 @@
 //! `*` and `?` stay within a name, `**` goes through folders, `[a-z]` and
 //! `{a,b}` choose. A walk follows no link and has an end.
 
+use crate::beneath::way_out;
 use crate::digest::ArtifactError;
 use globset::{GlobBuilder, GlobMatcher};
 use std::fs;
@@ -67,8 +68,21 @@ impl Pattern {
         })
     }
 
+    /// The link by which the way to everything that this names leads out of the
+    /// root, as its name and its place.
+    pub(crate) fn way_out(&self, root: &Path) -> Option<(String, PathBuf)> {
+        let way = match self.glob {
+            Some(_) => &*self.base,
+            None => self.base.parent()?,
+        };
+        let link = way_out(root, way)?;
+        Some((link.to_string_lossy().into_owned(), root.join(link)))
+    }
+
     /// What is there below a root, by the names in the pattern's own form and
     /// in their order. A path is given as it stands, when anything stands there.
+    /// What lies behind a link out of the root is not for whoever writes: see
+    /// [`Pattern::way_out`].
     pub(crate) fn entries(&self, root: &Path) -> Result<Vec<(String, PathBuf)>, ArtifactError> {
         let Some(glob) = &self.glob else {
             let file = root.join(&self.base);

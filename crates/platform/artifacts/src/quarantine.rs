@@ -8,6 +8,7 @@
 //! ```
 
 use crate::before::Before;
+use crate::beneath::Folder;
 use crate::declared::{Candidate, Declared, Place, Roots, candidates};
 use crate::digest::{ArtifactError, measure_file};
 use crate::store::store_fault;
@@ -45,13 +46,7 @@ pub fn quarantine(
     let mut out = Vec::new();
     for declared in declared {
         for candidate in candidates(declared, roots)? {
-            // What lies behind a link out of the folder is nobody's to move;
-            // the link is, where the attempt made it.
-            if let Some(link) = way_out(&candidate, roots) {
-                if before.made_since(&link) {
-                    out.push(put_link_aside(&candidate, &link, roots, into)?);
-                }
-            } else if is_the_attempts(&candidate.file, before) {
+            if is_the_attempts(&candidate.file, before) {
                 out.extend(put_aside(&candidate, roots, into, secrets)?);
             }
         }
@@ -59,49 +54,8 @@ pub fn quarantine(
     Ok(out)
 }
 
-/// The link on a candidate's way that leads out of where it must lie.
-fn way_out(candidate: &Candidate, roots: &Roots) -> Option<PathBuf> {
-    let root = roots.bound(candidate.place, &candidate.path);
-    let real = root.canonicalize().ok()?;
-    let way = candidate.file.parent()?.strip_prefix(&root).ok()?;
-    let mut at = root;
-    way.components().find_map(|part| {
-        at.push(part);
-        let is_link = fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_symlink());
-        let stays = || {
-            at.canonicalize()
-                .is_ok_and(|place| place.starts_with(&real))
-        };
-        (is_link && !stays()).then(|| at.clone())
-    })
-}
-
-/// Puts a link aside, and nothing of what it leads to.
-fn put_link_aside(
-    candidate: &Candidate,
-    link: &Path,
-    roots: &Roots,
-    into: &Path,
-) -> Result<Quarantined, ArtifactError> {
-    let fault = |source| store_fault("put aside", link, source);
-    let to = free(&into.join(within(candidate.place, &candidate.path, roots)));
-    if let Some(folder) = to.parent() {
-        let mut builder = DirBuilder::new();
-        let made = builder.recursive(true).mode(0o700).create(folder);
-        made.map_err(fault)?;
-    }
-    let meta = fs::symlink_metadata(link).map_err(fault)?;
-    move_to(link, &to, &meta).map_err(fault)?;
-    Ok(Quarantined {
-        path: candidate.path.clone(),
-        sha256: None,
-        bytes: 0,
-        removed: false,
-    })
-}
-
 /// Puts one file aside, whoever made it; one that lies behind a link out of
-/// where it must lie is left alone.
+/// where it must lie is left alone, and an error.
 pub fn quarantine_file(
     path: &str,
     place: Place,
@@ -113,11 +67,22 @@ pub fn quarantine_file(
         path: path.to_owned(),
         place,
         file: roots.file(place, path),
+        leaves: false,
     };
-    if way_out(&candidate, roots).is_some() {
-        return Ok(None);
-    }
     put_aside(&candidate, roots, into, secrets)
+}
+
+/// Puts aside what lies at a place beneath a folder, whoever made it. What
+/// cannot be reached but through a link out of the folder is an error.
+pub fn quarantine_at(
+    bound: &Path,
+    file: &Path,
+    into: &Path,
+    secrets: &Masker,
+) -> Result<Option<Quarantined>, ArtifactError> {
+    let name = file.display().to_string();
+    let to = Path::new("abs").join(plain(file));
+    move_aside(&name, bound, file, &into.join(to), secrets)
 }
 
 /// A folder that was there before is the user's, whatever changed in it.
@@ -132,7 +97,30 @@ fn put_aside(
     into: &Path,
     secrets: &Masker,
 ) -> Result<Option<Quarantined>, ArtifactError> {
-    let Candidate { path, place, file } = candidate;
+    let Candidate {
+        path, place, file, ..
+    } = candidate;
+    let bound = roots.bound(*place, path);
+    let to = into.join(within(*place, path, roots));
+    move_aside(path, &bound, file, &to, secrets)
+}
+
+/// Through the folder itself, which is held open: a link that leads out of the
+/// bound, whenever it comes into the way, leads nowhere.
+fn move_aside(
+    path: &str,
+    bound: &Path,
+    file: &Path,
+    to: &Path,
+    secrets: &Masker,
+) -> Result<Option<Quarantined>, ArtifactError> {
+    let (Some(above), Some(name)) = (file.parent(), file.file_name()) else {
+        return Ok(None);
+    };
+    let Some(folder) = Folder::beneath(bound, above)? else {
+        return Ok(None);
+    };
+    let file = &folder.at(name);
     let meta = match fs::symlink_metadata(file) {
         Ok(meta) => meta,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -141,7 +129,7 @@ fn put_aside(
         Err(source) => return Err(store_fault("look at", file, source)),
     };
     let mut left = Quarantined {
-        path: path.clone(),
+        path: path.to_owned(),
         sha256: None,
         bytes: if meta.is_file() { meta.len() } else { 0 },
         removed: false,
@@ -164,7 +152,7 @@ fn put_aside(
         (left.sha256, left.removed) = (None, true);
         return Ok(Some(left));
     }
-    let to = free(&into.join(within(*place, path, roots)));
+    let to = free(to);
     if let Some(folder) = to.parent() {
         DirBuilder::new()
             .recursive(true)
@@ -247,13 +235,8 @@ fn move_to(from: &Path, to: &Path, meta: &fs::Metadata) -> io::Result<()> {
         return fs::remove_file(from);
     }
     if meta.is_dir() {
-        DirBuilder::new().mode(0o700).create(to)?;
-        for entry in fs::read_dir(from)? {
-            let entry = entry?;
-            let meta = fs::symlink_metadata(entry.path())?;
-            move_to(&entry.path(), &to.join(entry.file_name()), &meta)?;
-        }
-        return fs::remove_dir(from);
+        // File by file it could be led elsewhere on the way.
+        return Err(ErrorKind::CrossesDevices.into());
     }
     // A pipe or socket has no content that could be kept.
     fs::remove_file(from)

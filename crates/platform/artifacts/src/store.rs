@@ -10,12 +10,13 @@
 
 mod sweep;
 
-use crate::beneath::open_beneath;
+use crate::beneath::{Folder, open_beneath};
 use crate::digest::{ArtifactError, CHUNK, Digest, hex, measure_file};
 use crate::identity::Identity;
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -233,19 +234,26 @@ impl ContentStore {
         Ok(bytes)
     }
 
-    /// Puts a content at a place, whole or not at all. What stands there is
-    /// replaced; the folders above it are made.
+    /// Puts a content at a place beneath a folder, whole or not at all. What
+    /// stands there is replaced; what is missing of the way to it is made. A
+    /// link out of the folder is not gone through.
     pub fn restore(
         &self,
         digest: &Digest,
+        root: &Path,
         to: &Path,
         executable: bool,
     ) -> Result<Identity, ArtifactError> {
         let source = self.content(digest)?;
-        let folder = to.parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(folder).map_err(|source| store_fault("make", folder, source))?;
+        let (Some(above), Some(name)) = (to.parent(), to.file_name()) else {
+            return Err(ArtifactError::NotAFile {
+                path: to.to_owned(),
+            });
+        };
+        let folder = Folder::made_beneath(root, above)?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let temporary = folder.join(format!(".rok~{}-{number}", std::process::id()));
+        let temporary = format!(".rok~{}-{number}", std::process::id());
+        let (temporary, to) = (folder.at(OsStr::new(&temporary)), &folder.at(name));
         let made = (|| {
             let mode = if executable { 0o777 } else { 0o666 };
             let file = OpenOptions::new()

@@ -125,6 +125,7 @@ fn take(
             step: hit.from.step.clone(),
             path: path.clone(),
             file: file.clone(),
+            bound: job.step.roots.bound(place, &path),
             digest: digest.clone(),
             executable,
         };

@@ -4,7 +4,7 @@
 use crate::cache::InputsBase;
 use rok_artifacts::{
     ArtifactError, Before, ContentStore, Declared, Digest, Identity, Quarantined, Roots, measure,
-    measure_with, quarantine, quarantine_file, quarantined,
+    measure_with, quarantine, quarantine_at, quarantined,
 };
 use rok_events::ArtifactLeft;
 use rok_executor::LogRecord;
@@ -58,6 +58,8 @@ pub struct Upstream {
     pub path: String,
     /// Where it lies.
     pub file: PathBuf,
+    /// The folder that it must not lead out of.
+    pub bound: PathBuf,
     /// What it is.
     pub digest: Digest,
     /// Whether its owner may execute it.
@@ -141,7 +143,12 @@ impl Files {
         aside: &Path,
         masker: &Masker,
     ) -> Result<Looked, ArtifactError> {
-        let Upstream { file, digest, .. } = artifact;
+        let Upstream {
+            file,
+            bound,
+            digest,
+            ..
+        } = artifact;
         if self.is_remembered(file, &digest.sha256) {
             return Ok(Looked::Right);
         }
@@ -166,13 +173,10 @@ impl Files {
         }
         // Nothing is moved before it is sure that it can be replaced.
         self.contents.check(digest)?;
-        let roots = Roots {
-            cwd: file.parent().map_or_else(PathBuf::new, Path::to_owned),
-            run: None,
-        };
-        let name = file.display().to_string();
-        let lay = quarantine_file(&name, rok_artifacts::Place::Cwd, &roots, aside, masker)?;
-        let identity = self.contents.restore(digest, file, artifact.executable)?;
+        let lay = quarantine_at(bound, file, aside, masker)?;
+        let identity = self
+            .contents
+            .restore(digest, bound, file, artifact.executable)?;
         self.remember(file, identity, &digest.sha256);
         Ok(Looked::Restored(lay.map(|lay| Quarantined {
             path: artifact.path.clone(),
