@@ -138,7 +138,11 @@ impl State {
     pub(crate) fn of(file: &Path) -> Option<Self> {
         Some(Self {
             entry: Identity::of_entry(file)?,
-            content: Identity::at(file),
+            // A folder behind a link changes with what is in it; the link does not.
+            content: std::fs::metadata(file)
+                .ok()
+                .filter(std::fs::Metadata::is_file)
+                .map(|meta| Identity::of(&meta)),
         })
     }
 

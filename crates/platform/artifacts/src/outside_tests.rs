@@ -122,6 +122,8 @@ fn a_link_that_was_there_before_stays(
     scene.link(how);
     let declared = declared(path);
     let before = Before::look(&declared, &scene.roots()).unwrap();
+    // The step writes through it: that is between the user and the link.
+    fs::write(scene.cwd.join("out/written"), "by the step").unwrap();
     let left = quarantine(
         &declared,
         &scene.roots(),
@@ -130,6 +132,7 @@ fn a_link_that_was_there_before_stays(
         &nothing_secret(),
     );
     assert_eq!(left.unwrap(), []);
+    fs::remove_file(scene.outside.join("written")).unwrap();
     scene.untouched();
     assert!(scene.cwd.join("out").is_symlink());
 }
