@@ -3,7 +3,7 @@
 
 use crate::world::{self, Ready};
 use rok_kernel::{Input, RunState};
-use rok_runner::{RunnerError, Shard, drive};
+use rok_runner::{RunnerError, Shard, drive, Go};
 use rok_vocabulary::{Outcome, RunId, RunPhase};
 
 /// Why a bench could not do its work.
@@ -71,7 +71,7 @@ pub(crate) fn many(
 /// Drives one run of a plan to its end.
 pub(crate) fn one(shard: &mut Shard, plan: &Ready, max_parallel: u32) -> Result<RunId, Failed> {
     let run = world::create(shard, plan, max_parallel)?;
-    drive(shard, &run, false, &|_| false, &mut drop)?;
+    drive(shard, &run, false, &|_| Go::On, &mut drop)?;
     sound(state(shard, &run)?)?;
     shard.release(&run);
     Ok(run)

@@ -78,7 +78,12 @@ fn random_plan(choices: &mut Choices) -> Arc<CompiledPlan> {
     // Steps of the chain of fallbacks that the next step belongs to.
     let mut chain = Vec::new();
     for step in 0..steps {
-        let _ = writeln!(yaml, "  s{step}:\n    call: f");
+        let work = if choices.one_in(6) {
+            "plan: other"
+        } else {
+            "call: f"
+        };
+        let _ = writeln!(yaml, "  s{step}:\n    {work}");
         let mut edges: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for from in (0..step).filter(|from| !chain.contains(from)) {
             match choices.below(6) {
@@ -201,7 +206,7 @@ impl World {
             policies: None,
             submitter: Actor::Manual,
             reason: None,
-            plans: BTreeMap::new(),
+            plans: dynamic::other_plan(),
             parent: None,
             expected: random_duties(&mut choices),
         };

@@ -23,6 +23,17 @@ pub enum Driven {
     Interrupted,
 }
 
+/// What a driver is to do with its run; asked whenever something happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Go {
+    /// Drive it on.
+    On,
+    /// Do not claim it yet.
+    Wait,
+    /// Stop, and leave it resumable.
+    Stop,
+}
+
 /// How long stopped attempts may take beyond their grace before the driver
 /// leaves them to the next owner.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
@@ -31,12 +42,12 @@ const STOP_MARGIN: Duration = Duration::from_secs(2);
 const SUB_RUN_GRACE: Duration = Duration::from_secs(60);
 
 /// Drives a run of a shard until it ends, until only holds remain (unless
-/// `wait_on_hold`), or until `stopped` says so; `observe` sees every turn.
+/// `wait_on_hold`), or until `go` says so; `observe` sees every turn.
 pub fn drive(
     shard: &mut Shard,
     run: &RunId,
     wait_on_hold: bool,
-    stopped: &dyn Fn(&RunState) -> bool,
+    go: &dyn Fn(&RunState) -> Go,
     observe: &mut dyn FnMut(Turn),
 ) -> Result<Driven, RunnerError> {
     loop {
@@ -62,7 +73,8 @@ pub fn drive(
                 outcome,
             });
         }
-        if stopped(state) {
+        let go = go(state);
+        if go == Go::Stop {
             interrupt(shard, run, observe)?;
             return Ok(Driven::Interrupted);
         }
@@ -70,7 +82,8 @@ pub fn drive(
         if state.hold().is_some() && !wait_on_hold && runner.running().is_empty() {
             return Ok(Driven::Held);
         }
-        if state.phase() == RunPhase::Authorized && state.closing().is_none() {
+        let unclaimed = state.phase() == RunPhase::Authorized && state.closing().is_none();
+        if unclaimed && go == Go::On {
             let owner = runner.context().owner.clone();
             shard.say(run, Input::Claimed { owner });
             continue;

@@ -35,7 +35,7 @@ mod stock;
 
 pub use cache::{CacheAnswer, CacheHit, InputsBase, StepCache};
 pub use clock::{Clock, SystemClock, VirtualClock};
-pub use driver::{Driven, drive};
+pub use driver::{Driven, Go, drive};
 pub use error::RunnerError;
 pub use recorded::{Recorded, RecordedEnd, RecordedFailure};
 pub use run_runner::{RunContext, RunRunner};

@@ -3,6 +3,7 @@
 use crate::fault;
 use crate::load::Loaded;
 use crate::setup::{Governed, Needs, RunsSetup, ServicesFor};
+use crate::slots::Slot;
 use crate::subruns::{Family, Link, SubRuns};
 use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_events::{Settings, SubPlan};
@@ -37,6 +38,8 @@ pub struct Runs {
     pub(crate) link: Option<Arc<Link>>,
     /// The executors that a sub-run shares with its parent.
     shared: Option<Services>,
+    /// Places that runs have, whose driving has not begun.
+    places: Mutex<BTreeMap<RunId, Slot>>,
     /// What performs the `plan` steps of runs that are prepared to be driven.
     pub(crate) children: Mutex<BTreeMap<RunId, SubRuns>>,
 }
@@ -62,7 +65,18 @@ impl Runs {
             link: None,
             shared: None,
             children: Mutex::new(BTreeMap::new()),
+            places: Mutex::new(BTreeMap::new()),
         }
+    }
+
+    pub(crate) fn keep_place(&self, run: &RunId, slot: Slot) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.insert(run.clone(), slot);
+    }
+
+    pub(crate) fn take_place(&self, run: &RunId) -> Option<Slot> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.remove(run)
     }
 
     /// An engine for one sub-run, with the executors of its parent.

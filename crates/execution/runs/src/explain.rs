@@ -2,6 +2,7 @@
 
 mod fallback;
 mod fan_out;
+mod place;
 mod sub_run;
 
 use crate::fault;
@@ -267,7 +268,10 @@ impl Story<'_> {
         } else {
             story.headline = match (phase, driven) {
                 (RunPhase::Created, _) => "it was created and has not been authorized yet".into(),
-                (RunPhase::Authorized, _) => "it is authorized and waits for a worker".into(),
+                (RunPhase::Authorized, _) => match self.waits_for_a_place() {
+                    Some(why) => format!("it is authorized, and {why}"),
+                    None => "it is authorized and waits for a worker".into(),
+                },
                 (RunPhase::GovernanceCheck, _) => {
                     "execution is over; it waits for acks of its duties".into()
                 }

@@ -95,6 +95,9 @@ impl Runs {
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
+        if !self.place_again(run, stop)? {
+            return Ok(DriveEnd::Interrupted);
+        }
         let shard = self.resumed(run, options, None)?;
         self.drive_shard(shard, run, &options.drive, stop, observer)
     }

@@ -4,6 +4,7 @@ use crate::cache::FolderCache;
 use crate::engine::Runs;
 use crate::events::live_line;
 use crate::fault;
+use crate::places::Waiting;
 use crate::setup::{Governed, Needs};
 use rok_artifacts::ContentStore;
 use rok_chain::Digest;
@@ -16,7 +17,7 @@ use rok_kernel::{CompiledPlan, RunSpec, RunState};
 use rok_log::{Document, DocumentKind, Durability, Owner};
 use rok_plan::{Plan, check_inputs, parse_input};
 use rok_runner::{
-    Driven, Files, Message, Recorded, RunContext, RunRunner, Services, Shard, Turn, drive,
+    Driven, Files, Go, Message, Recorded, RunContext, RunRunner, Services, Shard, Turn, drive,
 };
 use rok_secrets::{Masker, Secrets};
 use rok_store_jsonl::{JsonlStore, StopWatch};
@@ -100,7 +101,12 @@ impl Runs {
             Some(within) => within,
             None => NewRun::of(&prepared.plan, &folder, prepared.secrets.as_ref().ok())?,
         };
-        self.launch(prepared, within, secrets_file.as_deref(), None)
+        let place = self.place_or_reject(&prepared)?;
+        let (run, shard) = self.launch(prepared, within, secrets_file.as_deref(), None)?;
+        if let Some(place) = place {
+            self.keep_place(&run, place);
+        }
+        Ok((run, shard))
     }
 
     /// Makes a run durable that was judged.
@@ -309,7 +315,16 @@ impl Runs {
         if let Some(link) = &self.link {
             link.driven_by(shard.handle());
         }
-        let waiting = RefCell::new(None);
+        let held = RefCell::new(None);
+        let place = match shard.run(run) {
+            Some(runner) => Waiting::of(self, runner.state())?,
+            None => None,
+        };
+        if let (Some(place), Some(slot)) = (&place, self.take_place(run)) {
+            place.hold(slot);
+        }
+        let observer = RefCell::new(observer);
+        let (done, over) = std::sync::mpsc::channel();
         stop.on_stop(move || waker.send(Message::Wake));
         handle.send(Message::Inbox(run.clone()));
         let driven = std::thread::scope(|scope| {
@@ -318,21 +333,35 @@ impl Runs {
                     handle.send(Message::Inbox(run.clone()));
                 }
             });
-            let stopped = |state: &RunState| {
-                let held = children
-                    .as_ref()
-                    .and_then(|children| children.all_wait(state));
-                if let Some(link) = &self.link {
-                    link.waits_for(held.or_else(|| crate::gates::hold(state)));
-                    return stop.is_stopped();
+            let waker = shard.handle();
+            if let Some(place) = place.as_ref().filter(|place| !place.has_place()) {
+                scope.spawn(move || place.until_there_is_one(self, &waker, &over));
+            }
+            let go = |state: &RunState| {
+                if let Some(why) = place.as_ref().and_then(Waiting::news) {
+                    observer.borrow_mut().waits(&why);
                 }
-                let held = held.filter(|_| !options.wait_on_hold);
-                let holds = held.is_some();
-                *waiting.borrow_mut() = held;
-                holds || stop.is_stopped()
+                let waiting = children.as_ref();
+                let waiting = waiting.and_then(|children| children.all_wait(state));
+                if let Some(link) = &self.link {
+                    link.waits_for(waiting.or_else(|| crate::gates::hold(state)));
+                    if let Some(why) = place.as_ref().and_then(Waiting::never) {
+                        link.never(why);
+                    }
+                } else if waiting.is_some() && !options.wait_on_hold {
+                    *held.borrow_mut() = waiting;
+                    return Go::Stop;
+                }
+                match &place {
+                    _ if stop.is_stopped() => Go::Stop,
+                    Some(place) if place.never().is_some() && self.link.is_none() => Go::Stop,
+                    Some(place) if !place.has_place() => Go::Wait,
+                    _ => Go::On,
+                }
             };
-            let mut show = |turn: Turn| observe(&turn, observer);
-            let driven = drive(&mut shard, run, options.wait_on_hold, &stopped, &mut show);
+            let mut show = |turn: Turn| observe(&turn, *observer.borrow_mut());
+            let driven = drive(&mut shard, run, options.wait_on_hold, &go, &mut show);
+            drop(done);
             drop(stopper);
             driven
         });
@@ -340,7 +369,11 @@ impl Runs {
         let end = driven.map(|driven| end_of(&driven, shard.run(run).map(RunRunner::state)));
         shard.release(run);
         let mut end = end.map_err(|error| fault::runner(&error))?;
-        if let (DriveEnd::Interrupted, Some(held)) = (&end, waiting.into_inner()) {
+        if let (DriveEnd::Interrupted, Some(why)) = (&end, place.and_then(|place| place.never())) {
+            let message = format!("run {run} cannot go on: {why}");
+            return Err(RunsError::new(ErrorKind::Storage, "ROK0106", message));
+        }
+        if let (DriveEnd::Interrupted, Some(held)) = (&end, held.into_inner()) {
             end = DriveEnd::Held(held);
         }
         if let DriveEnd::Ended { attested, .. } = &mut end {

@@ -96,6 +96,11 @@ impl Link {
         state.ended_by = Some(failure);
     }
 
+    /// The run can never go on.
+    pub(crate) fn never(&self, why: String) {
+        self.end(StepFailure::new(ErrorClass::ConfigError, why));
+    }
+
     fn ended_by(&self) -> Option<StepFailure> {
         self.state().ended_by.clone()
     }

@@ -14,8 +14,8 @@ use crate::decode::{KILL_GRACE, VERSION};
 use crate::expect::Expect;
 use crate::json::Json;
 use crate::model::{
-    Action, ArtifactDecl, Bounds, Compensate, Gate, InputSpec, OnFailure, Order, OutputSpec, Plan,
-    Retry, Shell, Step, SuccessRule,
+    Action, ArtifactDecl, Bounds, Compensate, Concurrency, Gate, InputSpec, OnFailure, OnLimit,
+    Order, OutputSpec, Plan, Retry, Shell, Step, SuccessRule,
 };
 
 impl Plan {
@@ -111,6 +111,9 @@ fn plan(plan: &Plan) -> Json {
             .map(|name| Json::text(name.as_str()))
             .collect(),
     );
+    if let Some(concurrency) = &plan.concurrency {
+        keys.set("concurrency", Json::Object(self::concurrency(concurrency)));
+    }
     if let Some(overrides) = &plan.overrides {
         keys.set("overrides", Json::Object(self::overrides(overrides)));
     }
@@ -303,6 +306,22 @@ fn approvers(approvers: &Approvers) -> Vec<(String, Json)> {
     keys.value(
         "not_submitter",
         approvers.not_submitter.then_some(Value::Bool(true)),
+    );
+    keys.0
+}
+
+fn concurrency(concurrency: &Concurrency) -> Vec<(String, Json)> {
+    let mut keys = Keys::default();
+    keys.text("key", Some(concurrency.key.source()));
+    let limit = (concurrency.limit != 1).then(|| concurrency.limit.into());
+    keys.value("limit", limit);
+    keys.text(
+        "on_limit",
+        match concurrency.on_limit {
+            OnLimit::Queue => None,
+            OnLimit::Reject => Some("reject"),
+            OnLimit::CancelOldest => Some("cancel_oldest"),
+        },
     );
     keys.0
 }

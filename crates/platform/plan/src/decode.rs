@@ -23,7 +23,9 @@ use rok_vocabulary::{ErrorClass, InputName};
 
 use crate::fault::{FaultCode, Finding, Findings, quoted};
 use crate::graph::Graph;
-use crate::model::{InputSpec, OnFailure, Order, Plan, Retry, Shell, SuccessRule};
+use crate::model::{
+    Concurrency, InputSpec, OnFailure, OnLimit, Order, Plan, Retry, Shell, SuccessRule,
+};
 use crate::nearest::Nearest;
 use crate::shape;
 use crate::source::Source;
@@ -60,6 +62,13 @@ struct Decoder<'a> {
 struct Written<'t, T> {
     expression: T,
     node: &'t Node,
+}
+
+/// A `concurrency` whose key still knows where it was written.
+struct ConcurrencyDraft<'t> {
+    key: Written<'t, Template>,
+    limit: u32,
+    on_limit: OnLimit,
 }
 
 /// The declared inputs, and the names of those whose declaration is broken.
@@ -108,7 +117,9 @@ impl Decoder<'_> {
             .map(|entry| self.step(entry, &defaults))
             .collect();
         let expect = self.expect(root, &steps);
-        self.expressions(&inputs, &secrets, &env, entries, &steps, &graph);
+        let concurrency = self.concurrency(root);
+        let key = concurrency.as_ref().map(|concurrency| &concurrency.key);
+        self.expressions(&inputs, &secrets, &env, key, entries, &steps, &graph);
         if !self.findings.is_empty() {
             return None;
         }
@@ -142,6 +153,11 @@ impl Decoder<'_> {
                 .collect(),
             secrets,
             overrides,
+            concurrency: concurrency.map(|found| Concurrency {
+                key: found.key.expression,
+                limit: found.limit,
+                on_limit: found.on_limit,
+            }),
             budget,
             expect,
             policies,
@@ -178,6 +194,19 @@ impl Decoder<'_> {
             }
         }
         names
+    }
+
+    fn concurrency<'t>(&mut self, root: &'t Node) -> Option<ConcurrencyDraft<'t>> {
+        let node: &'t Node = root.get("concurrency")?;
+        Some(ConcurrencyDraft {
+            key: self.template(node.get("key")?, Site::Plain)?,
+            limit: read::whole(node, "limit").unwrap_or(1),
+            on_limit: match node.get("on_limit").and_then(Node::text) {
+                Some("reject") => OnLimit::Reject,
+                Some("cancel_oldest") => OnLimit::CancelOldest,
+                _ => OnLimit::Queue,
+            },
+        })
     }
 
     /// The `env` of the plan or of a step, in file order.

@@ -75,8 +75,8 @@ pub use fault::{Fault, FaultCode, PlanErrors, Related};
 pub use keys::{KEYS, KeySpec, Place, Support};
 pub use lint::Warning;
 pub use model::{
-    Action, ArtifactDecl, Bounds, Compensate, Gate, InputSpec, OnFailure, Order, OutputSpec, Plan,
-    Retry, Shell, Step, SuccessRule, ValueKind,
+    Action, ArtifactDecl, Bounds, Compensate, Concurrency, Gate, InputSpec, OnFailure, OnLimit,
+    Order, OutputSpec, Plan, Retry, Shell, Step, SuccessRule, ValueKind,
 };
 pub use parse::{parse, parse_inputs};
 pub use pattern::{escape_pattern, is_pattern};

@@ -38,6 +38,8 @@ pub struct Plan {
     pub on_failure: OnFailure,
     /// Steps at once within a run; `None`: CPUs for processes, 64 for the rest.
     pub max_parallel: Option<u32>,
+    /// How many runs with the same key go on at once.
+    pub concurrency: Option<Concurrency>,
     /// Declared inputs.
     pub inputs: BTreeMap<InputName, InputSpec>,
     /// Environment of every process step, in file order.
@@ -55,6 +57,29 @@ pub struct Plan {
     pub policies: Vec<String>,
     /// The steps, in declaration order. Never empty.
     pub steps: Vec<Step>,
+}
+
+/// How many runs with the same key go on at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Concurrency {
+    /// Runs with the same key count together.
+    pub key: Template,
+    /// How many go on at once.
+    pub limit: u32,
+    /// What the next one does.
+    pub on_limit: OnLimit,
+}
+
+/// What a run does while as many as may go on are going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnLimit {
+    /// It waits for a place.
+    #[default]
+    Queue,
+    /// It is not created.
+    Reject,
+    /// It has the oldest cancelled, and waits for its place.
+    CancelOldest,
 }
 
 /// How steps follow each other besides their edges.

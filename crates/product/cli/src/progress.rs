@@ -195,4 +195,9 @@ impl Observer for Progress {
         }
         self.tell(&lines);
     }
+
+    fn waits(&mut self, why: &str) {
+        let sign = Paint::of(self.look).sign(StepState::Waiting);
+        self.tell(&format!("  {sign} {}\n", clean(why)));
+    }
 }

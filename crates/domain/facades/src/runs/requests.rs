@@ -164,6 +164,9 @@ pub enum CommandAnswer {
 pub trait Observer: Send {
     /// Events became durable, in order.
     fn events(&mut self, events: &[EventLine]);
+
+    /// The run waits for something that is no event of its own.
+    fn waits(&mut self, _why: &str) {}
 }
 
 impl Observer for () {

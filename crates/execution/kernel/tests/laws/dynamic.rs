@@ -1,9 +1,10 @@
 //! Steps that come to be in a run: the children of fan-outs, and fallbacks.
 
 use super::{Choices, World};
-use rok_events::SkipCause;
+use rok_events::{SkipCause, SubPlan};
 use rok_kernel::StandIn;
-use rok_vocabulary::{Outcome, StepState};
+use rok_vocabulary::{Outcome, PlanId, StepState};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// One that always has the same items, one whose items differ from epoch to
@@ -22,6 +23,16 @@ pub(crate) fn random_fan_out(choices: &mut Choices, yaml: &mut String) {
     if choices.one_in(2) {
         let _ = writeln!(yaml, "    max_parallel: {}", 1 + choices.below(2));
     }
+}
+
+/// The plan of the steps that are runs of their own.
+pub(crate) fn other_plan() -> BTreeMap<PlanId, SubPlan> {
+    let other = SubPlan {
+        sha256: "11".repeat(32),
+        cwd: None,
+        plans: BTreeMap::new(),
+    };
+    BTreeMap::from([("other".parse().unwrap(), other)])
 }
 
 impl World {

@@ -7,7 +7,7 @@ use rok_executor::{CancelReason, Functions};
 use rok_facades::testing::{Fault, TestEngine};
 use rok_kernel::{Command, CommandKind, Input, PolicyAnswer};
 use rok_log::{MemoryStore, Owner};
-use rok_runner::{CommandOutcome, RunnerError, Services, Shard, SystemClock, Turn, drive};
+use rok_runner::{CommandOutcome, Go, RunnerError, Services, Shard, SystemClock, Turn, drive};
 use rok_vocabulary::{AckStatus, Actor, ErrorClass, Outcome, RunPhase, StepState as S};
 use rstest::rstest;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -273,7 +273,7 @@ fn a_function_that_panics(#[case] function: &str, #[case] text: &str) {
         "steps: {{ a: {{ call: {function} }}, b: {{ call: ok, needs: [a] }}, c: {{ call: ok }} }}"
     );
     crate::house::create_in(&mut shard, "r", order(&plan)).unwrap();
-    let ended = drive(&mut shard, &id("r"), false, &|_| false, &mut drop).unwrap();
+    let ended = drive(&mut shard, &id("r"), false, &|_| Go::On, &mut drop).unwrap();
     let expected = rok_runner::Driven::Ended {
         phase: RunPhase::Failed,
         outcome: Outcome::Failed,
@@ -306,7 +306,7 @@ fn an_observer_that_panics() {
     let mut observe = |turn: Turn| assert!(!started(&turn), "the observer looks away");
     let shard = &mut house.shard;
     let driven = catch_unwind(AssertUnwindSafe(|| {
-        drive(shard, &id("r"), false, &|_| false, &mut observe)
+        drive(shard, &id("r"), false, &|_| Go::On, &mut observe)
     }));
     assert!(driven.is_err(), "the panic goes on");
     assert_eq!(

@@ -72,7 +72,7 @@ fn begin(
     let attempt = format!("{}.{}", step.epoch, step.attempt);
     loop {
         let begun = if engine.store_of(&work.run).run_dir(&work.run).exists() {
-            go_on(engine, family, work, &attempt)
+            go_on(engine, family, work, &attempt, link)
         } else {
             create(engine, family, request, work, attempt.clone()).map(Begun::new)
         };
@@ -183,6 +183,7 @@ fn go_on(
     family: &Family,
     work: &PlanWork,
     attempt: &str,
+    link: &Link,
 ) -> Result<Begun, RunsError> {
     let run = &work.run;
     let loaded = engine.load(run)?;
@@ -202,6 +203,10 @@ fn go_on(
         secrets_file: family.secrets_file.clone(),
         drive: DriveOptions::default(),
     };
+    if !engine.place_again(run, &link.stop)? {
+        let message = format!("run {run} waits for a place");
+        return Err(RunsError::new(ErrorKind::Busy, "ROK0103", message));
+    }
     engine.resumed(run, &options, Some(command)).map(Begun::new)
 }
 

@@ -71,6 +71,7 @@ impl Decoder<'_> {
         inputs: &Inputs,
         secrets: &[InputName],
         env: &[(String, Written<'_, Template>)],
+        key: Option<&Written<'_, Template>>,
         entries: &[Entry],
         steps: &[StepDraft<'_>],
         graph: &Graph,
@@ -81,6 +82,9 @@ impl Decoder<'_> {
             .map(|(at, entry)| (entry.key.as_str(), at))
             .collect();
         let mut uses = Vec::new();
+        if let Some(value) = key {
+            add(&mut uses, value, None);
+        }
         for (_, value) in env {
             add(&mut uses, value, None);
         }

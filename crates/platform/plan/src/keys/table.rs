@@ -72,7 +72,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Plan, "defaults", Ty::Object(Defaults), "What holds for every step that does not say otherwise."),
     key(Plan, "steps", Ty::Map(Names::Step, &Ty::Object(Step)), "The steps, by id. Within what is ready, their order decides.").required(),
     key(Plan, "priority", Ty::Whole { min: -100, max: 100 }, "Rank among the runs that wait.").later(),
-    key(Plan, "concurrency", Ty::Object(Concurrency), "How many runs with the same key go on at once.").later(),
+    key(Plan, "concurrency", Ty::Object(Concurrency), "How many runs with the same key go on at once, among those of one folder of runs."),
     key(Plan, "budget", Ty::Object(Budget), "What a run may use up, over all its epochs. Steps report cost, tokens and energy by `ROK_USAGE`."),
     key(Plan, "notify", Ty::List(&Ty::Object(Notify)), "Who is told how a run ended.").later(),
     key(Plan, "expect", Ty::List(&Ty::Object(Expect)), "Obligations on top of the standard ones of the audit contract: `artifacts/emit` with the path of an artifact, `steps/succeed` with a step. Without them the run does not complete."),
@@ -163,7 +163,7 @@ pub const KEYS: &[KeySpec] = &[
 
     key(Concurrency, "key", Ty::Template, "Runs with the same key count together.").required(),
     key(Concurrency, "limit", Ty::Whole { min: 1, max: MAX_PARALLEL }, "How many go on at once.").or("1"),
-    key(Concurrency, "on_limit", Ty::Words(&["queue", "reject", "cancel_oldest"], &[]), "What the next one does.").or("`queue`"),
+    key(Concurrency, "on_limit", Ty::Words(&["queue", "reject", "cancel_oldest"], &[]), "What the next one does: waits until a place is free, first come, first served; is not created; or has the oldest cancelled, and takes its place.").or("`queue`"),
 
     key(Budget, "max_cost_usd", Ty::Number, "Cost in US dollars, as reported."),
     key(Budget, "max_energy_kwh", Ty::Number, "Energy in kilowatt hours, as reported."),

@@ -96,11 +96,11 @@ steps:
 #[case::priority_later(r"plan: p
 priority: 500
 steps:
-  a: { run: echo a }", &["2:1: `priority` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "2:11: `priority` is out of bounds (it is a whole number from -100 to 100)"])]
+  a: { run: echo a }", &["2:1: `priority` needs `rok serve`, which ranks the runs that wait (this version has no server: runs wait in the order of their creation; remove it)", "2:11: `priority` is out of bounds (it is a whole number from -100 to 100)"])]
 #[case::concurrency_shape(r"plan: p
 concurrency: { limit: 0, on_limit: wait }
 steps:
-  a: { run: echo a }", &["2:1: `concurrency` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "2:1: `key` is missing in `concurrency` (add `key: …`)", "2:23: `limit` of `concurrency` is out of bounds (it is a whole number from 1 to 10000)", "2:36: `on_limit` of `concurrency` cannot be `wait` (use `queue`, `reject`, `cancel_oldest`)"])]
+  a: { run: echo a }", &["2:1: `key` is missing in `concurrency` (add `key: …`)", "2:23: `limit` of `concurrency` is out of bounds (it is a whole number from 1 to 10000)", "2:36: `on_limit` of `concurrency` cannot be `wait` (use `queue`, `reject`, `cancel_oldest`)"])]
 #[case::budget_shape(r"plan: p
 budget: { max_cost: 5 }
 steps:

@@ -150,7 +150,10 @@ fn what_comes_later_is_refused_by_name() {
             Place::Step => format!("plan: p\nsteps: {{ a: {{ run: x, {key}: x }} }}"),
             other => panic!("{other:?} has a later key"),
         };
-        let refusal = format!("`{key}` is not supported yet");
+        let refusal = match *key {
+            "priority" => "`priority` needs `rok serve`".to_owned(),
+            key => format!("`{key}` is not supported yet"),
+        };
         assert!(
             faults(&text).iter().any(|fault| fault.contains(&refusal)),
             "{key}"
@@ -166,11 +169,12 @@ fn the_whole_format_is_known_and_what_is_not_carried_out_is_refused() {
         .iter()
         .map(|fault| fault.message.as_str())
         .collect();
-    let expected = ["priority", "concurrency", "notify", "http"];
-    let mut expected = expected
-        .map(|key| format!("`{key}` is not supported yet"))
-        .to_vec();
-    // And what nobody makes cannot be expected.
-    expected.insert(3, "no step declares an artifact `report.json`".into());
+    let expected = [
+        "`priority` needs `rok serve`, which ranks the runs that wait",
+        "`notify` is not supported yet",
+        // And what nobody makes cannot be expected.
+        "no step declares an artifact `report.json`",
+        "`http` is not supported yet",
+    ];
     assert_eq!(messages, expected);
 }
