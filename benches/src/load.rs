@@ -3,7 +3,7 @@
 
 use crate::world::{self, Ready};
 use rok_kernel::{Input, RunState};
-use rok_runner::{RunnerError, Shard, drive, Go};
+use rok_runner::{Go, RunnerError, Shard, drive};
 use rok_vocabulary::{Outcome, RunId, RunPhase};
 
 /// Why a bench could not do its work.

@@ -50,12 +50,24 @@ pub(crate) fn plan_text(steps: usize, shape: Shape, body: &str, head: &str) -> S
 
 /// A plan of in-process steps that do nothing.
 pub(crate) fn calls(steps: usize, shape: Shape) -> Result<Ready, Failed> {
-    let text = plan_text(steps, shape, "call: nothing", "");
+    ready(&plan_text(steps, shape, "call: nothing", ""))
+}
+
+fn ready(text: &str) -> Result<Ready, Failed> {
     let plan = rok_plan::parse(text.as_bytes(), "bench.yaml")?;
     let bytes: Arc<[u8]> = plan.to_canonical_json().into();
     let digest = Digest::of(&bytes).to_hex();
     let compiled = CompiledPlan::new(plan, digest)?;
     Ok(Ready { compiled, bytes })
+}
+
+/// A plan of one step that is fanned out over so many items.
+pub(crate) fn fan_out(items: usize) -> Result<Ready, Failed> {
+    let text = format!(
+        "plan: bench\nsteps:\n  list: {{ call: list{items} }}\n  each: {{ needs: [list], \
+         for_each: steps.list.outputs.items, call: nothing }}\n"
+    );
+    ready(&text)
 }
 
 /// The domains as `rok` composes them.
@@ -75,7 +87,16 @@ fn domains(governance: Arc<dyn rok_facades::GovernanceEngine>) -> Facades {
 
 /// A shard over a store, whose steps return at once.
 pub(crate) fn shard(store: Box<dyn Store>, domains: Facades) -> Shard {
-    let functions = Functions::new().register_inline("nothing", |_| Ok(Value::Null));
+    let list = |items: usize| {
+        move |_: &rok_executor::Call<'_>| {
+            let items: Vec<usize> = (0..items).collect();
+            Ok(serde_json::json!({ "items": items }))
+        }
+    };
+    let functions = Functions::new()
+        .register_inline("nothing", |_| Ok(Value::Null))
+        .register_inline("list1000", list(1_000))
+        .register_inline("list10000", list(10_000));
     let services = Services::new(domains).executor(Arc::new(functions));
     Shard::new(store, services, Owner::new("bench"))
 }

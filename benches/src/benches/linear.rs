@@ -23,18 +23,28 @@ pub(super) fn run(args: &Args, place: &Place, table: &mut Table) -> Result<(), F
         world::calls(SMALL, Shape::Chains(10))?,
         world::calls(LARGE, Shape::Chains(10))?,
     ];
+    let fans = [world::fan_out(SMALL)?, world::fan_out(LARGE)?];
     table.setting(
         "in-process steps in a run folder, 64 at once, fsync; each round runs both sizes, and \
          their quotient is taken round by round",
     );
     let take = |plan: &Ready| repetition(place, plan);
-    let [small, large, small_chains, large_chains] = in_turn(
+    let [
+        small,
+        large,
+        small_chains,
+        large_chains,
+        small_fan,
+        large_fan,
+    ] = in_turn(
         args.repeat,
         [
             &mut || take(&small),
             &mut || take(&large),
             &mut || take(&chains[0]),
             &mut || take(&chains[1]),
+            &mut || take(&fans[0]),
+            &mut || take(&fans[1]),
         ],
     )?;
     table.add(Measure::took("1,000 steps, wide", Unit::Ms, &small));
@@ -53,6 +63,17 @@ pub(super) fn run(args: &Args, place: &Place, table: &mut Table) -> Result<(), F
         Unit::Ms,
         &large_chains,
     ));
+    table.add(Measure::took("fan-out of 1,000", Unit::Ms, &small_fan));
+    table.add(Measure::took("fan-out of 10,000", Unit::Ms, &large_fan));
+    let (large, small) = (&large_fan, &small_fan);
+    table.add(Measure::times("time, fan-out", quotients(large, small, |s| s.wall)).goal(GOAL));
+    table.add(
+        Measure::times(
+            "processor time, fan-out",
+            quotients(large, small, |s| s.cpu),
+        )
+        .goal(GOAL),
+    );
     let (large, small) = (&large_chains, &small_chains);
     table.add(Measure::times("time, chains", quotients(large, small, |s| s.wall)).goal(GOAL));
     table.add(

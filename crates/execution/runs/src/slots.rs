@@ -95,7 +95,8 @@ impl Slots {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            if name.ends_with(".wait") && name < own && is_locked(&path)? {
+            let waits = name.strip_suffix(".wait").is_some() && name < own;
+            if waits && is_locked(&path)? {
                 before += 1;
             } else if let Some(number) = name.strip_suffix(".lock").and_then(|n| n.parse().ok()) {
                 match lock(&path)? {

@@ -119,7 +119,9 @@ impl Decoder<'_> {
         let expect = self.expect(root, &steps);
         let concurrency = self.concurrency(root);
         let key = concurrency.as_ref().map(|concurrency| &concurrency.key);
-        self.expressions(&inputs, &secrets, &env, key, entries, &steps, &graph);
+        let of_plan = env.iter().map(|(_, value)| value).chain(key);
+        let of_plan: Vec<_> = of_plan.collect();
+        self.expressions(&inputs, &secrets, &of_plan, entries, &steps, &graph);
         if !self.findings.is_empty() {
             return None;
         }

@@ -99,5 +99,5 @@ fn as_run_id(hex: &str) -> RunId {
         });
         id.push_str(part);
     }
-    id.clone().parse().expect("a UUID is a run id")
+    id.parse().expect("a UUID is a run id")
 }

@@ -70,8 +70,7 @@ impl Decoder<'_> {
         &mut self,
         inputs: &Inputs,
         secrets: &[InputName],
-        env: &[(String, Written<'_, Template>)],
-        key: Option<&Written<'_, Template>>,
+        of_plan: &[&Written<'_, Template>],
         entries: &[Entry],
         steps: &[StepDraft<'_>],
         graph: &Graph,
@@ -82,10 +81,7 @@ impl Decoder<'_> {
             .map(|(at, entry)| (entry.key.as_str(), at))
             .collect();
         let mut uses = Vec::new();
-        if let Some(value) = key {
-            add(&mut uses, value, None);
-        }
-        for (_, value) in env {
+        for value in of_plan {
             add(&mut uses, value, None);
         }
         for (at, step) in steps.iter().enumerate() {
