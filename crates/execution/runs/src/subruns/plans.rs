@@ -172,7 +172,7 @@ fn look_for(id: &PlanId, folder: &Path) -> Result<Text, RunsError> {
         ([], None) => {
             let message = format!("there is no plan `{id}` beside {}", folder.display());
             Err(fault(message).help(format!(
-                "a step's plan is `{id}.yaml` (or .yml, .toml, .json) beside the plan that names it, or in `plans/` there, or a built-in plan"
+                "name its file `{id}.yaml` (.yml, .toml, .json), beside that plan or in `plans/` there"
             )))
         }
         (several, _) => {
