@@ -1,6 +1,6 @@
 //! What stands under `data`: what only one event type has.
 
-use crate::artifact::{CachedData, InputsHash};
+use crate::artifact::{CachedData, ContentRef, InputsHash};
 use crate::settings::Settings;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -379,6 +379,10 @@ pub struct StepEndData {
     /// How its children ended, where it is fanned out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub children: Option<ChildCounts>,
+    /// What a success hands on, where that is too large for a line: its JSON is
+    /// in the store, and `outputs` is not written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs_ref: Option<ContentRef>,
     /// A failure that no retry follows.
     #[serde(default, rename = "final", skip_serializing_if = "core::ops::Not::not")]
     pub last: bool,

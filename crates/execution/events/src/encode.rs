@@ -3,6 +3,7 @@
 //! Encoded once; the same bytes go to disk, hash and stream.
 
 use crate::artifact::{EmittedData, LeftData};
+use crate::data::StepEndData;
 use crate::event::{Body, Event};
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -171,10 +172,22 @@ impl Encoder {
                 if let Some(label) = data.inputs_hash {
                     line.plain("inputs_hash", label.as_str());
                 }
-                if let Some(outputs) = &data.outputs {
-                    line.hash_of("outputs_hash", outputs);
+                match (&data.outputs_ref, &data.outputs) {
+                    (Some(of), _) => {
+                        line.plain("outputs_hash", of.sha256.get(..16).unwrap_or_default());
+                        let elsewhere = StepEndData {
+                            outputs: None,
+                            ..(**data).clone()
+                        };
+                        line.data(&elsewhere);
+                    }
+                    (None, outputs) => {
+                        if let Some(outputs) = outputs {
+                            line.hash_of("outputs_hash", outputs);
+                        }
+                        line.data(data);
+                    }
                 }
-                line.data(data);
             }
             Body::StepFailed {
                 class,

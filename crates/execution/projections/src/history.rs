@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
-use rok_events::{AckData, ArtifactPlace, Body, Event, PolicyData, StepEndData};
+use rok_events::{AckData, ArtifactPlace, Body, ContentRef, Event, PolicyData, StepEndData};
 use rok_kernel::{CompiledPlan, StepIx};
 use rok_rac::Duty;
 use rok_vocabulary::{Actor, Attempt, Epoch, StepId, Timestamp};
@@ -82,6 +82,7 @@ pub struct History {
     decisions: Vec<Decision>,
     artifacts: Vec<Artifact>,
     logs: Vec<LogEntry>,
+    results: Vec<(StepId, ContentRef)>,
     acks: Vec<AckEntry>,
     policies: Vec<PolicyData>,
     sealed_at: Option<Timestamp>,
@@ -106,6 +107,7 @@ impl History {
             decisions: Vec::new(),
             artifacts: Vec::new(),
             logs: Vec::new(),
+            results: Vec::new(),
             acks: Vec::new(),
             policies: Vec::new(),
             sealed_at: None,
@@ -157,6 +159,9 @@ impl History {
                 data,
                 ..
             } => {
+                if let Some(of) = &data.outputs_ref {
+                    self.results.push((step.clone(), of.clone()));
+                }
                 if let Some(bytes) = data.log_bytes {
                     self.logs.push(LogEntry {
                         step: step.clone(),
@@ -251,6 +256,12 @@ impl History {
     #[must_use]
     pub fn artifacts(&self) -> &[Artifact] {
         &self.artifacts
+    }
+
+    /// Results that are too large for a line, in the order of their steps' ends.
+    #[must_use]
+    pub fn results(&self) -> &[(StepId, ContentRef)] {
+        &self.results
     }
 
     /// Complete logs of attempts, in the order of their ends.

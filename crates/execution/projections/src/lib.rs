@@ -24,9 +24,11 @@
 extern crate alloc;
 
 mod history;
+mod large;
 mod redecide;
 mod replay;
 
 pub use history::{AckEntry, Artifact, Decision, History, LogEntry, StepHistory};
+pub use large::Contents;
 pub use redecide::{Divergence, Redecide, Redecided};
 pub use replay::{Replay, ReplayError};

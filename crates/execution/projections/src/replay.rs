@@ -1,6 +1,8 @@
 //! Folding a log: the same `apply` as live.
 
 use crate::history::History;
+use crate::large::Contents;
+use alloc::string::String;
 use alloc::sync::Arc;
 use rok_chain::ChainHash;
 use rok_events::{DecodeError, Event, decode};
@@ -26,6 +28,14 @@ pub enum ReplayError {
         /// What is wrong.
         source: ApplyError,
     },
+    /// A result that is too large for the line cannot be read back.
+    #[error("line {line}: {what}")]
+    Content {
+        /// 1-based.
+        line: u64,
+        /// Which, and why.
+        what: String,
+    },
 }
 
 impl ReplayError {
@@ -33,7 +43,9 @@ impl ReplayError {
     #[must_use]
     pub const fn line(&self) -> u64 {
         match self {
-            Self::Decode { line, .. } | Self::Apply { line, .. } => *line,
+            Self::Decode { line, .. } | Self::Apply { line, .. } | Self::Content { line, .. } => {
+                *line
+            }
         }
     }
 }
@@ -47,6 +59,7 @@ pub struct Replay {
     run: RunId,
     head: ChainHash,
     lines: u64,
+    contents: Contents,
 }
 
 impl Replay {
@@ -59,18 +72,29 @@ impl Replay {
             state: RunState::new(plan, run.clone()),
             run,
             lines: 0,
+            contents: Contents::default(),
         }
+    }
+
+    /// Reads results that are too large for a line from there.
+    #[must_use]
+    pub fn with_contents(mut self, contents: Contents) -> Self {
+        self.contents = contents;
+        self
     }
 
     /// Folds one line, without its newline.
     pub fn line(&mut self, line: &[u8]) -> Result<Event, ReplayError> {
         let number = self.lines + 1;
-        let event = decode(line, &self.run)
+        let mut event = decode(line, &self.run)
             .map_err(|source| ReplayError::Decode {
                 line: number,
                 source,
             })?
             .event;
+        self.contents
+            .fill(&mut event)
+            .map_err(|what| ReplayError::Content { line: number, what })?;
         self.state
             .apply(&event)
             .map_err(|source| ReplayError::Apply {

@@ -41,5 +41,5 @@ pub use recorded::{Recorded, RecordedEnd, RecordedFailure};
 pub use run_runner::{RunContext, RunRunner};
 pub use services::Services;
 pub use shard::{CommandOutcome, Message, Shard, ShardHandle, Turn};
-pub use stage::{Files, LostFiles, StepFiles, Upstream};
+pub use stage::{Files, LostFiles, StepFiles, Upstream, results};
 pub use stock::{Stock, Unmendable};

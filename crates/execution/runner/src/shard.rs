@@ -227,6 +227,9 @@ impl Shard {
     ) -> Result<RunRunner, RunnerError> {
         let log = self.store.read(run)?;
         let mut replay = Replay::new(plan, run.clone());
+        if let Some(files) = &context.files {
+            replay = replay.with_contents(files.results());
+        }
         let broken = |source| RunnerError::Replay {
             run: run.clone(),
             source,

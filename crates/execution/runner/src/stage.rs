@@ -28,7 +28,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-pub use files::{Files, LostFiles, StepFiles, Upstream};
+pub use files::{Files, LostFiles, StepFiles, Upstream, results};
 
 use before::{Prepared, Ready};
 

@@ -89,7 +89,7 @@ impl Runs {
         refuse_unfit(&store, run)?;
         let log = store.read(run).map_err(|error| fault::store(&error))?;
         let (plan, _) = plan_of(&store, run, &log)?;
-        let mut record = Record::new(plan, run.clone());
+        let mut record = Record::new(plan, run.clone(), crate::submit::results(&store));
         for line in log.lines() {
             record
                 .line(line)

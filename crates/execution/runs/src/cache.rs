@@ -87,7 +87,8 @@ impl FolderCache {
         let log = store.read(&run).map_err(|error| fault::chain(&error))?;
         let lines: Vec<&[u8]> = log.lines().take(entry.seq as usize + 1).collect();
         let told = lines.get(entry.seq as usize).ok_or("its log is shorter")?;
-        let told = event(told, &run)?;
+        let mut told = event(told, &run)?;
+        rok_runner::results(Arc::clone(&self.contents)).fill(&mut told)?;
         let Body::StepSucceeded {
             step,
             attempt,

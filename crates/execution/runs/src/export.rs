@@ -76,6 +76,11 @@ impl Runs {
             let path = content_path(&made.sha256);
             files.insert(path.clone(), Content::file(path, file));
         }
+        for (_, of) in loaded.history().results() {
+            let path = content_path(&of.sha256);
+            let content = Content::file(path.clone(), stored.path_of(&of.sha256));
+            files.insert(path, content);
+        }
         let key = self.public_key(&store, run, options)?;
         if let Some(key) = &key {
             files.insert(KEY.into(), Content::bytes(KEY, key.to_pem()));

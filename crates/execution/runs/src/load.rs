@@ -1,6 +1,7 @@
 //! A run read from its folder, without its lock: plan, state and history.
 
 use crate::fault;
+use crate::submit::results;
 use rok_chain::Digest;
 use rok_events::{Body, CreatedData, decode};
 use rok_facades::runs::{ErrorKind, RunsError};
@@ -29,7 +30,7 @@ impl Loaded {
         }
         let log = store.read(run).map_err(|error| fault::store(&error))?;
         let (plan, _) = plan_of(store, run, &log)?;
-        let mut replay = Replay::new(plan, run.clone());
+        let mut replay = Replay::new(plan, run.clone()).with_contents(results(store));
         replay.lines(&log.bytes).map_err(|error| {
             let message = format!(
                 "the log of run {run} cannot be replayed: {}",

@@ -10,7 +10,7 @@ use rok_attest::{
 use rok_chain::Digest;
 use rok_events::{Body, Event, EventType};
 use rok_kernel::{CompiledPlan, RunState};
-use rok_projections::{Replay, ReplayError};
+use rok_projections::{Contents, Replay, ReplayError};
 use rok_vocabulary::{Outcome, RunId, Seq, Timestamp};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -65,9 +65,9 @@ fn told(event: EventType) -> Told {
 }
 
 impl Record {
-    pub(crate) fn new(plan: Arc<CompiledPlan>, run: RunId) -> Self {
+    pub(crate) fn new(plan: Arc<CompiledPlan>, run: RunId, contents: Contents) -> Self {
         Self {
-            replay: Replay::new(plan, run),
+            replay: Replay::new(plan, run).with_contents(contents),
             epochs: Vec::new(),
             approvals: Vec::new(),
             overrides: Vec::new(),

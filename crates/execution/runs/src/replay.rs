@@ -119,7 +119,8 @@ impl Runs {
         }
         let store = self.store_of(run);
         let log = store.read(run).map_err(|error| fault::store(&error))?;
-        let ends = ends(run, log.lines()).map_err(|why| refused(run, &why))?;
+        let results = crate::submit::results(&store);
+        let ends = ends(run, log.lines(), &results).map_err(|why| refused(run, &why))?;
         let is_again = |step: &str| {
             let whole = step.split_once('[').map_or(step, |(whole, _)| whole);
             let at = plan.steps.iter().position(|s| s.id.as_str() == whole);
@@ -232,11 +233,13 @@ fn after(plan: &Plan, from: &StepId) -> Vec<bool> {
 fn ends<'l>(
     run: &RunId,
     lines: impl Iterator<Item = &'l [u8]>,
+    results: &rok_projections::Contents,
 ) -> Result<BTreeMap<String, RecordedEnd>, String> {
     let mut ends = BTreeMap::new();
     let mut made: BTreeMap<StepId, Vec<_>> = BTreeMap::new();
     for line in lines {
-        let event = event(line, run)?;
+        let mut event = event(line, run)?;
+        results.fill(&mut event)?;
         let from = |step: &StepId| CachedData {
             run: run.to_string(),
             step: step.to_string(),

@@ -16,6 +16,7 @@ use rok_facades::runs::{
 use rok_kernel::{CompiledPlan, RunSpec, RunState};
 use rok_log::{Document, DocumentKind, Durability, Owner};
 use rok_plan::{Plan, check_inputs, parse_input};
+use rok_projections::Contents;
 use rok_runner::{
     Driven, Files, Go, Message, Recorded, RunContext, RunRunner, Services, Shard, Turn, drive,
 };
@@ -574,6 +575,11 @@ pub(crate) fn owner() -> Owner {
 pub(crate) fn contents(store: &JsonlStore) -> ContentStore {
     let root = absolute(&store.contents_dir());
     ContentStore::open(root, store.durability() == Durability::Fsync)
+}
+
+/// Where a log's results are read from that are too large for a line.
+pub(crate) fn results(store: &JsonlStore) -> Contents {
+    rok_runner::results(Arc::new(contents(store)))
 }
 
 fn workspace(dir: &Path) -> Result<Workspace, RunsError> {

@@ -6,7 +6,7 @@ use crate::fault;
 use crate::load::{Loaded, created_of, plan_by};
 use crate::proof::Envelopes;
 use crate::record::Record;
-use crate::submit::contents;
+use crate::submit::{contents, results};
 use crate::subruns::missing_plans;
 use rok_chain::{LogState, SealCheck};
 use rok_facades::runs::{RunsError, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict};
@@ -174,20 +174,25 @@ fn replay(
     };
     let folded = match &envelopes {
         Some(envelopes) if !envelopes.is_empty() => {
-            compared(plan, run, &log.bytes, envelopes, report)
+            compared(store, plan, run, &log.bytes, envelopes, report)
         }
         _ => {
-            let mut replay = Replay::new(plan, run.clone());
+            let mut replay = Replay::new(plan, run.clone()).with_contents(results(store));
             replay.lines(&log.bytes).map(|()| replay)
         }
     };
     let replay = match folded {
         Ok(replay) => replay,
         Err(error) => {
-            let what = format!(
-                "is intact, and cannot follow the lines before it: {}",
-                fault::chain(&error)
-            );
+            let what = match &error {
+                ReplayError::Content { what, .. } => {
+                    format!("is intact, and names what cannot be read back: {what}")
+                }
+                _ => format!(
+                    "is intact, and cannot follow the lines before it: {}",
+                    fault::chain(&error)
+                ),
+            };
             report.faults.push(VerifyFault {
                 file: LOG.into(),
                 line: Some(error.line()),
@@ -233,13 +238,14 @@ fn replay(
 /// Folds a log, and compares what envelopes say with it at the lines that they
 /// cover.
 fn compared(
+    store: &JsonlStore,
     plan: Arc<CompiledPlan>,
     run: &RunId,
     log: &[u8],
     envelopes: &Envelopes,
     report: &mut VerifyReport,
 ) -> Result<Replay, ReplayError> {
-    let mut record = Record::new(plan, run.clone());
+    let mut record = Record::new(plan, run.clone(), results(store));
     let mut end = 0;
     for line in log.split_inclusive(|byte| *byte == b'\n') {
         end += line.len();

@@ -13,6 +13,8 @@ mod emitted;
 mod killed;
 #[path = "artifacts/left.rs"]
 mod left;
+#[path = "artifacts/outputs.rs"]
+mod outputs;
 #[path = "artifacts/used.rs"]
 mod used;
 

@@ -29,7 +29,9 @@ mod outputs;
 mod port;
 
 pub use functions::{Call, Functions};
-pub use outputs::{MAX_OUTPUT_BYTES, check_outputs, oversized_outputs};
+pub use outputs::{
+    INLINE_OUTPUT_BYTES, MAX_OUTPUT_BYTES, check_outputs, is_inline, oversized_outputs,
+};
 pub use port::{
     AttemptRecord, AttemptRef, CallWork, CancelReason, Executor, ExecutorError, INHERITED,
     LogRecord, PlanWork, PreflightFault, ProcessWork, Program, Remains, ReportSink, StepFailure,

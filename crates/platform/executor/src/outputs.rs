@@ -5,15 +5,19 @@ use rok_vocabulary::ErrorClass;
 use serde_json::Value;
 use std::io;
 
-/// A step's outputs stand in its event; what is larger is an artifact.
-pub const MAX_OUTPUT_BYTES: usize = 64 * 1024;
+/// Outputs of this size stand in the step's event; larger ones are stored, and
+/// the event names them.
+pub const INLINE_OUTPUT_BYTES: usize = 64 * 1024;
+
+/// What is larger is no result to compute with: it is an artifact.
+pub const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Refuses outputs that are neither an object nor null, and those that are
 /// larger than [`MAX_OUTPUT_BYTES`] as compact JSON.
 pub fn check_outputs(outputs: &Value) -> Result<(), StepFailure> {
     let kind = match outputs {
         Value::Null => return Ok(()),
-        Value::Object(_) if fits(outputs) => return Ok(()),
+        Value::Object(_) if fits(outputs, MAX_OUTPUT_BYTES) => return Ok(()),
         Value::Object(_) => return Err(oversized_outputs()),
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
@@ -31,7 +35,7 @@ pub fn check_outputs(outputs: &Value) -> Result<(), StepFailure> {
 pub fn oversized_outputs() -> StepFailure {
     StepFailure::new(
         ErrorClass::ValidationFailed,
-        "outputs are larger than 64 KiB: write a file and declare it as an artifact",
+        "outputs are larger than 64 MiB: write a file and declare it as an artifact",
     )
 }
 
@@ -52,8 +56,14 @@ impl io::Write for Room {
     }
 }
 
-fn fits(outputs: &Value) -> bool {
-    serde_json::to_writer(Room(MAX_OUTPUT_BYTES), outputs).is_ok()
+/// Whether outputs stand in the step's event.
+#[must_use]
+pub fn is_inline(outputs: &Value) -> bool {
+    outputs.is_null() || fits(outputs, INLINE_OUTPUT_BYTES)
+}
+
+fn fits(outputs: &Value, limit: usize) -> bool {
+    serde_json::to_writer(Room(limit), outputs).is_ok()
 }
 
 #[cfg(test)]
@@ -63,6 +73,14 @@ mod tests {
     use serde_json::json;
 
     #[rstest]
+    #[case(json!(null), true)]
+    #[case(json!({ "a": "x".repeat(INLINE_OUTPUT_BYTES - 8) }), true)]
+    #[case(json!({ "a": "x".repeat(INLINE_OUTPUT_BYTES - 7) }), false)]
+    fn what_stands_in_the_event(#[case] outputs: Value, #[case] inline: bool) {
+        assert_eq!(is_inline(&outputs), inline);
+    }
+
+    #[rstest]
     #[case(json!(null), "")]
     #[case(json!({ "a": [1] }), "")]
     #[case(json!([1]), "not an array")]
@@ -70,7 +88,7 @@ mod tests {
     #[case(json!("x"), "not a string")]
     #[case(json!(true), "not a boolean")]
     #[case(json!({ "a": "x".repeat(MAX_OUTPUT_BYTES - 8) }), "")]
-    #[case(json!({ "a": "x".repeat(MAX_OUTPUT_BYTES - 7) }), "larger than 64 KiB")]
+    #[case(json!({ "a": "x".repeat(MAX_OUTPUT_BYTES - 7) }), "larger than 64 MiB")]
     fn rules(#[case] outputs: Value, #[case] fault: &str) {
         match check_outputs(&outputs) {
             Ok(()) => assert_eq!(fault, ""),

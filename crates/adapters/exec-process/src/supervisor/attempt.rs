@@ -14,13 +14,14 @@ use rok_vocabulary::Timestamp;
 use rustix::process::Pid;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wait4::ResUse;
 
-/// What is hashed here and now; a longer log has a thread of its own.
-const SHORT_LOG: u64 = 256 * 1024;
+/// What is read here and now; longer logs and outputs have a thread of their own.
+const SHORT: u64 = 256 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -133,9 +134,13 @@ impl Attempt {
     }
 
     pub(super) fn is_heavy(&self) -> bool {
-        let log = self.places.log.as_deref();
-        let size = log.and_then(|log| std::fs::symlink_metadata(log).ok());
-        !self.request.secrets.is_empty() || size.is_some_and(|meta| meta.len() > SHORT_LOG)
+        let long = |path: &Path| {
+            let meta = std::fs::symlink_metadata(path);
+            meta.is_ok_and(|meta| meta.len() > SHORT)
+        };
+        !self.request.secrets.is_empty()
+            || self.places.log.as_deref().is_some_and(long)
+            || long(&self.places.output)
     }
 
     /// What is known now that its processes are gone.

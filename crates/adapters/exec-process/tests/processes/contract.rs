@@ -35,8 +35,8 @@ fn outputs_are_read(#[case] script: &str, #[case] outputs: serde_json::Value) {
 #[case("mkdir $ROK_OUTPUT", "ROK_OUTPUT is no regular file")]
 #[case("ln -s /etc/hostname $ROK_OUTPUT", "ROK_OUTPUT cannot be read")]
 #[case(
-    "head -c 70000 /dev/zero | tr '\\0' ' ' > $ROK_OUTPUT; echo '{}' >> $ROK_OUTPUT",
-    "larger than 64 KiB: write a file and declare it as an artifact"
+    "truncate -s 65M $ROK_OUTPUT",
+    "larger than 64 MiB: write a file and declare it as an artifact"
 )]
 #[case("echo nonsense > $ROK_USAGE", "ROK_USAGE line 1 must be")]
 #[case("echo '{\"tokens\": -1}' > $ROK_USAGE", "ROK_USAGE line 1 must be")]

@@ -6,12 +6,12 @@ use crate::cache::{CacheAnswer, InputsBase};
 use crate::made::{Made, cwd_of};
 use crate::services::Services;
 use crate::stage::{Files, Job, StepFiles, key_of};
-use rok_artifacts::{Declared, Emitted, Place, Quarantined, Roots, quarantine_file};
+use rok_artifacts::{Declared, Digest, Emitted, Place, Quarantined, Roots, quarantine_file};
 use rok_events::{
-    ArtifactLeft, ArtifactMade, ArtifactPlace, Body, CachedData, Event, InputsHash, StepEndData,
-    UsageData,
+    ArtifactLeft, ArtifactMade, ArtifactPlace, Body, CachedData, ContentRef, Event, InputsHash,
+    StepEndData, UsageData,
 };
-use rok_executor::{AttemptRef, PreflightFault, StepFailure, StepReport, StepResult};
+use rok_executor::{AttemptRef, PreflightFault, StepFailure, StepReport, StepResult, is_inline};
 use rok_kernel::{Input, ResolvedArtifact, ResolvedStep, StepDone, StepEnd, StepIx, StepSuccess};
 use rok_vocabulary::{Attempt, ErrorClass, StepRef};
 use serde_json::Value;
@@ -158,7 +158,7 @@ impl RunRunner {
             exit_code,
             record,
         } = report.result;
-        let data = StepEndData {
+        let mut data = StepEndData {
             started_at,
             wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
             usage: UsageData {
@@ -187,12 +187,26 @@ impl RunRunner {
                 if !self.masker.is_empty() {
                     self.masker.mask_json(&mut outputs);
                 }
-                left.extend(self.refused(step, &report.attempt, &outputs, &success.artifacts));
-                let artifacts = success.artifacts.into_iter().map(made);
-                StepEnd::Succeeded(StepSuccess {
-                    outputs,
-                    artifacts: artifacts.collect(),
-                })
+                match self.keep_outputs(step, &report.attempt, &mut outputs) {
+                    Ok(kept) => {
+                        data.outputs_ref = kept;
+                        let aside =
+                            self.refused(step, &report.attempt, &outputs, &success.artifacts);
+                        left.extend(aside);
+                        let artifacts = success.artifacts.into_iter().map(made);
+                        StepEnd::Succeeded(StepSuccess {
+                            outputs,
+                            artifacts: artifacts.collect(),
+                        })
+                    }
+                    Err(StepFailure { class, reason }) => {
+                        let why = "the step's outputs cannot be kept";
+                        let aside = self.put_aside(step, &report.attempt, &success.artifacts, why);
+                        left.extend(aside);
+                        let reason = self.masker.mask_str(&reason).into_owned();
+                        StepEnd::Failed { class, reason }
+                    }
+                }
             }
             Err(StepFailure { class, reason }) => StepEnd::Failed {
                 class,
@@ -233,6 +247,53 @@ impl RunRunner {
         if artifacts.is_empty() || rok_plan::check_outputs(step, outputs).is_ok() {
             return Vec::new();
         }
+        self.put_aside(ix, attempt, artifacts, "the step's outputs were refused")
+    }
+
+    /// Outputs that are too large for a line are stored before the line that
+    /// names them, as the kernel will accept them.
+    fn keep_outputs(
+        &self,
+        ix: StepIx,
+        attempt: &AttemptRef,
+        outputs: &mut Value,
+    ) -> Result<Option<ContentRef>, StepFailure> {
+        if attempt.step.compensates || is_inline(outputs) {
+            return Ok(None);
+        }
+        let refused = |why: &str| {
+            let reason = format!(
+                "outputs are larger than 64 KiB, and {why}: write a file and declare it as an artifact"
+            );
+            Err(StepFailure::new(ErrorClass::ValidationFailed, reason))
+        };
+        if self.state().child(ix).is_some() {
+            return refused("those of a `for_each`'s children stand together in one list");
+        }
+        let Some(files) = &self.context.files else {
+            return refused("this run has no folder to keep them in");
+        };
+        let Ok(accepted) = rok_plan::check_outputs(self.state().definition(ix), outputs) else {
+            // The kernel says what is wrong with them.
+            return Ok(None);
+        };
+        *outputs = accepted;
+        let kept = files.contents.put(outputs.to_string().as_bytes());
+        let Digest { sha256, bytes } = kept.map_err(|error| {
+            let reason = format!("the outputs cannot be stored: {error}");
+            StepFailure::new(ErrorClass::TransientIo, reason)
+        })?;
+        Ok(Some(ContentRef { sha256, bytes }))
+    }
+
+    /// What a step made that has not succeeded in the end.
+    fn put_aside(
+        &self,
+        ix: StepIx,
+        attempt: &AttemptRef,
+        artifacts: &[Emitted],
+        why: &str,
+    ) -> Vec<ArtifactLeft> {
         let (Some(files), Some(of)) = (&self.context.files, self.step_files(ix)) else {
             return Vec::new();
         };
@@ -242,8 +303,7 @@ impl RunRunner {
             quarantine_file(&made.path, made.place, &of.roots, &aside, &self.masker).ok()?
         };
         let left = artifacts.iter().filter_map(aside);
-        left.map(|left| told((left, "the step's outputs were refused".into())))
-            .collect()
+        left.map(|left| told((left, why.into()))).collect()
     }
 
     /// Patterns of artifacts that are none.

@@ -7,7 +7,8 @@ use rok_artifacts::{
     measure_with, quarantine, quarantine_at, quarantined,
 };
 use rok_events::ArtifactLeft;
-use rok_executor::LogRecord;
+use rok_executor::{LogRecord, MAX_OUTPUT_BYTES};
+use rok_projections::Contents;
 use rok_secrets::Masker;
 use rok_vocabulary::{Epoch, StepRef, Timestamp};
 use std::collections::HashMap;
@@ -96,6 +97,12 @@ impl Files {
             logs: dir.join("logs"),
             right: Mutex::default(),
         }
+    }
+
+    /// Where results that are too large for a line are read from.
+    #[must_use]
+    pub fn results(&self) -> Contents {
+        results(Arc::clone(&self.contents))
     }
 
     /// Where an attempt's leavings are put aside.
@@ -256,6 +263,19 @@ impl Files {
             sha256: (found.bytes > 0).then_some(found.sha256),
         })
     }
+}
+
+/// Where results that are too large for a line are read from.
+#[must_use]
+pub fn results(contents: Arc<ContentStore>) -> Contents {
+    Contents::new(move |of| {
+        let digest = Digest {
+            sha256: of.sha256.clone(),
+            bytes: of.bytes,
+        };
+        let read = contents.read(&digest, MAX_OUTPUT_BYTES as u64);
+        read.map_err(|error| error.to_string())
+    })
 }
 
 const LOST: &str = "the attempt was lost half-way";
