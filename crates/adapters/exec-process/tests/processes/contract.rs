@@ -40,6 +40,7 @@ fn outputs_are_read(#[case] script: &str, #[case] outputs: serde_json::Value) {
 )]
 #[case("echo nonsense > $ROK_USAGE", "ROK_USAGE line 1 must be")]
 #[case("echo '{\"tokens\": -1}' > $ROK_USAGE", "ROK_USAGE line 1 must be")]
+#[case("echo '{\"energy_kwh\": -1}' > $ROK_USAGE", "ROK_USAGE line 1 must be")]
 #[case("echo '{\"token\": 1}' > $ROK_USAGE", "ROK_USAGE line 1 must be")]
 #[case("echo '{' > $ROK_ERROR", "exit code 0, but ROK_ERROR is no JSON")]
 #[case("echo '{}' > $ROK_ERROR", "exit code 0, but ROK_ERROR says nothing")]
@@ -104,9 +105,10 @@ fn usage_is_summed_also_of_a_failed_step() {
     let script = r#"
         echo '{"cost_usd": 0.25, "tokens": 10}' >> $ROK_USAGE
         echo '{"cost_usd": 0.5}' >> $ROK_USAGE
-        echo '{"tokens": 5}' >> $ROK_USAGE
+        echo '{"tokens": 5, "energy_kwh": 0.125}' >> $ROK_USAGE
         exit 1"#;
     let usage = bench.run(bench.sh("s", script)).usage;
     assert!((usage.cost_usd - 0.75).abs() < 1e-9);
+    assert!((usage.energy_kwh - 0.125).abs() < 1e-9);
     assert_eq!(usage.tokens, 15);
 }

@@ -43,6 +43,8 @@ fn what_differs_in_anything_has_another_span() {
         SpanId::of_attempt(&run(), Epoch(0), &step("a"), Attempt(0)),
         SpanId::of_attempt(&run(), Epoch(0), &step("a"), Attempt(1)),
         SpanId::of_attempt(&run(), Epoch(1), &step("a"), Attempt(0)),
+        SpanId::of_compensation(&run(), Epoch(0), &step("a"), Attempt(0)),
+        SpanId::of_compensation(&run(), Epoch(0), &step("a"), Attempt(1)),
     ];
     let mut unique = spans.clone();
     unique.sort_unstable();

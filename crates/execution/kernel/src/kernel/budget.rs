@@ -160,7 +160,7 @@ fn amount(of: BudgetDimension, amount: f64) -> String {
         BudgetDimension::Tokens => format!("{amount} tokens"),
         BudgetDimension::Time => {
             let time = Duration::from_millis(amount as u64);
-            rok_vocabulary::format_duration(time).clone()
+            rok_vocabulary::format_duration(time)
         }
     }
 }

@@ -43,7 +43,7 @@ impl RunOrchestrationKernel {
             };
             let (run, epoch) = (self.state.run_id().clone(), self.state.epoch());
             let at = self.state.active(now);
-            let ack = DomainAck::success(&run, epoch, duty, &result.clone(), at)
+            let ack = DomainAck::success(&run, epoch, duty, &result, at)
                 .expect("a result is not empty, and short");
             self.emit_ack(&ack, None, false, now)?;
         }

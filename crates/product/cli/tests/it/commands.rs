@@ -1,7 +1,7 @@
 //! What each command asks of the engine, and how it exits.
 
 use crate::fake::{Fake, run, run_in};
-use rok_service::views::{CommandAnswer, ErrorKind, RunsError};
+use rok_service::views::{CommandAnswer, DriveEnd, ErrorKind, Outcome, RunPhase, RunsError};
 use rstest::rstest;
 use std::fs;
 
@@ -59,6 +59,39 @@ fn decisions_carry_who_and_why(
     let done = run(Fake::new(), arguments);
     assert_eq!(done.asked, [asked]);
     assert_eq!((done.out.as_str(), done.code), (told, 0));
+}
+
+/// A rollback has done what was asked for once everything is undone, although
+/// the run it is about has failed.
+#[rstest]
+#[case("rolled_back", None, 0)]
+#[case("failed", None, 1)]
+#[case("rolled_back", Some(ErrorKind::Protocol), 4)]
+#[case("failed", Some(ErrorKind::Denied), 5)]
+fn rollback_hands_on_what_was_decided(
+    #[case] status: &str,
+    #[case] refused_by: Option<ErrorKind>,
+    #[case] exit: u8,
+) {
+    let mut fake = Fake::failed();
+    fake.summary.status = status.to_owned();
+    fake.end = DriveEnd::Ended {
+        phase: RunPhase::Failed,
+        outcome: Outcome::Failed,
+        refused_by,
+        attested: None,
+    };
+    let arguments = [
+        "rollback", "run_abc", "--reason", "agreed", "--done", "refund", "--again", "mail",
+    ];
+    let done = run(fake, &arguments);
+    assert_eq!(
+        done.asked,
+        [
+            "rollback run_abc by user:ada because Some(\"agreed\") done [\"refund\"] again [\"mail\"]"
+        ]
+    );
+    assert_eq!(done.code, exit);
 }
 
 #[test]

@@ -17,6 +17,8 @@ use rstest::rstest;
 #[case(&["approve", "r", "s"])]
 #[case(&["approve", "r", "--reason", "x"])]
 #[case(&["cancel"])]
+#[case(&["rollback"])]
+#[case(&["rollback", "r", "--done"])]
 #[case(&["resume", "r", "--check", "--wait"])]
 #[case(&["events", "r", "--tail", "-1"])]
 #[case(&["logs", "r"])]
