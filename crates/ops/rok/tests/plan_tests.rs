@@ -14,7 +14,8 @@ fn rok(folder: &Path, arguments: &[&str]) -> Output {
         .args(["plan", "test"])
         .args(arguments)
         .current_dir(folder)
-        .env_remove("ROK_POLICIES")
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .output()
         .unwrap()
 }

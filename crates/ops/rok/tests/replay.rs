@@ -30,8 +30,9 @@ fn rok(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rok"))
         .args(arguments)
         .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("ROK_USER", "ada")
-        .env_remove("ROK_POLICIES")
         .output()
         .unwrap()
 }
