@@ -12,12 +12,16 @@
 //! ```
 //! use rok_facades::{runs::{ListQuery, RunsEngine}, testing};
 //! use rok_runner::Services;
-//! use rok_runs::{Runs, RunsSetup};
+//! use rok_runs::{Governed, Runs, RunsSetup};
 //! use std::sync::Arc;
 //!
 //! let dir = tempfile::tempdir()?;
 //! let setup = RunsSetup::new(dir.path().join("runs"), "user:ada".parse()?);
-//! let runs = Runs::new(setup, Arc::new(|_| Ok(Services::new(testing::facades()))));
+//! let services = |_: &_| {
+//!     let services = Services::new(testing::facades());
+//!     Ok(Governed { services, policies: None })
+//! };
+//! let runs = Runs::new(setup, Arc::new(services));
 //! assert!(runs.list(&ListQuery::default())?.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -16,7 +16,7 @@
 //! use rok_test_runner::TestRunner;
 //! use std::sync::Arc;
 //!
-//! let runner = TestRunner::new(Arc::new(|_| Ok((testing::facades(), None))));
+//! let runner = TestRunner::new(Arc::new(|_, _| Ok((testing::facades(), None))));
 //! assert!(format!("{runner:?}").starts_with("TestRunner"));
 //! ```
 
