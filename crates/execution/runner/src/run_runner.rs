@@ -1,29 +1,29 @@
 //! One run that is being driven: its kernel, its encoder, and how its effects
 //! are performed.
 
+mod asking;
 mod compensation;
+mod context;
 mod files;
 
 use crate::cache::StepCache;
 use crate::facts::{Ending, acked, authorization, evaluated, run_facts};
 use crate::made::{Made, cwd_of};
-use crate::recorded::{Recorded, RecordedEnd};
+use crate::recorded::RecordedEnd;
 use crate::services::Services;
-use crate::stage::{Files, Job};
+use crate::stage::Job;
 use files::declared;
 use rok_chain::Seal;
 use rok_events::{Body, Encoder, Event, PolicyStage};
 use rok_executor::{
     AttemptRecord, AttemptRef, CallWork, CancelReason, PlanWork, PreflightFault, ProcessWork,
-    Program, ReportSink, StepFailure, StepReport, StepRequest, StepResult, Work, Workspace,
+    Program, ReportSink, StepFailure, StepReport, StepRequest, StepResult, Work,
 };
 use rok_expr::SecretText;
-use rok_facades::{
-    ActionRequest, GateFacts, GovernedAction, OutcomeFacts, PolicyVerdict, StepSpan,
-};
+use rok_facades::{OutcomeFacts, PolicyVerdict, StepSpan};
 use rok_kernel::{
-    Admission, Command, CommandKind, Decision, Effect, Input, PolicyAnswer, Rejected,
-    ResolvedAction, RunOrchestrationKernel, RunState, StepIx, StopReason, SubInputs,
+    Admission, Decision, Effect, Input, Rejected, ResolvedAction, RunOrchestrationKernel, RunState,
+    StepIx, StopReason, SubInputs,
 };
 use rok_log::{Commit, Document, Fence, RunRow};
 use rok_plan::Shell;
@@ -31,8 +31,7 @@ use rok_rac::Duty;
 use rok_secrets::{Masker, Secrets};
 use rok_trace_ids::{SpanId, TraceId, traceparent};
 use rok_vocabulary::{
-    Actor, Attempt, Disposition, Epoch, ErrorClass, IdempotencyKey, Seq, StepRef, StepState,
-    Timestamp,
+    Attempt, Disposition, Epoch, ErrorClass, IdempotencyKey, Seq, StepRef, StepState, Timestamp,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -40,45 +39,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a run needs besides its log: it is handed in anew by each owner.
-#[derive(Debug, Clone)]
-pub struct RunContext {
-    /// Who drives.
-    pub owner: String,
-    /// Who submitted the run.
-    pub submitter: Actor,
-    /// The submitter's roles.
-    pub roles: Vec<String>,
-    /// Who uses the process that drives.
-    pub user: Actor,
-    /// That user's roles.
-    pub user_roles: Vec<String>,
-    /// The values of the secrets that the plan names, or why there are none.
-    pub secrets: Result<Secrets, String>,
-    /// Where executors may write; `None` for a run without a folder.
-    pub workspace: Option<Arc<Workspace>>,
-    /// Where artifacts are stored and put aside; `None` for a run without a
-    /// folder.
-    pub files: Option<Arc<Files>>,
-    /// Results of earlier runs; `None`: steps are always run.
-    pub cache: Option<Arc<dyn StepCache>>,
-    /// Results that stand for those of some steps: the run is a replay.
-    pub recorded: Option<Arc<Recorded>>,
-}
-
-impl RunContext {
-    /// The roles of an actor, as far as they are known here.
-    #[must_use]
-    pub fn roles_of(&self, actor: &Actor) -> &[String] {
-        if *actor == self.user {
-            &self.user_roles
-        } else if *actor == self.submitter {
-            &self.roles
-        } else {
-            &[]
-        }
-    }
-}
+pub use context::RunContext;
 
 /// One run that is being driven.
 #[derive(Debug)]
@@ -744,96 +705,10 @@ impl RunRunner {
         found
     }
 
-    /// What the policies say of a command; `None` where governance is switched
-    /// off. Changes nothing.
-    #[must_use]
-    pub fn ask(
-        &self,
-        kind: &CommandKind,
-        actor: &Actor,
-        roles: &[String],
-        reason: Option<&str>,
-        services: &Services,
-    ) -> Option<PolicyAnswer> {
-        let (action, step) = match kind {
-            CommandKind::Approve(step) => (GovernedAction::Approve, Some(step)),
-            CommandKind::Reject(step) => (GovernedAction::Reject, Some(step)),
-            CommandKind::Cancel => (GovernedAction::Cancel, None),
-            CommandKind::Pause | CommandKind::Unpause => (GovernedAction::Pause, None),
-            CommandKind::Override(step) => (GovernedAction::Override, Some(step)),
-        };
-        self.state().settings().contract.governs().then(|| {
-            let request = ActionRequest {
-                actor,
-                roles,
-                action,
-                run: run_facts(self.state(), &self.context, services.now()),
-                step,
-                reason,
-                gate: self.gate_facts(kind),
-                hold: self.state().hold().map(|hold| hold.reason),
-                budget_use: self.state().budget_use(),
-            };
-            let answer = services.facades().governance.authorize_action(&request);
-            authorization(PolicyStage::Action, Some(action.as_str()), answer)
-        })
-    }
-
     /// Hides secrets in a text.
     #[must_use]
     pub fn masked(&self, text: &str) -> String {
         self.masker.mask_str(text).into_owned()
-    }
-
-    /// Asks the policies about a command and makes it an input.
-    pub(crate) fn command(
-        &self,
-        command: &rok_log::Command,
-        roles: &[String],
-        services: &Services,
-    ) -> Result<Input, String> {
-        let step = || {
-            command
-                .step
-                .clone()
-                .ok_or_else(|| format!("{} needs a step", command.kind))
-        };
-        let kind = match command.kind {
-            rok_log::CommandKind::Approve => CommandKind::Approve(step()?),
-            rok_log::CommandKind::Reject => CommandKind::Reject(step()?),
-            rok_log::CommandKind::Cancel => CommandKind::Cancel,
-            rok_log::CommandKind::Pause => CommandKind::Pause,
-            rok_log::CommandKind::Unpause => CommandKind::Unpause,
-            rok_log::CommandKind::Override => CommandKind::Override(step()?),
-        };
-        let reason = command.reason.as_deref();
-        let authorization = self.ask(&kind, &command.actor, roles, reason, services);
-        Ok(Input::Command(Command {
-            id: command.id.clone(),
-            actor: command.actor.clone(),
-            roles: roles.to_vec(),
-            kind,
-            reason: command
-                .reason
-                .as_deref()
-                .map(|reason| self.masker.mask_str(reason).into_owned()),
-            authorization,
-        }))
-    }
-
-    /// What the gate asks for that a command decides on.
-    fn gate_facts(&self, kind: &CommandKind) -> Option<GateFacts> {
-        let (CommandKind::Approve(step) | CommandKind::Reject(step)) = kind else {
-            return None;
-        };
-        let state = self.state();
-        let ix = state.plan().find(step)?;
-        let approvers = &state.plan().step(ix).approvers;
-        Some(GateFacts {
-            needed: approvers.count,
-            given: state.step(ix).approvals().len() as u32,
-            not_submitter: approvers.not_submitter,
-        })
     }
 
     /// The place of a step in the plan.

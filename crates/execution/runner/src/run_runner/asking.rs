@@ -1,0 +1,97 @@
+//! Asking the policies about what someone wants of a run.
+
+use super::RunRunner;
+use crate::facts::{authorization, run_facts};
+use crate::services::Services;
+use rok_events::PolicyStage;
+use rok_facades::{ActionRequest, GateFacts, GovernedAction};
+use rok_kernel::{Command, CommandKind, Input, PolicyAnswer};
+use rok_vocabulary::Actor;
+
+impl RunRunner {
+    /// What the policies say of a command; `None` where governance is switched
+    /// off. Changes nothing.
+    #[must_use]
+    pub fn ask(
+        &self,
+        kind: &CommandKind,
+        actor: &Actor,
+        roles: &[String],
+        reason: Option<&str>,
+        services: &Services,
+    ) -> Option<PolicyAnswer> {
+        let (action, step) = match kind {
+            CommandKind::Approve(step) => (GovernedAction::Approve, Some(step)),
+            CommandKind::Reject(step) => (GovernedAction::Reject, Some(step)),
+            CommandKind::Cancel => (GovernedAction::Cancel, None),
+            CommandKind::Pause | CommandKind::Unpause => (GovernedAction::Pause, None),
+            CommandKind::Override(step) => (GovernedAction::Override, Some(step)),
+        };
+        self.state().settings().contract.governs().then(|| {
+            let request = ActionRequest {
+                actor,
+                roles,
+                action,
+                run: run_facts(self.state(), &self.context, services.now()),
+                step,
+                reason,
+                gate: self.gate_facts(kind),
+                hold: self.state().hold().map(|hold| hold.reason),
+                budget_use: self.state().budget_use(),
+            };
+            let answer = services.facades().governance.authorize_action(&request);
+            authorization(PolicyStage::Action, Some(action.as_str()), answer)
+        })
+    }
+
+    /// Asks the policies about a command and makes it an input.
+    pub(crate) fn command(
+        &self,
+        command: &rok_log::Command,
+        roles: &[String],
+        services: &Services,
+    ) -> Result<Input, String> {
+        let step = || {
+            command
+                .step
+                .clone()
+                .ok_or_else(|| format!("{} needs a step", command.kind))
+        };
+        let kind = match command.kind {
+            rok_log::CommandKind::Approve => CommandKind::Approve(step()?),
+            rok_log::CommandKind::Reject => CommandKind::Reject(step()?),
+            rok_log::CommandKind::Cancel => CommandKind::Cancel,
+            rok_log::CommandKind::Pause => CommandKind::Pause,
+            rok_log::CommandKind::Unpause => CommandKind::Unpause,
+            rok_log::CommandKind::Override => CommandKind::Override(step()?),
+        };
+        let reason = command.reason.as_deref();
+        let authorization = self.ask(&kind, &command.actor, roles, reason, services);
+        Ok(Input::Command(Command {
+            id: command.id.clone(),
+            actor: command.actor.clone(),
+            roles: roles.to_vec(),
+            kind,
+            reason: command
+                .reason
+                .as_deref()
+                .map(|reason| self.masker.mask_str(reason).into_owned()),
+            authorization,
+        }))
+    }
+
+    /// What the gate asks for that a command decides on.
+    fn gate_facts(&self, kind: &CommandKind) -> Option<GateFacts> {
+        let (CommandKind::Approve(step) | CommandKind::Reject(step)) = kind else {
+            return None;
+        };
+        let state = self.state();
+        let ix = state.plan().find(step)?;
+        let approvers = &state.plan().step(ix).approvers;
+        Some(GateFacts {
+            needed: approvers.count,
+            given: state.step(ix).approvals().len() as u32,
+            not_submitter: approvers.not_submitter,
+        })
+    }
+}
