@@ -6,7 +6,6 @@ mod compensation;
 mod context;
 mod files;
 
-use crate::cache::StepCache;
 use crate::facts::{Ending, acked, authorization, evaluated, run_facts};
 use crate::made::{Made, cwd_of};
 use crate::recorded::RecordedEnd;
