@@ -14,6 +14,7 @@ const STATUSES: &[&str] = &[
     "executing",
     "blocked",
     "succeeded",
+    "partial",
     "failed",
     "rolled_back",
     "broken",

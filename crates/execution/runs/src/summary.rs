@@ -22,10 +22,17 @@ use rok_vocabulary::{
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// Seed 004's word for where a run stands.
-pub(crate) fn status(phase: RunPhase, held: bool, said: Disposition) -> &'static str {
+/// Seed 004's word for where a run stands, and `partial` for one that is
+/// COMPLETED with work failed: nothing else decides it.
+pub(crate) fn status(
+    phase: RunPhase,
+    held: bool,
+    said: Disposition,
+    outcome: Option<Outcome>,
+) -> &'static str {
     match phase {
         RunPhase::Failed if said == Disposition::RolledBack => "rolled_back",
+        RunPhase::Completed if outcome == Some(Outcome::Partial) => "partial",
         RunPhase::Created => "created",
         RunPhase::Authorized => "preflight_validated",
         RunPhase::Executing if held => "blocked",
@@ -121,7 +128,13 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
         plan_name: plan.name.clone(),
         plan_sha256: state.plan().sha256().into(),
         phase: state.phase(),
-        status: status(state.phase(), state.hold().is_some(), state.disposition()).into(),
+        status: status(
+            state.phase(),
+            state.hold().is_some(),
+            state.disposition(),
+            state.outcome(),
+        )
+        .into(),
         outcome: state.outcome(),
         epoch: state.epoch(),
         error: reason.map(|reason| ErrorView {
@@ -376,7 +389,10 @@ pub(crate) fn list(store: &JsonlStore, query: &ListQuery) -> Result<Vec<RunListi
 
 fn has_status(listing: &RunListing, word: &str) -> bool {
     let phase = listing.phase.map(RunPhase::as_str);
-    let outcome = listing.outcome.map(Outcome::as_str);
+    // A good outcome alone is no success: the check may have refused it, or not
+    // have been made yet. Where it is one, the status says so.
+    let outcome = listing.outcome.filter(|outcome| !outcome.may_complete());
+    let outcome = outcome.map(Outcome::as_str);
     listing.status.eq_ignore_ascii_case(word)
         || phase.is_some_and(|phase| phase.eq_ignore_ascii_case(word))
         || outcome.is_some_and(|outcome| outcome.eq_ignore_ascii_case(word))
@@ -390,6 +406,7 @@ fn listing(run_id: String, row: &RunRow) -> RunListing {
             row.phase,
             row.hold.is_some(),
             row.disposition.unwrap_or(Disposition::None),
+            row.outcome,
         )
         .into(),
         phase: Some(row.phase),
@@ -414,5 +431,55 @@ fn broken(run_id: String, why: String) -> RunListing {
         epoch: None,
         parent: None,
         broken: Some(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const NONE: Disposition = Disposition::None;
+    const UNDONE: Disposition = Disposition::RolledBack;
+
+    #[rstest]
+    #[case(RunPhase::Created, false, NONE, None, "created")]
+    #[case(RunPhase::Authorized, false, NONE, None, "preflight_validated")]
+    #[case(RunPhase::Executing, false, NONE, None, "executing")]
+    #[case(RunPhase::Executing, true, NONE, None, "blocked")]
+    #[case(
+        RunPhase::GovernanceCheck,
+        false,
+        NONE,
+        Some(Outcome::Partial),
+        "executing"
+    )]
+    #[case(
+        RunPhase::Finalizing,
+        false,
+        NONE,
+        Some(Outcome::Succeeded),
+        "executing"
+    )]
+    #[case(
+        RunPhase::Completed,
+        false,
+        NONE,
+        Some(Outcome::Succeeded),
+        "succeeded"
+    )]
+    #[case(RunPhase::Completed, false, NONE, Some(Outcome::Partial), "partial")]
+    #[case(RunPhase::Failed, false, NONE, Some(Outcome::Partial), "failed")]
+    #[case(RunPhase::Failed, false, NONE, Some(Outcome::Succeeded), "failed")]
+    #[case(RunPhase::Failed, false, NONE, Some(Outcome::TimedOut), "failed")]
+    #[case(RunPhase::Failed, false, UNDONE, Some(Outcome::Failed), "rolled_back")]
+    fn every_phase_has_the_seeds_word(
+        #[case] phase: RunPhase,
+        #[case] held: bool,
+        #[case] said: Disposition,
+        #[case] outcome: Option<Outcome>,
+        #[case] word: &str,
+    ) {
+        assert_eq!(status(phase, held, said, outcome), word);
     }
 }

@@ -1,6 +1,5 @@
 //! The streaming page: each of its commands, on a run as it describes.
 
-#[expect(dead_code, reason = "this file needs a part of it")]
 mod support;
 
 #[expect(dead_code, reason = "this file needs a part of it")]
@@ -121,11 +120,39 @@ fn a_run_in_one_object_and_why_a_step_failed() {
     let found = &lines(&ran)[0];
     assert_eq!(
         (&found["status"], &found["outcome"]),
-        (&json!("succeeded"), &json!("partial"))
+        (&json!("partial"), &json!("partial"))
     );
     assert_eq!(found["totals"]["failed"], 1);
     let why = run(&bench, "explain run_abc");
     assert!(why.out.contains("step `lint` failed"), "{}", why.out);
+}
+
+#[test]
+fn a_run_with_failed_work_is_partial_wherever_its_state_is_told() {
+    let bench = bench();
+    let told = |arguments: &[&str]| bench.rok(arguments).exits(0).out;
+    for command in ["status", "summary"] {
+        let found = bench.rok([command, "run_abc", "--json"]).exits(0).json();
+        assert_eq!(found["status"], "partial", "{command}");
+    }
+    assert_eq!(
+        told(&["ls", "--json", "--status", "succeeded"]).trim(),
+        "[]"
+    );
+    let found = bench.rok(["ls", "--json", "--status", "partial"]).json();
+    assert_eq!(found[0]["status"], "partial");
+    told(&["report", "run_abc", "-o", "run.html"]);
+    let report = bench.path().join("run.html");
+    for drawn in [
+        std::fs::read_to_string(report).expect("a report"),
+        told(&["graph", "run_abc", "--format", "ascii"]),
+        told(&["timeline", "run_abc", "--format", "ascii"]),
+        told(&["timeline", "run_abc", "--format", "svg"]),
+    ] {
+        assert!(drawn.contains("partial"), "{drawn}");
+        assert!(!drawn.contains("succeeded (partial)"), "{drawn}");
+        assert!(!drawn.contains("succeeded · plan"), "{drawn}");
+    }
 }
 
 #[test]
@@ -158,7 +185,7 @@ fn metrics_count_what_the_log_says() {
     let text = run(&bench, "rok metrics").out;
     for line in [
         "rok_runs_total{outcome=\"partial\"} 1",
-        "rok_runs{status=\"succeeded\"} 1",
+        "rok_runs{status=\"partial\"} 1",
         "rok_run_duration_seconds_count{outcome=\"partial\",plan=\"streamed\"} 1",
         "rok_steps_total{state=\"failed\"} 1",
         "rok_steps_total{state=\"succeeded\"} 1",

@@ -7,7 +7,6 @@ use rok_facades::runs::{
     AuditView, LogTail, RunSummary, RunTiming, TailQuery, VerifyReport, VerifyVerdict,
 };
 use rok_pictures::{Body, Cell, Graph, Mark, Report, Section, State, Timeline};
-use rok_vocabulary::Outcome;
 use std::time::Duration;
 
 /// How much of the outputs a report holds: enough to see why something failed,
@@ -86,13 +85,13 @@ fn section(title: &str, intro: &str, body: Body) -> Section {
 
 /// How the run ended, or stands.
 fn verdict(run: &RunSummary) -> Mark {
-    let state = match (run.status.as_str(), run.outcome) {
-        ("succeeded", Some(Outcome::Partial)) => State::Partial,
-        ("succeeded", _) => State::Succeeded,
-        ("failed", _) => State::Failed,
-        ("rolled_back", _) => State::Compensated,
-        ("blocked", _) => State::Waiting,
-        ("executing", _) => State::Running,
+    let state = match run.status.as_str() {
+        "succeeded" => State::Succeeded,
+        "partial" => State::Partial,
+        "failed" => State::Failed,
+        "rolled_back" => State::Compensated,
+        "blocked" => State::Waiting,
+        "executing" => State::Running,
         _ => State::Pending,
     };
     let words = match run.outcome {

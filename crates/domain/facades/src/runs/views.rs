@@ -28,7 +28,8 @@ pub struct RunSummary {
     /// The phase.
     pub phase: RunPhase,
     /// Seed 004's word: created, `preflight_validated`, executing, blocked,
-    /// succeeded, failed, `rolled_back`.
+    /// succeeded, failed, `rolled_back`; and partial, which is COMPLETED with
+    /// work failed.
     pub status: String,
     /// How execution ended, once it has.
     pub outcome: Option<Outcome>,

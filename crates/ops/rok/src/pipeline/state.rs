@@ -18,6 +18,9 @@ pub enum PipelineState {
     Blocked,
     /// It is closed and every duty is reconciled.
     Succeeded,
+    /// It is closed and every duty is reconciled, but some of its work failed:
+    /// no success.
+    Partial,
     /// It is closed and did not succeed.
     Failed,
     /// It failed and what it had done was undone.
@@ -25,12 +28,13 @@ pub enum PipelineState {
 }
 
 impl PipelineState {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Created,
         Self::PreflightValidated,
         Self::Executing,
         Self::Blocked,
         Self::Succeeded,
+        Self::Partial,
         Self::Failed,
         Self::RolledBack,
     ];
@@ -44,6 +48,7 @@ impl PipelineState {
             Self::Executing => "executing",
             Self::Blocked => "blocked",
             Self::Succeeded => "succeeded",
+            Self::Partial => "partial",
             Self::Failed => "failed",
             Self::RolledBack => "rolled_back",
         }
@@ -52,7 +57,10 @@ impl PipelineState {
     /// Whether the run is closed.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::RolledBack)
+        matches!(
+            self,
+            Self::Succeeded | Self::Partial | Self::Failed | Self::RolledBack
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use crate::terminal::Look;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use rok_service::PlanListing;
-use rok_service::views::{Entry, Outcome, RunListing, StepState};
+use rok_service::views::{Entry, RunListing, StepState};
 
 pub(super) fn table(look: Look, header: &[&str]) -> Table {
     let mut table = Table::new();
@@ -56,7 +56,7 @@ pub(crate) fn runs(runs: &[RunListing], look: Look) -> String {
             "executing" => StepState::Running,
             _ => StepState::Pending,
         };
-        let partial = run.status == "succeeded" && run.outcome == Some(Outcome::Partial);
+        let partial = run.status == "partial";
         let sign = if partial {
             paint.partial()
         } else {
@@ -64,7 +64,6 @@ pub(crate) fn runs(runs: &[RunListing], look: Look) -> String {
         };
         let status = match &run.broken {
             Some(why) => format!("{sign} {}: {}", run.status, clean(why)),
-            None if partial => format!("{sign} partial"),
             None => format!("{sign} {}", run.status),
         };
         table.add_row([
