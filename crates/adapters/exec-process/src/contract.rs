@@ -3,7 +3,9 @@
 use crate::log::last_line;
 use crate::places::Places;
 use rok_executor::MAX_OUTPUT_BYTES;
-use rok_executor::{LogRecord, StepFailure, StepSuccess, Usage, check_outputs, oversized_outputs};
+use rok_executor::{
+    LogRecord, StepFailure, StepSuccess, Usage, check_outputs, oversized_outputs, strict_json,
+};
 use rok_secrets::Masker;
 use rok_vocabulary::ErrorClass;
 use rustix::fs::OFlags;
@@ -131,8 +133,7 @@ impl Named {
 
 fn named(bytes: &[u8]) -> Result<Named, String> {
     const FORM: &str = "must be {\"class\": …, \"reason\": …}";
-    let value: Value = serde_json::from_slice(bytes)
-        .map_err(|error| format!("is no JSON ({error}); it {FORM}"))?;
+    let value = strict_json(bytes).map_err(|error| format!("is no JSON ({error}); it {FORM}"))?;
     let object = value
         .as_object()
         .ok_or_else(|| format!("is no JSON object; it {FORM}"))?;
@@ -181,8 +182,8 @@ fn outputs(bytes: Result<Option<Vec<u8>>, String>, masker: &Masker) -> Result<Va
             "ROK_OUTPUT is empty: write a JSON object, or do not create the file",
         ));
     }
-    let mut outputs: Value = serde_json::from_slice(&bytes)
-        .map_err(|error| invalid(format!("ROK_OUTPUT is no JSON: {error}")))?;
+    let mut outputs: Value =
+        strict_json(&bytes).map_err(|error| invalid(format!("ROK_OUTPUT is no JSON: {error}")))?;
     masker.mask_json(&mut outputs);
     check_outputs(&outputs)?;
     // Masked value by value; a secret that spans several would show here.
@@ -219,7 +220,7 @@ fn count(bytes: Result<Option<Vec<u8>>, String>, usage: &mut Usage) -> Result<()
 }
 
 fn add(line: &[u8], usage: &mut Usage) -> Option<()> {
-    let value: Value = serde_json::from_slice(line).ok()?;
+    let value = strict_json(line).ok()?;
     let (mut cost, mut energy, mut tokens) = (0.0, 0.0, 0_u64);
     let amount = |value: &Value| {
         value

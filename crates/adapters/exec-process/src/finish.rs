@@ -3,6 +3,7 @@
 //! files are large, so it has its own thread where they can be.
 
 use crate::contract::{Verdict, judge};
+use crate::log::Held;
 use crate::places::Places;
 use rok_artifacts::{ArtifactError, measure, measure_with};
 use rok_executor::{LogRecord, StepFailure};
@@ -22,6 +23,8 @@ const SLACK_MS: i64 = 100;
 pub(crate) struct Ended {
     pub(crate) secrets: Secrets,
     pub(crate) places: Places,
+    /// Its log, as it was opened.
+    pub(crate) log: Option<Held>,
     pub(crate) status: ExitStatus,
     /// How it was stopped from outside, if it was.
     pub(crate) stopped: Option<StepFailure>,
@@ -39,6 +42,7 @@ impl Ended {
     pub(crate) fn finish(self) -> Verdict {
         let masker = Masker::new(&self.secrets);
         let was_stopped = self.stopped.is_some();
+        let logged = self.logged();
         let mut verdict = judge(self.status, self.stopped.clone(), &self.places, &masker);
         if let Some(fault) = self.fault.clone() {
             verdict.end = Err(match verdict.end {
@@ -46,32 +50,41 @@ impl Ended {
                 Err(failure) => also(&failure, &fault),
             });
         }
-        let found = self.expose(&masker);
+        // Neither of them is undone by trying again, so they stand first.
+        let (record, tampered) = match logged {
+            Ok(record) => (record, None),
+            Err(failure) => (None, Some(failure)),
+        };
+        let found = [tampered, self.expose(&masker)].into_iter().flatten();
+        let found = found.reduce(|first, more| also(&first, &more));
         verdict.end = match (verdict.end, found) {
             (end, None) => end,
             (Ok(_), Some(found)) => Err(found),
             (Err(failure), Some(found)) if was_stopped => Err(also(&failure, &found)),
             (Err(failure), Some(found)) => Err(also(&found, &failure)),
         };
-        verdict.log = self.log();
+        verdict.log = record;
         self.places.clear();
         verdict
     }
 
     /// What its log is, now that nothing of the attempt can write to it. One
     /// that something still may write to is not spoken for.
-    fn log(&self) -> Option<LogRecord> {
-        if self.survived {
-            return None;
-        }
-        let path = self.places.log.as_deref()?;
-        let bytes = fs::symlink_metadata(path).ok()?.len();
-        let sha256 = if bytes == 0 {
-            None
-        } else {
-            Some(measure(path).ok().filter(|log| log.bytes == bytes)?.sha256)
+    fn logged(&self) -> Result<Option<LogRecord>, StepFailure> {
+        let (Some(held), Some(path), false) = (&self.log, &self.places.log, self.survived) else {
+            return Ok(None);
         };
-        Some(LogRecord { bytes, sha256 })
+        if held.check(path)? == 0 {
+            let (bytes, sha256) = (0, None);
+            return Ok(Some(LogRecord { bytes, sha256 }));
+        }
+        let unread = |what: String| {
+            let reason = format!("its log cannot be recorded: {what}");
+            StepFailure::new(ErrorClass::TransientIo, reason)
+        };
+        let found = measure(path).map_err(|error| unread(error.to_string()))?;
+        let (bytes, sha256) = (found.bytes, Some(found.sha256));
+        Ok(Some(LogRecord { bytes, sha256 }))
     }
 
     /// Looks for secrets in what the attempt put into `ROK_ARTIFACTS`, and

@@ -1,12 +1,16 @@
 //! The step's log: opened for the process itself, or written by a thread that
 //! masks what comes through a pipe.
 
+mod held;
+
+pub(crate) use held::{Held, open};
+
 use rok_secrets::Masker;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -24,14 +28,6 @@ const TAIL: u64 = 4096;
 
 /// How much of the last line goes into a reason.
 const LINE_CHARS: usize = 200;
-
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-}
 
 /// A thread that reads a pipe, masks, and writes the log.
 #[derive(Debug)]
@@ -147,7 +143,11 @@ impl Copy {
 /// The last line of a log that says anything, without control characters, cut
 /// to 200 characters.
 pub(crate) fn last_line(path: &Path) -> Option<String> {
-    let mut file = File::open(path).ok()?;
+    // Not waiting, whatever a step has put there.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut options = File::options();
+    let options = options.read(true).custom_flags(flags.bits().cast_signed());
+    let mut file = options.open(path).ok()?;
     let length = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
         .ok()?;

@@ -13,7 +13,7 @@ mod shared;
 
 use crate::command::Programs;
 use crate::finish::Ended;
-use crate::log::{self, MaskThread};
+use crate::log::{self, Held, MaskThread};
 use crate::orphans::{Origin, Orphans};
 use crate::places::{Folders, Places, io_failure};
 use crate::procfs;
@@ -71,6 +71,14 @@ struct Watched {
     pidfd: OwnedFd,
     start: u64,
     record: Option<Entry>,
+}
+
+/// Where a process writes, and what is known of it here.
+struct Streams {
+    out: Stdio,
+    err: Stdio,
+    mask: Option<MaskThread>,
+    log: Option<Held>,
 }
 
 struct Waiting {
@@ -265,7 +273,12 @@ impl Supervisor {
         };
         let places = self.folders.places(request)?;
         let mut prepared = self.programs.prepare(request, work, &places)?;
-        let (out, err, mask) = self.streams(id, request, &places)?;
+        let Streams {
+            out,
+            err,
+            mask,
+            log,
+        } = self.streams(id, request, &places)?;
         let null = self
             .null
             .try_clone()
@@ -297,6 +310,7 @@ impl Supervisor {
             began,
             started_at,
             mask,
+            log,
         })
     }
 
@@ -325,7 +339,7 @@ impl Supervisor {
         id: u64,
         request: &StepRequest,
         places: &Places,
-    ) -> Result<(Stdio, Stdio, Option<MaskThread>), StepFailure> {
+    ) -> Result<Streams, StepFailure> {
         let file = match &places.log {
             None => None,
             Some(path) => Some(log::open(path).map_err(|error| {
@@ -335,19 +349,34 @@ impl Supervisor {
         };
         let twice = |fd: OwnedFd| -> io::Result<_> { Ok((fd.try_clone()?.into(), fd.into())) };
         let fault = |error| io_failure("cannot open the step's output", &error);
+        let alone = !request.secrets.is_empty();
+        let held = file.as_ref().map(|file| Held::new(file, alone));
+        let log = held.transpose().map_err(fault)?;
         if request.secrets.is_empty() {
             let file = file
                 .map_or_else(|| self.null.try_clone(), Ok)
                 .map_err(fault)?;
             let (out, err) = twice(file.into()).map_err(fault)?;
-            return Ok((out, err, None));
+            let mask = None;
+            return Ok(Streams {
+                out,
+                err,
+                mask,
+                log,
+            });
         }
         let shared = self.shared.clone();
         let done = move |result| shared.send(Command::LogClosed(id, result));
         let (mask, pipe) =
             MaskThread::start(&Masker::new(&request.secrets), file, done).map_err(fault)?;
         let (out, err) = twice(pipe).map_err(fault)?;
-        Ok((out, err, Some(mask)))
+        let mask = Some(mask);
+        Ok(Streams {
+            out,
+            err,
+            mask,
+            log,
+        })
     }
 
     fn set_timer(&mut self, id: u64, at: Option<Instant>) {

@@ -27,6 +27,7 @@
 mod functions;
 mod outputs;
 mod port;
+mod strict;
 
 pub use functions::{Call, Functions};
 pub use outputs::{
@@ -37,3 +38,4 @@ pub use port::{
     LogRecord, PlanWork, PreflightFault, ProcessWork, Program, Remains, ReportSink, StepFailure,
     StepReport, StepRequest, StepResult, StepSuccess, Usage, Work, Workspace,
 };
+pub use strict::strict_json;

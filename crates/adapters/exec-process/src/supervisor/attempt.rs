@@ -3,7 +3,7 @@
 use super::{FIRST_LOOK, LAST_LOOK, Watched, later, tell};
 use crate::contract::Verdict;
 use crate::finish::Ended;
-use crate::log::MaskThread;
+use crate::log::{Held, MaskThread};
 use crate::places::Places;
 use crate::procfs::Mark;
 use crate::record::Entry;
@@ -47,6 +47,7 @@ pub(super) struct Spawned {
     pub(super) began: Instant,
     pub(super) started_at: Timestamp,
     pub(super) mask: Option<MaskThread>,
+    pub(super) log: Option<Held>,
 }
 
 pub(super) struct Attempt {
@@ -82,6 +83,7 @@ pub(super) struct Attempt {
     /// The end of the stage's patience.
     pub(super) until: Option<Instant>,
     pub(super) mask: Option<MaskThread>,
+    pub(super) log: Option<Held>,
 }
 
 impl Attempt {
@@ -118,6 +120,7 @@ impl Attempt {
             look: FIRST_LOOK,
             until: None,
             mask: spawned.mask,
+            log: spawned.log,
             request,
         }
     }
@@ -153,6 +156,7 @@ impl Attempt {
         Ended {
             secrets: self.request.secrets.clone(),
             places: std::mem::take(&mut self.places),
+            log: self.log.take(),
             status: self
                 .usage
                 .map_or(ExitStatus::from_raw(0), |usage| usage.status),

@@ -30,6 +30,10 @@ fn outputs_are_read(#[case] script: &str, #[case] outputs: serde_json::Value) {
     "echo '[1]' > $ROK_OUTPUT",
     "must be a JSON object or null, not an array"
 )]
+#[case(
+    r#"echo '{"a": 1, "b": {"c": 1, "c": 2}}' > $ROK_OUTPUT"#,
+    "ROK_OUTPUT is no JSON: key `c` is given twice"
+)]
 #[case(": > $ROK_OUTPUT", "ROK_OUTPUT is empty")]
 #[case("mkfifo $ROK_OUTPUT", "ROK_OUTPUT is no regular file")]
 #[case("mkdir $ROK_OUTPUT", "ROK_OUTPUT is no regular file")]
@@ -43,6 +47,14 @@ fn outputs_are_read(#[case] script: &str, #[case] outputs: serde_json::Value) {
 #[case("echo '{\"energy_kwh\": -1}' > $ROK_USAGE", "ROK_USAGE line 1 must be")]
 #[case("echo '{\"token\": 1}' > $ROK_USAGE", "ROK_USAGE line 1 must be")]
 #[case("echo '{' > $ROK_ERROR", "exit code 0, but ROK_ERROR is no JSON")]
+#[case(
+    r#"echo '{"reason": "a", "reason": "b"}' > $ROK_ERROR"#,
+    "key `reason` is given twice"
+)]
+#[case(
+    r#"echo '{"tokens": 1, "tokens": 2}' > $ROK_USAGE"#,
+    "ROK_USAGE line 1 must be"
+)]
 #[case("echo '{}' > $ROK_ERROR", "exit code 0, but ROK_ERROR says nothing")]
 fn what_breaks_the_contract_fails(#[case] script: &str, #[case] part: &str) {
     let bench = Bench::new();

@@ -6,6 +6,7 @@
 mod contract;
 mod ending;
 mod exits;
+mod logs;
 mod remains;
 mod secrets;
 mod starting;
