@@ -41,6 +41,8 @@ pub(crate) enum Bench {
     Steps,
     /// Replay and verification of 100,000 events
     Replay,
+    /// The page about a 1,000-step run
+    Reports,
     /// A 10,000-step run against a 1,000-step run
     Linear,
     /// Start-up of `rok --version` and of a one-step run
@@ -57,6 +59,7 @@ impl Bench {
             Self::Spawn => "1,000 /bin/true, two at once, with GNU make and ninja",
             Self::Steps => "in-process steps in one run folder",
             Self::Replay => "100,000 events folded, and verified",
+            Self::Reports => "the page about a run of 1,000 steps",
             Self::Linear => "a 10,000-step run against a 1,000-step run",
             Self::Startup => "whole processes, one at a time",
             Self::Wfcommons => "real workflow graphs, each task a sleep",

@@ -3,6 +3,7 @@
 mod core_runs;
 mod linear;
 mod replay;
+mod reports;
 mod spawn;
 mod startup;
 mod steps;
@@ -22,6 +23,7 @@ pub(crate) fn run(bench: Bench, args: &Args, place: &Place) -> Table {
         Bench::Spawn => spawn::run(args, place, &mut table),
         Bench::Steps => steps::run(args, place, &mut table),
         Bench::Replay => replay::run(args, place, &mut table),
+        Bench::Reports => reports::run(args, place, &mut table),
         Bench::Linear => linear::run(args, place, &mut table),
         Bench::Startup => startup::run(args, place, &mut table),
         Bench::Wfcommons => wfcommons::run(args, place, &mut table),
