@@ -17,8 +17,12 @@ const STATUSES: &[&str] = &[
     "partial",
     "failed",
     "rolled_back",
+    COLLECTED,
     "broken",
 ];
+
+/// Where a run stands whose log `rok gc` removed.
+const COLLECTED: &str = "collected";
 
 pub(crate) fn metrics(runs: &RunsFacade, listed: &[RunListing]) -> Result<String, ServiceError> {
     let metrics = RunMetrics::new();
@@ -29,11 +33,23 @@ pub(crate) fn metrics(runs: &RunsFacade, listed: &[RunListing]) -> Result<String
             RunsError::new(ErrorKind::Protocol, "ROK0105", message)
         })?;
         metrics.run_stands(status);
-        if run.broken.is_none() {
+        if run.status == COLLECTED {
+            count_collected(&metrics, run);
+        } else if run.broken.is_none() {
             count(&metrics, runs, &id(&run.run_id)?)?;
         }
     }
     Ok(metrics.text())
+}
+
+/// The log is gone; what its stub says of the run as a whole still counts, so
+/// that no run leaves the totals when it is collected.
+fn count_collected(metrics: &RunMetrics, run: &RunListing) {
+    if let (Some(plan), Some(outcome)) = (&run.plan, run.outcome) {
+        let end = run.updated_at.zip(run.created_at);
+        let duration = end.map_or(Duration::ZERO, |(end, start)| end.since(start));
+        metrics.run_ended(plan, outcome, duration);
+    }
 }
 
 fn id(text: &str) -> Result<RunId, ServiceError> {

@@ -166,6 +166,23 @@ fn what_is_not_among_the_newest_becomes_a_stub_that_verifies() {
     );
 }
 
+/// No run leaves the totals when it is collected.
+#[test]
+fn collected_runs_count_in_the_metrics() {
+    let bench = house();
+    let count = |line: &str| {
+        let text = bench.rok(["metrics"]).exits(0).out;
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    };
+    count("rok_steps_total{state=\"succeeded\"} 3");
+    gc(&bench, &["--keep", "1"]);
+    count("rok_runs{status=\"collected\"} 2");
+    count("rok_runs{status=\"succeeded\"} 1");
+    count("rok_runs_total{outcome=\"succeeded\"} 3");
+    count("rok_run_duration_seconds_count{outcome=\"succeeded\",plan=\"p\"} 3");
+    count("rok_steps_total{state=\"succeeded\"} 1");
+}
+
 /// Whatever is changed in a stub, it does not verify any more.
 #[test]
 fn a_stub_that_was_changed_is_broken() {
