@@ -8,8 +8,8 @@ use crate::service::Service;
 use rok_attest::{Checkpoint, Head};
 use rok_vocabulary::RunId;
 use serde::Serialize;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -95,10 +95,12 @@ fn unwritable(file: &Path, error: &io::Error) -> ServiceError {
 /// Reads a checkpoint, without proof of its signatures.
 pub(crate) fn read_checkpoint(cwd: &Path, file: &Path) -> Result<Checkpoint, ServiceError> {
     let help = "`rok checkpoint RUN -o FILE` writes one";
-    let mut bytes = Vec::new();
-    File::open(cwd.join(file))
-        .and_then(|open| open.take(MAX_BYTES).read_to_end(&mut bytes))
-        .map_err(|error| refused(file, format!("cannot be read: {error}"), help))?;
+    let bytes = rok_files::read(&cwd.join(file), MAX_BYTES).map_err(|error| {
+        ServiceError::CheckpointUnreadable {
+            file: file.to_owned(),
+            why: error.to_string(),
+        }
+    })?;
     Checkpoint::parse(&bytes).map_err(|error| refused(file, error, help))
 }
 

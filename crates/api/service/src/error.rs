@@ -77,6 +77,14 @@ pub enum ServiceError {
         /// What to do about it.
         help: &'static str,
     },
+    /// A file with a checkpoint cannot be read.
+    #[error("cannot read checkpoint {}: {why}", .file.display())]
+    CheckpointUnreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        why: String,
+    },
     /// Part of the interface that comes later.
     #[error("{what} is not supported yet")]
     NotSupported {
@@ -149,6 +157,7 @@ impl ServiceError {
             | Self::Import(_)
             | Self::Inputs(_)
             | Self::InputsUnreadable { .. }
+            | Self::CheckpointUnreadable { .. }
             | Self::BadName { .. }
             | Self::Key { .. }
             | Self::NoTests { .. }
@@ -201,7 +210,7 @@ impl ServiceError {
             Self::Output { .. } | Self::NoFolder { .. } => "ROK0012",
             Self::Key { .. } => "ROK0140",
             Self::NoTests { .. } => "ROK0013",
-            Self::Checkpoint { .. } => "ROK0142",
+            Self::Checkpoint { .. } | Self::CheckpointUnreadable { .. } => "ROK0142",
         }
     }
 
@@ -219,6 +228,9 @@ impl ServiceError {
                 }
             }),
             Self::Checkpoint { help, .. } => Some((*help).to_owned()),
+            Self::CheckpointUnreadable { .. } => {
+                Some("`rok checkpoint RUN -o FILE` writes one".to_owned())
+            }
             Self::NotSupported { instead, .. } => Some((*instead).to_owned()),
             Self::Key { .. } => Some(
                 "`rok key new --out FILE` makes a key; `rok key show FILE` tells what a file holds"

@@ -4,7 +4,7 @@
 use crate::error::ServiceError;
 use rok_plan::Plan;
 use serde_json::{Map, Value};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// One byte more than the largest plan: a larger file is refused by the
@@ -42,13 +42,11 @@ pub(crate) fn find(name: &str, cwd: &Path) -> Result<PlanText, ServiceError> {
         file: PathBuf::from(name),
         why,
     };
-    match std::fs::metadata(&path) {
-        Ok(meta) if meta.is_dir() => return Err(unreadable("it is a folder".to_owned())),
-        Ok(_) => {}
+    let bytes = match read(&path) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return builtin(name, cwd),
         Err(error) => return Err(unreadable(error.to_string())),
-    }
-    let bytes = read(&path).map_err(|error| unreadable(error.to_string()))?;
+    };
     let folder = path.parent().unwrap_or(cwd);
     let folder = std::path::absolute(folder).map_err(|error| unreadable(error.to_string()))?;
     Ok(PlanText {
@@ -87,10 +85,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn read_up_to(path: &Path, bound: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path)?;
-    file.take(bound).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    rok_files::read(path, bound)
 }
 
 fn builtin(name: &str, cwd: &Path) -> Result<PlanText, ServiceError> {

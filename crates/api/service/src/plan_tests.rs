@@ -231,17 +231,10 @@ fn millis(duration: Duration) -> u64 {
 }
 
 fn read(name: &str, path: &Path) -> Result<Vec<u8>, ServiceError> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    let read =
-        std::fs::File::open(path).and_then(|file| file.take(MAX_READ).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(ServiceError::PlanUnreadable {
-            file: PathBuf::from(name),
-            why: error.to_string(),
-        }),
-    }
+    rok_files::read(path, MAX_READ).map_err(|error| ServiceError::PlanUnreadable {
+        file: PathBuf::from(name),
+        why: error.to_string(),
+    })
 }
 
 /// The test files, each with the name to call it by; in the order of names.

@@ -111,7 +111,7 @@ impl PolicySources {
             ..fault(path, "is no policy file")
         })?;
         let mut text = String::new();
-        let read = fs::File::open(path)
+        let read = rok_files::open(path)
             .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text));
         match read {
             Ok(n) if n as u64 > MAX_FILE_BYTES => {

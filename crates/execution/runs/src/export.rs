@@ -24,6 +24,7 @@ pub(crate) const KEY: &str = "key.pub";
 pub(crate) fn unfit(subject: &str, error: &BundleError) -> RunsError {
     let kind = match error {
         BundleError::Io { .. } => ErrorKind::Storage,
+        BundleError::Unreadable { .. } => ErrorKind::Usage,
         _ => ErrorKind::Protocol,
     };
     let message = format!("{subject} {}", fault::chain(error));
@@ -31,6 +32,7 @@ pub(crate) fn unfit(subject: &str, error: &BundleError) -> RunsError {
         BundleError::Io { .. } => {
             "an existing file is never overwritten; mend the folder or take another name"
         }
+        BundleError::Unreadable { .. } => "name a bundle: `rok export RUN -o FILE` writes one",
         BundleError::TooLarge { .. } => "allow more by --max-bytes N, if you know who packed it",
         _ => "nothing was taken from it; ask for it again from whoever packed it",
     })

@@ -52,7 +52,7 @@ pub(crate) fn logs(
         .map_or_else(|| last_attempt(state, ix, query.compensation), Attempt);
     let path = asked(&loaded.dir.join("logs"), state, query, attempt)
         .ok_or_else(|| none(run, query, attempt, slot.state))?;
-    let mut file = File::open(&path).map_err(|error| io_fault(&path, &error))?;
+    let mut file = rok_files::open(&path).map_err(|error| io_fault(&path, &error))?;
     let mut start = match query.tail {
         Some(lines) => tail_start(&mut file, lines).map_err(|error| io_fault(&path, &error))?,
         None => 0,
@@ -127,7 +127,7 @@ pub(crate) fn tails(loaded: &Loaded, query: &TailQuery) -> Result<Vec<LogTail>, 
 
 /// The last lines of a file, within so many bytes, and whether there are more.
 fn tail(path: &Path, lines: usize, max_bytes: u64) -> io::Result<(String, bool)> {
-    let mut file = File::open(path)?;
+    let mut file = rok_files::open(path)?;
     let start = tail_start(&mut file, lines)?;
     let end = file.seek(SeekFrom::End(0))?;
     let start = start.max(end.saturating_sub(max_bytes));

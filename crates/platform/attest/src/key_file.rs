@@ -1,7 +1,7 @@
 //! Key files: private ones are for their user alone, and never overwritten.
 
 use crate::key::{KeyError, PublicKey, SigningKey};
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -115,11 +115,8 @@ fn text_of(path: &Path) -> Result<(Zeroizing<String>, u32), KeyFileError> {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(fault)?;
+    let file = rok_files::open(path).map_err(fault)?;
     let metadata = file.metadata().map_err(fault)?;
-    if !metadata.is_file() {
-        return Err(fault(io::Error::other("it is no regular file")));
-    }
     // Enough at once: growing would leave copies of a key behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 1));
     file.take(MAX_BYTES)

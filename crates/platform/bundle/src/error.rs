@@ -17,6 +17,13 @@ pub enum BundleError {
         #[source]
         source: io::Error,
     },
+    /// The bundle itself cannot be read.
+    #[error("cannot be read")]
+    Unreadable {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A file changed while it was packed.
     #[error("{} changed while it was packed", .path.display())]
     Changed {

@@ -26,23 +26,20 @@ const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 #[must_use]
 pub fn is_bundle(file: &Path) -> bool {
     let mut begin = [0; 4];
-    let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
-    is_file
-        && File::open(file).is_ok_and(|mut file| file.read_exact(&mut begin).is_ok())
+    rok_files::open(file).is_ok_and(|mut file| file.read_exact(&mut begin).is_ok())
         && begin == MAGIC
 }
 
 /// Unpacks a bundle into an empty folder, and gives its manifest. Contents are
 /// held against their digests; what the bundle claims of a run is not judged.
 pub fn unpack(file: &Path, into: &Path, limit: u64) -> Result<Manifest, BundleError> {
-    let open = File::open(file).map_err(io_fault("read", file))?;
+    let open = rok_files::open(file).map_err(|source| BundleError::Unreadable { source })?;
     let source = BufReader::with_capacity(CHUNK, open);
-    let decoder =
-        StreamingDecoder::new_with_max_window_size(source, MAX_WINDOW).map_err(|error| {
-            BundleError::NotABundle {
-                what: format!("it is no zstd: {error}"),
-            }
-        })?;
+    let decoder = StreamingDecoder::new_with_max_window_size(source, MAX_WINDOW).map_err(|_| {
+        BundleError::NotABundle {
+            what: "it is not compressed by zstd, as a bundle is".into(),
+        }
+    })?;
     let mut stream = Stream { decoder };
     let manifest = stream.manifest()?;
     if manifest.bytes() > limit {
@@ -150,7 +147,7 @@ impl Stream {
             .map_err(|error| match error.kind() {
                 io::ErrorKind::UnexpectedEof => BundleError::Cut { name: name.into() },
                 _ => BundleError::NotABundle {
-                    what: format!("it cannot be decompressed at `{name}`: {error}"),
+                    what: format!("its compressed bytes are damaged within `{name}`"),
                 },
             })
     }

@@ -21,20 +21,20 @@ pub(crate) fn read(path: &Path, named: bool, faults: &mut Vec<ConfigFault>) -> L
         file: path.to_owned(),
         why,
     };
-    match std::fs::metadata(path) {
-        Ok(meta) if meta.len() > MAX_BYTES => {
-            faults.push(unreadable("it is larger than 1 MiB".to_owned()));
-            return Layer::new();
-        }
+    let bytes = match rok_files::read(path, MAX_BYTES + 1) {
+        Ok(bytes) if bytes.len() as u64 > MAX_BYTES => Err("it is larger than 1 MiB".to_owned()),
+        Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {
             return Layer::new();
         }
-        _ => {}
-    }
-    match std::fs::read_to_string(path) {
+        Err(error) => Err(error.to_string()),
+    };
+    let text =
+        bytes.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()));
+    match text {
         Ok(text) => parse(path, &text, faults),
-        Err(error) => {
-            faults.push(unreadable(error.to_string()));
+        Err(why) => {
+            faults.push(unreadable(why));
             Layer::new()
         }
     }

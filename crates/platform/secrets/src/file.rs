@@ -32,7 +32,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<(InputName, String)>, SecretsError
         path: path.to_owned(),
         source,
     };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let file = rok_files::open(path).map_err(unreadable)?;
     // Asked of the open file, so that what was checked is what is read.
     let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {

@@ -187,14 +187,9 @@ fn look_for(id: &PlanId, folder: &Path) -> Result<Text, RunsError> {
 }
 
 fn read(path: &Path) -> Result<Text, RunsError> {
-    use std::io::Read as _;
     let unreadable =
         |error: std::io::Error| fault(format!("cannot read {}: {error}", path.display()));
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(MAX_READ)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    let bytes = rok_files::read(path, MAX_READ).map_err(unreadable)?;
     Ok(Text {
         bytes,
         source: path.display().to_string(),

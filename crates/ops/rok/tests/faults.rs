@@ -1,0 +1,62 @@
+//! What people hand to `rok` that is not what it seems: each is told at once,
+//! by an error that names it.
+
+mod support;
+
+use rstest::rstest;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use support::Bench;
+
+const PLAN: &str = "plan: p\ninputs: { n: { type: integer, default: 1 } }\nsecrets: [S]\nsteps: { s: { run: 'true', env: { S: '${{ secrets.S }}' } } }\n";
+
+/// A folder with a plan, a sealed run `r`, and files that are none.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.write("plan.yaml", PLAN);
+    bench.write("secrets", "S=secret-value\n");
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(bench.path().join("secrets"), private).unwrap();
+    let run = ["run", "plan.yaml", "--run-id", "r", "--secrets", "secrets"];
+    bench.rok(run).exits(0);
+    let pipe = bench.path().join("pipe.yaml");
+    mknodat(CWD, pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    fs::create_dir(bench.path().join("folder.yaml")).unwrap();
+    drop(UnixListener::bind(bench.path().join("socket.yaml")).unwrap());
+    bench
+}
+
+#[rstest]
+#[case::plan(&["run", "FILE"], 2)]
+#[case::validate(&["plan", "validate", "FILE"], 2)]
+#[case::lint(&["plan", "lint", "FILE"], 2)]
+#[case::inputs(&["run", "plan.yaml", "--inputs", "FILE"], 2)]
+#[case::secrets(&["run", "plan.yaml", "--secrets", "FILE"], 1)]
+#[case::config(&["--config", "FILE", "config", "show"], 2)]
+#[case::key(&["attest", "r", "--key", "FILE"], 2)]
+#[case::public_key(&["verify", "r", "--key", "FILE"], 2)]
+#[case::checkpoint(&["verify", "r", "--checkpoint", "FILE"], 2)]
+#[case::bundle(&["import", "FILE"], 2)]
+#[case::other_format(&["plan", "import", "FILE"], 2)]
+fn what_is_no_regular_file_is_not_waited_for(#[case] args: &[&str], #[case] code: i32) {
+    let bench = bench();
+    let no_file = [
+        ("pipe.yaml", "a pipe"),
+        ("folder.yaml", "a folder"),
+        ("socket.yaml", "a socket"),
+        ("/dev/zero", "a device"),
+    ];
+    for (file, kind) in no_file {
+        let args = args
+            .iter()
+            .map(|arg| if *arg == "FILE" { file } else { *arg });
+        let ran = bench.rok(args).exits(code);
+        // Secrets are looked for in a run's preflight: its summary says it.
+        let all = format!("{}{}", ran.out, ran.err);
+        let told = all.split_whitespace().collect::<Vec<_>>().join(" ");
+        let what = format!("not a regular file: it is {kind}");
+        assert!(told.contains(&what) && told.contains(file), "{all}");
+    }
+}
