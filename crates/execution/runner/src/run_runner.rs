@@ -305,6 +305,7 @@ impl RunRunner {
             outcome: state.outcome(),
             hold: state.hold().map(|hold| hold.reason),
             disposition: Some(state.disposition()).filter(|said| *said != Disposition::None),
+            undoing: state.rollback().is_some() && state.disposition() == Disposition::None,
             epoch: state.epoch(),
             labels: self.labels.clone(),
             updated_at: state.last_at(),

@@ -132,6 +132,11 @@ pub(crate) fn is_refused(state: &RunState) -> bool {
     complete && (refused || !state.passed_the_check())
 }
 
+/// Nothing is undone any more, and something is left.
+pub(crate) const INCOMPLETE: &str = "incomplete";
+/// It is being undone, or would be if somebody drove the run.
+pub(crate) const UNDER_WAY: &str = "under_way";
+
 /// What was undone and what is left; `None` before anything was begun.
 pub(crate) fn view(loaded: &Loaded) -> Option<RollbackView> {
     let state = loaded.state();
@@ -143,6 +148,10 @@ pub(crate) fn view(loaded: &Loaded) -> Option<RollbackView> {
     let ids = |ixs: &mut dyn Iterator<Item = DoneIx>| -> Vec<String> {
         ixs.map(|ix| state.done(ix).id.to_string()).collect()
     };
+    let by_hand = |ix: &DoneIx| {
+        let undo = state.done(*ix).undo.as_ref();
+        undo.is_some_and(|undo| undo.by_hand)
+    };
     let undecided = |ix: &DoneIx| {
         let undo = state.done(*ix).undo.as_ref();
         undo.is_some_and(|undo| undo.undecided)
@@ -150,14 +159,15 @@ pub(crate) fn view(loaded: &Loaded) -> Option<RollbackView> {
     let word = if rolled_back {
         Disposition::RolledBack.as_str()
     } else if state.is_sealed() {
-        "incomplete"
+        INCOMPLETE
     } else {
-        "under_way"
+        UNDER_WAY
     };
     let data = state.rollback_data();
     Some(RollbackView {
         state: word.into(),
         undone: ids(&mut state.undone()),
+        by_hand: ids(&mut state.undone().filter(by_hand)),
         remaining: ids(&mut state.to_undo()),
         nothing_to_undo: data
             .nothing_to_undo

@@ -236,7 +236,8 @@ fn count(totals: &mut StepTotals, state: StepState) {
         StepState::Pending => &mut totals.pending,
         StepState::Waiting => &mut totals.waiting,
         StepState::Running => &mut totals.running,
-        StepState::Succeeded | StepState::Compensated => &mut totals.succeeded,
+        StepState::Succeeded => &mut totals.succeeded,
+        StepState::Compensated => &mut totals.compensated,
         StepState::Failed => &mut totals.failed,
         StepState::Skipped => &mut totals.skipped,
     };
@@ -415,7 +416,17 @@ fn listing(run_id: String, row: &RunRow) -> RunListing {
         updated_at: Some(row.updated_at),
         epoch: Some(row.epoch),
         parent: row.labels.get(PARENT_RUN).cloned(),
+        rollback: rollback_of(row).map(ToOwned::to_owned),
         broken: None,
+    }
+}
+
+fn rollback_of(row: &RunRow) -> Option<&'static str> {
+    match (row.disposition, row.undoing) {
+        (Some(Disposition::RolledBack), _) => Some(Disposition::RolledBack.as_str()),
+        (_, true) if row.phase.is_terminal() => Some(crate::rollback::INCOMPLETE),
+        (_, true) => Some(crate::rollback::UNDER_WAY),
+        (_, false) => None,
     }
 }
 
@@ -430,6 +441,7 @@ fn broken(run_id: String, why: String) -> RunListing {
         updated_at: None,
         epoch: None,
         parent: None,
+        rollback: None,
         broken: Some(why),
     }
 }

@@ -454,3 +454,55 @@ fn cancelling_twice_stops_the_undoing() {
         serde_json::json!(["b", "a"])
     );
 }
+
+/// What made the run fail stays said, and that something is left to undo.
+#[test]
+fn an_incomplete_rollback_is_told_with_its_cause_and_what_is_left() {
+    let bench = Bench::new();
+    bench.write(
+        "plan.yaml",
+        "plan: part\nsteps:\n  \
+         a: { run: 'true', compensate: { run: 'test -e go || exit 65' } }\n  \
+         b: { run: 'true', needs: [a], compensate: { run: 'true' } }\n  \
+         ship: { run: 'echo the server says no >&2; exit 65', needs: [b] }\n",
+    );
+    bench.rok(["run", "plan.yaml", "--run-id", RUN]).exits(1);
+    let told = |args: &[&str]| bench.rok(args).exits(0).out;
+    let cause = "ship: exit code 65: the server says no";
+
+    bench
+        .rok(["rollback", RUN, "--reason", "clean up"])
+        .exits(1);
+    let left = "FAILED, ROLLBACK INCOMPLETE (not undone: a)";
+    for command in ["status", "summary"] {
+        let text = told(&[command, RUN]);
+        assert!(text.contains(left) && text.contains(cause), "{text}");
+    }
+    assert!(told(&["ls"]).contains("failed, rollback incomplete"));
+    let row = bench.runs().join(RUN).join("row.json");
+    fs::remove_file(row).expect("the cache of the list");
+    let listed = bench.rok(["ls", "--json"]).json();
+    assert_eq!(listed[0]["rollback"], "incomplete");
+
+    let by_hand = ["rollback", RUN, "--done", "a", "--reason", "looked"];
+    bench.rok(by_hand).exits(0);
+    let text = told(&["summary", RUN]);
+    assert!(
+        text.contains(&format!("Error: {cause}; rolled back (")),
+        "{text}"
+    );
+    assert!(
+        text.contains("undone: b, a\n  of these by hand: a\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("Decision: rolled back by user:tester"),
+        "{text}"
+    );
+    assert!(text.contains("Epoch: 2 (rolled back)"), "{text}");
+    assert!(
+        text.contains("(0 completed, 1 failed, 0 skipped, 2 undone)"),
+        "{text}"
+    );
+    assert!(!told(&["ls"]).contains("incomplete"));
+}

@@ -63,6 +63,9 @@ pub struct RunRow {
     /// What became of it after FAILED, where that is recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disposition: Option<Disposition>,
+    /// Whether a rollback was begun and is not done.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub undoing: bool,
     /// The epoch.
     pub epoch: Epoch,
     /// The run's labels.
@@ -83,6 +86,14 @@ fn is_empty(labels: &Labels) -> bool {
     labels.is_empty()
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 impl RunRow {
     /// The row of a run that is being created.
     pub fn new(plan: PlanId, created_at: Timestamp) -> Self {
@@ -92,6 +103,7 @@ impl RunRow {
             outcome: None,
             hold: None,
             disposition: None,
+            undoing: false,
             epoch: Epoch::FIRST,
             labels: Labels::default(),
             created_at,

@@ -132,7 +132,12 @@ impl Line<'_> {
             }
             "run.held" => row.hold = self.data::<Data>()?.hold,
             "run.released" => row.hold = None,
-            "run.rolled_back" => row.disposition = Some(Disposition::RolledBack),
+            "run.rollback_started" => row.undoing = true,
+            "run.rolled_back" => {
+                row.undoing = false;
+                row.disposition = Some(Disposition::RolledBack);
+            }
+            "run.resumed" => row.undoing = false,
             _ => {}
         }
         row.next_seq = self.seq.next();

@@ -94,7 +94,7 @@ fn stand(node: &mut Node, step: &StepSummary) {
     }
     if let Some(children) = step.children {
         node.children = children.total as usize;
-        if children.succeeded < children.total {
+        if children.succeeded + children.compensated < children.total {
             notes.push(counts(children));
         }
     }
@@ -115,6 +115,7 @@ pub(super) fn counts(totals: StepTotals) -> String {
         (totals.succeeded, "succeeded"),
         (totals.failed, "failed"),
         (totals.skipped, "skipped"),
+        (totals.compensated, "compensated"),
         (totals.waiting, "waiting"),
         (totals.running, "running"),
         (totals.pending, "pending"),

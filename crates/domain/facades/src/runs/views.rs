@@ -148,6 +148,8 @@ pub struct RollbackView {
     pub state: String,
     /// Steps that were undone, in that order.
     pub undone: Vec<String>,
+    /// Of `undone`: those that a person says were undone by hand.
+    pub by_hand: Vec<String>,
     /// Steps that are left, in the order in which they would be undone.
     pub remaining: Vec<String>,
     /// Steps that succeeded and have nothing that undoes them.
@@ -415,6 +417,10 @@ pub struct RunListing {
     /// The run of whose step it is the run, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// How its rollback stands, once one was begun: `rolled_back`, `under_way`
+    /// or `incomplete`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<String>,
     /// What is wrong with a broken one.
     pub broken: Option<String>,
 }

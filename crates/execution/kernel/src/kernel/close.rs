@@ -131,34 +131,8 @@ impl RunOrchestrationKernel {
     /// What made execution fail, and what became of undoing it.
     fn failure_cause(&self) -> (Option<ErrorClass>, Option<String>) {
         match self.state.rollback() {
-            None => self.execution_failure(),
-            Some(rollback) => self.undoing_told(rollback, || self.execution_failure()),
-        }
-    }
-
-    /// What made execution fail: why it was stopped, the failed gate, or the
-    /// first failed step.
-    fn execution_failure(&self) -> (Option<ErrorClass>, Option<String>) {
-        let state = &self.state;
-        if let Some(stopping) = state.stopping() {
-            return (Some(stopping.class), Some(stopping.reason.clone()));
-        }
-        let plan = state.plan();
-        let gate = state
-            .gate_failures()
-            .first()
-            .and_then(|gate| plan.find(gate));
-        let failed = || state.first_failure();
-        match gate.or_else(failed) {
-            Some(ix) => {
-                let slot = state.step(ix);
-                let reason = slot.reason.as_deref().unwrap_or("failed");
-                (
-                    slot.class,
-                    Some(alloc::format!("{}: {reason}", plan.step(ix).id)),
-                )
-            }
-            None => (Some(ErrorClass::Unknown), Some("no step succeeded".into())),
+            None => self.state.execution_failure(),
+            Some(rollback) => self.undoing_told(rollback, || self.state.execution_failure()),
         }
     }
 

@@ -250,7 +250,7 @@ impl RunOrchestrationKernel {
         cause: impl FnOnce() -> (Option<ErrorClass>, Option<String>),
     ) -> (Option<ErrorClass>, Option<String>) {
         let (class, before) = if rollback.own_epoch {
-            (rollback.class, None)
+            (rollback.class, rollback.cause.clone())
         } else {
             cause()
         };

@@ -74,6 +74,8 @@ pub struct Rollback {
     pub outcome: Outcome,
     /// Why the run had FAILED, where the rollback has an epoch of its own.
     pub class: Option<ErrorClass>,
+    /// What had made execution fail, before anything was undone.
+    pub cause: Option<String>,
     queue: VecDeque<DoneIx>,
     by_hand: BTreeSet<StepId>,
     running: Option<DoneIx>,
@@ -364,7 +366,7 @@ impl RunState {
         data: &RollbackData,
     ) -> Result<(), ApplyError> {
         let own_epoch = self.is_sealed();
-        let (outcome, class) = if own_epoch {
+        let (outcome, class, cause) = if own_epoch {
             let expected = self.rollbackable(&data.done, &data.again);
             if expected != Rollbackable::NextEpoch(data.clone()) {
                 return out_of_place(event, "the run cannot be rolled back like that");
@@ -373,17 +375,22 @@ impl RunState {
                 Some(outcome @ (Outcome::Cancelled | Outcome::TimedOut)) => outcome,
                 _ => Outcome::Failed,
             };
+            let (class, reason) = self.end();
             let class = match self.rollback() {
                 Some(earlier) if earlier.own_epoch => earlier.class,
-                _ => self.end().0,
+                _ => class,
             };
-            (outcome, class)
+            let cause = match self.rollback() {
+                Some(earlier) => earlier.cause.clone(),
+                None => reason.map(ToString::to_string),
+            };
+            (outcome, class, cause)
         } else {
             let over = self.schedule().unfinished() == 0 && self.phase() == RunPhase::Executing;
             if !over || !self.must_roll_back() || *data != self.rollback_data() {
                 return out_of_place(event, "the run does not undo that here");
             }
-            (self.execution_outcome(), None)
+            (self.execution_outcome(), None, self.execution_failure().1)
         };
         let queue: VecDeque<DoneIx> = self.to_undo().collect();
         for done in &mut self.compensation.done {
@@ -402,6 +409,7 @@ impl RunState {
             own_epoch,
             outcome,
             class,
+            cause,
             queue,
             by_hand: data.done.iter().cloned().collect(),
             running: None,

@@ -5,8 +5,9 @@ use super::RunState;
 use crate::compiled::StepIx;
 use crate::steps::StandIn;
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use rok_scheduler::Finish;
-use rok_vocabulary::StepState;
+use rok_vocabulary::{ErrorClass, StepState};
 
 /// Steps whose fallbacks are not finished.
 #[derive(Debug, Clone, Default)]
@@ -109,5 +110,29 @@ impl RunState {
         let required = open().find(|(_, ix)| self.plan.is_required(*ix));
         let first = required.or_else(|| open().next());
         first.or_else(|| failed().next()).map(|(_, ix)| ix)
+    }
+    /// What made execution fail: why it was stopped, the failed gate, or the
+    /// first failed step.
+    pub(crate) fn execution_failure(&self) -> (Option<ErrorClass>, Option<String>) {
+        if let Some(stopping) = self.stopping() {
+            return (Some(stopping.class), Some(stopping.reason.clone()));
+        }
+        let plan = self.plan();
+        let gate = self
+            .gate_failures()
+            .first()
+            .and_then(|gate| plan.find(gate));
+        let failed = || self.first_failure();
+        match gate.or_else(failed) {
+            Some(ix) => {
+                let slot = self.step(ix);
+                let reason = slot.reason.as_deref().unwrap_or("failed");
+                (
+                    slot.class,
+                    Some(alloc::format!("{}: {reason}", plan.step(ix).id)),
+                )
+            }
+            None => (Some(ErrorClass::Unknown), Some("no step succeeded".into())),
+        }
     }
 }

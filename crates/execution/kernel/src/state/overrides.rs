@@ -78,6 +78,10 @@ impl RunState {
                 "the override of the hard gate `{shut}` expired at {}",
                 expired.expires_at
             ),
+            (None, Some(permitted)) if self.overrides.len() >= permitted.max as usize => format!(
+                "the hard gate `{shut}` failed, and that is final: the plan permits {} overrides, and all were given",
+                permitted.max
+            ),
             (None, Some(_)) => {
                 format!("the hard gate `{shut}` failed, and that is final without an override")
             }

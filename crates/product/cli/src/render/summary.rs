@@ -3,8 +3,9 @@
 use super::paint::{Paint, clean, seconds};
 use crate::terminal::Look;
 use rok_service::views::{
-    BudgetDimension, BudgetView, Disposition, ErrorView, HoldView, Lesson, LessonKind, Outcome,
-    ReconciliationStatus, RollbackView, RunPhase, RunSummary, StepState, StepSummary, StepTotals,
+    ApprovalView, BudgetDimension, BudgetView, Disposition, ErrorView, HoldView, Lesson,
+    LessonKind, Outcome, ReconciliationStatus, RollbackView, RunPhase, RunSummary, StepState,
+    StepSummary, StepTotals,
 };
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -67,7 +68,10 @@ fn head(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
         seconds(Duration::from_millis(run.duration_ms))
     )?;
     if run.epoch.0 > 0 {
-        writeln!(out, "Epoch: {} (resumed)", run.epoch)?;
+        let mut decisions = run.approvals.iter().rev();
+        let began = decisions.find(|one| ["resumed", "rolled back"].contains(&&*one.decision));
+        let began = began.map_or("resumed", |one| &one.decision);
+        writeln!(out, "Epoch: {} ({began})", run.epoch)?;
     }
     if !run.labels.is_empty() {
         let labels = run
@@ -122,9 +126,8 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
             .map(|r| format!(": {}", clean(r)));
         writeln!(
             out,
-            "Decision: {} {} by {} at {}{}",
-            approval.step,
-            clean(&approval.decision),
+            "Decision: {} by {} at {}{}",
+            decided(approval),
             clean(&approval.actor),
             approval.at,
             reason.unwrap_or_default(),
@@ -154,6 +157,13 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
         writeln!(out, "Artifacts: {}", run.artifacts.len())?;
     }
     writeln!(out)
+}
+
+/// `publish approved`; `paused`, where it is about the run.
+fn decided(approval: &ApprovalView) -> String {
+    let parts = [approval.step.as_str(), approval.decision.as_str()];
+    let parts = parts.iter().filter(|part| !part.is_empty());
+    parts.map(|part| clean(part)).collect::<Vec<_>>().join(" ")
 }
 
 /// `4.2 of 5 USD (84 %), 12 of 1000 attempts (1 %)`
@@ -197,6 +207,7 @@ fn undone(out: &mut String, rollback: &RollbackView, paint: Paint) -> std::fmt::
     writeln!(out, "Rollback: {word}")?;
     let lists = [
         ("undone", &rollback.undone),
+        ("of these by hand", &rollback.by_hand),
         ("not undone", &rollback.remaining),
         ("nothing to undo", &rollback.nothing_to_undo),
         ("somebody must look", &rollback.undecided),
@@ -404,6 +415,11 @@ fn status_word(run: &RunSummary, paint: Paint) -> String {
         StepState::Waiting => paint.warn(&word),
         _ => paint.strong(&word),
     };
+    if let Some(left) = undone_in_part(run) {
+        let incomplete = paint.bad("ROLLBACK INCOMPLETE");
+        let sign = paint.sign(state);
+        return format!("{sign} {painted}, {incomplete} (not undone: {left})");
+    }
     let more = match (run.phase, run.outcome) {
         (RunPhase::Failed, Some(Outcome::TimedOut)) => " (timed out)",
         (RunPhase::Failed, Some(Outcome::Cancelled)) => " (cancelled)",
@@ -412,6 +428,14 @@ fn status_word(run: &RunSummary, paint: Paint) -> String {
         _ => "",
     };
     format!("{} {painted}{more}", paint.sign(state))
+}
+
+/// What a rollback that went no further has left.
+fn undone_in_part(run: &RunSummary) -> Option<String> {
+    let over = run.phase.is_terminal();
+    let rollback = run.rollback.as_ref().filter(|_| over)?;
+    let left = &rollback.remaining;
+    (!left.is_empty()).then(|| left.join(", "))
 }
 
 fn degraded(run: &RunSummary, paint: Paint) -> String {

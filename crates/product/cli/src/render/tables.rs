@@ -64,6 +64,9 @@ pub(crate) fn runs(runs: &[RunListing], look: Look) -> String {
         };
         let status = match &run.broken {
             Some(why) => format!("{sign} {}: {}", run.status, clean(why)),
+            None if run.rollback.as_deref() == Some("incomplete") => {
+                format!("{sign} {}, rollback incomplete", run.status)
+            }
             None => format!("{sign} {}", run.status),
         };
         table.add_row([

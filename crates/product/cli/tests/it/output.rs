@@ -220,6 +220,7 @@ fn a_list_of_runs() {
         updated_at: Some(at(5)),
         epoch: Some(Epoch(0)),
         parent: (id == "run_abd").then(|| "run_abc".to_owned()),
+        rollback: (id == "run_abf").then(|| "incomplete".to_owned()),
         broken: None,
     };
     let mut fake = Fake::new();
@@ -234,6 +235,7 @@ fn a_list_of_runs() {
             broken: Some("events.jsonl:17: no JSON".to_owned()),
             ..listing("run_abe", "broken")
         },
+        listing("run_abf", "failed"),
     ];
     assert_snapshot!(run(fake, &["ls"]).seen());
     let none = run(Fake::new(), &["ls"]);
