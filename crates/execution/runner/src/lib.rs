@@ -40,6 +40,6 @@ pub use error::RunnerError;
 pub use recorded::{Recorded, RecordedEnd, RecordedFailure};
 pub use run_runner::{RunContext, RunRunner};
 pub use services::Services;
-pub use shard::{CommandOutcome, Message, Shard, ShardHandle, Turn};
+pub use shard::{CLAIM_LEASE, CommandOutcome, Message, Shard, ShardHandle, Turn};
 pub use stage::{Files, LostFiles, StepFiles, Upstream, results};
 pub use stock::{Stock, Unmendable};

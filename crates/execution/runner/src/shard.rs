@@ -11,7 +11,7 @@ use rok_executor::{ExecutorError, ReportSink, StepReport};
 use rok_kernel::{
     CompiledPlan, Input, Rejected, RunOrchestrationKernel, RunSpec, StepIx, create_rok,
 };
-use rok_log::{Answer, Claim, CommitResult, Document, DocumentKind, Owner, Store};
+use rok_log::{Answer, Claim, CommitResult, Document, DocumentKind, Lease, Owner, Store};
 use rok_projections::Replay;
 use rok_rac::DomainAck;
 use rok_vocabulary::{CommandId, RunId, Seq, Timestamp};
@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 /// What reaches a shard from other threads.
 #[derive(Debug)]
@@ -100,6 +101,10 @@ struct PendingAnswer {
     outcome: CommandOutcome,
     seq: Seq,
 }
+
+/// For how long a run that was created here is claimed, in a store that has
+/// leases.
+pub const CLAIM_LEASE: Duration = Duration::from_secs(60);
 
 /// Owns runs and turns them.
 pub struct Shard {
@@ -293,11 +298,14 @@ impl Shard {
         self.perform(run, effects);
     }
 
-    /// Lets go of a run: its claim is released, its memory dropped.
+    /// Lets go of a run: its claim is released, its memory dropped. Where
+    /// someone waits for what is due, it is due at once.
     pub fn release(&mut self, run: &RunId) {
-        self.runs.remove(run);
         self.inputs.retain(|(of, _)| of != run);
-        self.store.release(run);
+        if let Some(runner) = self.runs.remove(run) {
+            let now = self.services.now();
+            self.store.release(run, runner.fence(), Some(now));
+        }
     }
 
     /// Nothing new starts in a run; results are still taken.
@@ -376,7 +384,7 @@ impl Shard {
     }
 
     /// Waits for the next message without taking it in.
-    pub fn next_message(&mut self, timeout: std::time::Duration) -> Option<Message> {
+    pub fn next_message(&mut self, timeout: Duration) -> Option<Message> {
         self.receiver.recv_timeout(timeout).ok()
     }
 
@@ -551,6 +559,7 @@ impl Shard {
     fn give_up(&mut self, run: &RunId, broken: &RunRunner, error: RunnerError) {
         self.abandon(broken);
         self.forget(run);
+        self.store.release(run, broken.fence(), None);
         self.broken.push((run.clone(), error));
     }
 
@@ -642,7 +651,8 @@ impl Shard {
             let Some(runner) = self.runs.get_mut(&run) else {
                 continue;
             };
-            match self.store.claim(&run, &self.claim_as) {
+            let lease = Lease::new(self.services.now(), CLAIM_LEASE);
+            match self.store.claim(&run, &self.claim_as, lease) {
                 Ok(claim) => runner.set_fence(claim.fence),
                 Err(rok_log::ClaimError::Held { .. }) => self.lose(&run, turn),
                 Err(rok_log::ClaimError::Store(error)) => {

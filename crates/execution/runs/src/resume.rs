@@ -13,8 +13,8 @@ use rok_facades::runs::{
     DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
 };
 use rok_kernel::{Input, Repair, Resumability, RunState, StepIx};
-use rok_log::{Claim, EventReader, RunQueue};
-use rok_runner::{Clock, Shard, Stock, SystemClock, Turn};
+use rok_log::{Claim, EventReader, Lease, RunQueue};
+use rok_runner::{CLAIM_LEASE, Clock, Shard, Stock, SystemClock, Turn};
 use rok_vocabulary::{Actor, CommandId, RunId, StepState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -158,7 +158,7 @@ impl Runs {
             self.load(run)?;
         }
         let claim = store
-            .claim(run, &owner())
+            .claim(run, &owner(), Lease::new(SystemClock.now(), CLAIM_LEASE))
             .map_err(|error| fault::claim(&error))?;
         let log = store.read(run).map_err(|error| fault::store(&error))?;
         let (plan, created) = plan_of(&store, run, &log)?;

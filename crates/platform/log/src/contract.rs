@@ -22,6 +22,10 @@
 mod differ;
 mod inbox;
 mod index;
+mod queue;
+mod queue_differ;
+mod records;
+mod signals;
 mod writing;
 
 pub use differ::same_history;
@@ -30,8 +34,20 @@ pub use inbox::{
     commands_come_in_order, commands_need_a_run, the_first_answer_stands,
 };
 pub use index::{
-    lists_are_filtered, lists_are_paged, lists_are_sorted, rows_are_what_was_committed,
+    lists_are_filtered, lists_are_paged, lists_are_sorted, pages_run_through_moments,
+    rows_are_what_was_committed, the_newest_come_first,
 };
+pub use queue::{
+    a_claim_is_renewed_while_it_lasts, a_claim_that_ran_out_is_taken_over,
+    a_closed_run_is_never_due, a_command_makes_a_run_due, a_lost_claim_is_told,
+    a_place_is_held_until_the_run_is_closed, a_pull_ends_at_its_limit, a_release_says_when,
+    a_run_is_due_from_its_creation_on, a_stale_release_changes_nothing,
+    each_key_has_its_own_places, nobody_waits_for_ever, the_backlog_is_counted,
+    the_more_urgent_go_first, two_pools_never_share_a_run,
+};
+pub use queue_differ::same_queue_history;
+pub use records::{a_later_record_replaces_an_earlier_one, records_are_paged_and_removed};
+pub use signals::{changes_are_told, nobody_is_told_after_the_end};
 pub use writing::{
     a_batch_goes_on_past_a_stale_commit, a_claim_names_where_the_log_ends, a_run_has_one_owner,
     a_run_is_created_once, a_seal_is_kept_with_its_events, an_append_at_another_seq_is_stale,
@@ -41,8 +57,9 @@ pub use writing::{
     what_contradicts_itself_is_refused, what_was_committed_verifies,
 };
 
-use crate::{Claim, Commit, CommitResult, Fence, Owner, RunQueue, RunStore, Script, Store};
-use rok_vocabulary::{RunId, Seq};
+use crate::{Claim, Commit, CommitResult, Fence, Lease, Owner, RunQueue, RunStore, Script, Store};
+use rok_vocabulary::{RunId, Seq, Timestamp};
+use std::time::Duration;
 
 /// An empty store that can be opened more than once.
 pub trait Fixture {
@@ -79,9 +96,11 @@ macro_rules! store_contract {
             lists_are_paged,
             lists_are_sorted,
             nothing_is_appended_under_an_old_fence,
+            pages_run_through_moments,
             reading_starts_where_it_is_asked_to,
             rows_are_what_was_committed,
             the_first_answer_stands,
+            the_newest_come_first,
             what_contradicts_itself_is_refused,
             what_was_committed_verifies,
         }
@@ -92,6 +111,47 @@ macro_rules! store_contract {
             $crate::contract::$rule(&$fixture);
         }
     )+ };
+}
+
+/// Makes one test of each rule for stores that a pool works on. The expression
+/// makes a [`Fixture`] of a [`PoolStore`](crate::PoolStore), for each.
+#[macro_export]
+macro_rules! pool_store_contract {
+    ($fixture:expr) => {
+        $crate::store_contract! { @rules $fixture;
+            a_claim_is_renewed_while_it_lasts,
+            a_claim_that_ran_out_is_taken_over,
+            a_closed_run_is_never_due,
+            a_command_makes_a_run_due,
+            a_later_record_replaces_an_earlier_one,
+            a_lost_claim_is_told,
+            a_place_is_held_until_the_run_is_closed,
+            a_pull_ends_at_its_limit,
+            a_release_says_when,
+            a_run_is_due_from_its_creation_on,
+            a_stale_release_changes_nothing,
+            changes_are_told,
+            each_key_has_its_own_places,
+            nobody_is_told_after_the_end,
+            nobody_waits_for_ever,
+            records_are_paged_and_removed,
+            the_backlog_is_counted,
+            the_more_urgent_go_first,
+            two_pools_never_share_a_run,
+        }
+    };
+}
+
+/// When the tests' claims are made, after all that scripts do.
+const NOW: Timestamp = Timestamp::from_millis(1_771_300_000_000);
+
+/// A lease that outlasts a test.
+fn lease() -> Lease {
+    Lease::new(NOW, Duration::from_secs(60))
+}
+
+fn later(ms: u64) -> Timestamp {
+    NOW.after(Duration::from_millis(ms))
 }
 
 fn id(text: &str) -> RunId {
@@ -130,6 +190,6 @@ fn created(store: &mut impl RunStore, run: &str) -> Script {
 
 fn claimed(store: &mut impl RunQueue, run: &RunId) -> Claim {
     store
-        .claim(run, &owner("the owner"))
+        .claim(run, &owner("the owner"), lease())
         .expect("nobody else has it")
 }

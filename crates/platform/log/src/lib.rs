@@ -10,6 +10,10 @@
 //!  runner ────────┤ RunQueue::claim    one owner at a time, each with a higher fence
 //!                 └ Inbox::take, done  commands for a run that someone drives
 //!
+//!                 ┌ WorkQueue          what is due, by lease
+//!  pool ──────────┤ Signals            who is to look, and where
+//!                 └ Records            the domains' tables, the outbox
+//!
 //!                 ┌ EventReader        bytes, documents, seals
 //!  everyone ──────┤ RunIndex           rows
 //!                 └ Inbox::put, answer
@@ -42,7 +46,9 @@ mod error;
 mod inbox;
 mod memory;
 mod ports;
+mod queue;
 mod row;
+mod signals;
 #[cfg(any(test, feature = "testing"))]
 mod testing;
 
@@ -53,9 +59,9 @@ pub use commit::{
 pub use error::{ClaimError, CommitFault, StoreError};
 pub use inbox::{Answer, Command, CommandError, CommandKind, REASON_MAX, Verdict};
 pub use memory::MemoryStore;
-pub use ports::{
-    Claim, EventReader, Inbox, LogBytes, Owner, Repair, RunIndex, RunQueue, RunStore, Store,
-};
-pub use row::{Labels, RunEntry, RunFilter, RunRow};
+pub use ports::{EventReader, Inbox, LogBytes, PoolStore, Records, RunIndex, RunStore, Store};
+pub use queue::{Backlog, Claim, Lease, Owner, Pull, Pulled, Repair, RunQueue, WorkQueue};
+pub use row::{Concurrency, Cursor, CursorError, Labels, RunEntry, RunFilter, RunOrder, RunRow};
+pub use signals::{Listener, Signal, Signals, Subscription, Switchboard};
 #[cfg(any(test, feature = "testing"))]
-pub use testing::{Fault, FaultyStore, SCRIPT_START, Script, Tear};
+pub use testing::{Fault, FaultyStore, SCRIPT_LEASE, SCRIPT_START, Script, Tear};

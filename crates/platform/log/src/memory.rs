@@ -1,14 +1,18 @@
 //! The memory store: for tests, for measuring the engine itself, and for runs
 //! that may be forgotten.
 
+mod queue;
+
 use crate::{
-    Answer, Claim, ClaimError, Command, Commit, CommitResult, EventReader, Fence, Inbox, LogBytes,
-    Namespace, Owner, Repair, RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore,
-    StoreError,
+    Answer, Command, Commit, CommitResult, EventReader, Fence, Inbox, Listener, LogBytes,
+    Namespace, PoolStore, Records, Repair, RunEntry, RunFilter, RunIndex, RunRow, RunStore, Signal,
+    Signals, StoreError, Subscription, Switchboard,
 };
+use queue::{Hold, Places, Queue};
 use rok_chain::{ChainHash, Digest, Framing, LogFault, Seal, verify_log};
-use rok_vocabulary::{CommandId, RunId, Seq};
+use rok_vocabulary::{CommandId, RunId, Seq, Timestamp};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct MemoryStore {
     namespace: Namespace,
     shared: Arc<Mutex<Shared>>,
+    board: Arc<Switchboard>,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +37,8 @@ struct Space {
     runs: HashMap<RunId, Run>,
     documents: HashMap<Digest, Arc<[u8]>>,
     records: HashMap<&'static str, BTreeMap<String, Vec<u8>>>,
+    queue: Queue,
+    places: Places,
 }
 
 #[derive(Debug)]
@@ -40,7 +47,11 @@ struct Run {
     head: ChainHash,
     next_seq: Seq,
     fence: Fence,
-    owner: Option<Owner>,
+    hold: Option<Hold>,
+    /// When it is to be claimed again, unless something happens before.
+    due: Option<Timestamp>,
+    /// Whether a pull found that it cannot be driven.
+    broken: bool,
     row: RunRow,
     seal: Option<Seal>,
     /// Whether bytes came in past `commit`, so that a claim must look at them.
@@ -61,6 +72,7 @@ impl MemoryStore {
         Self {
             namespace,
             shared: Arc::clone(&self.shared),
+            board: Arc::clone(&self.board),
         }
     }
 
@@ -68,19 +80,9 @@ impl MemoryStore {
     pub fn forget(&self, run: &RunId) {
         if let Some(space) = self.lock().spaces.get_mut(&self.namespace) {
             space.runs.remove(run);
+            space.queue.set(run, None);
+            space.places.leave(run);
         }
-    }
-
-    /// The records of one table, by key.
-    pub fn records(&self, kind: &str) -> Vec<(String, Vec<u8>)> {
-        let shared = self.lock();
-        let space = shared.spaces.get(&self.namespace);
-        let table = space.and_then(|space| space.records.get(kind));
-        table
-            .into_iter()
-            .flatten()
-            .map(|(key, json)| (key.clone(), json.clone()))
-            .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -99,6 +101,22 @@ impl MemoryStore {
         let found = space.and_then(|space| space.runs.get_mut(run));
         f(found.ok_or_else(|| StoreError::Unknown { run: run.clone() })?)
     }
+
+    /// The same, where the run may be due at another time afterwards.
+    fn change<T>(
+        &self,
+        run: &RunId,
+        f: impl FnOnce(&mut Run) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut shared = self.lock();
+        let space = shared.spaces.get_mut(&self.namespace);
+        let found = space.ok_or_else(|| StoreError::Unknown { run: run.clone() })?;
+        found.change(run, f)
+    }
+
+    fn tell(&self, signal: &Signal) {
+        self.board.tell(&self.namespace, signal);
+    }
 }
 
 impl Shared {
@@ -113,7 +131,9 @@ impl Shared {
             .expect("it was there or was put there");
         match space.runs.get_mut(&commit.run) {
             None if commit.creates() && commit.fence == Fence::UNCLAIMED => {
-                space.runs.insert(commit.run.clone(), Run::new(commit));
+                let run = Run::new(commit);
+                space.queue.set(&commit.run, run.ready_at());
+                space.runs.insert(commit.run.clone(), run);
             }
             None => {
                 return CommitResult::Stale {
@@ -124,7 +144,7 @@ impl Shared {
             Some(run) => {
                 let current = run.next_seq == commit.expect_seq
                     && run.fence == commit.fence
-                    && run.owner.is_some();
+                    && run.hold.is_some();
                 if !current {
                     return CommitResult::Stale {
                         next_seq: run.next_seq,
@@ -132,6 +152,8 @@ impl Shared {
                     };
                 }
                 run.append(commit);
+                space.queue.set(&commit.run, run.ready_at());
+                space.places.follow(&commit.run, &run.row);
             }
         }
         for document in &commit.documents {
@@ -157,7 +179,9 @@ impl Run {
             head: commit.head,
             next_seq: commit.next_seq(),
             fence: commit.fence,
-            owner: None,
+            hold: None,
+            due: Some(commit.row.created_at),
+            broken: false,
             row: commit.row.clone(),
             seal: commit.seal,
             suspect: false,
@@ -227,7 +251,18 @@ impl RunStore for MemoryStore {
             })?;
         }
         let mut shared = self.lock();
-        Ok(commits.iter().map(|commit| shared.commit(commit)).collect())
+        let results: Vec<_> = commits.iter().map(|commit| shared.commit(commit)).collect();
+        drop(shared);
+        for (commit, result) in commits.iter().zip(&results) {
+            if matches!(result, CommitResult::Committed { .. }) {
+                let tell = |signal: &Signal| self.board.tell(&commit.namespace, signal);
+                tell(&Signal::Grown(commit.run.clone()));
+                if commit.creates() || commit.row.phase.is_terminal() {
+                    tell(&Signal::Due);
+                }
+            }
+        }
+        Ok(results)
     }
 }
 
@@ -272,64 +307,34 @@ impl RunIndex for MemoryStore {
             .get(&self.namespace)
             .into_iter()
             .flat_map(|space| &space.runs);
-        let mut found: Vec<_> = runs
-            .filter(|(run, found)| filter.is_after(run.as_str()) && filter.matches(&found.row))
-            .collect();
-        found.sort_unstable_by_key(|(run, _)| *run);
-        found.truncate(filter.limit.unwrap_or(usize::MAX));
+        let found = runs.filter(|(run, found)| {
+            filter.is_after(Some(found.row.created_at), run.as_str()) && filter.matches(&found.row)
+        });
         let entry = |(run, found): (&RunId, &Run)| RunEntry::Run {
             run: run.clone(),
             row: found.row.clone(),
         };
-        Ok(found.into_iter().map(entry).collect())
-    }
-}
-
-impl RunQueue for MemoryStore {
-    fn claim(&mut self, run: &RunId, owner: &Owner) -> Result<Claim, ClaimError> {
-        let mut held_by = None;
-        let claim = self.with(run, |found| {
-            if let Some(by) = &found.owner {
-                held_by = Some(by.to_string());
-                return Ok(None);
-            }
-            let repaired = found.recover(run)?;
-            found.fence = found.fence.next();
-            found.owner = Some(owner.clone());
-            Ok(Some(Claim {
-                fence: found.fence,
-                next_seq: found.next_seq,
-                head: found.head,
-                repaired,
-                resealed: false,
-            }))
-        })?;
-        claim.ok_or_else(|| ClaimError::Held {
-            run: run.clone(),
-            by: held_by.unwrap_or_default(),
-        })
-    }
-
-    fn release(&mut self, run: &RunId) {
-        // An unknown run has no claim to give up.
-        let _ = self.with(run, |found| {
-            found.owner = None;
-            Ok(())
-        });
+        Ok(filter.page(found.map(entry).collect()))
     }
 }
 
 impl Inbox for MemoryStore {
     fn put(&self, run: &RunId, command: &Command) -> Result<(), StoreError> {
         command.check()?;
-        self.with(run, |found| {
+        let new = self.change(run, |found| {
             let known = found.answers.contains_key(&command.id)
                 || found.inbox.iter().any(|waiting| waiting.id == command.id);
             if !known {
                 found.inbox.push(command.clone());
+                found.broken = false;
             }
-            Ok(())
-        })
+            Ok(!known)
+        })?;
+        if new {
+            self.tell(&Signal::Command(run.clone()));
+            self.tell(&Signal::Due);
+        }
+        Ok(())
     }
 
     fn take(&mut self, run: &RunId) -> Result<Vec<Command>, StoreError> {
@@ -340,18 +345,61 @@ impl Inbox for MemoryStore {
     }
 
     fn done(&mut self, run: &RunId, id: &CommandId, answer: &Answer) -> Result<(), StoreError> {
-        self.with(run, |found| {
+        self.change(run, |found| {
             found.inbox.retain(|command| command.id != *id);
             found
                 .answers
                 .entry(id.clone())
                 .or_insert_with(|| answer.clone());
             Ok(())
-        })
+        })?;
+        self.tell(&Signal::Answer(run.clone()));
+        Ok(())
     }
 
     fn answer(&self, run: &RunId, id: &CommandId) -> Result<Option<Answer>, StoreError> {
         self.with(run, |found| Ok(found.answers.get(id).cloned()))
+    }
+}
+
+impl Records for MemoryStore {
+    fn records(
+        &self,
+        kind: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let shared = self.lock();
+        let space = shared.spaces.get(&self.namespace);
+        let Some(table) = space.and_then(|space| space.records.get(kind)) else {
+            return Ok(Vec::new());
+        };
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let records = table.range::<str, _>((start, Bound::Unbounded)).take(limit);
+        Ok(records
+            .map(|(key, json)| (key.clone(), json.clone()))
+            .collect())
+    }
+
+    fn remove_record(&mut self, kind: &str, key: &str) -> Result<(), StoreError> {
+        let mut shared = self.lock();
+        let space = shared.spaces.get_mut(&self.namespace);
+        if let Some(table) = space.and_then(|space| space.records.get_mut(kind)) {
+            table.remove(key);
+        }
+        Ok(())
+    }
+}
+
+impl Signals for MemoryStore {
+    fn subscribe(&self, listener: Listener) -> Subscription {
+        self.board.subscribe(self.namespace.clone(), listener)
+    }
+}
+
+impl PoolStore for MemoryStore {
+    fn another(&self) -> Box<dyn PoolStore> {
+        Box::new(self.clone())
     }
 }
 
@@ -363,7 +411,7 @@ impl crate::Tear for MemoryStore {
         let Some(run) = space.and_then(|space| space.runs.get_mut(&commit.run)) else {
             return;
         };
-        if run.next_seq == commit.expect_seq && run.fence == commit.fence && run.owner.is_some() {
+        if run.next_seq == commit.expect_seq && run.fence == commit.fence && run.hold.is_some() {
             run.log
                 .extend_from_slice(&commit.lines[..keep.min(commit.lines.len())]);
             run.suspect = true;

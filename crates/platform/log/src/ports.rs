@@ -1,12 +1,11 @@
 //! The ports. All are synchronous and object-safe.
 
 use crate::{
-    Answer, ClaimError, Command, Commit, CommitResult, Fence, RunEntry, RunFilter, RunRow,
-    StoreError,
+    Answer, Command, Commit, CommitResult, RunEntry, RunFilter, RunQueue, RunRow, Signals,
+    StoreError, WorkQueue,
 };
-use rok_chain::{ChainHash, Digest, Seal};
+use rok_chain::{Digest, Seal};
 use rok_vocabulary::{CommandId, RunId, Seq};
-use std::fmt;
 use std::sync::Arc;
 
 /// The write port.
@@ -83,68 +82,8 @@ pub trait RunIndex {
     /// The run's row; `None` when there is no such run.
     fn get(&self, run: &RunId) -> Result<Option<RunRow>, StoreError>;
 
-    /// The runs that `filter` asks for, sorted by id, and what is broken.
+    /// The runs that `filter` asks for, in its order, and what is broken.
     fn list(&self, filter: &RunFilter) -> Result<Vec<RunEntry>, StoreError>;
-}
-
-/// Who claims a run, in words for people: for example `host/4711`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Owner(Arc<str>);
-
-impl Owner {
-    /// The owner of that name.
-    pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self(name.into())
-    }
-
-    /// The owner's name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-/// What a claim had to drop: what a writer that died left after the last whole
-/// decision. The owner writes `log.repaired` with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Repair {
-    /// How many bytes were dropped.
-    pub dropped_bytes: u64,
-    /// How many lines; a last one without a newline counts.
-    pub dropped_lines: u64,
-    /// The seq that is due where they began.
-    pub at_seq: Seq,
-}
-
-/// A run that is now this owner's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim {
-    /// The fence to commit with.
-    pub fence: Fence,
-    /// The seq that is due.
-    pub next_seq: Seq,
-    /// The hash of the log so far.
-    pub head: ChainHash,
-    /// What was dropped from the log's end, if anything was.
-    pub repaired: Option<Repair>,
-    /// Whether the seal beside the log was missing or old, and was written
-    /// again from the log.
-    pub resealed: bool,
-}
-
-/// Hands runs to owners, one at a time.
-pub trait RunQueue {
-    /// Claims a run: raises its fence, repairs its log, and checks all of it.
-    fn claim(&mut self, run: &RunId, owner: &Owner) -> Result<Claim, ClaimError>;
-
-    /// Lets a run go. A commit with its claim's fence is stale from now on.
-    /// Nothing happens where this handle has no claim on it.
-    fn release(&mut self, run: &RunId);
 }
 
 /// Commands to a run that someone else may be driving.
@@ -166,7 +105,29 @@ pub trait Inbox {
     fn answer(&self, run: &RunId, id: &CommandId) -> Result<Option<Answer>, StoreError>;
 }
 
-/// All of the ports at once.
+/// The domains' tables, as commits filled them.
+pub trait Records {
+    /// At most `limit` records of a table, by key, from behind `after` on.
+    fn records(
+        &self,
+        kind: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError>;
+
+    /// Removes a record, durably: what an outbox held was delivered. Nothing
+    /// happens where there is none.
+    fn remove_record(&mut self, kind: &str, key: &str) -> Result<(), StoreError>;
+}
+
+/// What drives one run: all that any store can do.
 pub trait Store: RunStore + EventReader + RunIndex + RunQueue + Inbox {}
 
 impl<S: RunStore + EventReader + RunIndex + RunQueue + Inbox> Store for S {}
+
+/// What drives many: a store that hands out what is due, and tells what
+/// changed.
+pub trait PoolStore: Store + WorkQueue + Signals + Records {
+    /// Another handle on the same runs, for another thread.
+    fn another(&self) -> Box<dyn PoolStore>;
+}

@@ -4,8 +4,11 @@ use rok_vocabulary::{
     Disposition, Epoch, HoldReason, Outcome, PlanId, RunId, RunPhase, Seq, Timestamp,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Deref;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// A run's labels, sorted by key; cheap to clone.
@@ -78,8 +81,32 @@ pub struct RunRow {
     /// When the run must be looked at again, if nothing happens before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wake_at: Option<Timestamp>,
+    /// How urgent the run is among those that wait: -100 to 100.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i8,
+    /// With which others it must not go on at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
     /// The seq that is due.
     pub next_seq: Seq,
+}
+
+/// How many runs with one key may go on at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Concurrency {
+    /// The key.
+    pub key: String,
+    /// How many; at least one.
+    pub limit: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out references"
+)]
+fn is_zero(priority: &i8) -> bool {
+    *priority == 0
 }
 
 fn is_empty(labels: &Labels) -> bool {
@@ -109,8 +136,61 @@ impl RunRow {
             created_at,
             updated_at: created_at,
             wake_at: None,
+            priority: 0,
+            concurrency: None,
             next_seq: Seq::FIRST,
         }
+    }
+}
+
+/// In which order runs are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum RunOrder {
+    /// By id.
+    #[default]
+    ById,
+    /// The one that was created last first, and by id, backwards, among those
+    /// of one moment. What is broken was created nobody knows when: it comes
+    /// before all.
+    NewestFirst,
+}
+
+/// Where an entry stands in a list: the next page goes on behind it, whatever
+/// came or went meanwhile. Its text is for machines to hand back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// When the run was created; `None` where the entry is broken.
+    pub created_at: Option<Timestamp>,
+    /// The entry's name.
+    pub name: String,
+}
+
+/// A text that is no [`Cursor`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is no cursor of a list: take the one that came with the page before")]
+pub struct CursorError;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(at) = self.created_at {
+            write!(f, "{}", at.as_millis())?;
+        }
+        write!(f, ":{}", self.name)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let (at, name) = text.split_once(':').ok_or(CursorError)?;
+        let millis = match at {
+            "" => None,
+            at => Some(at.parse().map_err(|_| CursorError)?),
+        };
+        Ok(Self {
+            created_at: millis.map(Timestamp::from_millis),
+            name: name.to_owned(),
+        })
     }
 }
 
@@ -150,6 +230,14 @@ impl RunEntry {
         }
     }
 
+    /// Where the entry stands in a list.
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            created_at: self.row().map(|row| row.created_at),
+            name: self.name().to_owned(),
+        }
+    }
+
     /// The row, unless the entry is broken.
     pub const fn row(&self) -> Option<&RunRow> {
         match self {
@@ -174,9 +262,12 @@ pub struct RunFilter {
     pub since: Option<Timestamp>,
     /// Only runs with all of these labels.
     pub labels: BTreeMap<String, String>,
-    /// Only entries whose name sorts after this one: the last of the page
-    /// before.
-    pub after: Option<String>,
+    /// Only runs with this concurrency key.
+    pub concurrency: Option<String>,
+    /// In which order.
+    pub order: RunOrder,
+    /// Only entries that stand behind this one: the last of the page before.
+    pub after: Option<Cursor>,
     /// At most so many entries.
     pub limit: Option<usize>,
 }
@@ -196,10 +287,43 @@ impl RunFilter {
                 .labels
                 .iter()
                 .all(|(key, value)| row.labels.get(key) == Some(value))
+            && self.concurrency.as_ref().is_none_or(|key| {
+                let own = row.concurrency.as_ref();
+                own.is_some_and(|own| own.key == *key)
+            })
     }
 
-    /// Whether an entry of this name comes after the page before.
-    pub fn is_after(&self, name: &str) -> bool {
-        self.after.as_deref().is_none_or(|after| name > after)
+    /// Whether an entry stands behind the page before.
+    pub fn is_after(&self, created_at: Option<Timestamp>, name: &str) -> bool {
+        self.after.as_ref().is_none_or(|after| {
+            let before = (after.created_at, after.name.as_str());
+            self.order.compare(before, (created_at, name)).is_lt()
+        })
+    }
+
+    /// Sorts entries, drops those of the pages before, and cuts the page.
+    pub fn page(&self, mut entries: Vec<RunEntry>) -> Vec<RunEntry> {
+        fn at(entry: &RunEntry) -> (Option<Timestamp>, &str) {
+            (entry.row().map(|row| row.created_at), entry.name())
+        }
+        entries.retain(|entry| {
+            let (created_at, name) = at(entry);
+            self.is_after(created_at, name)
+        });
+        entries.sort_unstable_by(|a, b| self.order.compare(at(a), at(b)));
+        entries.truncate(self.limit.unwrap_or(usize::MAX));
+        entries
+    }
+}
+
+impl RunOrder {
+    /// Which of two entries, by creation and name, stands first.
+    pub fn compare(self, a: (Option<Timestamp>, &str), b: (Option<Timestamp>, &str)) -> Ordering {
+        // What has no time is newer than all.
+        let newness = |at: Option<Timestamp>| (at.is_none(), at);
+        match self {
+            Self::ById => a.1.cmp(b.1),
+            Self::NewestFirst => (newness(b.0), b.1).cmp(&(newness(a.0), a.1)),
+        }
     }
 }

@@ -6,7 +6,7 @@ mod script;
 use crate::{Commit, CommitResult, RunStore, StoreError};
 use std::io;
 
-pub use script::{SCRIPT_START, Script};
+pub use script::{SCRIPT_LEASE, SCRIPT_START, Script};
 
 /// How a commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::disk::Disk;
 use crate::folder::{EVENTS, Folder, ROW};
 use crate::store::JsonlStore;
 use rok_chain::{Framing, LineHeader};
-use rok_log::{Labels, RunEntry, RunFilter, RunIndex, RunRow, StoreError};
+use rok_log::{Labels, RunEntry, RunFilter, RunIndex, RunOrder, RunRow, StoreError};
 use rok_vocabulary::{
     Disposition, Epoch, HoldReason, Outcome, PlanId, RunId, RunPhase, Seq, Timestamp,
 };
@@ -319,12 +319,19 @@ impl RunIndex for JsonlStore {
     }
 
     fn list(&self, filter: &RunFilter) -> Result<Vec<RunEntry>, StoreError> {
-        let names = self
-            .names()?
-            .into_iter()
-            .filter(|name| filter.is_after(name));
-        let entries = names.filter_map(|name| entry(self, &name, filter));
-        Ok(entries.take(filter.limit.unwrap_or(usize::MAX)).collect())
+        let names = self.names()?.into_iter();
+        match filter.order {
+            RunOrder::ById => {
+                let names = names.filter(|name| filter.is_after(None, name));
+                let entries = names.filter_map(|name| entry(self, &name, filter));
+                Ok(entries.take(filter.limit.unwrap_or(usize::MAX)).collect())
+            }
+            // When a run was created stands in its folder.
+            RunOrder::NewestFirst => {
+                let entries = names.filter_map(|name| entry(self, &name, filter));
+                Ok(filter.page(entries.collect()))
+            }
+        }
     }
 }
 

@@ -19,9 +19,10 @@
 //!
 //! ```
 //! use rok_chain::ChainHash;
-//! use rok_log::{Commit, Durability, EventReader, Owner, RunQueue, RunRow, RunStore};
+//! use rok_log::{Commit, Durability, EventReader, Lease, Owner, RunQueue, RunRow, RunStore};
 //! use rok_store_jsonl::JsonlStore;
 //! use rok_vocabulary::{RunId, Seq, Timestamp};
+//! use std::time::Duration;
 //!
 //! let dir = tempfile::tempdir()?;
 //! let mut store = JsonlStore::open(dir.path().join("runs"), Durability::Flush);
@@ -35,7 +36,8 @@
 //! let lines = format!("{line}\n").into_bytes();
 //! let commit = Commit::new(run.clone(), Seq(0), lines, 1, head.next(line.as_bytes()), row);
 //! store.commit(&[commit])?;
-//! let claim = store.claim(&run, &Owner::new("example"))?;
+//! let lease = Lease::new(Timestamp::from_millis(0), Duration::from_secs(60));
+//! let claim = store.claim(&run, &Owner::new("example"), lease)?;
 //! assert_eq!((claim.fence.0, claim.next_seq), (1, Seq(1)));
 //! assert_eq!(store.read(&run)?.lines().count(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

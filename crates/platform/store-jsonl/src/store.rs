@@ -8,10 +8,10 @@ use crate::index;
 use crate::lock::LockHolder;
 use rok_chain::{Digest, LogReport, Seal, verify_log};
 use rok_log::{
-    Claim, ClaimError, Commit, CommitFault, CommitResult, Durability, EventReader, Fence, LogBytes,
-    Namespace, Owner, RunQueue, RunStore, StoreError,
+    Claim, ClaimError, Commit, CommitFault, CommitResult, Durability, EventReader, Fence, Lease,
+    LogBytes, Namespace, Owner, RunQueue, RunStore, StoreError,
 };
-use rok_vocabulary::{RunId, Seq};
+use rok_vocabulary::{RunId, Seq, Timestamp};
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -251,7 +251,8 @@ impl RunStore for JsonlStore {
 }
 
 impl RunQueue for JsonlStore {
-    fn claim(&mut self, run: &RunId, owner: &Owner) -> Result<Claim, ClaimError> {
+    /// A lock holds as long as its owner lives: there are no leases.
+    fn claim(&mut self, run: &RunId, owner: &Owner, _: Lease) -> Result<Claim, ClaimError> {
         self.writable()?;
         let folder = Folder::get(&self.root, run)?;
         let (owned, claim) = claim::claim(folder, owner, &self.disk)?;
@@ -259,9 +260,26 @@ impl RunQueue for JsonlStore {
         Ok(claim)
     }
 
-    fn release(&mut self, run: &RunId) {
-        // Closing the lock's file gives it back.
-        self.owned.remove(run);
+    /// Those whose lock or log is gone from under this handle are lost.
+    fn renew(&mut self, held: &[(RunId, Fence)], _: Lease) -> Result<Vec<RunId>, StoreError> {
+        let is_held = |(run, fence): &&(RunId, Fence)| {
+            let owned = self.owned.get(run);
+            owned.is_some_and(|owned| owned.lock.fence == *fence && owned.check().is_ok())
+        };
+        let lost = held.iter().filter(|claim| !is_held(claim));
+        Ok(lost.map(|(run, _)| run.clone()).collect())
+    }
+
+    /// Nobody waits for a run folder to be due.
+    fn release(&mut self, run: &RunId, fence: Fence, _: Option<Timestamp>) {
+        if self
+            .owned
+            .get(run)
+            .is_some_and(|owned| owned.lock.fence == fence)
+        {
+            // Closing the lock's file gives it back.
+            self.owned.remove(run);
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! A writer is killed in the middle of its work, again and again: what it
 //! acknowledged is there, and the next one goes on.
 
-use rok_log::{Commit, CommitResult, Durability, EventReader, Owner, RunQueue, RunStore, Script};
+use rok_log::{
+    Commit, CommitResult, Durability, EventReader, Owner, RunQueue, RunStore, SCRIPT_LEASE, Script,
+};
 use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{RunId, Seq};
 use std::io::{BufRead, BufReader, Write};
@@ -32,7 +34,9 @@ fn writer() {
         return;
     };
     let mut store = JsonlStore::open(folder, Durability::Flush);
-    let claim = store.claim(&run(), &Owner::new("writer")).unwrap();
+    let claim = store
+        .claim(&run(), &Owner::new("writer"), SCRIPT_LEASE)
+        .unwrap();
     let mut script = script_up_to(claim.next_seq);
     assert_eq!(script.head(), claim.head);
     loop {
@@ -70,7 +74,9 @@ fn what_was_acknowledged_survives_the_writer() {
         writer.wait().unwrap();
         let seen = acknowledged.last().unwrap_or(seen);
 
-        let claim = store.claim(&run(), &Owner::new("next")).unwrap();
+        let claim = store
+            .claim(&run(), &Owner::new("next"), SCRIPT_LEASE)
+            .unwrap();
         assert!(
             claim.next_seq.0 >= seen,
             "round {round}: {claim:?} lost {seen}"
@@ -82,6 +88,6 @@ fn what_was_acknowledged_survives_the_writer() {
             store.read(&run()).unwrap().lines().count() as u64,
             report.events
         );
-        store.release(&run());
+        store.release(&run(), claim.fence, None);
     }
 }

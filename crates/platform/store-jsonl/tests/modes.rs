@@ -1,6 +1,8 @@
 //! Alone in its process: it changes the process's umask.
 
-use rok_log::{Command, CommandKind, Durability, Inbox, Owner, RunQueue, RunStore, Script};
+use rok_log::{
+    Command, CommandKind, Durability, Inbox, Owner, RunQueue, RunStore, SCRIPT_LEASE, Script,
+};
 use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{Actor, Outcome, Timestamp};
 use rustix::fs::Mode;
@@ -30,7 +32,10 @@ fn a_run_is_its_users_alone_whatever_the_umask() {
         let mut store = JsonlStore::open(&root, Durability::Fsync);
         let mut script = Script::new(&"r".parse().unwrap());
         store.commit(&[script.create()]).unwrap();
-        let fence = store.claim(script.run(), &Owner::new("a")).unwrap().fence;
+        let fence = store
+            .claim(script.run(), &Owner::new("a"), SCRIPT_LEASE)
+            .unwrap()
+            .fence;
         store
             .commit(&[script.seal(fence, Outcome::Succeeded)])
             .unwrap();

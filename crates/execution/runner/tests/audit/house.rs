@@ -7,7 +7,9 @@ use rok_executor::StepFailure;
 use rok_facades::Facades;
 use rok_facades::testing::TestEngine;
 use rok_kernel::{CompiledPlan, Input, Repair, RunSpec, RunState};
-use rok_log::{Command, CommandKind, EventReader, Inbox, MemoryStore, Owner, RunQueue, Store};
+use rok_log::{
+    Command, CommandKind, EventReader, Inbox, Lease, MemoryStore, Owner, RunQueue, Store,
+};
 use rok_rac::{DomainAck, Expected};
 use rok_runner::{
     Clock, CommandOutcome, Message, RunContext, RunnerError, Services, Shard, Turn, VirtualClock,
@@ -26,6 +28,11 @@ const TURNS: usize = 2_000;
 
 pub(crate) fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
+}
+
+/// Taken when every lease has run out, and as soon running out itself.
+pub(crate) fn ran_out() -> Lease {
+    Lease::new(Timestamp::from_millis(i64::MAX), Duration::ZERO)
 }
 
 pub(crate) fn id(run: &str) -> RunId {
@@ -365,8 +372,8 @@ impl House {
     }
 
     fn take_over(&mut self, run: &RunId, plan: Arc<CompiledPlan>) {
-        self.store.release(run);
-        let claim = self.store.claim(run, &Owner::new("second")).unwrap();
+        let claim = self.store.claim(run, &Owner::new("second"), ran_out());
+        let claim = claim.unwrap();
         self.shard.adopt(run, plan, context(), &claim).unwrap();
         let repaired = claim.repaired.map(|repair| Repair {
             dropped_bytes: repair.dropped_bytes,

@@ -1,6 +1,6 @@
 //! Two owners: the one whose claim is over can append nothing, and lets go.
 
-use crate::house::{House, Order, house, id, order, seconds, shard};
+use crate::house::{House, Order, house, id, order, ran_out, seconds, shard};
 use rok_executor::CancelReason;
 use rok_log::{CommandKind, EventReader, Inbox, Owner, RunQueue};
 use rok_vocabulary::{Outcome, RunPhase};
@@ -22,8 +22,8 @@ fn started() -> House {
 #[test]
 fn the_first_owner_lets_go() {
     let mut house = started();
-    house.store.release(&id("r"));
-    let claim = house.store.claim(&id("r"), &Owner::new("second")).unwrap();
+    let second = Owner::new("second");
+    let claim = house.store.claim(&id("r"), &second, ran_out()).unwrap();
     let before = house.store.read(&id("r")).unwrap();
     // The first owner does not know, and wants to record a result.
     house.hand.end("r", "b", Ok(Value::Null));
@@ -50,8 +50,8 @@ fn the_first_owner_stops_its_steps() {
     let mut house = house();
     let plan = "steps: { a: { call: wait }, b: { call: wait }, c: { call: ok, needs: [b] } }";
     house.run("r", order(plan));
-    house.store.release(&id("r"));
-    house.store.claim(&id("r"), &Owner::new("second")).unwrap();
+    let second = Owner::new("second");
+    house.store.claim(&id("r"), &second, ran_out()).unwrap();
     house.hand.end("r", "a", Ok(Value::Null));
     house.settle();
     assert_eq!(house.lost, [id("r")]);
@@ -71,8 +71,8 @@ fn the_first_owner_stops_its_steps() {
 fn a_command_is_answered_by_who_records_it() {
     let mut house = house();
     house.run("r", order("steps: { g: { call: ok, gate: manual } }"));
-    house.store.release(&id("r"));
-    house.store.claim(&id("r"), &Owner::new("second")).unwrap();
+    let second = Owner::new("second");
+    house.store.claim(&id("r"), &second, ran_out()).unwrap();
     house.command("r", CommandKind::Approve, Some("g"));
     assert_eq!(house.lost, [id("r")]);
     assert!(house.answers.is_empty());
@@ -129,7 +129,7 @@ fn a_newborn_that_is_claimed_away() {
         Box::new(crate::stores::Stolen::new(
             house.store.clone(),
             move |run| {
-                thief.claim(run, &Owner::new("thief")).unwrap();
+                thief.claim(run, &Owner::new("thief"), ran_out()).unwrap();
             },
         )),
         rok_facades::testing::facades(),

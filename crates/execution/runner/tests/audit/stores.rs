@@ -4,11 +4,11 @@
 use crate::house::{House, house, id, order, seconds};
 use rok_log::{
     Answer, Claim, ClaimError, Command, Commit, CommitResult, EventReader, Fault, FaultyStore,
-    Inbox, LogBytes, MemoryStore, Owner, RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore,
-    Store, StoreError,
+    Fence, Inbox, Lease, LogBytes, MemoryStore, Owner, RunEntry, RunFilter, RunIndex, RunQueue,
+    RunRow, RunStore, Store, StoreError,
 };
 use rok_runner::RunnerError;
-use rok_vocabulary::{CommandId, Outcome, RunId, RunPhase, Seq, StepState};
+use rok_vocabulary::{CommandId, Outcome, RunId, RunPhase, Seq, StepState, Timestamp};
 use rstest::rstest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,11 +57,14 @@ impl<W> RunIndex for Spoilt<W> {
 }
 
 impl<W> RunQueue for Spoilt<W> {
-    fn claim(&mut self, run: &RunId, owner: &Owner) -> Result<Claim, ClaimError> {
-        self.inner.claim(run, owner)
+    fn claim(&mut self, run: &RunId, owner: &Owner, lease: Lease) -> Result<Claim, ClaimError> {
+        self.inner.claim(run, owner, lease)
     }
-    fn release(&mut self, run: &RunId) {
-        self.inner.release(run);
+    fn renew(&mut self, held: &[(RunId, Fence)], lease: Lease) -> Result<Vec<RunId>, StoreError> {
+        self.inner.renew(held, lease)
+    }
+    fn release(&mut self, run: &RunId, fence: Fence, due: Option<Timestamp>) {
+        self.inner.release(run, fence, due);
     }
 }
 

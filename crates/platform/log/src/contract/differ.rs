@@ -1,8 +1,10 @@
 //! One random history, fed to two stores that must not differ.
 
 use super::inbox::{command, command_id};
-use super::{Fixture, id, owner};
-use crate::{Answer, ClaimError, CommitResult, Fence, RunFilter, Script, Store, StoreError};
+use super::{Fixture, id, lease, owner};
+use crate::{
+    Answer, ClaimError, CommitResult, Fence, RunFilter, RunOrder, Script, Store, StoreError,
+};
 use rok_chain::Digest;
 use rok_vocabulary::{HoldReason, Outcome, RunPhase, Seq};
 use std::collections::BTreeMap;
@@ -49,7 +51,7 @@ impl<S: Store> Player<S> {
         let run_id = id(run);
         match how % 8 {
             0 => {
-                let claim = handle.claim(&run_id, &owner("player"));
+                let claim = handle.claim(&run_id, &owner("player"), lease());
                 if let Ok(claim) = &claim {
                     self.fences.insert(run, claim.fence);
                 }
@@ -57,9 +59,10 @@ impl<S: Store> Player<S> {
             }
             1 => {
                 // Only who has it lets it go.
+                let fence = self.fences[run];
                 self.handles
                     .iter_mut()
-                    .for_each(|handle| handle.release(&run_id));
+                    .for_each(|handle| handle.release(&run_id, fence, None));
                 "released".into()
             }
             2 => answer(handle.put(&run_id, &command(&format!("c{}", variant % 4), 1))),
@@ -112,6 +115,12 @@ impl<S: Store> Player<S> {
             "{:?}\n",
             store.list(&RunFilter::default()).map_err(|e| word(&e))
         );
+        let newest = RunFilter {
+            order: RunOrder::NewestFirst,
+            limit: Some(2),
+            ..RunFilter::default()
+        };
+        seen += &answer(store.list(&newest));
         for run in RUNS.map(id) {
             let log = store.read(&run).map(|log| Digest::of(&log.bytes));
             seen += &[answer(log), answer(store.seal(&run))].join(" ");
@@ -137,7 +146,7 @@ fn write<S: Store>(
     Ok(last)
 }
 
-fn answer<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+pub(super) fn answer<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
     match result {
         Ok(value) => format!("{value:?}"),
         Err(error) => word(&error),
@@ -150,7 +159,7 @@ fn word(error: &StoreError) -> String {
     text.split([' ', '(']).next().unwrap_or_default().to_owned()
 }
 
-fn claim_word(error: &ClaimError) -> String {
+pub(super) fn claim_word(error: &ClaimError) -> String {
     match error {
         ClaimError::Held { run, .. } => format!("{run} is held"),
         ClaimError::Store(error) => word(error),

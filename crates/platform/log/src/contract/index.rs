@@ -1,7 +1,7 @@
 //! The rules of the index.
 
 use super::{Fixture, claimed, created, id, put};
-use crate::{CommitResult, Labels, RunEntry, RunFilter, RunIndex, Script, Store};
+use crate::{CommitResult, Cursor, Labels, RunEntry, RunFilter, RunIndex, RunOrder, Script, Store};
 use rok_vocabulary::{HoldReason, Outcome, RunPhase, Timestamp};
 use std::collections::BTreeMap;
 
@@ -85,10 +85,68 @@ pub fn lists_are_paged(fixture: &impl Fixture) {
         let Some(last) = page.last().cloned() else {
             break;
         };
-        filter.after = Some(last);
+        filter.after = Some(Cursor {
+            created_at: None,
+            name: last,
+        });
         pages.push(page.concat());
     }
     assert_eq!(pages, ["ab", "cd", "e"]);
+}
+
+fn aged(store: &mut impl Store, run: &str, created_ms: i64) {
+    let mut script = Script::new(&id(run)).created_at(Timestamp::from_millis(created_ms));
+    let commit = script.create();
+    assert!(matches!(put(store, commit), CommitResult::Committed { .. }));
+}
+
+/// Newest first, and by id, backwards, among those of one moment.
+pub fn the_newest_come_first(fixture: &impl Fixture) {
+    let mut store = fixture.open();
+    for (run, at) in [("b", 20), ("a", 10), ("c", 20), ("z", 5), ("d", 30)] {
+        aged(&mut store, run, at);
+    }
+    let newest = RunFilter {
+        order: RunOrder::NewestFirst,
+        ..RunFilter::default()
+    };
+    assert_eq!(names(&store, &newest), ["d", "c", "b", "a", "z"]);
+    let since = RunFilter {
+        since: Some(Timestamp::from_millis(10)),
+        limit: Some(3),
+        ..newest
+    };
+    assert_eq!(names(&store, &since), ["d", "c", "b"]);
+}
+
+/// Pages neither lose nor repeat a run, in either order, and a cursor survives
+/// being text.
+pub fn pages_run_through_moments(fixture: &impl Fixture) {
+    let mut store = fixture.open();
+    for (run, at) in [("b", 7), ("a", 7), ("c", 7), ("d", 7), ("e", 1), ("f", 9)] {
+        aged(&mut store, run, at);
+    }
+    let orders = [
+        (RunOrder::ById, ["ab", "cd", "ef"]),
+        (RunOrder::NewestFirst, ["fd", "cb", "ae"]),
+    ];
+    for (order, expected) in orders {
+        let mut filter = RunFilter {
+            order,
+            plan: Some("scripted".parse().expect("it is a plan id")),
+            limit: Some(2),
+            ..RunFilter::default()
+        };
+        let mut pages = Vec::new();
+        loop {
+            let page = store.list(&filter).expect("listing must not fail");
+            let Some(last) = page.last() else { break };
+            let cursor = last.cursor().to_string();
+            filter.after = Some(cursor.parse().expect("it was a cursor"));
+            pages.push(page.iter().map(RunEntry::name).collect::<String>());
+        }
+        assert_eq!(pages, expected, "{order:?}");
+    }
 }
 
 fn stocked(store: &mut impl Store) {

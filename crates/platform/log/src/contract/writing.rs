@@ -1,6 +1,6 @@
 //! The rules of the write port, the queue and the reader.
 
-use super::{Fixture, claimed, committed, created, id, owner, put, stale};
+use super::{Fixture, claimed, committed, created, id, lease, owner, put, stale};
 use crate::{
     ClaimError, Commit, CommitFault, CommitResult, EventReader, Fence, RunIndex, RunQueue,
     RunStore, Script, StoreError,
@@ -31,12 +31,12 @@ pub fn an_unknown_run_is_an_error(fixture: &impl Fixture) {
     let document = store.document(&run, Digest::of(b"x"));
     assert!(matches!(document, Err(StoreError::Unknown { .. })));
     assert_eq!(store.get(&run).expect("looking is no error"), None);
-    let claim = store.claim(&run, &owner("a"));
+    let claim = store.claim(&run, &owner("a"), lease());
     assert!(matches!(
         claim,
         Err(ClaimError::Store(StoreError::Unknown { .. }))
     ));
-    store.release(&run);
+    store.release(&run, Fence(1), None);
     let mut script = Script::new(&run);
     script.create();
     assert_eq!(put(&mut store, script.steps(Fence(1), 1)), stale(0, 0));
@@ -57,7 +57,7 @@ pub fn an_append_needs_a_claim(fixture: &impl Fixture) {
     );
     let claim = claimed(&mut store, script.run());
     assert_eq!(put(&mut store, script.steps(claim.fence, 1)), committed(3));
-    store.release(script.run());
+    store.release(script.run(), claim.fence, None);
     assert_eq!(put(&mut store, script.steps(claim.fence, 1)), stale(3, 1));
 }
 
@@ -80,7 +80,7 @@ pub fn nothing_is_appended_under_an_old_fence(fixture: &impl Fixture) {
     let mut first = fixture.open();
     let mut script = created(&mut first, "r");
     let old = claimed(&mut first, script.run()).fence;
-    first.release(script.run());
+    first.release(script.run(), old, None);
     let mut second = fixture.open();
     let new = claimed(&mut second, script.run()).fence;
     assert!(new > old);
@@ -99,9 +99,9 @@ pub fn nothing_is_appended_under_an_old_fence(fixture: &impl Fixture) {
 pub fn a_run_has_one_owner(fixture: &impl Fixture) {
     let (mut first, mut second) = (fixture.open(), fixture.open());
     let script = created(&mut first, "r");
-    claimed(&mut first, script.run());
+    let fence = claimed(&mut first, script.run()).fence;
     for store in [&mut first, &mut second] {
-        match store.claim(script.run(), &owner("another")) {
+        match store.claim(script.run(), &owner("another"), lease()) {
             Err(ClaimError::Held { run, by }) => {
                 assert_eq!(run, *script.run());
                 assert!(by.contains("the owner"), "{by}");
@@ -109,7 +109,7 @@ pub fn a_run_has_one_owner(fixture: &impl Fixture) {
             other => panic!("the run was given away: {other:?}"),
         }
     }
-    first.release(script.run());
+    first.release(script.run(), fence, None);
     claimed(&mut second, script.run());
 }
 
@@ -119,7 +119,7 @@ pub fn each_claim_raises_the_fence(fixture: &impl Fixture) {
     for n in 1..5 {
         let mut store = fixture.open();
         assert_eq!(claimed(&mut store, &run).fence, Fence(n));
-        store.release(&run);
+        store.release(&run, Fence(n), None);
     }
 }
 
@@ -131,7 +131,7 @@ pub fn a_claim_names_where_the_log_ends(fixture: &impl Fixture) {
     assert_eq!((claim.next_seq, claim.head), (Seq(2), script.head()));
     assert_eq!((claim.repaired, claim.resealed), (None, false));
     assert_eq!(put(&mut store, script.steps(claim.fence, 3)), committed(5));
-    store.release(script.run());
+    store.release(script.run(), claim.fence, None);
     let claim = claimed(&mut fixture.open(), script.run());
     assert_eq!((claim.next_seq, claim.head), (Seq(5), script.head()));
 }

@@ -1,8 +1,8 @@
 //! What must hold of `memory`, case by case.
 
 use super::*;
-use crate::contract::{Fixture, same_history};
-use crate::{CommitFault, Fault, FaultyStore, Record, Script};
+use crate::contract::{Fixture, same_history, same_queue_history};
+use crate::{CommitFault, Fault, FaultyStore, Owner, RunQueue, SCRIPT_LEASE, Script};
 use proptest::prelude::*;
 use rok_vocabulary::{Outcome, RunPhase};
 use rstest::rstest;
@@ -16,13 +16,17 @@ impl Fixture for MemoryStore {
 
 mod contract {
     crate::store_contract!(super::MemoryStore::new());
+    crate::pool_store_contract!(super::MemoryStore::new());
 }
 
 fn owned(run: &str) -> (MemoryStore, Script, Fence) {
     let mut store = MemoryStore::new();
     let mut script = Script::new(&run.parse().unwrap());
     store.commit(&[script.create()]).unwrap();
-    let fence = store.claim(script.run(), &Owner::new("a")).unwrap().fence;
+    let fence = store
+        .claim(script.run(), &Owner::new("a"), SCRIPT_LEASE)
+        .unwrap()
+        .fence;
     (store, script, fence)
 }
 
@@ -42,30 +46,15 @@ fn namespaces_are_apart() {
     let results = store.commit(&[commit]).unwrap();
     assert_eq!(results, [CommitResult::Committed { next_seq: Seq(2) }]);
     assert_eq!(elsewhere.read(script.run()).unwrap().lines().count(), 2);
-    elsewhere.claim(script.run(), &Owner::new("b")).unwrap();
+    elsewhere
+        .claim(script.run(), &Owner::new("b"), SCRIPT_LEASE)
+        .unwrap();
     elsewhere.forget(script.run());
     assert!(matches!(
         elsewhere.read(script.run()),
         Err(StoreError::Unknown { .. })
     ));
     assert!(store.read(script.run()).is_ok());
-}
-
-#[test]
-fn a_later_record_replaces_an_earlier_one() {
-    let (mut store, mut script, fence) = owned("r");
-    for json in ["1", "2"] {
-        let mut commit = script.steps(fence, 1);
-        let record = Record {
-            kind: "incident",
-            key: "i".into(),
-            json: json.into(),
-        };
-        commit.records.push(record);
-        store.commit(&[commit]).unwrap();
-    }
-    assert_eq!(store.records("incident"), [("i".to_owned(), b"2".to_vec())]);
-    assert!(store.records("lesson").is_empty());
 }
 
 #[rstest]
@@ -93,8 +82,8 @@ fn a_fault_is_survived(
     let mut store = store.into_inner();
     let run = script.run();
     assert_eq!(store.read(run).unwrap().lines().count() as u64, next);
-    store.release(run);
-    let claim = store.claim(run, &Owner::new("b")).unwrap();
+    store.release(run, fence, None);
+    let claim = store.claim(run, &Owner::new("b"), SCRIPT_LEASE).unwrap();
     assert_eq!(claim.next_seq, Seq(next));
     let repaired = claim
         .repaired
@@ -118,8 +107,10 @@ fn a_decision_is_whole_or_gone() {
         let mut store = FaultyStore::new(store, 1, Fault::Torn { keep });
         assert!(store.commit(std::slice::from_ref(&decision)).is_err());
         let mut store = store.into_inner();
-        store.release(script.run());
-        let claim = store.claim(script.run(), &Owner::new("b")).unwrap();
+        store.release(script.run(), fence, None);
+        let claim = store
+            .claim(script.run(), &Owner::new("b"), SCRIPT_LEASE)
+            .unwrap();
         let whole = keep == decision.lines.len();
         assert_eq!(
             claim.next_seq,
@@ -166,5 +157,11 @@ proptest! {
     #[test]
     fn one_history_is_one_history(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
         same_history(&MemoryStore::new(), &MemoryStore::new(), &bytes);
+    }
+
+    /// And so is what a pool does.
+    #[test]
+    fn one_queue_is_one_queue(bytes in prop::collection::vec(any::<u8>(), 0..240)) {
+        same_queue_history(&MemoryStore::new(), &MemoryStore::new(), &bytes);
     }
 }

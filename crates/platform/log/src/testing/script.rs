@@ -1,12 +1,18 @@
 //! Writes logs that are right, without knowing what events mean: [`Script`].
 
-use crate::{Commit, Document, DocumentKind, Fence, Labels, RunRow};
+use crate::{Commit, Concurrency, Document, DocumentKind, Fence, Labels, Lease, RunRow};
 use rok_chain::{ChainHash, Seal};
 use rok_vocabulary::{HoldReason, Outcome, PlanId, RunId, RunPhase, Seq, Timestamp};
 use std::time::Duration;
 
 /// When scripted runs are created; each event comes a second later.
 pub const SCRIPT_START: Timestamp = Timestamp::from_millis(1_771_283_112_000);
+
+/// A lease that outlasts a test in which time stands still.
+pub const SCRIPT_LEASE: Lease = Lease {
+    now: SCRIPT_START,
+    until: Timestamp::from_millis(SCRIPT_START.as_millis() + 60_000),
+};
 
 /// Writes the log of one run, a commit at a time. Clone it to try a commit
 /// that will be refused.
@@ -51,6 +57,35 @@ impl Script {
     #[must_use]
     pub fn with_labels(mut self, labels: Labels) -> Self {
         self.row.labels = labels;
+        self
+    }
+
+    /// The same, created then.
+    #[must_use]
+    pub fn created_at(mut self, at: Timestamp) -> Self {
+        self.row = RunRow {
+            priority: self.row.priority,
+            concurrency: self.row.concurrency,
+            labels: self.row.labels,
+            ..RunRow::new(self.row.plan, at)
+        };
+        self
+    }
+
+    /// The same, that urgent.
+    #[must_use]
+    pub const fn with_priority(mut self, priority: i8) -> Self {
+        self.row.priority = priority;
+        self
+    }
+
+    /// The same, with a concurrency key.
+    #[must_use]
+    pub fn with_concurrency(mut self, key: &str, limit: u32) -> Self {
+        self.row.concurrency = Some(Concurrency {
+            key: key.into(),
+            limit,
+        });
         self
     }
 
@@ -165,7 +200,7 @@ impl Script {
         let mut bytes = Vec::new();
         for (n, (event_type, rest)) in lines.iter().enumerate() {
             let seq = self.row.next_seq;
-            self.row.updated_at = SCRIPT_START.after(Duration::from_secs(seq.0));
+            self.row.updated_at = self.row.created_at.after(Duration::from_secs(seq.0));
             let more = if n + 1 < lines.len() {
                 ",\"more\":true"
             } else {

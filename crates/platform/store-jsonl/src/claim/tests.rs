@@ -3,8 +3,8 @@
 use crate::JsonlStore;
 use rok_chain::{LogState, Seal, SealCheck};
 use rok_log::{
-    Claim, ClaimError, Durability, EventReader, Fence, Owner, Repair, RunQueue, RunStore, Script,
-    StoreError,
+    Claim, ClaimError, Durability, EventReader, Fence, Owner, Repair, RunQueue, RunStore,
+    SCRIPT_LEASE, Script, StoreError,
 };
 use rok_vocabulary::{Outcome, RunId, RunPhase, Seq};
 use rstest::rstest;
@@ -26,7 +26,10 @@ fn left() -> (TempDir, Script, PathBuf) {
     let mut script = Script::new(&run());
     let mut store = store(dir.path());
     store.commit(&[script.create()]).unwrap();
-    let fence = store.claim(&run(), &Owner::new("a")).unwrap().fence;
+    let fence = store
+        .claim(&run(), &Owner::new("a"), SCRIPT_LEASE)
+        .unwrap()
+        .fence;
     store
         .commit(&[
             script.phase(fence, RunPhase::Executing),
@@ -41,7 +44,10 @@ fn left() -> (TempDir, Script, PathBuf) {
 fn sealed() -> (TempDir, Script, PathBuf) {
     let (dir, mut script, log) = left();
     let mut store = store(dir.path());
-    let fence = store.claim(&run(), &Owner::new("a")).unwrap().fence;
+    let fence = store
+        .claim(&run(), &Owner::new("a"), SCRIPT_LEASE)
+        .unwrap()
+        .fence;
     store
         .commit(&[script.seal(fence, Outcome::Failed)])
         .unwrap();
@@ -50,7 +56,7 @@ fn sealed() -> (TempDir, Script, PathBuf) {
 
 fn claim(dir: &TempDir) -> Result<(JsonlStore, Claim), ClaimError> {
     let mut store = store(dir.path());
-    let claim = store.claim(&run(), &Owner::new("b"))?;
+    let claim = store.claim(&run(), &Owner::new("b"), SCRIPT_LEASE)?;
     Ok((store, claim))
 }
 
@@ -117,7 +123,7 @@ fn a_decision_is_whole_or_gone() {
         // Sealed, and the writer died before the seal lay beside the log.
         assert_eq!(claim.resealed, whole, "{keep} bytes");
         assert_eq!(store.seal(&run()).unwrap(), decision.seal.filter(|_| whole));
-        store.release(&run());
+        store.release(&run(), claim.fence, None);
     }
     let fence = claim(&dir).unwrap().1.fence;
     assert!(fence > Fence(decision.lines.len() as u64));
@@ -132,7 +138,10 @@ fn a_seal_is_written_again(#[case] old: bool) {
     let seal_path = log.with_file_name("seal.json");
     let first = fs::read(&seal_path).unwrap();
     let mut owner = store(dir.path());
-    let fence = owner.claim(&run(), &Owner::new("a")).unwrap().fence;
+    let fence = owner
+        .claim(&run(), &Owner::new("a"), SCRIPT_LEASE)
+        .unwrap()
+        .fence;
     let resumed = script.resume(fence);
     let again = script.seal(fence, Outcome::Succeeded);
     let expected = again.seal.unwrap();

@@ -1,7 +1,7 @@
 //! What must hold of `index`, case by case.
 
 use super::*;
-use rok_log::{Durability, EventReader, Owner, RunQueue, RunStore, Script};
+use rok_log::{Durability, EventReader, Owner, RunQueue, RunStore, SCRIPT_LEASE, Script};
 use rok_vocabulary::{Outcome, RunPhase};
 use std::path::Path;
 use tempfile::TempDir;
@@ -16,7 +16,10 @@ fn filled(run: &str) -> (TempDir, JsonlStore, Script, rok_log::Fence) {
     let labels = [("team", "core")].into_iter().collect();
     let mut script = Script::new(&run.parse().unwrap()).with_labels(labels);
     store.commit(&[script.create()]).unwrap();
-    let fence = store.claim(script.run(), &Owner::new("a")).unwrap().fence;
+    let fence = store
+        .claim(script.run(), &Owner::new("a"), SCRIPT_LEASE)
+        .unwrap()
+        .fence;
     (dir, store, script, fence)
 }
 

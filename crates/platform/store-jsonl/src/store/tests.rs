@@ -4,7 +4,7 @@ use super::*;
 use crate::DiskFault;
 use proptest::prelude::*;
 use rok_log::contract::{Fixture, same_history};
-use rok_log::{Document, DocumentKind, Inbox, MemoryStore, RunIndex, Script};
+use rok_log::{Document, DocumentKind, Inbox, MemoryStore, RunIndex, SCRIPT_LEASE, Script};
 use rok_vocabulary::{Outcome, RunPhase};
 use rstest::rstest;
 use std::fs;
@@ -53,7 +53,10 @@ fn owned(folders: &Folders, durability: Durability) -> (JsonlStore, Script, Fenc
     let mut store = JsonlStore::open(folders.0.path(), durability);
     let mut script = Script::new(&"r".parse().unwrap());
     store.commit(&[script.create()]).unwrap();
-    let fence = store.claim(script.run(), &Owner::new("a")).unwrap().fence;
+    let fence = store
+        .claim(script.run(), &Owner::new("a"), SCRIPT_LEASE)
+        .unwrap()
+        .fence;
     (store, script, fence)
 }
 
@@ -150,12 +153,12 @@ fn a_failed_write_closes_the_store(#[case] kind: io::ErrorKind, #[case] message:
         Err(StoreError::Poisoned { .. })
     ));
     assert!(matches!(
-        store.claim(&run, &Owner::new("a")),
+        store.claim(&run, &Owner::new("a"), SCRIPT_LEASE),
         Err(ClaimError::Store(StoreError::Poisoned { .. }))
     ));
     drop(store);
     let mut store = JsonlStore::open(folders.0.path(), Durability::Fsync);
-    let claim = store.claim(&run, &Owner::new("b")).unwrap();
+    let claim = store.claim(&run, &Owner::new("b"), SCRIPT_LEASE).unwrap();
     assert_eq!(claim.next_seq, Seq(2));
     assert!(
         claim
@@ -184,7 +187,7 @@ fn life(store: &mut JsonlStore, acknowledged: &mut u64) -> Result<(), ClaimError
         Ok::<(), StoreError>(())
     };
     turn(store, script.create())?;
-    let fence = store.claim(&run, &Owner::new("a"))?.fence;
+    let fence = store.claim(&run, &Owner::new("a"), SCRIPT_LEASE)?.fence;
     turn(store, script.phase(fence, RunPhase::Executing))?;
     turn(store, script.steps(fence, 3))?;
     turn(store, script.seal(fence, Outcome::Failed))?;
@@ -236,7 +239,7 @@ fn each_failing_change_is_survived(#[case] durability: Durability) {
             assert!(life(&mut store, &mut acknowledged).is_ok(), "change {at}");
             continue;
         }
-        let claim = store.claim(&run, &Owner::new("b")).unwrap();
+        let claim = store.claim(&run, &Owner::new("b"), SCRIPT_LEASE).unwrap();
         assert!(
             claim.next_seq.0 >= acknowledged,
             "change {at} lost what was acknowledged"
@@ -284,11 +287,15 @@ fn an_owner_that_dies_lets_go() {
     let folders = Folders::new();
     let (store, mut script, fence) = owned(&folders, Durability::Flush);
     let mut other = JsonlStore::open(folders.0.path(), Durability::Flush);
-    let held = other.claim(script.run(), &Owner::new("b")).unwrap_err();
+    let held = other
+        .claim(script.run(), &Owner::new("b"), SCRIPT_LEASE)
+        .unwrap_err();
     let expected = format!("run r is driven by a (process {})", std::process::id());
     assert_eq!(held.to_string(), expected);
     drop(store);
-    let claim = other.claim(script.run(), &Owner::new("b")).unwrap();
+    let claim = other
+        .claim(script.run(), &Owner::new("b"), SCRIPT_LEASE)
+        .unwrap();
     assert_eq!(claim.fence, fence.next());
     assert_eq!(
         other.commit(&[script.steps(claim.fence, 1)]).unwrap().len(),
@@ -299,7 +306,7 @@ fn an_owner_that_dies_lets_go() {
 #[test]
 fn a_symbolic_link_is_never_followed() {
     let folders = Folders::new();
-    let (mut store, script, _) = owned(&folders, Durability::Flush);
+    let (mut store, script, fence) = owned(&folders, Durability::Flush);
     let link = folders.0.path().join("link");
     std::os::unix::fs::symlink(store.run_dir(script.run()), &link).unwrap();
     let run: RunId = "link".parse().unwrap();
@@ -312,18 +319,18 @@ fn a_symbolic_link_is_never_followed() {
     ] {
         assert!(matches!(result, Err(StoreError::NotARun { why: it, .. }) if it == why));
     }
-    let claim = store.claim(&run, &Owner::new("b"));
+    let claim = store.claim(&run, &Owner::new("b"), SCRIPT_LEASE);
     assert!(matches!(
         claim,
         Err(ClaimError::Store(StoreError::NotARun { .. }))
     ));
-    store.release(script.run());
+    store.release(script.run(), fence, None);
     for name in ["lock", "events.jsonl", "seal.json"] {
         let path = store.run_dir(script.run()).join(name);
         let away = folders.0.path().join(format!("away-{name}"));
         let _ = fs::rename(&path, &away);
         std::os::unix::fs::symlink(&away, &path).unwrap();
-        let claim = store.claim(script.run(), &Owner::new("b"));
+        let claim = store.claim(script.run(), &Owner::new("b"), SCRIPT_LEASE);
         assert!(
             matches!(claim, Err(ClaimError::Store(_))),
             "{name}: {claim:?}"
@@ -331,5 +338,7 @@ fn a_symbolic_link_is_never_followed() {
         fs::remove_file(&path).unwrap();
         let _ = fs::rename(&away, &path);
     }
-    store.claim(script.run(), &Owner::new("b")).unwrap();
+    store
+        .claim(script.run(), &Owner::new("b"), SCRIPT_LEASE)
+        .unwrap();
 }

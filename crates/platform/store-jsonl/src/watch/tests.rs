@@ -1,7 +1,10 @@
 //! What must hold of `watch`, case by case.
 
 use super::*;
-use rok_log::{Answer, Command, CommandKind, Durability, Inbox, Owner, RunQueue, RunStore, Script};
+use rok_log::{
+    Answer, Command, CommandKind, Durability, Inbox, Owner, RunQueue, RunStore, SCRIPT_LEASE,
+    Script,
+};
 use rok_vocabulary::{Actor, Timestamp};
 use std::thread;
 use tempfile::TempDir;
@@ -82,7 +85,10 @@ fn a_growing_log_wakes_who_follows_it() {
     let watch = JsonlStore::open(dir.path(), Durability::Flush)
         .watch_log(script.run())
         .unwrap();
-    let fence = store.claim(script.run(), &Owner::new("a")).unwrap().fence;
+    let fence = store
+        .claim(script.run(), &Owner::new("a"), SCRIPT_LEASE)
+        .unwrap()
+        .fence;
     assert_eq!(watch.wait(NOW).unwrap(), Woken::TimedOut);
     store.commit(&[script.steps(fence, 2)]).unwrap();
     assert_eq!(watch.wait(None).unwrap(), Woken::Changed);
