@@ -26,6 +26,7 @@ fn fnv1a(parts: &[&str]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::collections::BTreeSet;
     use proptest::prelude::*;
 
     const BASE: Duration = Duration::from_secs(2);
@@ -50,6 +51,23 @@ mod tests {
                 "{n}: {delay:?}"
             );
         }
+    }
+
+    /// Runs that fail together are not tried again together.
+    #[test]
+    fn jitter_spreads_what_failed_at_once() {
+        let spread = (0..200_u8).map(|run| {
+            let seed = [b'a' + run / 26, b'a' + run % 26];
+            let run = core::str::from_utf8(&seed).expect("letters");
+            let delay = retry_delay(BASE, MAX, 0, &[run, "step"]);
+            delay.as_millis() - BASE.as_millis()
+        });
+        let spread: BTreeSet<u128> = spread.collect();
+        assert!(spread.len() > 50, "{spread:?}");
+        assert!(
+            spread.first() < Some(&20) && spread.last() > Some(&180),
+            "{spread:?}"
+        );
     }
 
     proptest! {

@@ -69,7 +69,8 @@ pub(crate) fn totals(steps: &[StepSummary]) -> StepTotals {
             StepState::Running => &mut totals.running,
             StepState::Failed => &mut totals.failed,
             StepState::Skipped => &mut totals.skipped,
-            StepState::Succeeded | StepState::Compensated => &mut totals.succeeded,
+            StepState::Succeeded => &mut totals.succeeded,
+            StepState::Compensated => &mut totals.compensated,
         };
         *count += 1;
     }
