@@ -153,7 +153,9 @@ impl Shared {
                 }
                 run.append(commit);
                 space.queue.set(&commit.run, run.ready_at());
-                space.places.follow(&commit.run, &run.row);
+                if run.hold.as_ref().is_some_and(Hold::takes_a_place) {
+                    space.places.follow(&commit.run, &run.row);
+                }
             }
         }
         for document in &commit.documents {

@@ -130,9 +130,18 @@ impl Pull {
     }
 }
 
-/// A run that a pool was given; the error says why it cannot be driven. Such a
-/// run is due to nobody until a command comes for it.
-pub type Pulled = (RunId, Result<Claim, StoreError>);
+/// A run that a pool was given.
+#[derive(Debug)]
+pub struct Pulled {
+    /// The run.
+    pub run: RunId,
+    /// Its claim, or why it cannot be driven. Such a run is due to nobody until
+    /// a command comes for it.
+    pub claim: Result<Claim, StoreError>,
+    /// False where the run waits behind others with its key and was given for
+    /// its commands only: answer them, and let it go. It holds no place then.
+    pub may_begin: bool,
+}
 
 /// How much waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -158,7 +167,8 @@ pub struct Backlog {
 ///
 /// Else a closed run is never due. A run with a [`Concurrency`] key that never
 /// was claimed waits while as many as its limit hold a place; a run holds its
-/// place from its first claim until it is closed.
+/// place from its first claim until it is closed. One that waits so is given all
+/// the same when a command waits for it, see [`Pulled::may_begin`].
 ///
 /// [`Concurrency`]: crate::Concurrency
 pub trait WorkQueue {

@@ -137,7 +137,9 @@ impl Switchboard {
             let those = lines.open.iter().filter(|line| who(line));
             those.map(|line| Arc::clone(&line.listener)).collect()
         };
-        listeners.iter().for_each(|listener| listener(signal));
+        for listener in listeners {
+            listener(signal);
+        }
     }
 
     fn end(&self, number: u64) {

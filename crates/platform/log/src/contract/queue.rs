@@ -3,8 +3,8 @@
 use super::inbox::{command, command_id};
 use super::{Fixture, NOW, claimed, committed, id, later, lease, owner, put, stale};
 use crate::{
-    Answer, Backlog, ClaimError, Fence, Inbox, Lease, PoolStore, Pull, RunIndex, RunQueue, Script,
-    WorkQueue,
+    Answer, Backlog, ClaimError, Fence, Inbox, Lease, PoolStore, Pull, Pulled, RunIndex, RunQueue,
+    Script, WorkQueue,
 };
 use rok_vocabulary::{Outcome, RunId, Timestamp};
 use std::time::Duration;
@@ -22,7 +22,12 @@ fn pull(at: Timestamp, limit: usize) -> Pull {
 fn pulled(store: &mut impl WorkQueue, pull: &Pull) -> Vec<(String, Fence)> {
     let runs = store.claim_due(pull).expect("pulling must not fail");
     runs.into_iter()
-        .map(|(run, claim)| (run.to_string(), claim.expect("its log is whole").fence))
+        .map(|it| {
+            (
+                it.run.to_string(),
+                it.claim.expect("its log is whole").fence,
+            )
+        })
         .collect()
 }
 
@@ -57,7 +62,14 @@ pub fn a_run_is_due_from_its_creation_on(fixture: &impl Fixture<Store: PoolStore
     let given = store
         .claim_due(&pull(later(5), 9))
         .expect("pulling must not fail");
-    let [(run, Ok(claim))] = &given[..] else {
+    let [
+        Pulled {
+            run,
+            claim: Ok(claim),
+            may_begin: true,
+        },
+    ] = &given[..]
+    else {
         panic!("{given:?}")
     };
     assert_eq!(run, script.run());
@@ -108,10 +120,8 @@ pub fn nobody_waits_for_ever(fixture: &impl Fixture<Store: PoolStore>) {
         ..ask.clone()
     };
     assert_eq!(names(&mut store, &strict), "b");
-    for run in ["d"] {
-        let script = Script::new(&id(run)).with_priority(2);
-        born(&mut store, script, later(119_999));
-    }
+    let last = Script::new(&id("d")).with_priority(2);
+    born(&mut store, last, later(119_999));
     assert_eq!(names(&mut store, &ask), "dac");
 }
 
@@ -335,6 +345,47 @@ pub fn a_place_is_held_until_the_run_is_closed(fixture: &impl Fixture<Store: Poo
     assert_eq!(names(&mut fixture.open(), &pull(later(30), 9)), "d");
 }
 
+/// A run that waits behind others is given for its commands, and takes no
+/// place by that.
+pub fn a_command_reaches_a_run_that_waits_behind(fixture: &impl Fixture<Store: PoolStore>) {
+    let mut store = fixture.open();
+    for (run, n) in [("a", 1), ("b", 2), ("c", 3)] {
+        let script = Script::new(&id(run)).with_concurrency("key", 1);
+        born(&mut store, script, later(n));
+    }
+    assert_eq!(names(&mut store, &pull(later(9), 9)), "a");
+    store
+        .put(&id("b"), &command("c", 1))
+        .expect("anyone may put");
+    let mut given = store
+        .claim_due(&pull(later(9), 9))
+        .expect("pulling must not fail");
+    let Some(Pulled {
+        run,
+        claim: Ok(claim),
+        may_begin: false,
+    }) = given.pop()
+    else {
+        panic!("its command waits")
+    };
+    assert_eq!((run, given.len()), (id("b"), 0));
+    let answer = Answer::refused("no");
+    store
+        .done(&id("b"), &command_id("c"), &answer)
+        .expect("answering must not fail");
+    store.release(&id("b"), claim.fence, Some(later(2)));
+    assert_eq!(names(&mut store, &pull(later(9), 9)), "");
+    let mut script = Script::new(&id("a"))
+        .with_concurrency("key", 1)
+        .created_at(later(1));
+    script.create();
+    assert_eq!(
+        put(&mut store, script.seal(Fence(1), Outcome::Failed)),
+        committed(5)
+    );
+    assert_eq!(names(&mut store, &pull(later(9), 9)), "b");
+}
+
 /// Keys have nothing to do with each other, and each run keeps its own limit.
 pub fn each_key_has_its_own_places(fixture: &impl Fixture<Store: PoolStore>) {
     let mut store = fixture.open();
@@ -437,7 +488,7 @@ pub fn two_pools_never_share_a_run(fixture: &impl Fixture<Store: PoolStore>) {
                         if runs.is_empty() {
                             return mine;
                         }
-                        mine.extend(runs.into_iter().map(|(run, _)| run.to_string()));
+                        mine.extend(runs.into_iter().map(|it| it.run.to_string()));
                     }
                 })
             })

@@ -4,7 +4,8 @@ use super::differ::{answer, claim_word};
 use super::inbox::{command, command_id};
 use super::{Fixture, NOW, id, later, owner};
 use crate::{
-    Answer, CommitResult, Cursor, Fence, Lease, PoolStore, Pull, RunFilter, RunOrder, Script,
+    Answer, CommitResult, Cursor, Fence, Lease, PoolStore, Pull, Pulled, RunFilter, RunOrder,
+    Script,
 };
 use rok_vocabulary::{HoldReason, Outcome, RunId, RunPhase, Seq, Timestamp};
 use std::time::Duration;
@@ -79,7 +80,7 @@ impl Player {
                 answer(self.handles[0].renew(&held, lease))
             }
             4 => {
-                let due = (variant % 3 > 0).then(|| now.after(Duration::from_millis(7)));
+                let due = (!variant.is_multiple_of(3)).then(|| now.after(Duration::from_millis(7)));
                 handle.release(&run, fence, due);
                 "released".into()
             }
@@ -108,12 +109,17 @@ impl Player {
             Err(error) => return answer::<()>(Err(error)),
         };
         let mut words = String::new();
-        for (run, claim) in pulled {
+        for Pulled {
+            run,
+            claim,
+            may_begin,
+        } in pulled
+        {
             let at = RUNS.iter().position(|name| *name == run.as_str());
             if let (Some(at), Ok(claim)) = (at, &claim) {
                 self.fences[at] = claim.fence;
             }
-            words += &format!("{run}: {}\n", answer(claim));
+            words += &[run.as_str(), &may_begin.to_string(), &answer(claim)].join(" ");
         }
         words
     }
@@ -148,7 +154,7 @@ impl Player {
         let backlogs = [self.now, self.now.after(Duration::from_millis(25))]
             .map(|at| answer(store.backlog(at)))
             .join(" ");
-        let mut seen = format!("{} {backlogs}", answer(store.next_due()));
+        let mut seen = [answer(store.next_due()), backlogs].join(" ");
         let filter = RunFilter {
             order: RunOrder::NewestFirst,
             ..RunFilter::default()

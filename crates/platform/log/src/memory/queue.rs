@@ -16,6 +16,14 @@ const AT_ONCE: Timestamp = Timestamp::from_millis(0);
 pub(super) struct Hold {
     owner: Owner,
     until: Timestamp,
+    /// Whether it is for the commands only, and takes no place.
+    visits: bool,
+}
+
+impl Hold {
+    pub(super) const fn takes_a_place(&self) -> bool {
+        !self.visits
+    }
 }
 
 /// When each run may be claimed that anybody is to claim.
@@ -95,13 +103,20 @@ impl Run {
         }
     }
 
-    fn claim(&mut self, run: &RunId, owner: &Owner, lease: Lease) -> Result<Claim, StoreError> {
+    fn claim(
+        &mut self,
+        run: &RunId,
+        owner: &Owner,
+        lease: Lease,
+        visits: bool,
+    ) -> Result<Claim, StoreError> {
         let repaired = self.recover(run)?;
         self.fence = self.fence.next();
         self.broken = false;
         self.hold = Some(Hold {
             owner: owner.clone(),
             until: lease.until,
+            visits,
         });
         Ok(Claim {
             fence: self.fence,
@@ -123,10 +138,14 @@ impl Space {
         let found = found.ok_or_else(|| StoreError::Unknown { run: run.clone() })?;
         let result = f(found);
         self.queue.set(run, found.ready_at());
-        if found.hold.is_some() {
+        if found.hold.as_ref().is_some_and(Hold::takes_a_place) {
             self.places.follow(run, &found.row);
         }
         result
+    }
+
+    fn waits_behind(&self, run: &RunId, found: &Run) -> bool {
+        found.inbox.is_empty() && self.places.is_behind(run, &found.row)
     }
 
     /// What may be claimed at that time, whoever stands before it.
@@ -148,17 +167,23 @@ impl Space {
             if pulled.len() >= pull.limit {
                 break;
             }
-            if self.places.is_behind(&run, &self.runs[&run].row) {
+            let found = &self.runs[&run];
+            if self.waits_behind(&run, found) {
                 continue;
             }
+            let behind = self.places.is_behind(&run, &found.row);
             let claim = self.change(&run, |found| {
-                let claim = found.claim(&run, &pull.owner, pull.lease);
+                let claim = found.claim(&run, &pull.owner, pull.lease, behind);
                 if claim.is_err() {
                     (found.hold, found.broken) = (None, true);
                 }
                 claim
             });
-            pulled.push((run, claim));
+            pulled.push(Pulled {
+                run,
+                claim,
+                may_begin: !behind,
+            });
         }
         pulled
     }
@@ -172,7 +197,7 @@ impl RunQueue for MemoryStore {
                 held_by = Some(hold.owner.to_string());
                 Ok(None)
             }
-            _ => found.claim(run, owner, lease).map(Some),
+            _ => found.claim(run, owner, lease, false).map(Some),
         })?;
         claim.ok_or_else(|| ClaimError::Held {
             run: run.clone(),
@@ -224,7 +249,7 @@ impl WorkQueue for MemoryStore {
             return Ok(None);
         };
         let mut queue = space.queue.by_time.iter();
-        let next = queue.find(|(_, run)| !space.places.is_behind(run, &space.runs[run].row));
+        let next = queue.find(|(_, run)| !space.waits_behind(run, &space.runs[run]));
         Ok(next.map(|(at, _)| *at))
     }
 
@@ -242,7 +267,7 @@ impl WorkQueue for MemoryStore {
             let counter = match found.ready_at() {
                 _ if claimed => &mut backlog.claimed,
                 None => continue,
-                Some(_) if space.places.is_behind(run, &found.row) => &mut backlog.behind,
+                Some(_) if space.waits_behind(run, found) => &mut backlog.behind,
                 Some(at) if at > now => &mut backlog.later,
                 Some(_) => &mut backlog.due,
             };
