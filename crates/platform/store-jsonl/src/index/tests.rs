@@ -181,3 +181,27 @@ fn a_row_is_written_when_a_list_would_show_it() {
         Some(script.row())
     );
 }
+
+/// Nobody knows when it was created: it stands before all, on the first page.
+#[test]
+fn what_is_broken_comes_before_the_newest() {
+    let (dir, store, ..) = filled("r");
+    fs::create_dir(dir.path().join("a")).unwrap();
+    let page = |after| {
+        let filter = RunFilter {
+            order: RunOrder::NewestFirst,
+            limit: Some(1),
+            after,
+            ..RunFilter::default()
+        };
+        store.list(&filter).unwrap().pop()
+    };
+    let first = page(None).unwrap();
+    assert!(
+        matches!(&first, RunEntry::Broken { name, .. } if name == "a"),
+        "{first:?}"
+    );
+    let second = page(Some(first.cursor())).unwrap();
+    assert_eq!(second.name(), "r");
+    assert_eq!(page(Some(second.cursor())), None);
+}
