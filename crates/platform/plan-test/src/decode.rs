@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::keys::Place;
 use crate::model::{CommandLine, Expect, PlanTest, Stub};
-use crate::read::{Reader, Words, check_keys, mistyped};
+use crate::read::{Reader, Words, check_keys};
 
 /// CPUs of the virtual machine, where a test does not say.
 const CPUS: u32 = 4;
@@ -24,38 +24,26 @@ const TESTER: &str = "user:tester";
 
 /// The file's plan and policies.
 pub(crate) fn head(root: Item<'_>, faults: &mut Faults) -> Option<(String, Vec<String>)> {
-    let plan = present(root, "plan", faults)?;
+    let plan = faults.present(root, "plan")?;
     let Some(text) = plan.text() else {
-        mistyped(plan, "`plan`", "text", faults);
+        faults.mistyped(plan, "`plan`", "text");
         return None;
     };
     let mut policies = Vec::new();
     if let Some(item) = root.get("policies") {
         match item.list() {
-            None => mistyped(item, "`policies`", "a list of paths", faults),
+            None => faults.mistyped(item, "`policies`", "a list of paths"),
             Some(items) => {
                 for item in items {
                     match item.text() {
                         Some(path) => policies.push(path.to_string()),
-                        None => mistyped(item, "a policy file", "text", faults),
+                        None => faults.mistyped(item, "a policy file", "text"),
                     }
                 }
             }
         }
     }
     Some((text.to_string(), policies))
-}
-
-/// A key that must be there.
-fn present<'t>(root: Item<'t>, key: &str, faults: &mut Faults) -> Option<Item<'t>> {
-    let found = root.get(key);
-    if found.is_none() {
-        let at = root.span().start;
-        let hint = format!("add `{key}: …`");
-        let message = format!("`{key}` is missing");
-        faults.tell_with_hint(FaultCode::MissingKey, at..at, message, hint);
-    }
-    found
 }
 
 /// The tests, checked against the plan.
@@ -66,7 +54,7 @@ pub(crate) fn tests(
     line: &dyn Fn(usize) -> usize,
 ) -> Option<Vec<PlanTest>> {
     check_keys(root, Place::File, "a test file", faults);
-    let tests = present(root, "tests", faults);
+    let tests = faults.present(root, "tests");
     let mut reader = Reader { faults, plan };
     let defaults = match root.get("defaults") {
         Some(item) => reader.draft(item, "`defaults`"),
@@ -74,12 +62,9 @@ pub(crate) fn tests(
     };
     let tests = tests?;
     let Some(entries) = tests.map() else {
-        mistyped(
-            tests,
-            "`tests`",
-            "a mapping of tests by name",
-            reader.faults,
-        );
+        reader
+            .faults
+            .mistyped(tests, "`tests`", "a mapping of tests by name");
         return None;
     };
     if entries.len() == 0 {
@@ -126,7 +111,7 @@ impl Reader<'_, '_> {
         Draft {
             inputs: item
                 .get("inputs")
-                .and_then(|item| self.object(item, "`inputs`"))
+                .and_then(|item| self.faults.object(item, "`inputs`"))
                 .unwrap_or_default(),
             labels: item
                 .get("labels")
@@ -137,13 +122,13 @@ impl Reader<'_, '_> {
                 .and_then(|item| self.actor(item, "`submitter`")),
             roles: item
                 .get("roles")
-                .and_then(|item| self.texts(item, "`roles`")),
+                .and_then(|item| self.faults.texts(item, "`roles`")),
             profile: item
                 .get("profile")
                 .and_then(|item| self.word(item, &profile)),
             cpus: item
                 .get("cpus")
-                .and_then(|item| self.whole(item, "`cpus`"))
+                .and_then(|item| self.faults.whole(item, "`cpus`"))
                 .map(|cpus: u32| cpus.max(1)),
             steps: item
                 .get("steps")
@@ -156,13 +141,13 @@ impl Reader<'_, '_> {
 
     fn labels(&mut self, item: Item<'_>) -> BTreeMap<String, String> {
         let Some(entries) = item.map() else {
-            mistyped(item, "`labels`", "a mapping", self.faults);
+            self.faults.mistyped(item, "`labels`", "a mapping");
             return BTreeMap::new();
         };
         entries
             .filter_map(|(key, item)| {
                 let label = format!("label `{}`", key.text);
-                Some((key.text.to_string(), self.text(item, &label)?))
+                Some((key.text.to_string(), self.faults.text(item, &label)?))
             })
             .collect()
     }

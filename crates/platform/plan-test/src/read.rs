@@ -6,8 +6,7 @@ use alloc::vec::Vec;
 use core::str::FromStr;
 use core::time::Duration;
 use rok_plan::{FaultCode, Faults, Item, Key, Plan};
-use rok_vocabulary::{Actor, StepId, parse_duration};
-use serde_json::{Map, Value};
+use rok_vocabulary::{Actor, StepId};
 
 use crate::keys::{KeySpec, Place};
 use crate::model::Span;
@@ -27,84 +26,23 @@ pub(crate) struct Words {
 
 /// Tells unknown keys; false where the item is no mapping at all.
 pub(crate) fn check_keys(item: Item<'_>, place: Place, label: &str, faults: &mut Faults) -> bool {
-    let Some(entries) = item.map() else {
-        mistyped(item, label, "a mapping", faults);
-        return false;
-    };
-    for (key, value) in entries {
-        let known = KeySpec::of(place).map(|spec| spec.key);
-        if !{ known }.any(|known| known == key.text) {
-            let known = KeySpec::of(place).map(|spec| spec.key);
-            let what = format!("key in {}", place.title());
-            faults.unknown(FaultCode::UnknownKey, key.span, &what, key.text, known);
-        } else if value.is_null() {
-            let message = format!("`{}` says nothing", key.text);
-            let hint = "give it a value, or remove the key";
-            faults.tell_with_hint(FaultCode::WrongType, key.span, message, hint);
-        }
-    }
-    true
-}
-
-pub(crate) fn mistyped(item: Item<'_>, label: &str, expected: &str, faults: &mut Faults) {
-    // What says nothing has been told with its key.
-    if !item.is_null() {
-        let message = format!("{label} must be {expected}, and is {}", item.describe());
-        faults.tell(FaultCode::WrongType, item.span(), message);
-    }
+    let known: Vec<_> = KeySpec::of(place).map(|spec| spec.key).collect();
+    faults.check_keys(item, label, place.title(), &known)
 }
 
 impl Reader<'_, '_> {
-    pub(crate) fn text(&mut self, item: Item<'_>, label: &str) -> Option<String> {
-        let text = item.text().map(ToString::to_string);
-        if text.is_none() {
-            mistyped(item, label, "text", self.faults);
-        }
-        text
-    }
-
-    pub(crate) fn texts(&mut self, item: Item<'_>, label: &str) -> Option<Vec<String>> {
-        let Some(items) = item.list() else {
-            mistyped(item, label, "a list", self.faults);
-            return None;
-        };
-        Some(
-            items
-                .filter_map(|item| self.text(item, &format!("an item of {label}")))
-                .collect(),
-        )
-    }
-
     pub(crate) fn word<T: FromStr>(&mut self, item: Item<'_>, words: &Words) -> Option<T> {
-        let text = self.text(item, words.what)?;
-        let word = text.parse().ok();
-        if word.is_none() {
-            let known = words.known.iter().copied();
-            self.faults
-                .unknown(FaultCode::WrongValue, item.span(), words.what, &text, known);
-        }
-        word
-    }
-
-    pub(crate) fn duration(&mut self, item: Item<'_>, label: &str) -> Option<Duration> {
-        match parse_duration(&self.text(item, label)?) {
-            Ok(duration) => Some(duration),
-            Err(error) => {
-                self.faults
-                    .tell(FaultCode::WrongValue, item.span(), error.to_string());
-                None
-            }
-        }
+        self.faults.word(item, words.what, words.known)
     }
 
     pub(crate) fn span(&mut self, item: Item<'_>, label: &str) -> Option<Span> {
         if item.map().is_none() {
-            return self.duration(item, label).map(Span::exactly);
+            return self.faults.duration(item, label).map(Span::exactly);
         }
         check_keys(item, Place::Span, label, self.faults);
         let (min, max) = (item.get("min"), item.get("max"));
-        let min = min.map(|item| self.duration(item, "`min`"));
-        let max = max.map(|item| self.duration(item, "`max`"));
+        let min = min.map(|item| self.faults.duration(item, "`min`"));
+        let max = max.map(|item| self.faults.duration(item, "`max`"));
         let span = match (min, max) {
             (None, None) => {
                 let message = format!("{label} has neither `min` nor `max`");
@@ -124,33 +62,16 @@ impl Reader<'_, '_> {
         Some(span)
     }
 
-    /// A whole number of a type.
-    pub(crate) fn whole<T: TryFrom<i64>>(&mut self, item: Item<'_>, label: &str) -> Option<T> {
-        let number = item.json().ok().and_then(|value| value.as_i64());
-        match number {
-            None => mistyped(item, label, "a whole number", self.faults),
-            Some(number) => match T::try_from(number) {
-                Ok(number) => return Some(number),
-                Err(_) => {
-                    let message = format!("{label} cannot be {number}");
-                    self.faults
-                        .tell(FaultCode::WrongValue, item.span(), message);
-                }
-            },
-        }
-        None
-    }
-
     pub(crate) fn number(&mut self, item: Item<'_>, label: &str) -> Option<f64> {
         let number = item.json().ok().and_then(|value| value.as_f64());
         if number.is_none() {
-            mistyped(item, label, "a number", self.faults);
+            self.faults.mistyped(item, label, "a number");
         }
         number
     }
 
     pub(crate) fn actor(&mut self, item: Item<'_>, label: &str) -> Option<Actor> {
-        match self.text(item, label)?.parse() {
+        match self.faults.text(item, label)?.parse() {
             Ok(actor) => Some(actor),
             Err(error) => {
                 self.faults
@@ -160,27 +81,9 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// A JSON object.
-    pub(crate) fn object(&mut self, item: Item<'_>, label: &str) -> Option<Map<String, Value>> {
-        if item.map().is_none() {
-            mistyped(item, label, "a mapping", self.faults);
-            return None;
-        }
-        match item.json() {
-            Ok(Value::Object(object)) => Some(object),
-            Ok(_) => None,
-            Err(fault) => {
-                let message = format!("{label} {fault}");
-                self.faults
-                    .tell(FaultCode::WrongValue, item.span(), message);
-                None
-            }
-        }
-    }
-
     /// The name of a step of the plan, or of a child of one.
     pub(crate) fn step(&mut self, item: Item<'_>, label: &str) -> Option<String> {
-        let text = self.text(item, label)?;
+        let text = self.faults.text(item, label)?;
         let key = Key {
             text: &text,
             span: item.span(),
@@ -211,7 +114,7 @@ impl Reader<'_, '_> {
 
     pub(crate) fn steps(&mut self, item: Item<'_>, label: &str) -> Option<Vec<String>> {
         let Some(items) = item.list() else {
-            mistyped(item, label, "a list of steps", self.faults);
+            self.faults.mistyped(item, label, "a list of steps");
             return None;
         };
         Some(items.filter_map(|item| self.step(item, "a step")).collect())

@@ -2,6 +2,8 @@
 //! same text rules and bounds, the same places, the same way of telling every
 //! fault at once.
 
+mod read;
+
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;

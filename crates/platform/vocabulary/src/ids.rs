@@ -138,6 +138,16 @@ ids! {
 }
 
 ids! {
+    /// Identifies a schedule.
+    ScheduleId, "schedule id", "[a-z0-9][a-z0-9-]{0,63}", |text| word(
+        text,
+        64,
+        |b| b.is_ascii_lowercase() || b.is_ascii_digit(),
+        |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-',
+    )
+}
+
+ids! {
     /// Identifies a step within its plan, or one child of a fan-out (`id[i]`).
     StepId, "step id", "[A-Za-z_][A-Za-z0-9_-]{0,127}, a fan-out's child `id[i]`", step_or_child
 }

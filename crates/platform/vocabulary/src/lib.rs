@@ -31,8 +31,8 @@ mod words;
 pub use actor::{Actor, ActorError};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use ids::{
-    Attempt, CommandId, Epoch, IdError, IdempotencyKey, InputName, PlanId, RunId, Seq, StepId,
-    StepRef,
+    Attempt, CommandId, Epoch, IdError, IdempotencyKey, InputName, PlanId, RunId, ScheduleId, Seq,
+    StepId, StepRef,
 };
 pub use time::{TimeError, Timestamp};
 pub use words::{

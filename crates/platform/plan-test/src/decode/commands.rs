@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::tester;
 use crate::keys::Place;
 use crate::model::{Answer, CommandLine, Verb};
-use crate::read::{Reader, check_keys, mistyped};
+use crate::read::{Reader, check_keys};
 
 /// The keys that say what is done.
 const VERBS: &[&str] = &[
@@ -25,7 +25,7 @@ impl Reader<'_, '_> {
         match item.list() {
             Some(items) => items.filter_map(|item| self.command(item)).collect(),
             None => {
-                mistyped(item, "`commands`", "a list", self.faults);
+                self.faults.mistyped(item, "`commands`", "a list");
                 Vec::new()
             }
         }
@@ -37,7 +37,9 @@ impl Reader<'_, '_> {
         }
         let verb = self.verb(item)?;
         Some(CommandLine {
-            at: item.get("at").and_then(|item| self.duration(item, "`at`")),
+            at: item
+                .get("at")
+                .and_then(|item| self.faults.duration(item, "`at`")),
             verb,
             by: item
                 .get("by")
@@ -45,10 +47,10 @@ impl Reader<'_, '_> {
                 .unwrap_or_else(tester),
             roles: item
                 .get("roles")
-                .and_then(|item| self.texts(item, "`roles`")),
+                .and_then(|item| self.faults.texts(item, "`roles`")),
             reason: item
                 .get("reason")
-                .and_then(|item| self.text(item, "`reason`"))
+                .and_then(|item| self.faults.text(item, "`reason`"))
                 .unwrap_or_else(|| REASON.to_string()),
             answer: item
                 .get("answer")
@@ -93,7 +95,7 @@ impl Reader<'_, '_> {
     }
 
     fn answer(&mut self, item: Item<'_>) -> Option<Answer> {
-        let text = self.text(item, "`answer`")?;
+        let text = self.faults.text(item, "`answer`")?;
         let found = Answer::ALL.iter().find(|answer| answer.as_str() == text);
         if found.is_none() {
             let known = Answer::ALL.iter().map(|answer| answer.as_str());

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::stubs::CLASSES;
 use crate::keys::Place;
 use crate::model::{EventPattern, Expect, ExpectedStep, Held, IncidentExpect};
-use crate::read::{Reader, Words, check_keys, mistyped};
+use crate::read::{Reader, Words, check_keys};
 
 macro_rules! words {
     ($($name:ident = $what:literal, $type:ty;)+) => {
@@ -58,7 +58,7 @@ impl Reader<'_, '_> {
             steps: get("steps")
                 .map(|item| self.expected_steps(item))
                 .unwrap_or_default(),
-            retries: get("retries").and_then(|item| self.whole(item, "`retries`")),
+            retries: get("retries").and_then(|item| self.faults.whole(item, "`retries`")),
             gate_failures: get("gate_failures")
                 .and_then(|item| self.steps(item, "`gate_failures`")),
             reconciliation: get("reconciliation").and_then(|item| self.word(item, &RECONCILED)),
@@ -73,9 +73,9 @@ impl Reader<'_, '_> {
             never: get("never")
                 .map(|item| self.events(item, "`never`"))
                 .unwrap_or_default(),
-            violated: get("violated").and_then(|item| self.texts(item, "`violated`")),
+            violated: get("violated").and_then(|item| self.faults.texts(item, "`violated`")),
             artifacts: get("artifacts")
-                .and_then(|item| self.texts(item, "`artifacts`"))
+                .and_then(|item| self.faults.texts(item, "`artifacts`"))
                 .unwrap_or_default(),
         }
     }
@@ -119,7 +119,7 @@ impl Reader<'_, '_> {
 
     fn order(&mut self, item: Item<'_>) -> Vec<Vec<String>> {
         let Some(items) = item.list() else {
-            mistyped(item, "`order`", "a list of steps", self.faults);
+            self.faults.mistyped(item, "`order`", "a list of steps");
             return Vec::new();
         };
         items
@@ -132,7 +132,7 @@ impl Reader<'_, '_> {
 
     fn expected_steps(&mut self, item: Item<'_>) -> Vec<(String, ExpectedStep)> {
         let Some(entries) = item.map() else {
-            mistyped(item, "`steps`", "a mapping by step", self.faults);
+            self.faults.mistyped(item, "`steps`", "a mapping by step");
             return Vec::new();
         };
         let mut steps = Vec::new();
@@ -166,14 +166,14 @@ impl Reader<'_, '_> {
             state: item.get("state").and_then(|i| self.word(i, &STATES)),
             attempts: item
                 .get("attempts")
-                .and_then(|item| self.whole(item, "`attempts`")),
+                .and_then(|item| self.faults.whole(item, "`attempts`")),
             class: item.get("class").and_then(|i| self.word(i, &CLASSES)),
             reason: item
                 .get("reason")
-                .and_then(|item| self.text(item, "`reason`")),
+                .and_then(|item| self.faults.text(item, "`reason`")),
             outputs: item
                 .get("outputs")
-                .and_then(|item| self.object(item, "`outputs`")),
+                .and_then(|item| self.faults.object(item, "`outputs`")),
             started: item
                 .get("started")
                 .and_then(|item| self.span(item, "`started`")),
@@ -183,7 +183,8 @@ impl Reader<'_, '_> {
 
     fn duties(&mut self, item: Item<'_>) -> Vec<(String, ExpectationStatus)> {
         let Some(entries) = item.map() else {
-            mistyped(item, "`expectations`", "a mapping by duty", self.faults);
+            self.faults
+                .mistyped(item, "`expectations`", "a mapping by duty");
             return Vec::new();
         };
         entries
@@ -199,21 +200,21 @@ impl Reader<'_, '_> {
             severity: item.get("severity").and_then(|i| self.word(i, &SEVERITIES)),
             status: item
                 .get("status")
-                .and_then(|item| self.text(item, "`status`")),
+                .and_then(|item| self.faults.text(item, "`status`")),
             category: item
                 .get("category")
-                .and_then(|item| self.text(item, "`category`")),
+                .and_then(|item| self.faults.text(item, "`category`")),
         }
     }
 
     fn events(&mut self, item: Item<'_>, label: &str) -> Vec<EventPattern> {
         let Some(items) = item.list() else {
-            mistyped(item, label, "a list of event types", self.faults);
+            self.faults.mistyped(item, label, "a list of event types");
             return Vec::new();
         };
         let mut patterns = Vec::new();
         for item in items {
-            let Some(text) = self.text(item, "an event") else {
+            let Some(text) = self.faults.text(item, "an event") else {
                 continue;
             };
             let (event_type, step) = match text.split_once(' ') {

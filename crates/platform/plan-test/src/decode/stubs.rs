@@ -8,7 +8,7 @@ use rok_vocabulary::ErrorClass;
 
 use crate::keys::Place;
 use crate::model::{Fails, Stub};
-use crate::read::{Reader, Words, check_keys, mistyped};
+use crate::read::{Reader, Words, check_keys};
 
 pub(super) const CLASSES: Words = Words {
     what: "error class",
@@ -21,7 +21,7 @@ const REASON: &str = "stubbed failure";
 impl Reader<'_, '_> {
     pub(super) fn stubs(&mut self, item: Item<'_>) -> BTreeMap<String, Stub> {
         let Some(entries) = item.map() else {
-            mistyped(item, "`steps`", "a mapping by step", self.faults);
+            self.faults.mistyped(item, "`steps`", "a mapping by step");
             return BTreeMap::new();
         };
         let mut stubs = BTreeMap::new();
@@ -41,10 +41,10 @@ impl Reader<'_, '_> {
         let mut stub = Stub {
             outputs: item
                 .get("outputs")
-                .and_then(|item| self.object(item, "`outputs`")),
+                .and_then(|item| self.faults.object(item, "`outputs`")),
             delay: item
                 .get("delay")
-                .and_then(|item| self.duration(item, "`delay`")),
+                .and_then(|item| self.faults.duration(item, "`delay`")),
             fails: item.get("fails").and_then(|item| self.fails(item)),
             artifacts: item
                 .get("artifacts")
@@ -52,22 +52,24 @@ impl Reader<'_, '_> {
                 .unwrap_or_default(),
             exit_code: item
                 .get("exit_code")
-                .and_then(|item| self.whole(item, "`exit_code`")),
+                .and_then(|item| self.faults.whole(item, "`exit_code`")),
             ..Stub::default()
         };
         if let Some(item) = item.get("usage")
             && check_keys(item, Place::Usage, "`usage`", self.faults)
         {
-            stub.cpu = item.get("cpu").and_then(|i| self.duration(i, "`cpu`"));
+            stub.cpu = item
+                .get("cpu")
+                .and_then(|i| self.faults.duration(i, "`cpu`"));
             stub.max_rss_kib = item
                 .get("max_rss_kib")
-                .and_then(|i| self.whole::<u64>(i, "`max_rss_kib`"));
+                .and_then(|i| self.faults.whole::<u64>(i, "`max_rss_kib`"));
             stub.cost_usd = item
                 .get("cost_usd")
                 .and_then(|i| self.number(i, "`cost_usd`"));
             stub.tokens = item
                 .get("tokens")
-                .and_then(|i| self.whole::<u64>(i, "`tokens`"));
+                .and_then(|i| self.faults.whole::<u64>(i, "`tokens`"));
         }
         stub
     }
@@ -92,17 +94,18 @@ impl Reader<'_, '_> {
             class: self.word(class, &CLASSES)?,
             reason: item
                 .get("reason")
-                .and_then(|item| self.text(item, "`reason`"))
+                .and_then(|item| self.faults.text(item, "`reason`"))
                 .unwrap_or_else(|| REASON.to_string()),
             times: item
                 .get("times")
-                .and_then(|item| self.whole(item, "`times`")),
+                .and_then(|item| self.faults.whole(item, "`times`")),
         })
     }
 
     fn made(&mut self, item: Item<'_>) -> BTreeMap<String, Option<String>> {
         let Some(entries) = item.map() else {
-            mistyped(item, "`artifacts`", "a mapping by path", self.faults);
+            self.faults
+                .mistyped(item, "`artifacts`", "a mapping by path");
             return BTreeMap::new();
         };
         entries
@@ -110,7 +113,10 @@ impl Reader<'_, '_> {
                 let content = if item.is_null() {
                     None
                 } else {
-                    Some(self.text(item, &format!("artifact `{}`", key.text))?)
+                    Some(
+                        self.faults
+                            .text(item, &format!("artifact `{}`", key.text))?,
+                    )
                 };
                 Some((key.text.to_string(), content))
             })
