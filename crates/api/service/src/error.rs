@@ -1,5 +1,6 @@
 //! What a use case refuses, and as what: code, kind, message, help.
 
+use crate::tokens::TokenError;
 use rok_config::{ConfigErrors, ConfigFault};
 use rok_facades::runs::{ErrorKind, RunsError};
 use rok_plan::{Fault, PlanErrors};
@@ -93,6 +94,17 @@ pub enum ServiceError {
         /// What to do instead.
         instead: &'static str,
     },
+    /// Tokens cannot be read, written or made.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// A server cannot be started so.
+    #[error("{what}")]
+    Server {
+        /// What is wrong.
+        what: String,
+        /// How to mend it.
+        help: String,
+    },
     /// No error has this code.
     #[error("no error has the code {code}")]
     UnknownCode {
@@ -160,6 +172,8 @@ impl ServiceError {
             | Self::CheckpointUnreadable { .. }
             | Self::BadName { .. }
             | Self::Key { .. }
+            | Self::Token(_)
+            | Self::Server { .. }
             | Self::NoTests { .. }
             | Self::NotSupported { .. }
             | Self::UnknownCode { .. } => ErrorKind::Usage,
@@ -211,6 +225,8 @@ impl ServiceError {
             Self::Key { .. } => "ROK0140",
             Self::NoTests { .. } => "ROK0013",
             Self::Checkpoint { .. } | Self::CheckpointUnreadable { .. } => "ROK0142",
+            Self::Server { .. } => "ROK0211",
+            Self::Token(_) => "ROK0212",
         }
     }
 
@@ -230,6 +246,10 @@ impl ServiceError {
             Self::Checkpoint { help, .. } => Some((*help).to_owned()),
             Self::CheckpointUnreadable { .. } => {
                 Some("`rok checkpoint RUN -o FILE` writes one".to_owned())
+            }
+            Self::Server { help, .. } => Some(help.clone()),
+            Self::Token(TokenError::Unknown(_)) => {
+                Some("`rok token list` shows the tokens that there are".to_owned())
             }
             Self::NotSupported { instead, .. } => Some((*instead).to_owned()),
             Self::Key { .. } => Some(

@@ -30,6 +30,10 @@ mod error;
 
 mod wiring;
 
+mod callers;
+mod standing;
+mod tokens;
+
 mod bundles;
 mod checkpoints;
 mod keys;
@@ -51,6 +55,7 @@ mod pictures;
 
 pub mod views;
 
+pub use callers::{AskedPlan, AskedRun};
 pub use checkpoints::{CheckpointText, CosignRequest, Cosigned};
 pub use codes::{ERROR_PAGES, ErrorPage};
 pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
@@ -67,5 +72,7 @@ pub use replay::{ReplayOptions, Replayed};
 pub use retention::CollectAsk;
 pub use runs::{RollbackRequest, RunHandle, VerifyRequest};
 pub use service::{RunRequest, Service};
+pub use standing::RunStanding;
 pub use stream::StreamFormat;
+pub use tokens::{NewToken, ROLES, TokenBook, TokenError, TokenView};
 pub use wiring::{Flag, Startup, Wiring};

@@ -8,6 +8,7 @@ use crate::error::ServiceError;
 use crate::plan_file::{self, PlanText};
 use crate::service::Service;
 use rok_plan::{PlanErrors, Syntax};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ pub use import::{ImportFormat, ImportRequest, ImportTasks, PlanImport};
 pub use view::{InputView, PlanView, StepView};
 
 /// A plan that can be run from here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PlanListing {
     /// Its id; absent where the file has faults.
     pub plan: Option<String>,

@@ -1,15 +1,18 @@
 //! Use cases of one run.
 
+use crate::callers::identity;
 use crate::checkpoints::read_checkpoint;
 use crate::diff::{self, Compared, RunDiff};
 use crate::error::ServiceError;
 use crate::keys::{private_key, public_key};
 use rok_attest::{Checkpoint, Head};
+use rok_facades::RunIdentity;
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
-    ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, GivenCheckpoint,
-    HeldView, HoldRequest, LogQuery, Observer, Resumable, ResumeOptions, RollbackOptions,
-    RunSummary, RunsError, RunsFacade, StepSummary, StopSignal, Verb, VerifyOptions, VerifyReport,
+    ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, Fetched,
+    GivenCheckpoint, HeldView, HoldRequest, LogQuery, Observer, Resumable, ResumeOptions,
+    RollbackOptions, RunSummary, RunTiming, RunsError, RunsFacade, SignedFile, StepSummary,
+    StopSignal, Verb, VerifyOptions, VerifyReport,
 };
 use rok_vocabulary::{Actor, RunId, StepId};
 use std::io::Write;
@@ -77,6 +80,37 @@ impl RunHandle {
             actor,
             cwd,
         }
+    }
+
+    /// The same run, for somebody else.
+    pub(crate) fn asked_by(mut self, actor: Actor) -> Self {
+        self.actor = actor;
+        self
+    }
+
+    /// What never changes of it.
+    pub fn identity(&self) -> Result<RunIdentity, ServiceError> {
+        identity(&self.runs, &self.id)
+    }
+
+    /// What a step made, by its path.
+    pub fn artifact(&self, path: &str, step: Option<&str>) -> Result<Fetched, ServiceError> {
+        Ok(self.runs.artifact(&self.id, path, step)?)
+    }
+
+    /// The signed statements beside its log.
+    pub fn envelopes(&self) -> Result<Vec<SignedFile>, ServiceError> {
+        Ok(self.runs.envelopes(&self.id)?)
+    }
+
+    /// When what happened.
+    pub fn timing(&self) -> Result<RunTiming, ServiceError> {
+        Ok(self.runs.timing(&self.id)?)
+    }
+
+    /// The canonical bytes of its plan: JSON.
+    pub fn plan_json(&self) -> Result<Vec<u8>, ServiceError> {
+        Ok(self.runs.plan(&self.id)?)
     }
 
     pub(crate) fn named(mut self, name: &str) -> Self {

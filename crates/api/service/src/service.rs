@@ -5,6 +5,7 @@ use crate::error::ServiceError;
 use crate::metrics;
 use crate::plan_file;
 use crate::runs::RunHandle;
+use crate::tokens::TokenBook;
 use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
 use rok_facades::plan_tests::PlanTestsFacade;
@@ -70,6 +71,22 @@ impl Service {
     #[must_use]
     pub fn config(&self) -> &Resolved {
         &self.config
+    }
+
+    pub(crate) fn wiring(&self) -> &Wiring {
+        &self.wiring
+    }
+
+    /// The tokens of a server with these settings.
+    #[must_use]
+    pub fn tokens(&self) -> TokenBook {
+        TokenBook::at(self.config.settings.tokens_file())
+    }
+
+    /// The folder that relative paths start from.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.cwd
     }
 
     pub(crate) fn cwd(&self) -> &Path {

@@ -5,7 +5,10 @@ pub use rok_attest::{Checkpoint, Head};
 pub use rok_config::{ConfigErrors, ConfigFault, Entry, Source};
 pub use rok_facades::plan_tests::{Mismatch, TestFault, TestVerdict};
 pub use rok_facades::runs::*;
-pub use rok_facades::{Lesson, LessonKind};
+pub use rok_facades::{
+    AccessAction, AccessFacade, AccessRequest, AccessTarget, Authorization, Lesson, LessonKind,
+    RunIdentity,
+};
 pub use rok_plan::{Fault, PlanErrors, Syntax};
 pub use rok_rac::{FailedDuty, Reconciliation};
 pub use rok_vocabulary::*;

@@ -2,17 +2,20 @@
 //! are known.
 
 use rok_config::{Inputs, Settings};
+use rok_facades::AccessFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{RunsError, RunsFacade};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+type ComposeAccess = dyn Fn(&Settings) -> Result<AccessFacade, RunsError> + Send + Sync;
 type Compose = dyn Fn(&Settings) -> Result<RunsFacade, RunsError> + Send + Sync;
 
 /// How runs are composed, and what settings are resolved from.
 pub struct Wiring {
     pub(crate) compose: Box<Compose>,
     pub(crate) plan_tests: Option<PlanTestsFacade>,
+    pub(crate) access: Option<Box<ComposeAccess>>,
     pub(crate) inputs: Option<Inputs>,
 }
 
@@ -25,6 +28,7 @@ impl Wiring {
         Self {
             compose: Box::new(compose),
             plan_tests: None,
+            access: None,
             inputs: None,
         }
     }
@@ -33,6 +37,27 @@ impl Wiring {
     #[must_use]
     pub fn plan_tests(mut self, facade: PlanTestsFacade) -> Self {
         self.plan_tests = Some(facade);
+        self
+    }
+
+    /// Lets people in from elsewhere by this door; without one there is no
+    /// server.
+    #[must_use]
+    pub fn access(
+        mut self,
+        compose: impl Fn(&Settings) -> Result<AccessFacade, RunsError> + Send + Sync + 'static,
+    ) -> Self {
+        self.access = Some(Box::new(compose));
+        self
+    }
+
+    /// Composes runs by another function: those of a server, for one.
+    #[must_use]
+    pub fn runs(
+        mut self,
+        compose: impl Fn(&Settings) -> Result<RunsFacade, RunsError> + Send + Sync + 'static,
+    ) -> Self {
+        self.compose = Box::new(compose);
         self
     }
 

@@ -1,10 +1,13 @@
 //! Lessons: what a run teaches, and what people make of it.
 
 use rok_vocabulary::{Actor, Epoch, ErrorClass, PlanId, RunId, StepId, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What kind of lesson it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum LessonKind {
     /// A run failed.
@@ -16,7 +19,9 @@ pub enum LessonKind {
 }
 
 /// What has become of a lesson.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum LessonState {
     /// Nobody has decided.
@@ -54,7 +59,7 @@ impl LessonDecision {
 }
 
 /// A lesson's record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lesson {
     /// From run, epoch, kind and measure: drawing it again yields the same.
     pub id: String,

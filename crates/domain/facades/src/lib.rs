@@ -44,6 +44,7 @@ mod owned;
 
 mod answer;
 
+mod access;
 mod governance;
 mod incidents;
 mod lessons;
@@ -57,6 +58,9 @@ mod together;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use access::{
+    AccessAction, AccessEngine, AccessFacade, AccessRequest, AccessTarget, RunIdentity,
+};
 pub use answer::{Answer, EngineError, FacadeError, Record};
 pub use bounded::Bounded;
 pub use facts::{DutyKey, OutcomeFacts, RunFacts, StepCounts};

@@ -3,7 +3,9 @@
 
 mod dry_run;
 mod error;
+mod event_line;
 mod facade;
+mod fetch;
 mod gates;
 mod proof;
 mod replay;
@@ -19,6 +21,7 @@ pub use dry_run::{
 };
 pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};
+pub use fetch::{Fetched, SignedFile};
 pub use gates::{GateView, GivenApproval, OverrideView};
 pub use proof::{
     AttestOptions, AttestationView, Attested, CheckpointView, CosignerView, ExportOptions,

@@ -15,10 +15,15 @@ use std::collections::BTreeMap;
 /// The longest error text that is kept of an evaluation, in characters.
 const ERROR_MAX: usize = 300;
 
-/// Cedar policies, parsed once.
-pub struct CedarEngine {
+/// Policies that can be asked: the strict and the soft set together.
+pub(crate) struct Asking {
     authorizer: Authorizer,
     policies: Policies,
+}
+
+/// Cedar policies, parsed once.
+pub struct CedarEngine {
+    asking: Asking,
     names: Names,
     roles: BTreeMap<String, Vec<String>>,
     lessons: LessonBook,
@@ -29,8 +34,7 @@ impl CedarEngine {
     #[must_use]
     pub fn new(policies: Policies) -> Self {
         Self {
-            authorizer: Authorizer::new(),
-            policies,
+            asking: Asking::new(policies),
             names: Names::new(),
             roles: BTreeMap::new(),
             lessons: LessonBook::new(),
@@ -62,20 +66,24 @@ impl CedarEngine {
     /// Whether the embedded permissive policies are in force.
     #[must_use]
     pub const fn is_default(&self) -> bool {
-        self.policies.is_default()
+        self.asking.policies.is_default()
     }
 
     /// The policies in force.
     #[must_use]
     pub const fn policies(&self) -> &Policies {
-        &self.policies
+        &self.asking.policies
     }
 
     fn questions(&self) -> Questions<'_> {
         Questions {
             names: &self.names,
-            policies: &self.policies,
+            policies: &self.asking.policies,
         }
+    }
+
+    fn decide(&self, question: Result<Question, RequestError>) -> Decision {
+        self.asking.decide(question)
     }
 
     fn asker<'a>(&'a self, actor: &'a Actor, roles: &'a [String]) -> Asker<'a> {
@@ -92,9 +100,19 @@ impl CedarEngine {
             known,
         }
     }
+}
+
+impl Asking {
+    /// Policies, and who asks them.
+    pub(crate) fn new(policies: Policies) -> Self {
+        Self {
+            authorizer: Authorizer::new(),
+            policies,
+        }
+    }
 
     /// Asks both sets.
-    fn decide(&self, question: Result<Question, RequestError>) -> Decision {
+    pub(crate) fn decide(&self, question: Result<Question, RequestError>) -> Decision {
         let question = match question {
             Ok(question) => question,
             Err(error) => return Decision::not_asked(&error),
@@ -112,7 +130,7 @@ impl CedarEngine {
 }
 
 /// What the two sets say together.
-struct Decision {
+pub(crate) struct Decision {
     granted: bool,
     reason: String,
     policies: Vec<String>,
@@ -186,7 +204,7 @@ impl Decision {
         }
     }
 
-    fn authorization(self) -> Authorization {
+    pub(crate) fn authorization(self) -> Authorization {
         Authorization {
             granted: self.granted,
             reason: self.reason,
@@ -256,7 +274,7 @@ impl GovernanceEngine for CedarEngine {
     fn overview(&self) -> Result<PolicyOverview, EngineError> {
         Ok(PolicyOverview {
             is_default: self.is_default(),
-            policies: self.policies.infos().cloned().collect(),
+            policies: self.asking.policies.infos().cloned().collect(),
         })
     }
 }

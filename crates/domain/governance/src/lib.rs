@@ -47,9 +47,11 @@ mod sources;
 mod convert;
 mod request;
 
+mod access;
 mod engine;
 mod lessons;
 
+pub use access::AccessPolicies;
 pub use engine::CedarEngine;
 pub use execution_policy::{
     ExecutionPolicy, ExecutionPolicyError, ExecutionPolicyType, PolicyRule, PolicyScope,

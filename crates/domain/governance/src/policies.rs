@@ -56,7 +56,12 @@ impl Policies {
     /// Parses and validates. All faults are reported at once: first all of
     /// syntax and annotations, then (they need sound policies) all of types.
     pub fn load(sources: &PolicySources) -> Result<Self, PolicyFaults> {
-        let (schema, inputs) = schema(&sources.schemas).map_err(PolicyFaults)?;
+        Self::load_for(SCHEMA, sources)
+    }
+
+    /// The same, for policies that speak of what this schema declares.
+    pub(crate) fn load_for(base: &str, sources: &PolicySources) -> Result<Self, PolicyFaults> {
+        let (schema, inputs) = schema(base, &sources.schemas).map_err(PolicyFaults)?;
         let mut faults = Vec::new();
         let mut policies: Vec<Read> = Vec::new();
         for (index, source) in sources.policies.iter().enumerate() {
@@ -331,7 +336,7 @@ const DECLARE: &str = "inputs are declared in a `*.cedarschema` file next to the
     `type Inputs = { name?: String };`, and what is optional is asked for with `has` first";
 
 /// The embedded schema with the declared inputs.
-fn schema(declared: &[Source]) -> Result<(Schema, Shape), Vec<PolicyFault>> {
+fn schema(base: &str, declared: &[Source]) -> Result<(Schema, Shape), Vec<PolicyFault>> {
     let mut faults = Vec::new();
     let mut fragments = Vec::new();
     let mut inputs = None;
@@ -352,7 +357,7 @@ fn schema(declared: &[Source]) -> Result<(Schema, Shape), Vec<PolicyFault>> {
     if inputs.is_none() {
         fragments.push(embedded(NO_INPUTS));
     }
-    fragments.push(embedded(SCHEMA));
+    fragments.push(embedded(base));
     match Schema::from_schema_fragments(fragments) {
         Ok(schema) => Ok((schema, inputs.unwrap_or_default())),
         Err(error) => {

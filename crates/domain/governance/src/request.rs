@@ -6,7 +6,9 @@ use crate::policies::Policies;
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
-use rok_facades::{ActionRequest, GateFacts, OutcomeFacts, RunFacts, StepCounts};
+use rok_facades::{
+    AccessRequest, AccessTarget, ActionRequest, GateFacts, OutcomeFacts, RunFacts, StepCounts,
+};
 use rok_rac::Reconciliation;
 use rok_vocabulary::{Actor, Timestamp};
 use std::collections::{BTreeMap, HashSet};
@@ -36,6 +38,7 @@ pub(crate) struct Names {
     run: EntityTypeName,
     runner: EntityTypeName,
     schedule: EntityTypeName,
+    server: EntityTypeName,
     user: EntityTypeName,
 }
 
@@ -52,6 +55,7 @@ impl Names {
             run: name("Run"),
             runner: name("Runner"),
             schedule: name("Schedule"),
+            server: name("Server"),
             user: name("User"),
         }
     }
@@ -248,6 +252,53 @@ impl Questions<'_> {
             words,
         })
     }
+}
+
+/// May somebody ask the server for something?
+pub(crate) fn access_question(
+    names: &Names,
+    request: &AccessRequest<'_>,
+) -> Result<Question, RequestError> {
+    let principal = names.principal(request.actor);
+    let roles = request.roles.iter().map(|role| uid(&names.role, role));
+    let mut entities = vec![Entity::new_no_attrs(principal.clone(), roles.collect())];
+    let server = uid(&names.server, "rok");
+    let (resource, is_submitter) = match request.target {
+        AccessTarget::Server => (server, false),
+        AccessTarget::Plan(plan) => {
+            let plan = uid(&names.plan, plan.as_str());
+            entities.push(Entity::new_no_attrs(plan.clone(), HashSet::from([server])));
+            (plan, false)
+        }
+        AccessTarget::Run(run) => {
+            let labels = uid(&names.labels, run.run.as_str());
+            let tags = run.labels.iter();
+            let tags = tags.map(|(name, value)| (name.clone(), text(value)));
+            let tagged = Entity::new_with_tags(labels.clone(), [], [], tags);
+            entities.push(tagged.map_err(cedar)?);
+            let attributes = [
+                ("submitter".to_owned(), text(&run.submitter.to_string())),
+                (
+                    "labels".to_owned(),
+                    RestrictedExpression::new_entity_uid(labels),
+                ),
+            ];
+            let run_uid = uid(&names.run, run.run.as_str());
+            let parents = HashSet::from([uid(&names.plan, run.plan.as_str()), server]);
+            let entity = Entity::new(run_uid.clone(), attributes.into(), parents);
+            entities.push(entity.map_err(cedar)?);
+            (run_uid, run.submitter == *request.actor)
+        }
+    };
+    let asked = RestrictedExpression::new_bool(is_submitter);
+    let context = Context::from_pairs([("is_submitter".to_owned(), asked)]).map_err(cedar)?;
+    let words = format!("{principal} may not {} {resource}", request.action);
+    let action = uid(&names.action, request.action.as_str());
+    Ok(Question {
+        request: Request::new(principal, action, resource, context, None).map_err(cedar)?,
+        entities: Entities::from_entities(entities, None).map_err(cedar)?,
+        words,
+    })
 }
 
 fn text(text: &str) -> RestrictedExpression {

@@ -148,6 +148,20 @@ impl FromStr for Duty {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Duty {
+    fn schema_name() -> Cow<'static, str> {
+        "Duty".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "domain/action or domain/action/key",
+        })
+    }
+}
+
 impl Serialize for Duty {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

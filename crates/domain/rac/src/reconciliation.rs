@@ -24,6 +24,7 @@ impl Scope {
 
 /// A duty that was answered with FAILED.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FailedDuty {
     /// The duty.
     pub duty: Duty,
@@ -35,6 +36,7 @@ pub struct FailedDuty {
 
 /// The two sides compared. Plain data: holding one proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reconciliation {
     /// COMPLETE, INCOMPLETE, STALE or DISABLED.
     pub status: ReconciliationStatus,

@@ -30,11 +30,7 @@ impl Runs {
         if let Ok(secrets) = load_secrets(loaded.state().plan().plan(), None) {
             refuse_reason(&secrets, request.reason.as_deref())?;
         }
-        let roles = if request.actor == self.setup.user {
-            self.setup.roles.clone()
-        } else {
-            Vec::new()
-        };
+        let roles = self.setup.roles_of(&request.actor);
         let command = command(request, roles);
         let watch = store
             .watch_answers(run)

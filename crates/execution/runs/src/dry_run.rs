@@ -16,7 +16,7 @@ use rok_log::{EventReader as _, MemoryStore};
 use rok_plan::{Action, Gate, Plan, Shell};
 use rok_rac::Deadline;
 use rok_runner::{Files, RunContext, RunRunner, Services, Shard};
-use rok_vocabulary::{Actor, ErrorClass, Outcome, RunId, RunPhase, format_duration};
+use rok_vocabulary::{ErrorClass, Outcome, RunId, RunPhase, format_duration};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Runs {
         let context = RunContext {
             recorded: None,
             owner: owner().to_string(),
-            roles: self.roles_of(&spec.submitter),
+            roles: self.setup.roles_of(&spec.submitter),
             submitter: spec.submitter.clone(),
             user: self.setup.user.clone(),
             user_roles: self.setup.roles.clone(),
@@ -78,14 +78,6 @@ impl Runs {
         dry.policies
             .splice(0..0, start(&store, &run, &dry.submitter)?);
         Ok(dry)
-    }
-
-    fn roles_of(&self, actor: &Actor) -> Vec<String> {
-        if *actor == self.setup.user {
-            self.setup.roles.clone()
-        } else {
-            Vec::new()
-        }
     }
 }
 

@@ -10,10 +10,10 @@ use rok_events::{Settings, SubPlan};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CollectReport, CollectRequest, CommandAnswer,
     CommandRequest, DriveEnd, DriveOptions, DryRun, ErrorKind, EventLine, EventQuery, Explanation,
-    ExportOptions, Exported, HeldView, HoldRequest, ImportOptions, Imported, ListQuery, LogQuery,
-    LogTail, Observer, RedecidedView, ReplayRequest, Resumable, ResumeOptions, RollbackOptions,
-    RunListing, RunSelector, RunSummary, RunTiming, RunsEngine, RunsError, StepSummary, StopSignal,
-    Submission, TailQuery, VerifyOptions, VerifyReport,
+    ExportOptions, Exported, Fetched, HeldView, HoldRequest, ImportOptions, Imported, ListQuery,
+    LogQuery, LogTail, Observer, RedecidedView, ReplayRequest, Resumable, ResumeOptions,
+    RollbackOptions, RunListing, RunSelector, RunSummary, RunTiming, RunsEngine, RunsError,
+    SignedFile, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
 };
 use rok_log::EventReader as _;
 use rok_runner::{Services, Shard, Turn};
@@ -278,6 +278,18 @@ impl RunsEngine for Runs {
 
     fn step(&self, run: &RunId, step: &str) -> Result<Vec<StepSummary>, RunsError> {
         crate::summary::with_children(&self.load(run)?, step)
+    }
+
+    fn artifact(&self, run: &RunId, path: &str, step: Option<&str>) -> Result<Fetched, RunsError> {
+        self.artifact_of(run, path, step)
+    }
+
+    fn envelopes(&self, run: &RunId) -> Result<Vec<SignedFile>, RunsError> {
+        self.envelopes_of(run)
+    }
+
+    fn ready(&self) -> Result<(), RunsError> {
+        self.try_to_append()
     }
 
     fn audit(&self, run: &RunId) -> Result<AuditView, RunsError> {

@@ -6,68 +6,14 @@ use rok_events::{Body, Event, EventType};
 use rok_facades::runs::{ErrorKind, EventLine, EventQuery, RunsError, StopSignal};
 use rok_log::EventReader;
 use rok_store_jsonl::{JsonlStore, Woken};
-use rok_vocabulary::{Epoch, RunId, Seq, Timestamp};
-use serde::Deserialize;
-use std::borrow::Cow;
+use rok_vocabulary::{RunId, Seq};
 use std::sync::Arc;
-
-#[derive(Deserialize)]
-struct Header<'a> {
-    #[serde(borrow)]
-    event_type: Cow<'a, str>,
-    #[serde(borrow)]
-    timestamp_utc: Cow<'a, str>,
-    #[serde(borrow)]
-    actor: Cow<'a, str>,
-    #[serde(default)]
-    attempt: u32,
-    seq: u64,
-    #[serde(default)]
-    epoch: u32,
-    #[serde(default, borrow)]
-    step_id: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    new_state: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    error_class: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    reason: Option<Cow<'a, str>>,
-}
 
 /// A line of a log as a viewer sees it; one that is no event says so in its
 /// type.
 #[must_use]
 pub fn line_of(line: &[u8]) -> EventLine {
-    let text = String::from_utf8_lossy(line);
-    let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
-    match serde_json::from_str::<Header<'_>>(&text) {
-        Ok(header) => EventLine {
-            seq: Seq(header.seq),
-            event_type: header.event_type.into_owned(),
-            at: Timestamp::parse_rfc3339(&header.timestamp_utc).unwrap_or_default(),
-            epoch: Epoch(header.epoch),
-            step: owned(header.step_id),
-            attempt: header.attempt,
-            actor: header.actor.into_owned(),
-            new_state: owned(header.new_state),
-            error_class: owned(header.error_class),
-            reason: owned(header.reason),
-            line: Arc::from(&*text),
-        },
-        Err(error) => EventLine {
-            seq: Seq(0),
-            event_type: "unreadable".into(),
-            at: Timestamp::default(),
-            epoch: Epoch(0),
-            step: None,
-            attempt: 0,
-            actor: String::new(),
-            new_state: None,
-            error_class: None,
-            reason: Some(error.to_string()),
-            line: Arc::from(&*text),
-        },
-    }
+    EventLine::of_line(line)
 }
 
 /// An event that has just become durable here; its line is in the log.
@@ -106,17 +52,6 @@ pub(crate) fn live_line(event: &Event) -> EventLine {
     }
 }
 
-fn fits(event: &EventLine, query: &EventQuery) -> bool {
-    let of_type = |pattern: &String| match pattern.strip_suffix('*') {
-        Some(prefix) => event.event_type.starts_with(prefix),
-        None => event.event_type == *pattern,
-    };
-    let of_step = |step: &String| event.step.as_ref() == Some(step);
-    (query.types.is_empty() || query.types.iter().any(of_type))
-        && (query.steps.is_empty() || query.steps.iter().any(of_step))
-        && query.from.is_none_or(|from| event.seq >= from)
-}
-
 /// A type that no event can have would show nothing for ever. One that this
 /// version does not know may stand in the log of a newer one.
 fn refuse_unknown_types(query: &EventQuery, lines: &[EventLine]) -> Result<(), RunsError> {
@@ -144,10 +79,13 @@ pub(crate) fn events(
     run: &RunId,
     query: &EventQuery,
 ) -> Result<Vec<EventLine>, RunsError> {
-    let log = store.read(run).map_err(|error| fault::store(&error))?;
+    let from = query.from.unwrap_or(Seq::FIRST);
+    let log = store
+        .read_from(run, from)
+        .map_err(|error| fault::store(&error))?;
     let mut lines: Vec<EventLine> = log.lines().map(line_of).collect();
     refuse_unknown_types(query, &lines)?;
-    lines.retain(|event| fits(event, query));
+    lines.retain(|event| query.fits(event));
     if let Some(tail) = query.tail {
         lines.drain(..lines.len().saturating_sub(tail));
     }
@@ -176,7 +114,7 @@ pub(crate) fn follow(
         let lines: Vec<EventLine> = log.lines().map(line_of).collect();
         next = Seq(next.0 + lines.len() as u64);
         let sealed = lines.last().map(|line| line.event_type == "run.sealed");
-        let mut shown: Vec<&EventLine> = lines.iter().filter(|event| fits(event, query)).collect();
+        let mut shown: Vec<&EventLine> = lines.iter().filter(|event| query.fits(event)).collect();
         if let Some(tail) = tail.take() {
             shown.drain(..shown.len().saturating_sub(tail));
         }

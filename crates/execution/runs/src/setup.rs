@@ -43,6 +43,23 @@ impl Needs {
 /// Makes the services for a run.
 pub type ServicesFor = Arc<dyn Fn(&Needs) -> Result<Governed, RunsError> + Send + Sync>;
 
+/// Tells the roles of an actor.
+#[derive(Clone)]
+pub struct Directory(Arc<dyn Fn(&Actor) -> Vec<String> + Send + Sync>);
+
+impl Directory {
+    /// A directory that asks this function.
+    pub fn new(roles_of: impl Fn(&Actor) -> Vec<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(roles_of))
+    }
+}
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Directory")
+    }
+}
+
 /// Settings of the engine.
 #[derive(Debug, Clone)]
 pub struct RunsSetup {
@@ -68,6 +85,8 @@ pub struct RunsSetup {
     pub user: Actor,
     /// That user's roles.
     pub roles: Vec<String>,
+    /// Who else has which roles; `None`: nobody else is known.
+    pub directory: Option<Directory>,
     /// The key that attests each sealed run, if there is one.
     pub signing: Option<KeySource>,
 }
@@ -90,7 +109,23 @@ impl RunsSetup {
             cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
             user,
             roles: Vec::new(),
+            directory: None,
             signing: None,
         }
+    }
+}
+
+impl RunsSetup {
+    /// The roles of an actor, as far as they are known here.
+    pub(crate) fn roles_of(&self, actor: &Actor) -> Vec<String> {
+        let mut roles = if *actor == self.user {
+            self.roles.clone()
+        } else {
+            Vec::new()
+        };
+        if let Some(Directory(roles_of)) = &self.directory {
+            roles.extend(roles_of(actor));
+        }
+        roles
     }
 }

@@ -281,11 +281,7 @@ impl Runs {
         Ok(RunContext {
             recorded: None,
             owner: owner().to_string(),
-            roles: if submitter == self.setup.user {
-                self.setup.roles.clone()
-            } else {
-                Vec::new()
-            },
+            roles: self.setup.roles_of(&submitter),
             submitter,
             user: self.setup.user.clone(),
             user_roles: self.setup.roles.clone(),

@@ -6,11 +6,12 @@ use rok_exec_process::ProcessExecutor;
 use rok_executor::{Executor, Functions};
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{ErrorKind, RunsError, RunsFacade};
-use rok_facades::{Facades, GovernanceFacade};
-use rok_governance::{CedarEngine, Policies, PolicySources};
+use rok_facades::{AccessFacade, Facades, GovernanceFacade};
+use rok_governance::{AccessPolicies, CedarEngine, Policies, PolicySources};
 use rok_incidents::IncidentBook;
 use rok_runner::Services;
-use rok_runs::{Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor};
+use rok_runs::{Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor};
+use rok_service::TokenBook;
 use rok_test_runner::TestRunner;
 use rok_traces::LocalTraces;
 use std::path::PathBuf;
@@ -139,6 +140,24 @@ fn executor(processes: u32, host: Host) -> Result<ProcessExecutor, RunsError> {
     })
 }
 
+/// The users of a server, by its tokens.
+fn directory(settings: &Settings) -> Directory {
+    let tokens = TokenBook::at(settings.tokens_file());
+    Directory::new(move |actor| tokens.roles_of(actor))
+}
+
+/// Composes the door to a server.
+pub fn access(settings: &Settings) -> Result<AccessFacade, RunsError> {
+    let engine = if settings.access_policies.is_empty() {
+        AccessPolicies::of_roles()
+    } else {
+        PolicySources::read(&settings.access_policies)
+            .and_then(|sources| AccessPolicies::load(&sources))
+            .map_err(|faults| unfit(&faults))?
+    };
+    Ok(AccessFacade::new(Arc::new(engine)))
+}
+
 fn setup(settings: &Settings, policies: Option<String>) -> RunsSetup {
     let defaults = RunsSetup::new(settings.dir.clone(), settings.actor());
     RunsSetup {
@@ -156,6 +175,7 @@ fn setup(settings: &Settings, policies: Option<String>) -> RunsSetup {
             .max_processes
             .map_or(defaults.cpus, std::num::NonZero::get),
         roles: settings.roles.clone(),
+        directory: Some(directory(settings)),
         policies,
         signing: settings.signing_key.as_ref().map(|source| match source {
             SigningKeySource::Pem(pem) => KeySource::Pem(pem.expose().to_owned().into()),

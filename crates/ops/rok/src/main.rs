@@ -1,11 +1,11 @@
 //! The `rok` binary: hands the terminal its wiring.
 
-use rok::compose::{Host, plan_tests, runs};
+use rok::compose::{Host, access, plan_tests, runs};
 use rok_executor::Functions;
 use rok_service::Wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let wiring = Wiring::new(|settings| runs(settings, Functions::new(), Host::Binary));
-    rok_cli::run(wiring.plan_tests(plan_tests()))
+    rok_cli::run(wiring.plan_tests(plan_tests()).access(access))
 }

@@ -169,6 +169,22 @@ pub const KEYS: &[KeySpec] = &[
         "The roles of that user, for policies.",
     ),
     key(
+        "access_policies",
+        "ROK_ACCESS_POLICIES",
+        None,
+        Kind::Paths,
+        Some(""),
+        "Cedar policies of access to a server; none: what the roles viewer, operator, approver and admin may.",
+    ),
+    key(
+        "tokens",
+        "ROK_TOKENS",
+        None,
+        Kind::Path,
+        None,
+        "The file of a server's tokens, as `rok token create` makes it; default: .tokens.json in `dir`.",
+    ),
+    key(
         "signing_key",
         "ROK_SIGNING_KEY",
         None,
@@ -190,6 +206,9 @@ pub const KEYS: &[KeySpec] = &[
 /// are, and what a step of a run is told.
 pub(crate) const OTHER_VARIABLES: &[&str] = &[
     "ROK_CONFIG",
+    "ROK_SERVER",
+    "ROK_TOKEN",
+    "ROK_LISTEN",
     "ROK_RUN_ID",
     "ROK_STEP_ID",
     "ROK_ATTEMPT",

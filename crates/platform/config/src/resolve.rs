@@ -242,6 +242,11 @@ fn settings(entries: &[Entry]) -> Settings {
         },
         user: get!(Name, "user"),
         roles: get!(Words, "roles"),
+        access_policies: get!(Paths, "access_policies"),
+        tokens: match value("tokens") {
+            Some(Value::Path(file)) => Some(file),
+            _ => None,
+        },
         signing_key: match (value("signing_key"), value("signing_key_file")) {
             (Some(Value::Secret(pem)), _) => Some(SigningKeySource::Pem(pem)),
             (_, Some(Value::Path(file))) => Some(SigningKeySource::File(file)),

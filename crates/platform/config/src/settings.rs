@@ -37,6 +37,10 @@ pub struct Settings {
     pub user: String,
     /// That user's roles.
     pub roles: Vec<String>,
+    /// Policy files or folders of access to a server, absolute.
+    pub access_policies: Vec<PathBuf>,
+    /// The file of a server's tokens, absolute; `None`: in `dir`.
+    pub tokens: Option<PathBuf>,
     /// The key that attests each sealed run, if there is one.
     pub signing_key: Option<SigningKeySource>,
 }
@@ -51,6 +55,13 @@ pub enum SigningKeySource {
 }
 
 impl Settings {
+    /// The file of a server's tokens.
+    #[must_use]
+    pub fn tokens_file(&self) -> PathBuf {
+        let own = || self.dir.join(".tokens.json");
+        self.tokens.clone().unwrap_or_else(own)
+    }
+
     /// Who acts, as events name it.
     #[must_use]
     pub fn actor(&self) -> Actor {

@@ -25,6 +25,8 @@ extern crate alloc;
 mod actor;
 mod duration;
 mod ids;
+#[cfg(feature = "schema")]
+mod schema;
 mod time;
 mod words;
 

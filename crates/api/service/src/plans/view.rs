@@ -2,11 +2,12 @@
 
 use rok_plan::{Action, Gate, InputSpec, Order, Plan, Shell, Step, SuccessRule};
 use rok_vocabulary::format_duration;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 /// A plan for people.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PlanView {
     /// Its id.
     pub plan: String,
@@ -37,7 +38,7 @@ pub struct PlanView {
 }
 
 /// A declared input.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct InputView {
     /// Its name.
     pub name: String,
@@ -50,7 +51,7 @@ pub struct InputView {
 }
 
 /// A step of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StepView {
     /// Its id.
     pub id: String,

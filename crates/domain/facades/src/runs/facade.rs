@@ -2,6 +2,7 @@
 
 use super::dry_run::DryRun;
 use super::error::RunsError;
+use super::fetch::{Fetched, SignedFile};
 use super::proof::{
     AttestOptions, Attested, ExportOptions, Exported, ImportOptions, Imported, VerifyOptions,
     VerifyReport,
@@ -88,6 +89,17 @@ pub trait RunsEngine: Send + Sync {
 
     /// A step, and behind it the children of its fan-out, if it has any.
     fn step(&self, run: &RunId, step: &str) -> Result<Vec<StepSummary>, RunsError>;
+
+    /// What a step made, by its path; of several steps that made it, the last
+    /// one's where none is named. Its content is what the log says, or there is
+    /// none.
+    fn artifact(&self, run: &RunId, path: &str, step: Option<&str>) -> Result<Fetched, RunsError>;
+
+    /// The signed statements that lie beside the log, each by its file's name.
+    fn envelopes(&self, run: &RunId) -> Result<Vec<SignedFile>, RunsError>;
+
+    /// Whether a run's log could be appended now: tried, not assumed.
+    fn ready(&self) -> Result<(), RunsError>;
 
     /// Expectations, acks and reconciliations.
     fn audit(&self, run: &RunId) -> Result<AuditView, RunsError>;

@@ -2,10 +2,11 @@
 
 use super::views::IncidentView;
 use rok_vocabulary::{Epoch, Timestamp};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// A step that waits for people's decisions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GateView {
     /// The step.
     pub step: String,
@@ -27,7 +28,7 @@ pub struct GateView {
 }
 
 /// One person's word for a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GivenApproval {
     /// Who.
     pub actor: String,
@@ -39,7 +40,7 @@ pub struct GivenApproval {
 }
 
 /// A failed hard gate that a person lets the run pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OverrideView {
     /// The gate.
     pub step: String,

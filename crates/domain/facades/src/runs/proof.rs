@@ -2,7 +2,8 @@
 
 use rok_attest::{Checkpoint, PublicKey, SigningKey};
 use rok_vocabulary::{Epoch, RunId, RunPhase, Timestamp};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ pub struct AttestOptions {
 }
 
 /// What was attested.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Attested {
     /// The run.
     pub run_id: RunId,
@@ -52,7 +53,7 @@ pub struct GivenCheckpoint {
 }
 
 /// What a checkpoint proves of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointView {
     /// The file.
     pub file: String,
@@ -67,7 +68,7 @@ pub struct CheckpointView {
 }
 
 /// One who has seen a head.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CosignerView {
     /// The name that the cosignature bears.
     pub name: String,
@@ -88,7 +89,7 @@ pub struct ExportOptions {
 }
 
 /// What was packed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exported {
     /// The run.
     pub run_id: RunId,
@@ -112,7 +113,7 @@ pub struct ImportOptions {
 }
 
 /// What was taken in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Imported {
     /// The run.
     pub run_id: RunId,
@@ -123,7 +124,7 @@ pub struct Imported {
 }
 
 /// An envelope beside the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttestationView {
     /// The file.
     pub file: String,
@@ -136,7 +137,7 @@ pub struct AttestationView {
 }
 
 /// Whether a signature was checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SignatureCheck {
     /// It is the given key's.
@@ -147,7 +148,7 @@ pub enum SignatureCheck {
 }
 
 /// What `verify` found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VerifyReport {
     /// The run.
     pub run_id: RunId,
@@ -177,7 +178,7 @@ pub struct VerifyReport {
 }
 
 /// The verdict of `verify`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerifyVerdict {
     /// Sealed and intact.
@@ -192,7 +193,7 @@ pub enum VerifyVerdict {
 }
 
 /// Something that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VerifyFault {
     /// The file.
     pub file: String,

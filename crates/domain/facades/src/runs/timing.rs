@@ -1,10 +1,11 @@
 //! When what happened in a run, as the layers above see it.
 
 use rok_vocabulary::{Epoch, RunId, StepState, Timestamp};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// When what happened in a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunTiming {
     /// The run.
     pub run_id: RunId,
@@ -25,7 +26,7 @@ pub struct RunTiming {
 }
 
 /// What a step did and waited for, over all epochs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepTiming {
     /// The step.
     pub id: String,
@@ -36,7 +37,7 @@ pub struct StepTiming {
 }
 
 /// An attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptSpan {
     /// The epoch.
     pub epoch: Epoch,
@@ -55,7 +56,7 @@ pub struct AttemptSpan {
 }
 
 /// What an attempt used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptUsage {
     /// From its true start to its end.
     pub wall_ms: u64,
@@ -67,7 +68,7 @@ pub struct AttemptUsage {
 }
 
 /// A time in which a step did nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WaitSpan {
     /// Why.
     pub why: WaitReason,
@@ -78,7 +79,7 @@ pub struct WaitSpan {
 }
 
 /// Why a step did nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitReason {
     /// It could have started: others had its place.
@@ -90,7 +91,7 @@ pub enum WaitReason {
 }
 
 /// A time in which the whole run stood still.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PauseSpan {
     /// Why: a hold's reason, or `no_owner`.
     pub why: String,
@@ -101,7 +102,7 @@ pub struct PauseSpan {
 }
 
 /// An epoch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct EpochSpan {
     pub epoch: Epoch,
@@ -123,7 +124,7 @@ pub struct TailQuery {
 }
 
 /// The end of a step's output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogTail {
     /// The step.
     pub step: String,

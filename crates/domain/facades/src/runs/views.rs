@@ -7,13 +7,14 @@ use rok_vocabulary::{
     AckStatus, BudgetDimension, Epoch, ErrorClass, ExpectationStatus, HoldReason, Outcome, PlanId,
     Profile, RunId, RunPhase, Seq, Severity, StepState, Timestamp,
 };
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A run: what it is, has done and owes (seed 004's summary, widened).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunSummary {
     /// The run.
     pub run_id: RunId,
@@ -92,7 +93,7 @@ pub struct RunSummary {
 }
 
 /// The step that a run was created for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct ParentView {
     pub run: RunId,
@@ -100,7 +101,7 @@ pub struct ParentView {
 }
 
 /// Why something failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorView {
     /// The class.
     pub class: ErrorClass,
@@ -109,7 +110,7 @@ pub struct ErrorView {
 }
 
 /// What a run waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldView {
     /// Why.
     pub reason: HoldReason,
@@ -127,7 +128,7 @@ pub struct HoldView {
 }
 
 /// One limit of a run's budget.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BudgetView {
     /// What is limited.
     pub dimension: BudgetDimension,
@@ -142,7 +143,7 @@ pub struct BudgetView {
 }
 
 /// What was undone and what is left to undo.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackView {
     /// `rolled_back`, `under_way` or `incomplete`.
     pub state: String,
@@ -163,7 +164,7 @@ pub struct RollbackView {
 }
 
 /// A compensation that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CompensationFailure {
     /// The step.
     pub step: String,
@@ -172,7 +173,7 @@ pub struct CompensationFailure {
 }
 
 /// How many steps are in which state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the states' own names")]
 pub struct StepTotals {
     pub total: u32,
@@ -186,7 +187,7 @@ pub struct StepTotals {
 }
 
 /// A step of a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepSummary {
     /// Its id.
     pub id: String,
@@ -234,7 +235,7 @@ pub struct StepSummary {
 }
 
 /// An artifact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct ArtifactView {
     pub step: String,
@@ -244,7 +245,7 @@ pub struct ArtifactView {
 }
 
 /// A person's decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct ApprovalView {
     pub step: String,
@@ -255,7 +256,7 @@ pub struct ApprovalView {
 }
 
 /// The incident record of a run, a successful one's too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct IncidentView {
     pub id: String,
@@ -265,7 +266,7 @@ pub struct IncidentView {
 }
 
 /// Expectations, acks and reconciliations of the current epoch.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct AuditView {
     pub run_id: RunId,
@@ -277,7 +278,7 @@ pub struct AuditView {
 }
 
 /// A declared duty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct ExpectationView {
     pub id: String,
@@ -289,7 +290,7 @@ pub struct ExpectationView {
 }
 
 /// An answer to a duty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct AckView {
     pub id: String,
@@ -301,7 +302,7 @@ pub struct AckView {
 }
 
 /// Why a run or a step is as it is, and what can be done about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Explanation {
     /// The run.
     pub run_id: RunId,
@@ -318,7 +319,7 @@ pub struct Explanation {
 }
 
 /// Something that can be done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
     /// What it does.
     pub does: String,
@@ -396,7 +397,7 @@ pub struct ListQuery {
 }
 
 /// A run in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunListing {
     /// The run.
     pub run_id: String,
@@ -426,7 +427,7 @@ pub struct RunListing {
 }
 
 /// Whether and from where a run can be resumed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resumable {
     /// Whether it can.
     pub resumable: bool,

@@ -484,6 +484,19 @@ impl RunsEngine for Engine {
         Ok(self.0.summary.steps.clone())
     }
 
+    fn artifact(&self, run: &RunId, path: &str, _: Option<&str>) -> Result<Fetched, RunsError> {
+        let message = format!("run {run} has no artifact `{path}`");
+        Err(RunsError::new(ErrorKind::NotFound, "ROK0111", message))
+    }
+
+    fn envelopes(&self, _: &RunId) -> Result<Vec<SignedFile>, RunsError> {
+        Ok(Vec::new())
+    }
+
+    fn ready(&self) -> Result<(), RunsError> {
+        Ok(())
+    }
+
     fn audit(&self, _: &RunId) -> Result<AuditView, RunsError> {
         Ok(AuditView {
             run_id: run_id(),

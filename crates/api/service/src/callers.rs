@@ -1,0 +1,174 @@
+//! Use cases for those who ask from elsewhere: each names who asks, and nothing
+//! that they give is a path.
+
+use crate::error::ServiceError;
+use crate::plan_file::PlanText;
+use crate::plans::PlanListing;
+use crate::runs::RunHandle;
+use crate::service::Service;
+use rok_facades::AccessFacade;
+use rok_facades::RunIdentity;
+use rok_facades::runs::{ErrorKind, EventQuery, RunSelector, RunsError, RunsFacade, Submission};
+use rok_vocabulary::{Actor, PlanId, Profile, RunId};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// A plan that somebody asks for from elsewhere.
+#[derive(Debug, Clone)]
+pub enum AskedPlan {
+    /// One that is known here: built in, or a file in the server's folder.
+    Known(PlanId),
+    /// One of their own: its text.
+    Own(Vec<u8>),
+}
+
+/// A run that somebody asks for from elsewhere.
+#[derive(Debug, Clone)]
+pub struct AskedRun {
+    /// The plan, as [`Service::asked_plan`] found it.
+    pub plan: PlanText,
+    /// Inputs.
+    pub inputs: Map<String, Value>,
+    /// Inputs as text, read by their declared types; these win.
+    pub input_texts: Vec<(String, String)>,
+    /// Labels of this run.
+    pub labels: BTreeMap<String, String>,
+    /// A stricter profile than configured.
+    pub profile: Option<Profile>,
+    /// Fewer steps at once than the plan allows.
+    pub max_parallel: Option<u32>,
+    /// A failed attempt is final, whatever the plan says.
+    pub never_retry: bool,
+    /// Take no result from an earlier run.
+    pub no_cache: bool,
+    /// The run's id; else a new one.
+    pub run_id: Option<RunId>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who asks.
+    pub submitter: Actor,
+}
+
+/// What of `run.created` never changes.
+#[derive(Deserialize)]
+struct Created {
+    actor: Actor,
+    data: CreatedData,
+}
+
+#[derive(Deserialize)]
+struct CreatedData {
+    plan: CreatedPlan,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct CreatedPlan {
+    id: PlanId,
+}
+
+impl Service {
+    /// The door to this server.
+    pub fn access(&self) -> Result<AccessFacade, ServiceError> {
+        let compose = self.wiring().access.as_ref();
+        let compose = compose.ok_or_else(|| ServiceError::NotSupported {
+            what: "a server in this program".to_owned(),
+            instead: "hand policies of access to `Wiring::access`",
+        })?;
+        Ok(compose(&self.config().settings)?)
+    }
+
+    /// The text of a plan that somebody asks for, and its id.
+    pub fn asked_plan(&self, asked: AskedPlan) -> Result<(PlanText, PlanId), ServiceError> {
+        let text = match asked {
+            AskedPlan::Own(bytes) => PlanText {
+                bytes,
+                source: "plan".to_owned(),
+                folder: self.cwd().to_owned(),
+            },
+            AskedPlan::Known(id) => {
+                let known = self.plans();
+                let found = known.iter().find(|plan| is_of(plan, &id));
+                let found = found.ok_or_else(|| ServiceError::NoPlan {
+                    name: id.to_string(),
+                    nearest: None,
+                })?;
+                self.plan_text(&found.source)?
+            }
+        };
+        let plan = text.parse()?;
+        Ok((text, plan.id))
+    }
+
+    /// Creates a run for somebody, durably; nothing of it has started.
+    pub fn submit_asked(&self, asked: AskedRun) -> Result<RunHandle, ServiceError> {
+        let (runs, actor) = (self.runs()?, asked.submitter.clone());
+        let run = runs.submit(Submission {
+            plan: asked.plan.bytes,
+            source: asked.plan.source,
+            cwd: asked.plan.folder,
+            inputs: asked.inputs,
+            input_texts: asked.input_texts,
+            labels: asked.labels,
+            profile: asked.profile,
+            max_parallel: asked.max_parallel,
+            never_retry: asked.never_retry,
+            run_id: asked.run_id,
+            submitter: asked.submitter,
+            reason: asked.reason,
+            secrets_file: None,
+            no_cache: asked.no_cache,
+        })?;
+        Ok(self.handle(runs, run).asked_by(actor))
+    }
+
+    /// The run of exactly this id, for somebody.
+    pub fn run_for(&self, run: &RunId, actor: &Actor) -> Result<RunHandle, ServiceError> {
+        let runs = self.runs()?;
+        match runs.find(&RunSelector(run.to_string())) {
+            Ok(found) if found == *run => {}
+            Ok(_) => return Err(unknown(run)),
+            Err(error) if error.kind == ErrorKind::Usage => return Err(unknown(run)),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.handle(runs, run.clone()).asked_by(actor.clone()))
+    }
+
+    /// Whether a run's log could be appended now.
+    pub fn ready(&self) -> Result<(), ServiceError> {
+        Ok(self.runs()?.ready()?)
+    }
+}
+
+fn is_of(plan: &PlanListing, id: &PlanId) -> bool {
+    plan.plan.as_deref() == Some(id.as_str())
+}
+
+/// Says nothing of where runs are.
+fn unknown(run: &RunId) -> ServiceError {
+    let message = format!("there is no run `{run}`");
+    RunsError::new(ErrorKind::Usage, "ROK0101", message).into()
+}
+
+/// What never changes of a run: read from its first line.
+pub(crate) fn identity(runs: &RunsFacade, run: &RunId) -> Result<RunIdentity, ServiceError> {
+    let query = EventQuery {
+        types: vec!["run.created".to_owned()],
+        ..EventQuery::default()
+    };
+    let found = runs.events(run, &query)?;
+    let first = found.first().map(|event| &event.line);
+    let created = first.and_then(|line| serde_json::from_str::<Created>(line).ok());
+    let created = created.ok_or_else(|| {
+        let message = format!("the log of run {run} does not begin with its creation");
+        RunsError::new(ErrorKind::Protocol, "ROK0105", message)
+    })?;
+    Ok(RunIdentity {
+        run: run.clone(),
+        plan: created.data.plan.id,
+        submitter: created.actor,
+        labels: created.data.labels,
+    })
+}

@@ -1,0 +1,143 @@
+//! The engine behind the door: policies of access, over a schema of their own.
+//! Without any, four roles are known (viewer, operator, approver, admin) and
+//! whoever has none of them is denied everything.
+
+use crate::engine::Asking;
+use crate::faults::PolicyFaults;
+use crate::policies::Policies;
+use crate::request::{Names, access_question};
+use crate::sources::PolicySources;
+use rok_facades::{AccessEngine, AccessRequest, Authorization, EngineError};
+
+const SCHEMA: &str = include_str!("../policies/access.cedarschema");
+const DEFAULT: &str = include_str!("../policies/access.cedar");
+
+/// Policies of access in force.
+pub struct AccessPolicies {
+    asking: Asking,
+    names: Names,
+}
+
+impl AccessPolicies {
+    /// The embedded policies: what each of the four roles may.
+    #[must_use]
+    pub fn of_roles() -> Self {
+        let sources = PolicySources::new().with_policies("access.cedar", DEFAULT);
+        Self::load(&sources).expect("the embedded policies are tested")
+    }
+
+    /// Parses and validates these; nothing else is permitted.
+    pub fn load(sources: &PolicySources) -> Result<Self, PolicyFaults> {
+        let policies = Policies::load_for(SCHEMA, sources)?;
+        Ok(Self {
+            asking: Asking::new(policies),
+            names: Names::new(),
+        })
+    }
+}
+
+impl std::fmt::Debug for AccessPolicies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessPolicies").finish_non_exhaustive()
+    }
+}
+
+impl AccessEngine for AccessPolicies {
+    fn authorize(&self, request: &AccessRequest<'_>) -> Result<Authorization, EngineError> {
+        let question = access_question(&self.names, request);
+        Ok(self.asking.decide(question).authorization())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rok_facades::{AccessAction, AccessTarget, RunIdentity};
+    use rok_vocabulary::Actor;
+    use rstest::rstest;
+    use std::collections::BTreeMap;
+
+    fn ask(engine: &AccessPolicies, actor: &Actor, roles: &[&str], action: AccessAction) -> bool {
+        let roles: Vec<String> = roles.iter().map(|&role| role.to_owned()).collect();
+        let plan = "nightly".parse().unwrap();
+        let run = RunIdentity {
+            run: "r-1".parse().unwrap(),
+            plan: "nightly".parse().unwrap(),
+            submitter: Actor::User("ada".into()),
+            labels: BTreeMap::from([("team".to_owned(), "data".to_owned())]),
+        };
+        let target = match action {
+            AccessAction::Submit | AccessAction::SubmitOwn => AccessTarget::Plan(&plan),
+            _ => AccessTarget::Run(&run),
+        };
+        let request = AccessRequest {
+            actor,
+            roles: &roles,
+            action,
+            target,
+        };
+        let answer = engine.authorize(&request).unwrap();
+        assert!(answer.errors.is_empty(), "{answer:?}");
+        answer.granted
+    }
+
+    #[rstest]
+    #[case(&[], &[])]
+    #[case(&["nobody"], &[])]
+    #[case(&["viewer"], &["view"])]
+    #[case(&["operator"], &["view", "submit", "submit_own", "resume", "rollback", "cancel", "pause"])]
+    #[case(&["approver"], &["view", "approve", "reject"])]
+    #[case(&["viewer", "approver"], &["view", "approve", "reject"])]
+    fn a_role_may(#[case] roles: &[&str], #[case] may: &[&str]) {
+        let engine = AccessPolicies::of_roles();
+        let granted = AccessAction::ALL
+            .iter()
+            .filter(|action| ask(&engine, &Actor::User("eve".into()), roles, **action));
+        let granted: Vec<&str> = granted.map(|action| action.as_str()).collect();
+        assert_eq!(granted, may);
+    }
+
+    #[test]
+    fn an_admin_may_do_everything_and_see_the_server() {
+        let engine = AccessPolicies::of_roles();
+        let actor = Actor::User("root".into());
+        for action in AccessAction::ALL {
+            assert!(ask(&engine, &actor, &["admin"], *action), "{action}");
+        }
+        let request = AccessRequest {
+            actor: &actor,
+            roles: &["viewer".to_owned()],
+            action: AccessAction::View,
+            target: AccessTarget::Server,
+        };
+        assert!(engine.authorize(&request).unwrap().granted);
+    }
+
+    #[test]
+    fn policies_of_ones_own_see_whose_run_it_is_and_its_labels() {
+        let sources = PolicySources::new().with_policies(
+            "own.cedar",
+            r#"@id("own") permit (principal, action == Action::"view", resource) when { context.is_submitter };
+               @id("team") permit (principal in Role::"data", action == Action::"cancel", resource)
+               when { resource.labels.hasTag("team") && resource.labels.getTag("team") == "data" };
+               @id("by-text") permit (principal, action == Action::"pause", resource)
+               when { resource.submitter == "user:ada" };"#,
+        );
+        let engine = AccessPolicies::load(&sources).unwrap();
+        let (ada, eve) = (Actor::User("ada".into()), Actor::User("eve".into()));
+        assert!(ask(&engine, &ada, &[], AccessAction::View));
+        assert!(!ask(&engine, &eve, &["admin"], AccessAction::View));
+        assert!(ask(&engine, &eve, &["data"], AccessAction::Cancel));
+        assert!(!ask(&engine, &eve, &[], AccessAction::Cancel));
+        assert!(ask(&engine, &eve, &[], AccessAction::Pause));
+    }
+
+    #[test]
+    fn a_policy_about_something_else_is_refused() {
+        let sources = PolicySources::new().with_policies(
+            "run.cedar",
+            r#"permit (principal, action == Action::"complete", resource);"#,
+        );
+        assert!(AccessPolicies::load(&sources).is_err());
+    }
+}
