@@ -5,7 +5,7 @@ use crate::error::ServiceError;
 use crate::keys::{private_key, public_key};
 use crate::runs::RunHandle;
 use crate::service::Service;
-use rok_attest::{Checkpoint, Head};
+use rok_attest::{Checkpoint, CheckpointError, Head};
 use rok_vocabulary::RunId;
 use serde::Serialize;
 use std::fs::{self, OpenOptions};
@@ -148,7 +148,15 @@ impl Service {
         let seconds = now.map_or(0, |now| now.as_secs());
         checkpoint
             .cosign(&name, &key, seconds)
-            .map_err(|error| refused(file, error, "--name gives the name of the cosignature"))?;
+            .map_err(|error| {
+                let help = match &error {
+                    CheckpointError::Own { .. } => {
+                        "name the second party's key; `rok key new --out FILE` makes one"
+                    }
+                    _ => "--name gives the name of the cosignature",
+                };
+                refused(file, error, help)
+            })?;
         let out = self.cwd().join(request.out.as_ref().unwrap_or(file));
         replace(&out, checkpoint.to_text().as_bytes()).map_err(|error| unwritable(&out, &error))?;
         Ok(Cosigned {

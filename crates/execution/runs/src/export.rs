@@ -6,10 +6,11 @@ use crate::load::Loaded;
 use crate::proof::{ATTESTATION, PROVENANCE_FILE};
 use crate::record::LOG;
 use crate::submit::contents;
+use crate::subruns::{named_plans, sub_runs};
 use crate::verify::files::{file_of, log_name};
 use rok_artifacts::Digest;
 use rok_attest::{Envelope, PublicKey};
-use rok_bundle::{BundleError, Content, content_path, pack};
+use rok_bundle::{BundleError, Content, content_path, pack, plan_path};
 use rok_facades::runs::{
     ErrorKind, ExportOptions, Exported, RunsError, VerifyOptions, VerifyVerdict,
 };
@@ -54,6 +55,14 @@ impl Runs {
                 files.insert(name.into(), Content::file(name, file));
             }
         }
+        for sha256 in named_plans(&loaded) {
+            let file = loaded.dir.join("plans").join(format!("{sha256}.json"));
+            // One that is the run's own plan lies there as `plan.json` alone.
+            if file.exists() {
+                let path = plan_path(&sha256);
+                files.insert(path.clone(), Content::file(path, file));
+            }
+        }
         for entry in loaded.history().logs() {
             let (name, file) = (
                 log_name(entry),
@@ -96,6 +105,7 @@ impl Runs {
             files: packed.files.len(),
             bytes: packed.bytes(),
             key_id: key.map(|key| key.id().to_string()),
+            sub_runs: sub_runs(loaded.state()),
         })
     }
 

@@ -98,7 +98,7 @@ impl Staged {
     }
 
     fn verify(&self, options: &VerifyOptions) -> Result<VerifyReport, RunsError> {
-        crate::verify::verify(&self.store, &self.manifest.run_id, options)
+        crate::verify::verify_bundled(&self.store, &self.manifest.run_id, options)
     }
 }
 
@@ -114,7 +114,7 @@ fn lay_out(manifest: &Manifest, unpacked: &Path, store: &JsonlStore) -> Result<(
     let run = &manifest.run_id;
     let folder = store.run_dir(run);
     make(&folder)?;
-    for name in ["logs", "artifacts", "procs", "inbox"] {
+    for name in ["logs", "artifacts", "procs", "inbox", "plans"] {
         make(&folder.join(name))?;
     }
     let stored = contents(store);
@@ -127,6 +127,8 @@ fn lay_out(manifest: &Manifest, unpacked: &Path, store: &JsonlStore) -> Result<(
             fs::rename(&from, &to).map_err(io_fault("place", &to))?;
         }
     }
+    // Only a run with such plans has the folder.
+    let _ = fs::remove_dir(folder.join("plans"));
     if !folder.join("events.jsonl").is_file() {
         let message = format!("the bundle of run {run} holds no events.jsonl");
         return Err(RunsError::new(ErrorKind::Protocol, "ROK0143", message));
@@ -215,9 +217,12 @@ impl Runs {
         for folder in [
             &staged_run.join("logs"),
             &staged_run.join("artifacts"),
+            &staged_run.join("plans"),
             &staged_run,
         ] {
-            sync(folder)?;
+            if folder.exists() {
+                sync(folder)?;
+            }
         }
         match fs::rename(&staged_run, &to) {
             Ok(()) => sync(&root)?,

@@ -1,5 +1,6 @@
 //! The envelopes beside a log: what they say against what the log says.
 
+use crate::export::KEY;
 use crate::record::{LINES, LOG, Statements};
 use rok_attest::{Envelope, PublicKey, Statement};
 use rok_facades::runs::{AttestationView, SignatureCheck, VerifyFault, VerifyReport};
@@ -164,6 +165,41 @@ impl Envelopes {
                 .push("signature not checked: no key (`--key PUBLIC`)".into());
         }
     }
+}
+
+/// Holds the public key in a bundle against the envelopes there: one that did
+/// not sign them would have them checked by whoever put it there.
+pub(crate) fn check_key(
+    store: &JsonlStore,
+    run: &RunId,
+    report: &mut VerifyReport,
+) -> Result<(), StoreError> {
+    let Some(bytes) = store.read_beside(run, KEY)? else {
+        return Ok(());
+    };
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let key = match PublicKey::from_pem(text) {
+        Ok(key) => key,
+        Err(error) => {
+            fault(report, KEY, format!("holds no key: {error}"));
+            return Ok(());
+        }
+    };
+    let mut signed = 0;
+    for file in [ATTESTATION, PROVENANCE_FILE] {
+        let Some(bytes) = store.read_beside(run, file)? else {
+            continue;
+        };
+        signed += 1;
+        if let Err(error) = read(file, &bytes, Some(&key)) {
+            let what = format!("is not the key that signed {file}: {error}");
+            fault(report, KEY, what);
+        }
+    }
+    if signed == 0 {
+        fault(report, KEY, "is there, and nothing that it signed");
+    }
+    Ok(())
 }
 
 pub(crate) fn names(envelope: &Envelope) -> String {

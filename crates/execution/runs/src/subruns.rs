@@ -4,7 +4,7 @@
 mod drive;
 pub(crate) mod plans;
 
-pub(crate) use drive::{PARENT_RUN, documents_of, missing_plans};
+pub(crate) use drive::{PARENT_RUN, documents_of, missing_plans, named_plans, sub_runs};
 
 use crate::engine::Runs;
 use crate::setup::{RunsSetup, ServicesFor};

@@ -4,7 +4,7 @@ pub(crate) mod files;
 
 use crate::fault;
 use crate::load::{Loaded, created_of, plan_by};
-use crate::proof::Envelopes;
+use crate::proof::{self, Envelopes};
 use crate::record::Record;
 use crate::submit::{contents, results};
 use crate::subruns::missing_plans;
@@ -26,7 +26,26 @@ pub(crate) fn verify(
     run: &RunId,
     options: &VerifyOptions,
 ) -> Result<VerifyReport, RunsError> {
-    judge(store, run, Some(options))
+    judge(store, run, Some(options), Place::Here)
+}
+
+/// As [`verify`], of what came in a bundle: what lies elsewhere on this machine
+/// is not its files, and the key in it must be the one that signed.
+pub(crate) fn verify_bundled(
+    store: &JsonlStore,
+    run: &RunId,
+    options: &VerifyOptions,
+) -> Result<VerifyReport, RunsError> {
+    judge(store, run, Some(options), Place::Bundle)
+}
+
+/// Where a record lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Where the run was made, or taken in.
+    Here,
+    /// In a bundle.
+    Bundle,
 }
 
 /// Everything but the envelopes.
@@ -34,13 +53,14 @@ pub(crate) fn without_envelopes(
     store: &JsonlStore,
     run: &RunId,
 ) -> Result<VerifyReport, RunsError> {
-    judge(store, run, None)
+    judge(store, run, None, Place::Here)
 }
 
 fn judge(
     store: &JsonlStore,
     run: &RunId,
     options: Option<&VerifyOptions>,
+    place: Place,
 ) -> Result<VerifyReport, RunsError> {
     let mut report = VerifyReport {
         run_id: run.clone(),
@@ -103,7 +123,10 @@ fn judge(
         SealCheck::None | SealCheck::Matches | SealCheck::Contradicted => {}
     }
     if chain.fault.is_none() {
-        replay(store, run, options, &mut report)?;
+        replay(store, run, options, place, &mut report)?;
+    }
+    if place == Place::Bundle {
+        proof::check_key(store, run, &mut report).map_err(|error| fault::store(&error))?;
     }
     report.verdict = match (report.faults.is_empty(), chain.state) {
         (false, _) | (true, LogState::Broken) => VerifyVerdict::Broken,
@@ -141,6 +164,7 @@ fn replay(
     store: &JsonlStore,
     run: &RunId,
     options: Option<&VerifyOptions>,
+    place: Place,
     report: &mut VerifyReport,
 ) -> Result<(), RunsError> {
     let log = store.read(run).map_err(|error| fault::store(&error))?;
@@ -231,7 +255,7 @@ fn replay(
         let file = format!("plans/{sha256}.json");
         report.faults.push(file_fault(&file, what));
     }
-    files::check(&loaded, &contents(store), report);
+    files::check(&loaded, &contents(store), place, report);
     Ok(())
 }
 

@@ -52,9 +52,7 @@ impl Case {
         let folder = bench.runs().join(RUN);
         copy(&origin.bench.runs().join(RUN), &folder);
         fs::write(folder.join("events.jsonl"), log).expect("it is ours");
-        for name in ["seal.json", "row.json"] {
-            let _ = fs::remove_file(folder.join(name));
-        }
+        let _ = fs::remove_file(folder.join("seal.json"));
         let before = whole(log).iter().map(|line| parse(line)).collect();
         Self { bench, before }
     }

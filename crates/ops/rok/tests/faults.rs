@@ -60,3 +60,55 @@ fn what_is_no_regular_file_is_not_waited_for(#[case] args: &[&str], #[case] code
         assert!(told.contains(&what) && told.contains(file), "{all}");
     }
 }
+
+/// A run whose log is gone is broken, and no unknown run.
+#[rstest]
+#[case::gone("gone", "is missing")]
+#[case::link("link", "is a symbolic link")]
+#[case::pipe("pipe", "is not a regular file")]
+#[case::folder("folder", "is not a regular file")]
+fn a_run_without_its_log_is_broken(#[case] left: &str, #[case] what: &str) {
+    let bench = bench();
+    let log = bench.runs().join("r/events.jsonl");
+    let away = bench.path().join("away");
+    fs::rename(&log, &away).unwrap();
+    match left {
+        "link" => std::os::unix::fs::symlink(&away, &log).unwrap(),
+        "pipe" => mknodat(CWD, &log, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
+        "folder" => fs::create_dir(&log).unwrap(),
+        _ => {}
+    }
+    for run in ["r", "runs/r"] {
+        let report = bench.rok(["verify", run, "--json"]).exits(4).json();
+        assert_eq!(report["verdict"], "broken");
+        assert_eq!(report["faults"][0]["file"], "events.jsonl");
+        let told = report["faults"][0]["what"].as_str().unwrap();
+        assert!(told.contains(what), "{told}");
+        bench.rok(["status", run]).exits(4);
+        bench.rok(["resume", run]).exits(4);
+    }
+    let listed = bench.rok(["ls"]).exits(0);
+    assert!(listed.out.contains("broken"), "{}", listed.out);
+}
+
+/// What lies beside a log is not believed: the log is read.
+#[test]
+fn no_file_beside_the_log_tells_a_list_what_a_run_is() {
+    let bench = bench();
+    bench.write("plan.yaml", "plan: p\nsteps: { s: { run: 'exit 3' } }\n");
+    bench.rok(["run", "plan.yaml", "--run-id", "bad"]).exits(1);
+    let bytes = fs::metadata(bench.runs().join("bad/events.jsonl"))
+        .unwrap()
+        .len();
+    let time = "2026-01-01T00:00:00.000Z";
+    let row = serde_json::json!({ "bytes": bytes, "row": {
+        "plan": "p", "phase": "COMPLETED", "outcome": "succeeded", "epoch": 0,
+        "created_at": time, "updated_at": time, "next_seq": bench.events("bad").len(),
+    } });
+    fs::write(bench.runs().join("bad/row.json"), row.to_string()).unwrap();
+    let listed = bench
+        .rok(["ls", "--status", "failed", "--json"])
+        .exits(0)
+        .json();
+    assert_eq!(listed[0]["run_id"], "bad", "{listed}");
+}

@@ -479,8 +479,6 @@ fn an_incomplete_rollback_is_told_with_its_cause_and_what_is_left() {
         assert!(text.contains(left) && text.contains(cause), "{text}");
     }
     assert!(told(&["ls"]).contains("failed, rollback incomplete"));
-    let row = bench.runs().join(RUN).join("row.json");
-    fs::remove_file(row).expect("the cache of the list");
     let listed = bench.rok(["ls", "--json"]).json();
     assert_eq!(listed[0]["rollback"], "incomplete");
 

@@ -407,3 +407,36 @@ fn a_plan_within_a_plan_within_a_plan() {
     assert_eq!(folders(&bench).len(), 3);
     bench.rok(["verify", "r", "--sealed"]).exits(0);
 }
+
+/// The plans that steps name travel with a run; its sub-runs are named.
+#[test]
+fn a_parent_verifies_where_it_is_taken_in() {
+    let bench = bench(PARENT, &child());
+    run(&bench, &[]).exits(0);
+    let child = run_of(&bench, 0);
+    let ran = bench.rok(["export", "r", "-o", "r.tar.zst"]).exits(0);
+    let told = format!("not in it: sub-run {child}");
+    assert!(ran.out.contains(&told), "{}", ran.out);
+    bench.rok(["verify", "r.tar.zst", "--sealed"]).exits(0);
+    bench
+        .rok(["import", "r.tar.zst", "--dir", "taken"])
+        .exits(0);
+    bench
+        .rok(["verify", "r", "--dir", "taken", "--sealed"])
+        .exits(0);
+    let export = [
+        "export",
+        "r",
+        "--dir",
+        "taken",
+        "-o",
+        "again.tar.zst",
+        "--json",
+    ];
+    assert_eq!(
+        bench.rok(export).exits(0).json()["sub_runs"],
+        json!([child])
+    );
+    let read = |name: &str| fs::read(bench.path().join(name)).expect("a bundle");
+    assert!(read("r.tar.zst") == read("again.tar.zst"));
+}

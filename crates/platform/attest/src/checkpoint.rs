@@ -41,6 +41,12 @@ pub enum CheckpointError {
     /// Extension lines, whose meaning nobody here knows.
     #[error("is no checkpoint of rok's: it has lines after the third")]
     Extended,
+    /// The log's own key is no second party.
+    #[error("is signed by key {key} itself: only another party's key cosigns it")]
+    Own {
+        /// The key.
+        key: String,
+    },
     /// The key cosigned before.
     #[error("bears a cosignature of key {key} already, as `{name}`")]
     Again {
@@ -132,7 +138,20 @@ impl Checkpoint {
     /// Proves that a second party cosigned it; gives that party's name and
     /// when, in seconds since 1970.
     pub fn cosigned_by(&self, key: &PublicKey) -> Result<(String, u64), CheckpointError> {
+        self.refuse_own(key)?;
         Ok(self.note.cosigned_by(key)?)
+    }
+
+    /// Who signed the log's head cannot vouch for himself. A line in the key's
+    /// name that it did not make makes it no second party either.
+    fn refuse_own(&self, key: &PublicKey) -> Result<(), CheckpointError> {
+        match self.signed_by(key) {
+            Err(CheckpointError::Note(NoteError::NotSigned { .. })) => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => Err(CheckpointError::Own {
+                key: key.id().to_string(),
+            }),
+        }
     }
 
     /// Adds a second party's line. Whether the head is a continuation of what
@@ -144,6 +163,7 @@ impl Checkpoint {
         seconds: u64,
     ) -> Result<(), CheckpointError> {
         let public = key.public();
+        self.refuse_own(&public)?;
         match self.note.cosigned_by(&public) {
             Ok((name, _)) => {
                 let key = public.id().to_string();
@@ -207,6 +227,16 @@ mod tests {
         assert!(read.cosigned_by(&key(3).public()).is_ok());
         assert!(read.cosigned_by(&key(1).public()).is_err());
         assert!(read.signed_by(&key(1).public()).is_ok());
+    }
+
+    #[test]
+    fn the_log_s_own_key_is_no_second_party() {
+        let own = |result| matches!(result, Err(CheckpointError::Own { .. }));
+        let mut checkpoint = signed();
+        assert!(own(checkpoint.cosign("me", &key(1), 5)));
+        checkpoint.note.cosign("me", &key(1), 5).unwrap();
+        let read = Checkpoint::parse(checkpoint.to_text().as_bytes()).unwrap();
+        assert!(own(read.cosigned_by(&key(1).public()).map(|_| ())));
     }
 
     #[rstest]

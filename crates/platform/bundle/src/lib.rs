@@ -27,6 +27,6 @@ mod pack;
 mod unpack;
 
 pub use error::BundleError;
-pub use manifest::{FileEntry, MANIFEST, Manifest, content_path};
+pub use manifest::{FileEntry, MANIFEST, Manifest, content_path, plan_path};
 pub use pack::{Content, pack};
 pub use unpack::{DEFAULT_LIMIT, is_bundle, unpack};

@@ -34,6 +34,7 @@ const PLAIN: [&str; 6] = [
     "seal.json",
 ];
 const LOGS: &str = "logs/";
+const PLANS: &str = "plans/";
 const CONTENTS: &str = "contents/";
 
 /// A file of a bundle.
@@ -57,6 +58,17 @@ pub struct Manifest {
     pub run_id: RunId,
     /// Its files, by name.
     pub files: Vec<FileEntry>,
+}
+
+/// Where a plan lies that steps of the run name, by its sha-256.
+#[must_use]
+pub fn plan_path(sha256: &str) -> String {
+    format!("{PLANS}{sha256}.json")
+}
+
+fn plan_of(path: &str) -> Option<&str> {
+    let sha256 = path.strip_prefix(PLANS)?.strip_suffix(".json")?;
+    is_sha256(sha256).then_some(sha256)
 }
 
 /// Where a content lies that is named by its sha-256.
@@ -120,7 +132,7 @@ impl Manifest {
                 });
             }
             name(&file.path)?;
-            let named = file.path.strip_prefix(CONTENTS);
+            let named = file.path.strip_prefix(CONTENTS).or(plan_of(&file.path));
             if !is_sha256(&file.sha256) || named.is_some_and(|named| named != file.sha256) {
                 return Err(BundleError::Digest {
                     name: shown(file.path.as_bytes()),
@@ -168,7 +180,7 @@ pub(crate) fn name(path: &str) -> Result<(), BundleError> {
             return Ok(());
         }
     }
-    if path.strip_prefix(CONTENTS).is_some_and(is_sha256) {
+    if path.strip_prefix(CONTENTS).is_some_and(is_sha256) || plan_of(path).is_some() {
         return Ok(());
     }
     refuse("no file of a run is called so")
@@ -213,6 +225,12 @@ mod tests {
         "contents/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
         true
     )]
+    #[case(
+        "plans/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad.json",
+        true
+    )]
+    #[case("plans/ba78.json", false)]
+    #[case("plans/../plan.json", false)]
     #[case("", false)]
     #[case("/etc/passwd", false)]
     #[case("../up", false)]

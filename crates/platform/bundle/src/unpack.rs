@@ -48,7 +48,7 @@ pub fn unpack(file: &Path, into: &Path, limit: u64) -> Result<Manifest, BundleEr
             limit,
         });
     }
-    for folder in ["logs", "contents"] {
+    for folder in ["logs", "contents", "plans"] {
         let path = into.join(folder);
         DirBuilder::new()
             .mode(0o700)

@@ -5,7 +5,7 @@ use crate::disk::Disk;
 use crate::folder::{EVENTS, Folder, SEAL};
 use crate::lock::Lock;
 use rok_chain::{ChainHash, LogReport, LogState, Seal, SealCheck, verify_log};
-use rok_log::{Claim, ClaimError, Owner, Repair, RunRow, StoreError};
+use rok_log::{Claim, ClaimError, Owner, Repair, StoreError};
 use rok_vocabulary::Seq;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -20,9 +20,6 @@ pub(crate) struct Owned {
     pub(crate) len: u64,
     pub(crate) next_seq: Seq,
     pub(crate) head: ChainHash,
-    /// The row that `row.json` was last written with, and the log's length
-    /// then.
-    pub(crate) shown: Option<(RunRow, u64)>,
 }
 
 /// Claims a run.
@@ -59,7 +56,6 @@ pub(crate) fn claim(
         len: report.bytes,
         next_seq: claim.next_seq,
         head: claim.head,
-        shown: None,
     };
     Ok((owned, claim))
 }

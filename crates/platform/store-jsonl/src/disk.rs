@@ -15,6 +15,9 @@ const FILE_MODE: u32 = 0o600;
 /// The first line holds a run's inputs; one that is longer is not looked at.
 const FIRST_LINE: u64 = 256 * 1024;
 
+/// The line that seals a run is short; one that is longer is not looked at.
+const LAST_LINE: u64 = 8 * 1024;
+
 /// A disk that fails at one of its changes.
 #[cfg(any(test, feature = "testing"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,16 +194,6 @@ impl Disk {
         self.rename_into(dir, name, bytes, self.durability)
     }
 
-    /// As [`Disk::replace`], for what may be lost in a crash.
-    pub(crate) fn replace_cache(
-        &self,
-        dir: &Path,
-        name: &str,
-        bytes: &[u8],
-    ) -> Result<(), StoreError> {
-        self.rename_into(dir, name, bytes, Durability::Flush)
-    }
-
     fn rename_into(
         &self,
         dir: &Path,
@@ -244,7 +237,17 @@ impl Disk {
 
     /// Reads a file; `None` when there is none.
     pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-        Self::read_from(path, 0)
+        let read = || -> io::Result<Vec<u8>> {
+            let mut file = Self::open(path, OpenOptions::new().read(true))?;
+            let mut bytes = Vec::with_capacity(file.metadata()?.len() as usize + 1);
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        match read() {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::from_io("read", path, error)),
+        }
     }
 
     /// Reads a file's first line, without its newline.
@@ -259,22 +262,21 @@ impl Disk {
         read().map_err(|error| StoreError::from_io("read", path, error))
     }
 
-    /// Reads a file from `offset` on; `None` when there is none.
-    pub(crate) fn read_from(path: &Path, offset: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = || -> io::Result<Vec<u8>> {
+    /// Reads a file's last line, without its newline; `None` when the file does
+    /// not end in one, or the line is longer than those of runs' ends.
+    pub(crate) fn read_last_line(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+        let read = || -> io::Result<Option<Vec<u8>>> {
             let mut file = Self::open(path, OpenOptions::new().read(true))?;
-            if offset > 0 {
-                io::Seek::seek(&mut file, io::SeekFrom::Start(offset))?;
-            }
-            let length = file.metadata()?.len().saturating_sub(offset);
-            let mut bytes = Vec::with_capacity(length as usize + 1);
+            let from = file.metadata()?.len().saturating_sub(LAST_LINE);
+            io::Seek::seek(&mut file, io::SeekFrom::Start(from))?;
+            let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;
-            Ok(bytes)
+            if bytes.pop() != Some(b'\n') {
+                return Ok(None);
+            }
+            let begin = bytes.iter().rposition(|byte| *byte == b'\n');
+            Ok(begin.map(|begin| bytes.split_off(begin + 1)))
         };
-        match read() {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(StoreError::from_io("read", path, error)),
-        }
+        read().map_err(|error| StoreError::from_io("read", path, error))
     }
 }

@@ -14,7 +14,6 @@ pub(crate) const PLAN: &str = "plan.json";
 /// Plans that the run's steps name, by digest.
 pub(crate) const PLANS: &str = "plans";
 pub(crate) const SEAL: &str = "seal.json";
-pub(crate) const ROW: &str = "row.json";
 pub(crate) const LOCK: &str = "lock";
 /// What a folder holds of a run that was collected; with it, it is no run.
 pub(crate) const STUB: &str = "stub.json";
@@ -72,8 +71,10 @@ impl Folder {
         }
         match found(&path.join(EVENTS))? {
             None if found(&path.join(STUB))?.is_some_and(|it| it.is_file()) => Ok(true),
-            None => refused("it holds no events.jsonl"),
             Some(it) if it.is_file() => Ok(true),
+            // A run's folder whose log is gone: broken, not another folder.
+            _ if found(&path.join(PLAN))?.is_some_and(|it| it.is_file()) => Ok(true),
+            None => refused("it holds no events.jsonl"),
             Some(_) => refused("its events.jsonl is not a regular file"),
         }
     }
@@ -88,9 +89,28 @@ impl Folder {
             let run = self.run.clone();
             return Err(StoreError::Collected { run });
         }
+        self.has_log()?;
         let log = Disk::read(&self.file(EVENTS))?;
         log.ok_or_else(|| StoreError::Unknown {
             run: self.run.clone(),
+        })
+    }
+
+    /// Refuses a folder whose log is gone, or is something else by now.
+    pub(crate) fn has_log(&self) -> Result<(), StoreError> {
+        let path = self.file(EVENTS);
+        let what = match path.symlink_metadata() {
+            Ok(it) if it.is_file() => return Ok(()),
+            Ok(it) if it.is_symlink() => "is a symbolic link: the log itself is gone",
+            Ok(_) => "is not a regular file: the log itself is gone",
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "is missing",
+            Err(error) => return Err(StoreError::from_io("look at", path, error)),
+        };
+        Err(StoreError::Corrupt {
+            path,
+            line: 1,
+            byte: 0,
+            what: what.into(),
         })
     }
 

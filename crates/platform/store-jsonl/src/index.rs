@@ -1,75 +1,21 @@
-//! Rows of runs: `row.json`, and what the log says that came after it.
+//! Rows of runs: what a list shows, made from the log each time.
 //!
-//! `row.json` is a cache. It is written when what a list shows has changed,
-//! after the events, and may be lost in a crash; so whoever reads it looks at
-//! the lines behind it too. Without it the whole log is looked at.
+//! There is no cache of them: one that must not be believed unless the log says
+//! the same saves nothing. A COMPLETED run's row stands in the first and the
+//! last line of its log, whatever lies between; others are folded whole.
 
-use crate::claim::Owned;
 use crate::disk::Disk;
-use crate::folder::{EVENTS, Folder, ROW};
+use crate::folder::{EVENTS, Folder};
 use crate::store::JsonlStore;
-use rok_chain::{Framing, LineHeader};
+use rok_chain::LineHeader;
 use rok_log::{Labels, RunEntry, RunFilter, RunIndex, RunOrder, RunRow, StoreError};
 use rok_vocabulary::{
     Disposition, Epoch, HoldReason, Outcome, PlanId, RunId, RunPhase, Seq, Timestamp,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-
-/// A row is written again when so many bytes have come since, so that a
-/// reader never has to look at much more.
-const ROW_SPAN: u64 = 256 * 1024;
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    bytes: u64,
-    row: &'a RunRow,
-}
-
-#[derive(Deserialize)]
-struct Cached {
-    /// The log's length when the row was written.
-    bytes: u64,
-    row: RunRow,
-}
-
-/// Writes `row.json` if it would show something else than it does.
-pub(crate) fn show(owned: &mut Owned, row: &RunRow, disk: &Disk) -> Result<(), StoreError> {
-    let current = owned.shown.as_ref().is_some_and(|(shown, bytes)| {
-        owned.len - bytes < ROW_SPAN && is_the_same_to_a_list(shown, row)
-    });
-    if current {
-        return Ok(());
-    }
-    write(&owned.folder, row, owned.len, disk)?;
-    owned.shown = Some((row.clone(), owned.len));
-    Ok(())
-}
-
-/// What changes with every commit is read from the log's end; who is to be
-/// woken when is nothing that a folder of runs is asked for.
-fn is_the_same_to_a_list(shown: &RunRow, row: &RunRow) -> bool {
-    let volatile = |row: &RunRow| (row.next_seq, row.updated_at, row.wake_at);
-    let (next_seq, updated_at, wake_at) = volatile(shown);
-    RunRow {
-        next_seq,
-        updated_at,
-        wake_at,
-        ..row.clone()
-    } == *shown
-}
-
-pub(crate) fn write(
-    folder: &Folder,
-    row: &RunRow,
-    bytes: u64,
-    disk: &Disk,
-) -> Result<(), StoreError> {
-    let json = serde_json::to_vec(&Shown { bytes, row }).expect("a row is words and numbers");
-    disk.replace_cache(&folder.path, ROW, &json)
-}
 
 /// What a line says that a row shows.
 #[derive(Deserialize)]
@@ -81,6 +27,8 @@ struct Line<'a> {
     epoch: Epoch,
     #[serde(default)]
     new_state: Option<RunPhase>,
+    #[serde(default)]
+    more: bool,
     #[serde(borrow, default)]
     data: Option<&'a serde_json::value::RawValue>,
 }
@@ -127,8 +75,10 @@ impl Line<'_> {
                 row.phase = self.new_state.unwrap_or(row.phase);
                 row.outcome = self.data::<Data>()?.outcome.or(row.outcome);
             }
-            "run.completed" | "run.sealed" => {
+            "run.completed" => row.outcome = self.data::<Data>()?.outcome.or(row.outcome),
+            "run.sealed" => {
                 row.outcome = self.data::<Data>()?.outcome.or(row.outcome);
+                row.hold = None;
             }
             "run.held" => row.hold = self.data::<Data>()?.hold,
             "run.released" => row.hold = None,
@@ -146,13 +96,16 @@ impl Line<'_> {
     }
 }
 
-/// The run's row, brought up to its last whole decision.
+/// What the line says that seals a run.
+#[derive(Deserialize)]
+struct Sealed {
+    phase: RunPhase,
+    outcome: Outcome,
+}
+
+/// The run's row, at its last whole decision.
 pub(crate) fn row_of(folder: &Folder) -> Result<RunRow, StoreError> {
-    let cached = Disk::read(&folder.file(ROW))?;
-    let cached = cached.and_then(|bytes| serde_json::from_slice::<Cached>(&bytes).ok());
-    if let Some(Cached { bytes, row }) = cached
-        && let Some(row) = advance(folder, row, bytes)?
-    {
+    if let Some(row) = completed(folder)? {
         return Ok(row);
     }
     let log = folder.whole()?;
@@ -178,25 +131,33 @@ pub(crate) fn row_of(folder: &Folder) -> Result<RunRow, StoreError> {
     })
 }
 
-/// The row after the lines behind `from`; `None` when the row is not about
-/// this log.
-fn advance(folder: &Folder, mut row: RunRow, from: u64) -> Result<Option<RunRow>, StoreError> {
-    // One byte before: the newline of the line that the row was written with.
-    let tail = Disk::read_from(&folder.file(EVENTS), from.saturating_sub(1))?.unwrap_or_default();
-    let Some((b'\n', tail)) = tail.split_first() else {
+/// The row of a run that is over for good: nothing can have become of it after
+/// COMPLETED, so two lines say it all. `None` where they do not.
+fn completed(folder: &Folder) -> Result<Option<RunRow>, StoreError> {
+    let log = folder.file(EVENTS);
+    let Some(last) = Disk::read_last_line(&log)? else {
         return Ok(None);
     };
-    let framing = Framing::of(tail);
-    if framing.unreadable.is_some() {
+    let Ok(line) = serde_json::from_slice::<Line<'_>>(&last) else {
+        return Ok(None);
+    };
+    let sealed = match line.data::<Sealed>() {
+        Ok(sealed) if line.event_type == "run.sealed" => sealed,
+        _ => return Ok(None),
+    };
+    if sealed.phase != RunPhase::Completed || line.more {
         return Ok(None);
     }
-    let mut follows = true;
-    // What is wrong is named by who looks at the whole log.
-    let read = read_lines(&tail[..framing.complete], |line| {
-        follows &= line.seq == row.next_seq;
-        line.apply(&mut row)
-    });
-    Ok((read.is_ok() && follows).then_some(row))
+    let first = Disk::read_first_line(&log)?;
+    let begun = serde_json::from_slice::<Line<'_>>(&first).and_then(|line| line.begin());
+    Ok(begun.ok().map(|row| RunRow {
+        phase: sealed.phase,
+        outcome: Some(sealed.outcome),
+        epoch: line.epoch,
+        updated_at: line.timestamp_utc,
+        next_seq: line.seq.next(),
+        ..row
+    }))
 }
 
 /// A line that cannot be read: its number, from 0, and its first byte.
@@ -222,6 +183,7 @@ fn read_lines(
 
 /// A folder that was moved or copied under another name is another run's.
 fn names_itself(folder: &Folder) -> Result<(), StoreError> {
+    folder.has_log()?;
     let first = Disk::read_first_line(&folder.file(EVENTS))?;
     match LineHeader::decode(&first) {
         Some(header) if header.run_id != folder.run.as_str() => Err(StoreError::NotARun {

@@ -11,7 +11,6 @@
 //!     events.jsonl    the log: the only truth
 //!     plan.json       the plan's canonical bytes, by digest
 //!     seal.json       the last seal; durable before a terminal state is told
-//!     row.json        what a list shows, a cache: delete it, and it comes back
 //!     lock            held by the owner; who that is, and the fence
 //!     inbox/          ID.json waits, ID.answer was answered
 //!     logs/  artifacts/  procs/     the executors'

@@ -173,7 +173,14 @@ fn folder(path: &Path) -> Result<Resolved, ResolveError> {
     let Some(run): Option<RunId> = name else {
         return Err(refused("its name is no run id"));
     };
-    let first = Disk::read_first_line(&full.join(EVENTS))?;
+    // A log that is gone names no other run; whoever reads it tells.
+    let log = full.join(EVENTS);
+    let there = log.symlink_metadata().is_ok_and(|it| it.is_file());
+    let first = if there {
+        Disk::read_first_line(&log)?
+    } else {
+        Vec::new()
+    };
     if LineHeader::decode(&first).is_some_and(|header| header.run_id != run.as_str()) {
         return Err(refused(
             "its log is of another run: name the folder after the run_id in it",

@@ -4,7 +4,7 @@ use crate::claim::{self, Owned};
 use crate::create;
 use crate::disk::Disk;
 use crate::folder::{CONTENTS, Folder, PLAN, SEAL};
-use crate::index;
+
 use crate::lock::LockHolder;
 use rok_chain::{Digest, LogReport, Seal, verify_log};
 use rok_log::{
@@ -121,7 +121,7 @@ impl JsonlStore {
     }
 
     /// Writes every commit that is not stale, then syncs each log once, then
-    /// lays seals and rows beside them.
+    /// lays seals beside them.
     fn commit_all(&mut self, commits: &[Commit]) -> Result<Vec<CommitResult>, StoreError> {
         let mut results = Vec::with_capacity(commits.len());
         let mut appended: Vec<&Commit> = Vec::new();
@@ -148,7 +148,6 @@ impl JsonlStore {
                 self.disk
                     .replace(&owned.folder.path, SEAL, seal.to_json().as_bytes())?;
             }
-            index::show(owned, &commit.row, &self.disk)?;
         }
         Ok(results)
     }
@@ -156,13 +155,9 @@ impl JsonlStore {
     fn create(&self, commit: &Commit) -> Result<CommitResult, StoreError> {
         match create::create(&self.root, commit, &self.disk)? {
             None => self.stale(&commit.run),
-            Some(folder) => {
-                let len = commit.lines.len() as u64;
-                index::write(&folder, &commit.row, len, &self.disk)?;
-                Ok(CommitResult::Committed {
-                    next_seq: commit.next_seq(),
-                })
-            }
+            Some(_) => Ok(CommitResult::Committed {
+                next_seq: commit.next_seq(),
+            }),
         }
     }
 

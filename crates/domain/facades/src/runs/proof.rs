@@ -101,6 +101,9 @@ pub struct Exported {
     pub bytes: u64,
     /// The key whose public half is in it.
     pub key_id: Option<String>,
+    /// The runs that did the work of its `plan` steps. They are not in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sub_runs: Vec<RunId>,
 }
 
 /// A bundle that is to be looked at or taken in.

@@ -318,12 +318,22 @@ fn failed(error: &RunsError) -> StepFailure {
     StepFailure::new(class, error.message.clone())
 }
 
+/// The plans that a run's steps name, by digest.
+pub(crate) fn named_plans(loaded: &Loaded) -> Vec<String> {
+    let created = loaded.state().created();
+    created.map_or_else(Vec::new, |created| super::plans::digests(&created.plans))
+}
+
+/// The runs that did the work of a run's steps.
+pub(crate) fn sub_runs(state: &RunState) -> Vec<RunId> {
+    let steps = state.places().map(|ix| state.step(ix));
+    steps.filter_map(|step| step.run.clone()).collect()
+}
+
 /// Where a run's plans lie, by digest: for those who vouch for the record.
 pub(crate) fn missing_plans(engine: &rok_store_jsonl::JsonlStore, loaded: &Loaded) -> Vec<String> {
     let state = loaded.state();
-    let none = BTreeMap::new();
-    let plans = state.created().map_or(&none, |created| &created.plans);
-    let mut digests = super::plans::digests(plans);
+    let mut digests = named_plans(loaded);
     digests.retain(|sha256| {
         let digest: Option<Digest> = sha256.parse().ok();
         let found = digest.and_then(|digest| {

@@ -1,7 +1,7 @@
 //! What the log says of files: artifacts, in the store and where they were
 //! made, results that are too large for a line, and the attempts' logs.
 
-use super::file_fault;
+use super::{Place, file_fault};
 use crate::fault;
 use crate::load::Loaded;
 use crate::resume::base;
@@ -16,7 +16,12 @@ use std::path::{Path, PathBuf};
 const NAMES: usize = 3;
 
 /// Holds the files of a run against its log.
-pub(super) fn check(loaded: &Loaded, contents: &ContentStore, report: &mut VerifyReport) {
+pub(super) fn check(
+    loaded: &Loaded,
+    contents: &ContentStore,
+    place: Place,
+    report: &mut VerifyReport,
+) {
     let artifacts = loaded.history().artifacts();
     report.artifacts = artifacts.len() as u64;
     let mut places = Places::of(loaded);
@@ -27,7 +32,11 @@ pub(super) fn check(loaded: &Loaded, contents: &ContentStore, report: &mut Verif
     }
     let (mut moved_on, mut unstored, mut undone) = (Vec::new(), Vec::new(), Vec::new());
     for (made, file) in artifacts.iter().zip(&files) {
-        let found = Found::of(made, file, &latest, contents);
+        let found = if place == Place::Bundle && made.place == ArtifactPlace::Cwd {
+            Found::bundled(made, contents)
+        } else {
+            Found::of(made, file, &latest, contents)
+        };
         match found {
             Found::Right => {}
             Found::MovedOn => moved_on.push(made.path.as_str()),
@@ -80,6 +89,14 @@ enum Found {
 }
 
 impl Found {
+    /// Of an artifact in a bundle, that was made in a folder of its maker's.
+    fn bundled(made: &Artifact, contents: &ContentStore) -> Self {
+        match contents.check(&digest(made)) {
+            Ok(()) => Self::Right,
+            Err(error) => Self::Wrong(fault::chain(&error)),
+        }
+    }
+
     fn of(
         made: &Artifact,
         file: &Path,

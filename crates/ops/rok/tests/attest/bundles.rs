@@ -45,6 +45,8 @@ fn a_bundle_verifies_and_is_taken_in_where_nothing_else_is() {
     assert_eq!(report["verdict"], "intact");
     assert_eq!(report["artifacts"], 2);
     assert_eq!(report["attestations"][0]["signature"], "valid");
+    // Nothing that lies elsewhere on this machine is looked at.
+    assert_eq!(report["notes"], serde_json::json!([]));
     assert_eq!(names(bench.path()), before, "verify left something");
     let other = ["verify", FILE, "--key", "other.key.pub"];
     bench.rok(other).exits(4);
@@ -134,7 +136,7 @@ fn a_changed_bundle_places_nothing() {
     bench.rok(["import", "bad.tar.zst"]).exits(4);
     let ran = bench.rok(["import", FILE, "--max-bytes", "1000"]).exits(4);
     assert!(ran.err.contains("1000 are allowed"), "{}", ran.err);
-    bench.rok(["import", "absent.tar.zst"]).exits(1);
+    bench.rok(["import", "absent.tar.zst"]).exits(2);
 }
 
 /// The files of a bundle, changed, packed again by somebody else.
@@ -205,4 +207,36 @@ fn an_open_run_a_broken_one_and_another_key_are_not_packed() {
     desk.write("plan.json", "{}");
     desk.rok(&["export", RUN, "-o", "other.tar.zst"]).exits(4);
     assert!(!desk.bench.path().join("other.tar.zst").exists());
+}
+
+/// A key that did not sign would have whoever put it there believed.
+#[test]
+fn another_s_key_in_a_bundle_is_told() {
+    let bench = elsewhere();
+    let into = bench.path().join("into");
+    fs::create_dir(&into).unwrap();
+    let bundle = bench.path().join(FILE);
+    let manifest = rok_bundle::unpack(&bundle, &into, rok_bundle::DEFAULT_LIMIT).unwrap();
+    let other = bench.path().join("other.key.pub");
+    let files: Vec<rok_bundle::Content> = manifest
+        .files
+        .iter()
+        .map(|file| match file.path.as_str() {
+            "key.pub" => rok_bundle::Content::file("key.pub", &other),
+            path => rok_bundle::Content::file(path, into.join(path)),
+        })
+        .collect();
+    let forged = bench.path().join("forged.tar.zst");
+    rok_bundle::pack(&manifest.run_id, &files, &forged).unwrap();
+    let report = bench
+        .rok(["verify", "forged.tar.zst", "--json"])
+        .exits(4)
+        .json();
+    assert_eq!(report["faults"][0]["file"], "key.pub");
+    let what = report["faults"][0]["what"].as_str().unwrap();
+    assert!(
+        what.starts_with("is not the key that signed attestation.dsse.json"),
+        "{what}"
+    );
+    bench.rok(["import", "forged.tar.zst"]).exits(4);
 }

@@ -25,6 +25,11 @@ pub(crate) fn export(
         exported.bytes,
         render::clean(&exported.file.display().to_string())
     ))?;
+    for run in &exported.sub_runs {
+        terminal.show(&format!(
+            "  not in it: sub-run {run}, a run of its own: `rok export {run} -o FILE` packs it\n"
+        ))?;
+    }
     Ok(Exit::Success)
 }
 
