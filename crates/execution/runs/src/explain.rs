@@ -2,12 +2,15 @@
 
 mod fallback;
 mod fan_out;
+mod open;
+mod output;
 mod place;
 mod sub_run;
 
 use crate::fault;
-use crate::gates::{gate, hold, override_command};
+use crate::gates::{gate, override_command};
 use crate::load::Loaded;
+use crate::logs::has_output;
 use crate::resume::resumable;
 use rok_events::SkipCause;
 use rok_facades::runs::{Explanation, Remedy, RunsError};
@@ -16,6 +19,8 @@ use rok_runner::{Clock, SystemClock};
 use rok_vocabulary::{Attempt, Outcome, RunPhase, StepState};
 
 mod undo;
+
+pub(crate) use open::waits_for_people;
 
 pub(crate) fn explain(
     loaded: &Loaded,
@@ -96,6 +101,10 @@ impl Story<'_> {
             Some(Outcome::Partial) if self.state.overridden().next().is_some() => {
                 "COMPLETED with partial success: a hard gate that had failed was overridden".into()
             }
+            Some(Outcome::Partial) if self.stood_in().next().is_some() => {
+                "COMPLETED with partial success: a step failed, and its fallback stands for it"
+                    .into()
+            }
             Some(Outcome::Partial) => {
                 "COMPLETED with partial success: something that is not required failed".into()
             }
@@ -107,6 +116,12 @@ impl Story<'_> {
             counts.succeeded, counts.total, counts.failed, counts.skipped
         ));
         self.failures(story);
+        for (from, to) in self.stood_in() {
+            let (from, to) = (self.id(from), self.id(to));
+            story.because.push(format!(
+                "`{to}`, the fallback of `{from}`, succeeded in its stead"
+            ));
+        }
         story.because.extend(self.state.overrides_in_words());
         self.audit(story);
         story
@@ -155,10 +170,7 @@ impl Story<'_> {
             .ids()
             .find(|ix| self.state.step(*ix).state == StepState::Failed)
         {
-            let command = format!("logs RUN {}", self.id(ix));
-            story
-                .remedies
-                .push(self.remedy("shows the output of the failed step", &command));
+            self.output_of_failed(ix, story);
         }
     }
 
@@ -239,121 +251,6 @@ impl Story<'_> {
         }
     }
 
-    fn open(&self, phase: RunPhase, story: &mut Explanation) {
-        let driven = self.holder.as_deref();
-        if let Some(hold) = hold(self.state) {
-            story.headline = format!("it waits: {}", hold.message);
-            story.because.push(format!("held since {}", hold.since));
-            if self.state.is_paused() {
-                story
-                    .remedies
-                    .push(self.remedy("lets it go on", "unpause RUN"));
-            }
-            for step in &hold.steps {
-                story.remedies.push(self.remedy(
-                    "lets the step pass",
-                    &format!("approve RUN {step} --reason …"),
-                ));
-                story
-                    .remedies
-                    .push(self.remedy("stops the step", &format!("reject RUN {step} --reason …")));
-            }
-        } else if let Some(rollback) = self.state.rollback() {
-            self.undoing(rollback, story);
-        } else if let Some(stopping) = self.state.stopping() {
-            story.headline = format!(
-                "it is being brought to an end ({}): {}",
-                stopping.outcome, stopping.reason
-            );
-        } else {
-            story.headline = match (phase, driven) {
-                (RunPhase::Created, _) => "it was created and has not been authorized yet".into(),
-                (RunPhase::Authorized, _) => match self.waits_for_a_place() {
-                    Some(why) => format!("it is authorized, and {why}"),
-                    None => "it is authorized and waits for a worker".into(),
-                },
-                (RunPhase::GovernanceCheck, _) => {
-                    "execution is over; it waits for acks of its duties".into()
-                }
-                (RunPhase::Finalizing, _) => {
-                    "it is reconciled; its result is being published".into()
-                }
-                (_, Some(_)) => "it is executing".into(),
-                (_, None) => "it was interrupted while executing: no process drives it".into(),
-            };
-        }
-        self.open_steps(story);
-        if phase == RunPhase::GovernanceCheck {
-            let open: Vec<String> = self.open_duties();
-            story
-                .because
-                .push(format!("open duties: {}", open.join(", ")));
-        }
-        match driven {
-            Some(owner) => {
-                story.because.push(format!("driven by {owner}"));
-                story
-                    .remedies
-                    .push(self.remedy("shows what happens as it happens", "events RUN --follow"));
-                if self.state.hold().is_none() {
-                    story.next.push("it goes on by itself".into());
-                }
-            }
-            None => {
-                story.because.push("no process drives it".into());
-                story.next.push("nothing by itself".into());
-                story
-                    .remedies
-                    .push(self.remedy("goes on with it", "resume RUN"));
-            }
-        }
-        story.remedies.push(self.remedy("ends it", "cancel RUN"));
-    }
-
-    fn open_duties(&self) -> Vec<String> {
-        let expectations = self.state.ledger().expectations().iter();
-        expectations
-            .filter(|e| e.status == rok_vocabulary::ExpectationStatus::Pending)
-            .map(|e| e.id.to_string())
-            .collect()
-    }
-
-    fn open_steps(&self, story: &mut Explanation) {
-        for ix in self.ids() {
-            let slot = self.state.step(ix);
-            let id = self.id(ix);
-            if story.because.len() >= 20 {
-                break;
-            }
-            if slot.state == StepState::Running {
-                let since = slot
-                    .started_at
-                    .map(|at| format!(" since {at}"))
-                    .unwrap_or_default();
-                let retry = retry(slot.attempt);
-                let running = format!("step `{id}` is running{retry}{since}");
-                story.because.push(running);
-            } else if let Some(due) = slot.retry_due {
-                let why = slot.reason.as_deref().unwrap_or("it failed");
-                story
-                    .because
-                    .push(format!("step `{id}` is tried again at {due}: {why}"));
-            }
-        }
-        let pending = self
-            .ids()
-            .filter(|ix| self.state.step(*ix).state == StepState::Pending)
-            .count();
-        if pending > 0 {
-            let steps = if pending == 1 {
-                "1 step has"
-            } else {
-                &format!("{pending} steps have")
-            };
-            story.because.push(format!("{steps} not started"));
-        }
-    }
-
     fn step(&self, ix: StepIx) -> Explanation {
         let mut story = self.blank(Some(ix));
         let slot = self.state.step(ix);
@@ -362,6 +259,7 @@ impl Story<'_> {
         match slot.state {
             StepState::Succeeded => {
                 story.headline = format!("step `{id}` succeeded{}", retry(slot.attempt));
+                self.came_from(ix, &mut story);
                 self.could_be_undone(ix, &mut story);
             }
             StepState::Compensated => self.compensated(ix, &mut story),
@@ -371,6 +269,7 @@ impl Story<'_> {
                     (Some(_), None) => format!("step `{id}` is running{}", retry(slot.attempt)),
                     (None, None) => format!("step `{id}` was running when its process ended"),
                 };
+                story.because.extend(self.left_behind(&id, slot.attempt));
             }
             StepState::Waiting if slot.approved => {
                 story.headline =
@@ -379,12 +278,6 @@ impl Story<'_> {
             StepState::Waiting => {
                 story.headline = format!("step `{id}` is a manual gate and waits for a decision");
                 self.decision(ix, &mut story);
-                let approve = format!("approve RUN {id} --reason …");
-                story
-                    .remedies
-                    .push(self.remedy("lets the step pass", &approve));
-                let reject = format!("reject RUN {id} --reason …");
-                story.remedies.push(self.remedy("stops the step", &reject));
             }
             StepState::Failed if slot.undecided => {
                 story.headline = format!(
@@ -392,6 +285,8 @@ impl Story<'_> {
                 );
                 let approve = format!("approve RUN {id} --reason …");
                 story.remedies.push(self.remedy("runs it again", &approve));
+                let reject = format!("reject RUN {id} --reason …");
+                story.remedies.push(self.remedy("fails it", &reject));
             }
             StepState::Failed => self.failed_step(ix, &mut story),
             StepState::Skipped => {
@@ -408,11 +303,7 @@ impl Story<'_> {
             StepState::Pending => self.pending_step(ix, &mut story),
         }
         let fanned_out = self.fan_out(ix, &mut story) || self.sub_run(ix, &mut story);
-        let has_run = matches!(
-            slot.state,
-            StepState::Running | StepState::Failed | StepState::Succeeded
-        );
-        if has_run && !fanned_out {
+        if !fanned_out && has_output(self.loaded, &id, false) {
             story
                 .remedies
                 .push(self.remedy("shows its output", &format!("logs RUN {id}")));
@@ -436,14 +327,30 @@ impl Story<'_> {
         story
             .because
             .push(format!("{missing}: {} may approve", gate.who));
-        if let Some(at) = gate.expires_at {
-            let late = SystemClock.now() >= at;
-            story.next.push(if late {
-                format!("it expired at {at}: it fails as soon as the run is resumed")
-            } else {
-                format!("it fails at {at} without a decision")
-            });
+        let id = &gate.step;
+        if let (true, Some(at)) = (gate.is_expired(SystemClock.now()), gate.expires_at) {
+            story.headline = format!("step `{id}` is a manual gate and expired at {at}");
+            story
+                .next
+                .push("it fails as soon as the run goes on".into());
+            if self.holder.is_none() {
+                story
+                    .remedies
+                    .push(self.remedy("goes on with the run", "resume RUN"));
+            }
+            return;
         }
+        if let Some(at) = gate.expires_at {
+            story
+                .next
+                .push(format!("it fails at {at} without a decision"));
+        }
+        let approve = format!("approve RUN {id} --reason …");
+        let reject = format!("reject RUN {id} --reason …");
+        story
+            .remedies
+            .push(self.remedy("lets the step pass", &approve));
+        story.remedies.push(self.remedy("stops the step", &reject));
     }
 
     fn failed_step(&self, ix: StepIx, story: &mut Explanation) {
@@ -464,26 +371,7 @@ impl Story<'_> {
         if self.state.fan_out(ix).is_some() {
             return;
         }
-        let retry = &step.retry;
-        let retried = slot
-            .class
-            .is_some_and(|class| retry.classes.contains(&class));
-        if !step.idempotent {
-            story
-                .because
-                .push("it is not idempotent, so it is never tried again".into());
-        } else if retried && retry.max > 0 {
-            story
-                .because
-                .push(format!("all {} retries were used up", retry.max));
-        } else if !retried {
-            let classes: Vec<&str> = retry.classes.iter().map(|class| class.as_str()).collect();
-            story
-                .because
-                .push(format!("only {} is tried again", classes.join(", ")));
-        } else {
-            story.because.push("the plan gives it no retries".into());
-        }
+        story.because.extend(why_not_again(step, slot));
         if step.gate == Some(rok_plan::Gate::Hard) {
             story
                 .because
@@ -492,6 +380,29 @@ impl Story<'_> {
             story
                 .because
                 .push("it is not required: the outcome is at best partial".into());
+        }
+    }
+
+    /// Where a result came from, if it is not the step's own work or stands
+    /// for another's.
+    fn came_from(&self, ix: StepIx, story: &mut Explanation) {
+        let told = self
+            .state
+            .child(ix)
+            .is_none()
+            .then(|| self.loaded.history().step(ix));
+        let end = told.and_then(|step| step.end.as_ref());
+        if let Some(cached) = end.and_then(|end| end.cached.as_ref()) {
+            story.because.push(format!(
+                "it did not run: its result was taken from the cache, of step `{}` of run {}",
+                cached.step, cached.run
+            ));
+        }
+        for (from, _) in self.stood_in().filter(|(_, to)| *to == ix) {
+            story.because.push(format!(
+                "it is the fallback of `{}`, which failed, and stands for it",
+                self.id(from)
+            ));
         }
     }
 
@@ -547,4 +458,21 @@ impl Story<'_> {
             )
         };
     }
+}
+
+/// Why a step that failed for good was not tried again.
+fn why_not_again(step: &rok_plan::Step, slot: &rok_kernel::StepSlot) -> Option<String> {
+    let (retry, class) = (&step.retry, slot.class);
+    if !step.idempotent {
+        return Some("it is not idempotent, so it is never tried again".into());
+    }
+    if retry.max == 0 {
+        return Some("the plan gives it no retries".into());
+    }
+    if !class.is_some_and(|class| retry.classes.contains(&class)) {
+        let classes: Vec<&str> = retry.classes.iter().map(|class| class.as_str()).collect();
+        return Some(format!("only {} is tried again", classes.join(", ")));
+    }
+    let used = slot.retries >= retry.max;
+    used.then(|| format!("all {} retries were used up", retry.max))
 }

@@ -5,7 +5,8 @@ use crate::summary::incident_of;
 use rok_facades::runs::{GateView, GivenApproval, HoldView, OverrideView};
 use rok_kernel::{Hold, RunState, StepIx};
 use rok_rac::Duty;
-use rok_vocabulary::{Domain, HoldReason, StepState, Timestamp};
+use rok_runner::{Clock, SystemClock};
+use rok_vocabulary::{Disposition, Domain, HoldReason, StepState, Timestamp};
 use std::fmt::Write as _;
 
 /// A step that waits for people's decisions, if it does.
@@ -52,7 +53,11 @@ fn words(gate: &GateView, anybody: bool) -> String {
         parts.push(format!("{} may approve", gate.who));
     }
     if let Some(at) = gate.expires_at {
-        parts.push(format!("expires at {at}"));
+        let late = gate.is_expired(SystemClock.now());
+        parts.push(match late {
+            true => format!("expired at {at}: it fails as soon as the run goes on"),
+            false => format!("expires at {at}"),
+        });
     }
     parts.join("; ")
 }
@@ -79,7 +84,10 @@ pub(crate) fn hold(state: &RunState) -> Option<HoldView> {
 }
 
 fn message(hold: &Hold, gates: &[GateView], steps: &str) -> String {
+    let now = SystemClock.now();
+    let late = !gates.is_empty() && gates.iter().all(|gate| gate.is_expired(now));
     let mut message = match hold.reason {
+        HoldReason::ManualGate if late => format!("nobody decided on manual gate {steps} in time"),
         HoldReason::ManualGate => format!("manual gate {steps} waits for a decision"),
         HoldReason::InterruptedStep => format!(
             "step {steps} was interrupted and is not idempotent: approve to run it again, reject to fail it"
@@ -133,6 +141,9 @@ pub(crate) fn overrides(loaded: &Loaded) -> Vec<OverrideView> {
 /// The command that lets the next epoch pass what keeps it from beginning, if
 /// the plan permits one.
 pub(crate) fn override_command(state: &RunState, now: Timestamp) -> Option<String> {
+    if state.is_being_undone() || state.disposition() != Disposition::None {
+        return None;
+    }
     let gate = state.shut_gate(now)?;
     let permitted = state.plan().plan().overrides.as_ref()?;
     let left = state.overrides().len() < permitted.max as usize;

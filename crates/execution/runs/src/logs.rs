@@ -81,6 +81,26 @@ pub(crate) fn logs(
     }
 }
 
+/// Whether `logs` has something to show of a step or child: then it is offered.
+pub(crate) fn has_output(loaded: &Loaded, step: &str, compensation: bool) -> bool {
+    let state = loaded.state();
+    let Some(ix) = state.find(step) else {
+        return false;
+    };
+    if state.step(ix).run.is_some() || state.fan_out(ix).is_some() {
+        return false;
+    }
+    let query = LogQuery {
+        step: step.to_owned(),
+        attempt: None,
+        compensation,
+        tail: None,
+        follow: false,
+    };
+    let attempt = last_attempt(state, ix, compensation);
+    asked(&loaded.dir.join("logs"), state, &query, attempt).is_some()
+}
+
 /// The ends of the steps' outputs, within the query's bounds.
 pub(crate) fn tails(loaded: &Loaded, query: &TailQuery) -> Result<Vec<LogTail>, RunsError> {
     let state = loaded.state();

@@ -11,6 +11,7 @@ mod live;
 use live::Live;
 use rstest::rstest;
 use serde_json::Value;
+use std::path::Path;
 use support::Bench;
 
 const RUN: &str = "run_abc";
@@ -44,6 +45,10 @@ fn running(plan: &str, until: &str) -> Scene {
         owner.until(&log, |text| text.contains(until)),
         "{until} never came"
     );
+    if plan.contains("echo begun") {
+        let output = bench.runs().join(RUN).join("logs").join("a.0.log");
+        assert!(owner.until(&output, |text| !text.is_empty()));
+    }
     let owner = Some(owner);
     Scene { bench, owner }
 }
@@ -53,6 +58,28 @@ impl Scene {
     fn then(self, arguments: &[&str], code: i32) -> Self {
         self.bench.rok(arguments).exits(code);
         self
+    }
+
+    /// What is offered is not refused: it is done in a copy of the folder. What
+    /// it comes to is another matter.
+    fn takes(&self, command: &str) {
+        // What slept for long ends at once where it is begun again.
+        self.bench.write("go", "");
+        let copy = Bench::new();
+        copy_folder(self.bench.path(), copy.path());
+        let words = command.replace('…', "because");
+        // What follows a live run is shown without waiting for more.
+        let words = words.split(' ').filter(|word| *word != "--follow");
+        let mut rok = copy.command(words);
+        // Another person than the one who has approved already.
+        rok.env("ROK_USER", "ann");
+        let policies = ["none.cedar", "end.cedar"].map(|name| copy.path().join(name));
+        if let Some(file) = policies.iter().find(|file| file.exists()) {
+            rok.env("ROK_POLICIES", file);
+        }
+        let output = rok.output().expect("rok starts");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!told.contains("error["), "{command}: {told}");
     }
 
     /// The same, after its process was killed.
@@ -151,7 +178,7 @@ fn cancelled() -> Scene {
 
 fn executing() -> Scene {
     running(
-        "steps: { a: { run: exec sleep 600 }, b: { needs: [a], run: \"true\" } }\n",
+        "steps: { a: { run: echo begun; test -e go || exec sleep 600 }, b: { needs: [a], run: \"true\" } }\n",
         "step.started",
     )
 }
@@ -162,7 +189,7 @@ fn interrupted() -> Scene {
 
 fn interrupted_not_idempotent() -> Scene {
     running(
-        "steps: { a: { run: exec sleep 600, idempotent: false } }\n",
+        "steps: { a: { run: echo begun; test -e go || exec sleep 600, idempotent: false } }\n",
         "step.started",
     )
     .killed()
@@ -221,6 +248,94 @@ fn end_forbidden() -> Scene {
 fn half_approved() -> Scene {
     let plan = "steps: { publish: { gate: manual, approvers: { any_of: [\"user:tester\", \"user:ann\"], count: 2 }, run: \"true\" } }\n";
     ran(plan, 1).then(&["approve", RUN, "publish", "--reason", "fine"], 0)
+}
+
+fn expired_and_not_resumed() -> Scene {
+    let plan = "steps: { publish: { gate: manual, expires: 1ms, run: \"true\" }, tell: { needs: [publish], run: \"true\" } }\n";
+    let scene = ran(plan, 1);
+    // It waits in wall time, and that has passed by now.
+    assert!(
+        scene
+            .bench
+            .rok(["status", RUN])
+            .exits(0)
+            .err
+            .contains("resume")
+    );
+    scene
+}
+
+fn approved_by_all() -> Scene {
+    let scene = half_approved();
+    let mut command = scene
+        .bench
+        .command(["approve", RUN, "publish", "--reason", "fine"]);
+    let done = command.env("ROK_USER", "ann").output().expect("rok starts");
+    assert!(done.status.success());
+    scene
+}
+
+fn rejected_and_to_be_undone() -> Scene {
+    let plan = "on_failure: rollback\nsteps: { stage: { run: \"true\", compensate: { run: \"true\" } }, publish: { needs: [stage], gate: manual, run: \"true\" } }\n";
+    ran(plan, 1).then(&["reject", RUN, "publish", "--reason", "no"], 0)
+}
+
+fn overrides_used_up() -> Scene {
+    let plan = "overrides: { max: 1 }\nsteps: { a: { gate: hard, run: exit 1 }, b: { after: [a], gate: hard, run: exit 1 } }\n";
+    let scene = ran(plan, 1);
+    let mut command = scene
+        .bench
+        .command(["override", RUN, "a", "--reason", "known"]);
+    let done = command.env("ROK_USER", "ann").output().expect("rok starts");
+    assert!(done.status.success());
+    scene.then(&["resume", RUN, "-q"], 1)
+}
+
+fn gate_failed_and_rolled_back() -> Scene {
+    let plan = "overrides: { max: 1 }\nsteps: { a: { run: \"true\", compensate: { run: echo back } }, b: { needs: [a], gate: hard, run: exit 1 } }\n";
+    ran(plan, 1).then(&["rollback", RUN, "--reason", "clean up", "-q"], 0)
+}
+
+fn not_retried_for_its_class() -> Scene {
+    ran("steps: { a: { run: exit 65, retry: { max: 2 } } }\n", 1)
+}
+
+fn fell_back() -> Scene {
+    ran(
+        "steps: { a: { run: exit 65, fallback: b }, b: { run: \"true\" }, c: { needs: [a], run: \"true\" } }\n",
+        0,
+    )
+}
+
+fn taken_from_the_cache() -> Scene {
+    let bench = Bench::new();
+    bench.write(
+        "plan.yaml",
+        "plan: situation\nsteps: { a: { run: \"true\", cache: true } }\n",
+    );
+    for run in ["before", RUN] {
+        bench
+            .rok(["run", "plan.yaml", "--run-id", run, "-q"])
+            .exits(0);
+    }
+    Scene { bench, owner: None }
+}
+
+fn children_undone() -> Scene {
+    let plan = "steps: { each: { for_each: \"[0, 1]\", run: \"true\", compensate: { run: echo back } }, ship: { needs: [each], run: exit 65 } }\n";
+    ran(plan, 1).then(&["rollback", RUN, "--reason", "clean up", "-q"], 0)
+}
+
+fn not_all_undone() -> Scene {
+    let plan = "steps: { stage: { run: \"true\", compensate: { run: exit 65 } }, ship: { needs: [stage], run: exit 65 } }\n";
+    ran(plan, 1).then(&["rollback", RUN, "--reason", "clean up", "-q"], 1)
+}
+
+fn over_budget() -> Scene {
+    ran(
+        "budget: { max_steps: 1, on_exceeded: hold }\nmax_parallel: 1\nsteps: { a: { run: \"true\" }, b: { needs: [a], run: \"true\" } }\n",
+        1,
+    )
 }
 
 fn expired() -> Scene {
@@ -338,11 +453,11 @@ fn rolled_back() -> Scene {
     "all 2 retries were used up",
     "logs RUN a"
 )]
-#[case::step_failed_of_a_class_that_is_not_retried(
+#[case::step_failed_and_has_no_retries(
     required_failed(),
     "a",
     "failed (validation_failed)",
-    "only transient_io is tried again",
+    "the plan gives it no retries",
     "logs RUN a"
 )]
 #[case::step_failed_and_is_not_idempotent(
@@ -356,7 +471,7 @@ fn rolled_back() -> Scene {
     timed_out_step(),
     "a",
     "failed (timeout)",
-    "only transient_io is tried again",
+    "the plan gives it no retries",
     "logs RUN a"
 )]
 #[case::step_is_a_failed_hard_gate(
@@ -418,11 +533,12 @@ fn rolled_back() -> Scene {
 )]
 #[case::step_was_rejected(rejected(), "publish", "too late", "", "")]
 #[case::step_is_running(executing(), "a", "is running", "", "logs RUN a")]
+#[case::run_left_a_process(interrupted(), "", "interrupted", "may be alive", "resume RUN")]
 #[case::step_lost_its_process(
     interrupted(),
     "a",
     "was running when its process ended",
-    "",
+    "may be alive",
     "logs RUN a"
 )]
 #[case::step_waits_for_its_retry(retry_due(), "a", "is tried again at", "", "logs RUN a")]
@@ -456,6 +572,92 @@ fn rolled_back() -> Scene {
 )]
 #[case::run_whose_gate_expired(expired(), "", "FAILED", "expired", "resume RUN")]
 #[case::step_that_expired(expired(), "publish", "expired", "", "")]
+#[case::run_whose_gate_expired_and_that_nobody_drives(
+    expired_and_not_resumed(),
+    "",
+    "in time",
+    "fails as soon as the run goes on",
+    "resume RUN"
+)]
+#[case::step_that_expired_and_has_not_failed(
+    expired_and_not_resumed(),
+    "publish",
+    "expired at",
+    "fails as soon as the run goes on",
+    "resume RUN"
+)]
+#[case::run_approved_by_all(
+    approved_by_all(),
+    "",
+    "step `publish` is approved",
+    "no process drives it",
+    "resume RUN"
+)]
+#[case::run_rejected_and_to_be_undone(
+    rejected_and_to_be_undone(),
+    "",
+    "it is to be rolled back",
+    "left to undo: stage",
+    "resume RUN"
+)]
+#[case::run_with_no_override_left(
+    overrides_used_up(),
+    "",
+    "FAILED",
+    "all were given",
+    "logs RUN b"
+)]
+#[case::run_rolled_back_with_a_failed_gate(
+    gate_failed_and_rolled_back(),
+    "",
+    "rolled back",
+    "it is rolled back",
+    "logs RUN b"
+)]
+#[case::step_not_retried_for_its_class(
+    not_retried_for_its_class(),
+    "a",
+    "failed (validation_failed)",
+    "only transient_io is tried again",
+    "logs RUN a"
+)]
+#[case::run_with_a_fallback(
+    fell_back(),
+    "",
+    "its fallback stands for it",
+    "`b`, the fallback of `a`, succeeded",
+    ""
+)]
+#[case::step_that_fell_back(fell_back(), "a", "failed", "its fallback `b` succeeded", "logs RUN a")]
+#[case::step_that_stood_in(
+    fell_back(),
+    "b",
+    "succeeded",
+    "it is the fallback of `a`, which failed",
+    "logs RUN b"
+)]
+#[case::step_from_the_cache(
+    taken_from_the_cache(),
+    "a",
+    "succeeded",
+    "taken from the cache, of step `a` of run before",
+    ""
+)]
+#[case::step_whose_children_were_undone(
+    children_undone(),
+    "each",
+    "undone by its compensation",
+    "",
+    "logs RUN each[0] --compensation"
+)]
+#[case::run_not_all_undone(
+    not_all_undone(),
+    "",
+    "the compensation of `stage` failed",
+    "not undone: stage",
+    "rollback RUN"
+)]
+#[case::run_over_its_budget(over_budget(), "", "it waits", "held since", "unpause RUN")]
 #[case::run_is_paused(paused(), "", "paused by user:tester: lunch", "", "unpause RUN")]
 #[case::run_could_be_overridden(
     overridable(),
@@ -468,6 +670,7 @@ fn rolled_back() -> Scene {
 #[case::run_completed_by_an_override(overridden_and_resumed(), "", "partial", "user:ann", "")]
 #[case::step_passed_by_an_override(overridden_and_resumed(), "a", "override", "", "")]
 #[case::run_with_a_failed_child(child_failed(), "", "FAILED", "each", "resume RUN")]
+#[case::output_of_a_failed_child(child_failed(), "", "FAILED", "each", "logs RUN each[1]")]
 #[case::step_with_a_failed_child(child_failed(), "each", "failed", "each[1]", "")]
 #[case::child_that_failed(child_failed(), "each[1]", "failed", "", "logs RUN each[1]")]
 #[case::run_could_be_rolled_back(
@@ -519,6 +722,29 @@ fn situations(
             commands.iter().any(|found| found.starts_with(&command)),
             "{command:?} is not in {found:#}"
         );
+    }
+    for command in commands {
+        scene.takes(&command);
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        // What attempts keep beside the runs is one user's and one machine's.
+        if entry.file_name().to_string_lossy().starts_with("rok-") {
+            continue;
+        }
+        let (kind, to) = (
+            entry.file_type().expect("a kind"),
+            to.join(entry.file_name()),
+        );
+        if kind.is_dir() {
+            std::fs::create_dir_all(&to).expect("a folder");
+            copy_folder(&entry.path(), &to);
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), &to).expect("a copy");
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) use dry_run::dry_run;
 pub(crate) use event::event;
 pub(crate) use explanation::explanation;
 pub(crate) use faults::faults;
-pub(crate) use gate::{Caller, hold, interrupted, shell_word};
+pub(crate) use gate::{Caller, hold, interrupted, now, shell_word};
 pub(crate) use paint::{Paint, clean, seconds};
 pub(crate) use plan::plan;
 pub(crate) use plan_test::{plan_test, plan_test_total};

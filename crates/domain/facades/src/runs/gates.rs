@@ -27,6 +27,14 @@ pub struct GateView {
     pub message: String,
 }
 
+impl GateView {
+    /// Whether nobody can decide on it any more.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}
+
 /// One person's word for a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GivenApproval {

@@ -5,6 +5,14 @@ use rok_facades::runs::Explanation;
 use rok_kernel::{StandIn, StepIx};
 
 impl Story<'_> {
+    /// Steps that failed, with the fallbacks that succeeded in their stead.
+    pub(super) fn stood_in(&self) -> impl Iterator<Item = (StepIx, StepIx)> {
+        self.ids().filter_map(|ix| {
+            let to = self.state.plan().graph().fallback(ix)?;
+            (self.state.step(ix).stand_in == StandIn::Succeeded).then_some((ix, to))
+        })
+    }
+
     /// Tells what came of the step that stands in for one that failed.
     pub(super) fn fallback(&self, ix: StepIx, story: &mut Explanation) {
         let Some(to) = self.state.plan().graph().fallback(ix) else {

@@ -1,6 +1,7 @@
 //! What is undone, what is left to undo, and what can be done about it.
 
 use super::Story;
+use crate::logs::has_output;
 use rok_facades::runs::Explanation;
 use rok_kernel::{DoneIx, Rollback, Rollbackable, StepIx};
 use rok_vocabulary::{Disposition, StepState};
@@ -21,9 +22,12 @@ impl Story<'_> {
             story.because.push(because);
         }
         if let Some(ix) = state.rollback().and_then(Rollback::failed) {
-            let command = format!("logs RUN {} --compensation", state.done(ix).id);
+            let id = state.done(ix).id.as_str();
             let does = "shows the output of the compensation that failed";
-            story.remedies.push(self.remedy(does, &command));
+            if has_output(self.loaded, id, true) {
+                let command = format!("logs RUN {id} --compensation");
+                story.remedies.push(self.remedy(does, &command));
+            }
         }
         match state.rollbackable(&[], &[]) {
             Rollbackable::NextEpoch(_) => {
@@ -73,6 +77,9 @@ impl Story<'_> {
                 )
             }
             (None, Some(_)) => "it is being rolled back".into(),
+            (None, None) if self.state.undone().next().is_none() && rollback.failed().is_none() => {
+                "it is to be rolled back once it goes on: no process drives it".into()
+            }
             (_, None) => "its rollback was interrupted: no process drives it".into(),
         };
         if !left.is_empty() {
@@ -92,10 +99,7 @@ impl Story<'_> {
                 format!("step `{id}` succeeded and was undone by hand")
             }
             _ => {
-                let command = format!("logs RUN {id} --compensation");
-                story
-                    .remedies
-                    .push(self.remedy("shows the output of its compensation", &command));
+                self.output_of_undoing(ix, "shows the output of its compensation", story);
                 format!("step `{id}` succeeded and was undone by its compensation")
             }
         };

@@ -162,13 +162,9 @@ fn instant(text: &str) -> Result<Timestamp, ServiceError> {
             ),
         });
     };
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    let then = now.saturating_sub(ago).as_millis();
-    Ok(Timestamp::from_millis(
-        i64::try_from(then).unwrap_or(i64::MAX),
-    ))
+    let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+    let then = render::now().as_millis().saturating_sub(ago);
+    Ok(Timestamp::from_millis(then.max(0)))
 }
 
 /// What each step took and used.

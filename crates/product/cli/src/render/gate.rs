@@ -2,8 +2,9 @@
 
 use super::paint::{Paint, clean};
 use crate::terminal::Look;
-use rok_service::views::{HoldReason, HoldView};
+use rok_service::views::{HoldReason, HoldView, Timestamp};
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 /// How the next command is to be written, so that it means the same run.
 #[derive(Debug, Clone)]
@@ -55,7 +56,12 @@ pub(crate) fn hold(caller: &Caller, hold: &HoldView, look: Look) -> String {
     let _ = writeln!(out, "{} {}", paint.warn("waiting:"), clean(&hold.message));
     match hold.reason {
         HoldReason::ManualGate | HoldReason::InterruptedStep => {
-            for step in &hold.steps {
+            let now = now();
+            let expired = |step: &&String| {
+                let mut gates = hold.gates.iter();
+                gates.any(|gate| gate.step == **step && gate.is_expired(now))
+            };
+            for step in hold.steps.iter().filter(|step| !expired(step)) {
                 for verb in ["approve", "reject"] {
                     let command = who.command(verb);
                     let _ = writeln!(out, "  {command} {step} --reason \"{why}\"");
@@ -69,6 +75,14 @@ pub(crate) fn hold(caller: &Caller, hold: &HoldView, look: Look) -> String {
     let _ = writeln!(out, "then:");
     let _ = writeln!(out, "  {}", caller.command("resume"));
     out
+}
+
+/// The instant at which it is.
+pub(crate) fn now() -> Timestamp {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// How to go on with a run that was stopped by a signal.

@@ -387,16 +387,31 @@ fn status_word(run: &RunSummary, paint: Paint) -> String {
     if (run.phase, run.outcome) == (RunPhase::Completed, Some(Outcome::Partial)) {
         // Never a plain success with work failed or skipped.
         let (sign, word) = (paint.partial(), paint.warn("PARTIAL"));
-        let why = if run.overrides.is_empty() {
-            "what was not required failed"
-        } else {
+        let why = if !run.overrides.is_empty() {
             "a failed hard gate was overridden"
+        } else if run.steps.iter().any(|step| step.fell_back_to.is_some()) {
+            "a step failed, and its fallback stands for it"
+        } else {
+            "what was not required failed"
         };
         return format!("{sign} {word} (completed; {why})");
     }
     let open = !run.phase.is_terminal() && run.hold.is_none();
     if open && run.driven_by.is_none() {
-        let (sign, word) = (paint.sign(StepState::Waiting), paint.warn("INTERRUPTED"));
+        let sign = paint.sign(StepState::Waiting);
+        let running = |step: &StepSummary| step.state == StepState::Running;
+        let approved =
+            |step: &&StepSummary| step.state == StepState::Waiting && step.decision.is_none();
+        if let (false, Some(step)) = (
+            run.steps.iter().any(running),
+            run.steps.iter().find(approved),
+        ) {
+            let (word, step) = (paint.warn("NOT DRIVEN"), clean(&step.id));
+            return format!(
+                "{sign} {word} ({step} is approved, and no process drives the run: resume it)"
+            );
+        }
+        let word = paint.warn("INTERRUPTED");
         return format!("{sign} {word} (no process drives it: resume it)");
     }
     let word = run.status.to_uppercase();
