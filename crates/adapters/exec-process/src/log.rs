@@ -16,6 +16,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const CHUNK: usize = 64 * 1024;
 
@@ -36,11 +37,13 @@ pub(crate) struct MaskThread {
 }
 
 impl MaskThread {
-    /// Starts the thread; gives the pipe's end for the process. `done` is called
+    /// Starts the thread; gives the pipe's end for the process. `written` counts
+    /// the bytes that reached the log. `done` is called
     /// when the log is complete: after the pipe's end, or [`MaskThread::stop`].
     pub(crate) fn start(
         masker: &Masker,
         log: Option<File>,
+        written: Arc<AtomicU64>,
         done: impl FnOnce(io::Result<()>) + Send + 'static,
     ) -> io::Result<(Self, OwnedFd)> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -49,6 +52,7 @@ impl MaskThread {
             from: File::from(read),
             stream: masker.stream(),
             to: log,
+            written,
             fault: None,
         };
         let stopped = stop.clone();
@@ -72,6 +76,7 @@ struct Copy {
     from: File,
     stream: rok_secrets::MaskStream,
     to: Option<File>,
+    written: Arc<AtomicU64>,
     /// The first fault of writing. Reading goes on: a full pipe would hang the
     /// process.
     fault: Option<io::Error>,
@@ -136,6 +141,10 @@ impl Copy {
     fn write(&mut self, bytes: &[u8]) {
         if let (Some(log), None) = (&mut self.to, &self.fault) {
             self.fault = log.write_all(bytes).err();
+            if self.fault.is_none() {
+                self.written
+                    .fetch_add(bytes.len() as u64, Ordering::Release);
+            }
         }
     }
 }
@@ -212,6 +221,7 @@ mod tests {
         let (thread, pipe) = MaskThread::start(
             &Masker::new(&secrets),
             Some(open(file.path()).unwrap()),
+            Arc::default(),
             move |result| sender.send(result).unwrap(),
         )
         .unwrap();

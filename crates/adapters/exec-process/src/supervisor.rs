@@ -37,6 +37,7 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use shared::{Command, Shared};
@@ -349,7 +350,8 @@ impl Supervisor {
         };
         let twice = |fd: OwnedFd| -> io::Result<_> { Ok((fd.try_clone()?.into(), fd.into())) };
         let fault = |error| io_failure("cannot open the step's output", &error);
-        let alone = !request.secrets.is_empty();
+        let written = Arc::new(AtomicU64::new(0));
+        let alone = (!request.secrets.is_empty()).then(|| written.clone());
         let held = file.as_ref().map(|file| Held::new(file, alone));
         let log = held.transpose().map_err(fault)?;
         if request.secrets.is_empty() {
@@ -367,8 +369,8 @@ impl Supervisor {
         }
         let shared = self.shared.clone();
         let done = move |result| shared.send(Command::LogClosed(id, result));
-        let (mask, pipe) =
-            MaskThread::start(&Masker::new(&request.secrets), file, done).map_err(fault)?;
+        let (mask, pipe) = MaskThread::start(&Masker::new(&request.secrets), file, written, done)
+            .map_err(fault)?;
         let (out, err) = twice(pipe).map_err(fault)?;
         let mask = Some(mask);
         Ok(Streams {

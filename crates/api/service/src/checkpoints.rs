@@ -146,17 +146,15 @@ impl Service {
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = now.map_or(0, |now| now.as_secs());
-        checkpoint
-            .cosign(&name, &key, seconds)
-            .map_err(|error| {
-                let help = match &error {
-                    CheckpointError::Own { .. } => {
-                        "name the second party's key; `rok key new --out FILE` makes one"
-                    }
-                    _ => "--name gives the name of the cosignature",
-                };
-                refused(file, error, help)
-            })?;
+        checkpoint.cosign(&name, &key, seconds).map_err(|error| {
+            let help = match &error {
+                CheckpointError::Own { .. } => {
+                    "name the second party's key; `rok key new --out FILE` makes one"
+                }
+                _ => "--name gives the name of the cosignature",
+            };
+            refused(file, error, help)
+        })?;
         let out = self.cwd().join(request.out.as_ref().unwrap_or(file));
         replace(&out, checkpoint.to_text().as_bytes()).map_err(|error| unwritable(&out, &error))?;
         Ok(Cosigned {

@@ -233,7 +233,7 @@ impl TokenBook {
         roles
     }
 
-    fn fault(&self, why: impl ToString) -> TokenError {
+    fn fault(&self, why: &impl ToString) -> TokenError {
         TokenError::File {
             file: self.file.clone(),
             why: why.to_string(),
@@ -244,9 +244,9 @@ impl TokenBook {
         let mut file = match File::open(&self.file) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Tokens::default()),
-            Err(error) => return Err(self.fault(error)),
+            Err(error) => return Err(self.fault(&error)),
         };
-        let meta = file.metadata().map_err(|error| self.fault(error))?;
+        let meta = file.metadata().map_err(|error| self.fault(&error))?;
         let seen = Seen {
             inode: meta.ino(),
             bytes: meta.size(),
@@ -257,18 +257,17 @@ impl TokenBook {
             return Ok(tokens.clone());
         }
         if meta.mode() & 0o022 != 0 {
-            return Err(self.fault("others may write to it: `chmod 600` it"));
+            return Err(self.fault(&"others may write to it: `chmod 600` it"));
         }
         if meta.size() > MAX_FILE_BYTES {
-            return Err(self.fault(format!("it is larger than {MAX_FILE_BYTES} bytes")));
+            return Err(self.fault(&format!("it is larger than {MAX_FILE_BYTES} bytes")));
         }
         let mut text = String::new();
         file.read_to_string(&mut text)
-            .map_err(|error| self.fault(error))?;
-        let tokens: Tokens =
-            serde_json::from_str(&text).map_err(|error| self.fault(error.to_string()))?;
+            .map_err(|error| self.fault(&error))?;
+        let tokens: Tokens = serde_json::from_str(&text).map_err(|error| self.fault(&error))?;
         if tokens.version != 1 {
-            return Err(self.fault(format!("version {} is not known", tokens.version)));
+            return Err(self.fault(&format!("version {} is not known", tokens.version)));
         }
         *read = Some((seen, tokens.clone()));
         Ok(tokens)
@@ -280,9 +279,9 @@ impl TokenBook {
         change: impl FnOnce(&mut Tokens) -> Result<T, TokenError>,
     ) -> Result<T, TokenError> {
         let folder = self.file.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(|error| self.fault(error))?;
-        let lock = new_file(&beside(&self.file, ".lock")).map_err(|error| self.fault(error))?;
-        lock.lock().map_err(|error| self.fault(error))?;
+        fs::create_dir_all(folder).map_err(|error| self.fault(&error))?;
+        let lock = new_file(&beside(&self.file, ".lock")).map_err(|error| self.fault(&error))?;
+        lock.lock().map_err(|error| self.fault(&error))?;
         let mut tokens = self.tokens()?;
         tokens.version = 1;
         let answer = change(&mut tokens)?;
@@ -296,7 +295,7 @@ impl TokenBook {
             fs::rename(&new, &self.file)?;
             File::open(folder)?.sync_all()
         };
-        write().map_err(|error| self.fault(error))?;
+        write().map_err(|error| self.fault(&error))?;
         Ok(answer)
     }
 }

@@ -54,9 +54,10 @@ fn words(gate: &GateView, anybody: bool) -> String {
     }
     if let Some(at) = gate.expires_at {
         let late = gate.is_expired(SystemClock.now());
-        parts.push(match late {
-            true => format!("expired at {at}: it fails as soon as the run goes on"),
-            false => format!("expires at {at}"),
+        parts.push(if late {
+            format!("expired at {at}: it fails as soon as the run goes on")
+        } else {
+            format!("expires at {at}")
         });
     }
     parts.join("; ")

@@ -43,9 +43,11 @@ impl Needs {
 /// Makes the services for a run.
 pub type ServicesFor = Arc<dyn Fn(&Needs) -> Result<Governed, RunsError> + Send + Sync>;
 
+type RolesOf = dyn Fn(&Actor) -> Vec<String> + Send + Sync;
+
 /// Tells the roles of an actor.
 #[derive(Clone)]
-pub struct Directory(Arc<dyn Fn(&Actor) -> Vec<String> + Send + Sync>);
+pub struct Directory(Arc<RolesOf>);
 
 impl Directory {
     /// A directory that asks this function.

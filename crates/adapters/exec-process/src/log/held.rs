@@ -10,6 +10,8 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A log that is open for an attempt.
 #[derive(Debug)]
@@ -17,8 +19,8 @@ pub(crate) struct Held {
     file: File,
     /// What it held when it was opened.
     before: u64,
-    /// Only the executor writes to it, so it holds nothing else.
-    alone: bool,
+    /// How many bytes the executor has written, where only it may write.
+    alone: Option<Arc<AtomicU64>>,
 }
 
 /// Opens a log to append to. An earlier step may have put something else in
@@ -40,8 +42,9 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 }
 
 impl Held {
-    /// Keeps a log open. Its position is that of all who write through it.
-    pub(crate) fn new(file: &File, alone: bool) -> io::Result<Self> {
+    /// Keeps a log open. Its position is that of all who write through it; where
+    /// only the executor may, `alone` counts the bytes that it writes.
+    pub(crate) fn new(file: &File, alone: Option<Arc<AtomicU64>>) -> io::Result<Self> {
         Ok(Self {
             before: file.metadata()?.len(),
             file: file.try_clone()?,
@@ -70,14 +73,18 @@ impl Held {
             Err(Errno::NOENT | Errno::NOTDIR) => return Err("it is gone".into()),
             Err(error) => return Err(unseen(error)),
         }
-        // Appending moves the position, that all writers share, to the end.
-        let position = seek(&self.file, SeekFrom::Current(0)).map_err(unseen)?;
-        let written = position.max(self.before);
+        let written = if let Some(count) = &self.alone {
+            self.before + count.load(Ordering::Acquire)
+        } else {
+            // Appending moves the position, that all writers share, to the end.
+            let position = seek(&self.file, SeekFrom::Current(0)).map_err(unseen)?;
+            position.max(self.before)
+        };
         let there = u64::try_from(mine.st_size).unwrap_or_default();
         if there < written {
             return Err(format!("it was cut, from {written} bytes to {there}"));
         }
-        if self.alone && there > written {
+        if self.alone.is_some() && there > written {
             let more = there - written;
             return Err(format!("{more} bytes were written past the masking"));
         }

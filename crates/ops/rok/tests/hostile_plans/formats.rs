@@ -112,12 +112,12 @@ fn what_is_no_file() {
         (
             "folder",
             2,
-            "error[ROK0003]: cannot read the plan file folder: it is a folder",
+            "error[ROK0003]: cannot read the plan file folder: not a regular file: it is a folder",
         ),
         ("loop", 2, "error[ROK0003]: cannot read the plan file loop"),
         (&long, 2, "error[ROK0003]"),
-        ("/dev/null", 2, "the file is empty"),
-        ("/dev/zero", 2, "the file is larger than 16 MiB"),
+        ("/dev/null", 2, "not a regular file: it is a device"),
+        ("/dev/zero", 2, "not a regular file: it is a device"),
     ] {
         for args in [
             &["plan", "validate", name][..],

@@ -1,7 +1,7 @@
 //! What must hold of `index`, case by case.
 
 use super::*;
-use rok_log::{Durability, EventReader, Owner, RunQueue, RunStore, SCRIPT_LEASE, Script};
+use rok_log::{Durability, Owner, RunQueue, RunStore, SCRIPT_LEASE, Script};
 use rok_vocabulary::{Outcome, RunPhase};
 use std::path::Path;
 use tempfile::TempDir;
