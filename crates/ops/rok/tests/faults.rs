@@ -2,7 +2,6 @@
 //! by an error that names it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-#[expect(dead_code, reason = "this file needs a part of it")]
 mod support;
 
 use rstest::rstest;
