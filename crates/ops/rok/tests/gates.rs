@@ -221,7 +221,7 @@ fn a_gate_that_expired_without_an_owner_fails_when_one_comes() {
             .rok(["explain", RUN, "gate"])
             .exits(0)
             .out
-            .contains("it expired at")
+            .contains("expired at")
     );
     bench.rok(["resume", RUN]).exits(1);
     is_closed(&bench, "FAILED", "failed");

@@ -100,8 +100,8 @@ fn every_setting_can_be_set_in_every_layer() {
         "profile" => "\"STANDARD\"",
         "durability" => "\"flush\"",
         "enabled" | "rac_enabled" => "true",
-        "policies" | "roles" => "[\"a\"]",
-        "dir" | "user" | "signing_key_file" => "\"x\"",
+        "policies" | "roles" | "access_policies" => "[\"a\"]",
+        "dir" | "user" | "signing_key_file" | "tokens" => "\"x\"",
         _ => "7",
     };
     // A secret comes by the environment alone; see below.
