@@ -184,7 +184,20 @@ fn executing() -> Scene {
 }
 
 fn interrupted() -> Scene {
-    executing().killed()
+    let mut scene = executing();
+    let procs = scene.bench.runs().join(RUN).join("procs");
+    let recorded = || {
+        let entries = std::fs::read_dir(&procs).into_iter().flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name());
+        names.any(|name| name == "a.0" || name == "a.1")
+    };
+    // Its owner dies once the process is on record.
+    while !recorded() {
+        let owner = scene.owner.as_mut().expect("somebody drives it");
+        assert!(!owner.ended(), "its step runs");
+        std::thread::yield_now();
+    }
+    scene.killed()
 }
 
 fn interrupted_not_idempotent() -> Scene {
