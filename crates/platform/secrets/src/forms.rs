@@ -64,7 +64,8 @@ fn escape_json(text: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// As `json.dumps` of Python writes it: everything beyond ASCII as `\uXXXX`.
+/// As `json.dumps` of Python writes it: everything beyond ASCII as `\u` and four
+/// hex digits.
 fn escape_ascii_json(text: &str) -> String {
     let mut out = String::new();
     for c in escape_json(text).chars() {

@@ -1,3 +1,6 @@
+//! Due times over both changes of the clock: a local time is served once, or by
+//! the time that passes, as its expression asks; none is lost.
+
 use super::*;
 use alloc::vec;
 use rstest::rstest;
