@@ -7,7 +7,7 @@ use rok_events::{Settings, SubPlan};
 use rok_facades::Facades;
 use rok_facades::plan_tests::{Mismatch, PlanTestCase, TestFault};
 use rok_facades::runs::EventLine;
-use rok_kernel::{CompiledPlan, Input, Resumability, RunSpec, RunState};
+use rok_kernel::{CompiledPlan, Input, Resumability, Rollbackable, RunSpec, RunState};
 use rok_log::{Command, CommandKind, EventReader as _, Inbox as _, MemoryStore, Owner};
 use rok_plan::{Action, Plan};
 use rok_plan_test::{Answer, CommandLine, Held, Verb};
@@ -256,6 +256,7 @@ impl Stage<'_> {
             Verb::Pause => (CommandKind::Pause, None),
             Verb::Unpause => (CommandKind::Unpause, None),
             Verb::Resume => return self.resume(command),
+            Verb::Rollback => return self.roll_back(command),
         };
         let id = format!("command-{}", self.given);
         let sent = Command {
@@ -282,23 +283,43 @@ impl Stage<'_> {
             Resumability::SameEpoch => Some("the run is not closed".to_owned()),
             Resumability::Refused(reason) => Some(reason),
         };
-        let answer = if refused.is_some() {
-            Answer::Refused
-        } else {
-            Answer::Accepted
+        let input = Input::Resume {
+            actor: command.by.clone(),
+            reason: Some(command.reason.clone()),
+            command: None,
         };
-        let (actor, reason) = (command.by.clone(), Some(command.reason.clone()));
+        self.begin_epoch(command, refused.as_deref(), input);
+        Ok(())
+    }
+
+    fn roll_back(&mut self, command: CommandLine) -> Result<(), TestFault> {
+        let refused = match self.state()?.rollbackable(&[], &[]) {
+            Rollbackable::NextEpoch(_) => None,
+            Rollbackable::SameEpoch => Some("it is being rolled back".to_owned()),
+            Rollbackable::Undecided(_) => Some("a compensation was interrupted".to_owned()),
+            Rollbackable::Refused(reason) => Some(reason),
+        };
+        let input = Input::Rollback {
+            actor: command.by.clone(),
+            reason: Some(command.reason.clone()),
+            done: Vec::new(),
+            again: Vec::new(),
+        };
+        self.begin_epoch(command, refused.as_deref(), input);
+        Ok(())
+    }
+
+    /// Says what begins the next epoch, unless the run refuses that.
+    fn begin_epoch(&mut self, command: CommandLine, refused: Option<&str>, input: Input) {
+        let answer = match refused {
+            Some(_) => Answer::Refused,
+            None => Answer::Accepted,
+        };
         self.commands.push_front(command);
-        self.answered(answer, refused.as_deref().unwrap_or_default());
+        self.answered(answer, refused.unwrap_or_default());
         if answer == Answer::Accepted {
-            let input = Input::Resume {
-                actor,
-                reason,
-                command: None,
-            };
             self.shard.say(&self.run, input);
         }
-        Ok(())
     }
 
     /// Compares an answer with what the test says of the command.

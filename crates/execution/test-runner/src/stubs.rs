@@ -12,7 +12,7 @@ use rok_plan::Plan;
 use rok_plan_test::{PlanTest, Stub};
 use rok_runner::{Clock, VirtualClock};
 use rok_vocabulary::{ErrorClass, RunId, Timestamp};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -133,6 +133,18 @@ impl StubExecutor {
     }
 }
 
+/// A step's compensation as a stub: nothing of what the step itself does is
+/// true of it.
+fn undo(stub: &Stub) -> Stub {
+    let undo = stub.compensate.clone().unwrap_or_default();
+    Stub {
+        outputs: Some(Map::new()),
+        delay: undo.delay,
+        fails: undo.fails,
+        ..Stub::default()
+    }
+}
+
 impl Executor for StubExecutor {
     fn accepts(&self, _: &Work) -> bool {
         true
@@ -146,6 +158,8 @@ impl Executor for StubExecutor {
         let nothing = Stub::default();
         let step = request.attempt.step.step.as_str();
         let stub = self.test.stub(step).unwrap_or(&nothing);
+        let undo = request.attempt.step.compensates.then(|| undo(stub));
+        let stub = undo.as_ref().unwrap_or(stub);
         let mut end = self.perform(&request, stub);
         let mut wall = stub.delay.unwrap_or_default();
         if let Some(timeout) = request.timeout.filter(|timeout| *timeout < wall) {
@@ -166,7 +180,7 @@ impl Executor for StubExecutor {
                 max_rss: stub.max_rss_kib.unwrap_or_default().saturating_mul(1024),
                 cost_usd: stub.cost_usd.unwrap_or_default(),
                 tokens: stub.tokens.unwrap_or_default(),
-                energy_kwh: 0.0,
+                energy_kwh: stub.energy_kwh.unwrap_or_default(),
             },
         };
         let report = StepReport {

@@ -75,6 +75,36 @@ fn the_world_is_as_it_would_be(#[case] test: &str) {
     passes(CHAIN, test);
 }
 
+const UNDONE: &str = "
+plan: p
+expect: [{ domain: steps, action: succeed, key: b }]
+steps:
+  a: { run: a, retry: { max: 1 }, compensate: { run: undo a } }
+  b: { needs: [a], run: b, compensate: { run: undo b } }
+  c: { needs: [b], run: c }
+";
+
+/// A compensation is no attempt at its step: it has a stub of its own.
+#[rstest]
+#[case::asked_for(
+    "{ steps: { a: { delay: 1h, fails: { class: transient_io, times: 1 } }, c: { fails: validation_failed } }, commands: [{ rollback: true }], expect: { steps: { a: compensated, b: compensated, c: failed }, events: [run.sealed, run.rollback_started, step.compensated b, step.compensated a, run.rolled_back, run.sealed] } }"
+)]
+#[case::nothing_without(
+    "{ steps: { c: { fails: validation_failed } }, expect: { never: [step.compensation_started], steps: { a: succeeded } } }"
+)]
+#[case::fails_and_goes_on(
+    "{ steps: { a: { compensate: { delay: 5s, fails: { class: validation_failed, times: 1 } } }, c: { fails: validation_failed } }, commands: [{ rollback: true }, { rollback: true }], expect: { steps: { a: compensated, b: compensated }, events: [step.compensated b, step.compensation_failed a, run.sealed, run.rollback_started, step.compensated a, run.rolled_back] } }"
+)]
+#[case::refused(
+    "{ commands: [{ rollback: true, answer: refused }], expect: { outcome: succeeded } }"
+)]
+#[case::duties(
+    "{ expect: { expectations: { steps/succeed/b: ACKED, policies/evaluate_policy: ACKED } } }"
+)]
+fn what_was_done_is_undone(#[case] test: &str) {
+    passes(UNDONE, test);
+}
+
 #[test]
 fn ten_thousand_hours_take_no_time() {
     let plan = "

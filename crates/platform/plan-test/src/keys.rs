@@ -13,6 +13,8 @@ pub enum Place {
     Fails,
     /// A stub's `usage`.
     Usage,
+    /// A stub's `compensate`.
+    Compensate,
     /// One of `commands`.
     Command,
     /// `expect`.
@@ -35,6 +37,7 @@ impl Place {
         Self::Stub,
         Self::Fails,
         Self::Usage,
+        Self::Compensate,
         Self::Command,
         Self::Expect,
         Self::ExpectStep,
@@ -52,6 +55,7 @@ impl Place {
             Self::Stub => "a stub",
             Self::Fails => "`fails`",
             Self::Usage => "`usage`",
+            Self::Compensate => "`compensate`",
             Self::Command => "a command",
             Self::Expect => "`expect`",
             Self::ExpectStep => "an expected step",
@@ -115,6 +119,7 @@ keys! {
         "fails": "error class, or mapping", "The step fails, each time or the first few times.";
         "artifacts": "mapping of texts", "The content of artifacts by path; `null` for one that is not made. Others that the step requires are made empty.";
         "usage": "mapping", "What each attempt uses.";
+        "compensate": "mapping", "How its compensation goes; without this it succeeds at once.";
         "exit_code": "whole number", "The exit code in the record; default 0 where a process succeeds.";
     }
     Fails {
@@ -127,6 +132,11 @@ keys! {
         "max_rss_kib": "whole number", "Peak memory in KiB.";
         "cost_usd": "number", "Cost.";
         "tokens": "whole number", "Tokens.";
+        "energy_kwh": "number", "Energy.";
+    }
+    Compensate {
+        "delay": "duration", "How long each attempt at it takes; default 0s.";
+        "fails": "error class, or mapping", "It fails, each time or the first few times.";
     }
     Command {
         "at": "duration", "When, from the run's creation. Without it: as soon as the run only waits for somebody.";
@@ -137,6 +147,7 @@ keys! {
         "pause": "true", "Starts nothing new until the run is unpaused.";
         "unpause": "true", "Goes on.";
         "resume": "true", "Begins the next epoch of a failed run.";
+        "rollback": "true", "Undoes what succeeded in a failed run, in an epoch of its own.";
         "by": "actor", "Who; default `user:tester`.";
         "roles": "list of texts", "Who that is; default: the submitter's roles for the submitter, else none.";
         "reason": "text", "Why; default \"plan test\".";
@@ -152,7 +163,7 @@ keys! {
         "retries": "whole number", "Attempts beyond the first, of all steps.";
         "gate_failures": "list of steps", "Exactly the hard gates that failed.";
         "reconciliation": "COMPLETE, INCOMPLETE, STALE, DISABLED", "What the last comparison of expectations and acks gave.";
-        "expectations": "mapping of words", "The status of duties by `domain/action`: `PENDING`, `ACKED`, `FAILED`, `MISSING`.";
+        "expectations": "mapping of words", "The status of duties by `domain/action`, or `domain/action/key`: `PENDING`, `ACKED`, `FAILED`, `MISSING`.";
         "incident": "mapping", "The incident record.";
         "duration": "duration, or span", "Virtual time from the epoch's start to its end.";
         "events": "list of texts", "Events that happen in this order, others between them: `TYPE`, or `TYPE STEP`.";

@@ -43,5 +43,5 @@ pub use file::TestFile;
 pub use keys::{KEYS, KeySpec, Place};
 pub use model::{
     Answer, CommandLine, EventPattern, Expect, ExpectedStep, Fails, Held, IncidentExpect, PlanTest,
-    Span, Stub, Verb,
+    Span, Stub, UndoStub, Verb,
 };

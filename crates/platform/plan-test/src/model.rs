@@ -67,8 +67,21 @@ pub struct Stub {
     pub cost_usd: Option<f64>,
     /// Tokens.
     pub tokens: Option<u64>,
+    /// Energy, kWh.
+    pub energy_kwh: Option<f64>,
     /// The exit code.
     pub exit_code: Option<i32>,
+    /// How its compensation goes.
+    pub compensate: Option<UndoStub>,
+}
+
+/// What stands in for a compensation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UndoStub {
+    /// How long an attempt at it takes.
+    pub delay: Option<Duration>,
+    /// How it fails.
+    pub fails: Option<Fails>,
 }
 
 /// How a stub fails.
@@ -116,6 +129,8 @@ pub enum Verb {
     Unpause,
     /// Begins the next epoch.
     Resume,
+    /// Undoes what succeeded.
+    Rollback,
 }
 
 impl fmt::Display for Verb {
@@ -128,6 +143,7 @@ impl fmt::Display for Verb {
             Self::Pause => f.write_str("pause"),
             Self::Unpause => f.write_str("unpause"),
             Self::Resume => f.write_str("resume"),
+            Self::Rollback => f.write_str("rollback"),
         }
     }
 }

@@ -62,10 +62,18 @@ impl Reader<'_, '_> {
         Some(span)
     }
 
-    pub(crate) fn number(&mut self, item: Item<'_>, label: &str) -> Option<f64> {
+    /// What is used up: nobody gives back.
+    pub(crate) fn amount(&mut self, item: Item<'_>, label: &str) -> Option<f64> {
         let number = item.json().ok().and_then(|value| value.as_f64());
-        if number.is_none() {
-            self.faults.mistyped(item, label, "a number");
+        match number {
+            None => self.faults.mistyped(item, label, "a number"),
+            Some(number) if number < 0.0 => {
+                let message = format!("{label} cannot be {number}");
+                self.faults
+                    .tell(FaultCode::WrongValue, item.span(), message);
+                return None;
+            }
+            Some(_) => {}
         }
         number
     }

@@ -8,7 +8,7 @@ const PLAN: &str = "
 plan: p
 inputs: { n: { type: integer, default: 1 } }
 steps:
-  build: { run: make }
+  build: { run: make, compensate: { run: unmake } }
   ship: { needs: [build], gate: manual, run: ship }
 ";
 
@@ -52,6 +52,18 @@ fn of_test(text: &str) -> String {
     "{ steps: { build: { fails: { times: 2 } } }, expect: { retries: 0 } }",
     "`class` is missing in `fails`"
 )]
+#[case(
+    "{ steps: { ship: { compensate: { delay: 1s } } }, expect: { retries: 0 } }",
+    "step `ship` has no `compensate` for the stub to stand for"
+)]
+#[case(
+    "{ steps: { build: { compensate: { outputs: {} } } }, expect: { retries: 0 } }",
+    "unknown key in `compensate` `outputs`"
+)]
+#[case(
+    "{ steps: { build: { usage: { energy_kwh: -1 } } }, expect: { retries: 0 } }",
+    "`energy_kwh` cannot be -1"
+)]
 #[case("{ expect: {} }", "`expect` is empty, so the test cannot fail")]
 #[case(
     "{ expect: { steps: { build: {} } } }",
@@ -93,7 +105,7 @@ fn of_test(text: &str) -> String {
 #[case("{ expect: { retries: } }", "`retries` says nothing")]
 #[case(
     "{ commands: [{ at: 1s }], expect: { retries: 0 } }",
-    "the command says nothing to do (exactly one of approve, reject, override, cancel, pause, unpause, resume)"
+    "the command says nothing to do (exactly one of approve, reject, override, cancel, pause, unpause, resume, rollback)"
 )]
 #[case(
     "{ commands: [{ approve: ship, cancel: true }], expect: { retries: 0 } }",

@@ -14,7 +14,7 @@ use crate::read::{Reader, check_keys};
 
 /// The keys that say what is done.
 const VERBS: &[&str] = &[
-    "approve", "reject", "override", "cancel", "pause", "unpause", "resume",
+    "approve", "reject", "override", "cancel", "pause", "unpause", "resume", "rollback",
 ];
 
 /// The reason of a command that gives none.
@@ -90,7 +90,8 @@ impl Reader<'_, '_> {
             "cancel" => Some(Verb::Cancel),
             "pause" => Some(Verb::Pause),
             "unpause" => Some(Verb::Unpause),
-            _ => Some(Verb::Resume),
+            "resume" => Some(Verb::Resume),
+            _ => Some(Verb::Rollback),
         }
     }
 

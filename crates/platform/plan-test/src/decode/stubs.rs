@@ -7,7 +7,7 @@ use rok_plan::{FaultCode, Item};
 use rok_vocabulary::ErrorClass;
 
 use crate::keys::Place;
-use crate::model::{Fails, Stub};
+use crate::model::{Fails, Stub, UndoStub};
 use crate::read::{Reader, Words, check_keys};
 
 pub(super) const CLASSES: Words = Words {
@@ -28,6 +28,7 @@ impl Reader<'_, '_> {
         for (key, item) in entries {
             if self.known_step(&key) {
                 let stub = self.stub(item, &format!("the stub of `{}`", key.text));
+                self.refuse_undo(key.text, item);
                 stubs.insert(key.text.to_string(), stub);
             }
         }
@@ -53,6 +54,7 @@ impl Reader<'_, '_> {
             exit_code: item
                 .get("exit_code")
                 .and_then(|item| self.faults.whole(item, "`exit_code`")),
+            compensate: item.get("compensate").map(|item| self.undo(item)),
             ..Stub::default()
         };
         if let Some(item) = item.get("usage")
@@ -66,12 +68,40 @@ impl Reader<'_, '_> {
                 .and_then(|i| self.faults.whole::<u64>(i, "`max_rss_kib`"));
             stub.cost_usd = item
                 .get("cost_usd")
-                .and_then(|i| self.number(i, "`cost_usd`"));
+                .and_then(|i| self.amount(i, "`cost_usd`"));
             stub.tokens = item
                 .get("tokens")
                 .and_then(|i| self.faults.whole::<u64>(i, "`tokens`"));
+            stub.energy_kwh = item
+                .get("energy_kwh")
+                .and_then(|i| self.amount(i, "`energy_kwh`"));
         }
         stub
+    }
+
+    /// What no run asks would be tested by nobody.
+    fn refuse_undo(&mut self, id: &str, item: Item<'_>) {
+        let step = id.split('[').next().unwrap_or(id);
+        let mut steps = self.plan.steps.iter();
+        let undone = steps.any(|s| s.id.as_str() == step && s.compensate.is_some());
+        if let Some(item) = item.get("compensate").filter(|_| !undone) {
+            let message = format!("step `{step}` has no `compensate` for the stub to stand for");
+            let hint = "leave it out, or say in the plan what undoes the step";
+            self.faults
+                .tell_with_hint(FaultCode::Conflict, item.span(), message, hint);
+        }
+    }
+
+    fn undo(&mut self, item: Item<'_>) -> UndoStub {
+        if !check_keys(item, Place::Compensate, "`compensate`", self.faults) {
+            return UndoStub::default();
+        }
+        UndoStub {
+            delay: item
+                .get("delay")
+                .and_then(|item| self.faults.duration(item, "`delay`")),
+            fails: item.get("fails").and_then(|item| self.fails(item)),
+        }
     }
 
     fn fails(&mut self, item: Item<'_>) -> Option<Fails> {
@@ -138,6 +168,8 @@ impl Stub {
             max_rss_kib: self.max_rss_kib.or(below.max_rss_kib),
             cost_usd: self.cost_usd.or(below.cost_usd),
             tokens: self.tokens.or(below.tokens),
+            energy_kwh: self.energy_kwh.or(below.energy_kwh),
+            compensate: self.compensate.or(below.compensate),
             exit_code: self.exit_code.or(below.exit_code),
         }
     }
