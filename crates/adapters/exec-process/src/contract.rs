@@ -51,8 +51,8 @@ pub(crate) fn judge(
         None => ended(status, error, output, counted, places, masker),
     };
     let end = end.map_err(|failure| StepFailure {
-        class: failure.class,
         reason: masker.mask_str(&failure.reason).into_owned(),
+        ..failure
     });
     Verdict {
         end,

@@ -1,7 +1,7 @@
 //! Where an attempt's files are, and the folders they need.
 
 use rok_executor::{StepFailure, StepRequest, Workspace};
-use rok_vocabulary::{Epoch, ErrorClass, StepRef};
+use rok_vocabulary::ErrorClass;
 use std::collections::HashSet;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
@@ -29,16 +29,6 @@ pub(crate) struct Places {
     own: Option<PathBuf>,
 }
 
-/// `STEP.ATTEMPT`, after the first epoch `STEP.ATTEMPT.eN`; of a compensation
-/// `STEP.compensate.ATTEMPT` in every epoch. Ids of steps have no dot.
-pub(crate) fn name(step: &StepRef) -> String {
-    match step.epoch {
-        _ if step.compensates => format!("{}.compensate.{}", step.step, step.attempt),
-        Epoch(0) => format!("{}.{}", step.step, step.attempt),
-        epoch => format!("{}.{}.e{epoch}", step.step, step.attempt),
-    }
-}
-
 /// Makes folders and the inputs file once per run.
 #[derive(Debug, Default)]
 pub(crate) struct Folders {
@@ -50,7 +40,7 @@ pub(crate) struct Folders {
 impl Folders {
     /// The attempt's places; their folders exist, and so does the inputs file.
     pub(crate) fn places(&mut self, request: &StepRequest) -> Result<Places, StepFailure> {
-        let name = name(&request.attempt.step);
+        let name = request.attempt.file_name();
         let (workspace, scratch, own) = if let Some(workspace) = request.workspace.as_deref() {
             (Some(workspace), workspace.scratch.clone(), None)
         } else {

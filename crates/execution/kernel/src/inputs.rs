@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use rok_chain::Digest;
 use rok_events::InputsHash;
 use rok_expr::{Part, SecretText, Template};
-use rok_plan::{Action, Plan, Shell, Step};
+use rok_plan::{Action, Plan, ResolvedRequest, Shell, Step};
 use serde_json::{Map, Value};
 
 /// Begins every digest: what is hashed, and in which form.
@@ -42,6 +42,18 @@ impl Feed {
                     self.text(name.as_str());
                 }
             }
+        }
+    }
+
+    fn request(&mut self, request: &ResolvedRequest) {
+        self.text("http");
+        self.text(&request.method);
+        self.text(&request.url);
+        self.pairs(&request.headers);
+        self.number(usize::from(request.body.is_some()));
+        if let Some(body) = &request.body {
+            self.number(usize::from(body.json));
+            self.secret_text(&body.text);
         }
     }
 
@@ -83,6 +95,7 @@ impl ResolvedStep {
                 let values = serde_json::to_string(&(&inputs.values, &inputs.texts));
                 feed.text(&values.expect("JSON values are always JSON"));
             }
+            ResolvedAction::Http(request) => feed.request(request),
             ResolvedAction::Call {
                 function,
                 needs,
@@ -162,7 +175,9 @@ pub(crate) fn fixed(plan: &Plan, step: &Step) -> Option<InputsHash> {
                 item: None,
             }
         }
-        Action::Shell { .. } | Action::Call(_) | Action::Plan { .. } => return None,
+        Action::Shell { .. } | Action::Call(_) | Action::Http(_) | Action::Plan { .. } => {
+            return None;
+        }
     };
     let env = plan.env.iter().chain(&step.env);
     let env = env.map(|(name, value)| Some((name.clone(), SecretText::plain(literal(value)?))));

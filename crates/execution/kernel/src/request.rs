@@ -4,11 +4,12 @@
 use crate::compiled::StepIx;
 use crate::scope::RunScope;
 use crate::state::{Done, RunState};
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rok_expr::{EvalError, SecretText, Template};
-use rok_plan::{Action, Shell, Step};
+use rok_plan::{Action, ResolvedRequest, Shell, Step};
 use rok_vocabulary::{InputName, PlanId};
 use serde_json::{Map, Value};
 
@@ -61,6 +62,8 @@ pub enum ResolvedAction {
         /// The item of a fan-out's child, and its place.
         item: Option<(Value, u32)>,
     },
+    /// An HTTP request.
+    Http(Box<ResolvedRequest>),
     /// A run of another plan.
     Plan {
         /// The plan.
@@ -222,6 +225,11 @@ fn resolve_action(
             needs: needs(),
             item: item(),
         },
+        Action::Http(request) => {
+            let request = request.resolve(&scope);
+            let request = request.map_err(|(place, source)| ResolveError { place, source })?;
+            ResolvedAction::Http(Box::new(request))
+        }
         Action::Plan { id, with } => ResolvedAction::Plan {
             id: id.clone(),
             inputs: sub_inputs(with, scope)?,

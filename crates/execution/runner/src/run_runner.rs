@@ -609,6 +609,7 @@ impl RunRunner {
                     item,
                 });
             }
+            ResolvedAction::Http(request) => return Work::Http(request),
             // What undoes a step is a process or a function.
             ResolvedAction::Plan { id, .. } => Program::Argv(vec![format!("plan:{id}")]),
             ResolvedAction::Argv(argv) => Program::Argv(argv),

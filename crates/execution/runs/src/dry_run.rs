@@ -310,6 +310,7 @@ fn dry_step(
             ("run", words.chain([line.script().to_owned()]).collect())
         }
         Action::Call(function) => ("call", vec![function.clone()]),
+        Action::Http(request) => ("http", vec![request.method.clone(), text(&request.url)]),
         Action::Plan { id, with } => {
             let with = with.iter();
             let with = with.map(|(name, value)| format!("{name}={}", text(value)));

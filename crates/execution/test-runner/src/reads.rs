@@ -31,6 +31,11 @@ pub(crate) fn readers(plan: &Plan) -> BTreeMap<String, String> {
             }
             Action::Shell { line, .. } => note(&by, line.references()),
             Action::Call(_) => {}
+            Action::Http(request) => {
+                for template in request.templates() {
+                    note(&by, template.references());
+                }
+            }
             Action::Plan { with, .. } => {
                 for (_, value) in with {
                     note(&by, value.references());

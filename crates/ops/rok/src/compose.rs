@@ -2,6 +2,7 @@
 
 use rok_config::{Settings, SigningKeySource};
 use rok_events::Contract;
+use rok_exec_http::{Egress, HttpExecutor};
 use rok_exec_process::ProcessExecutor;
 use rok_executor::{Executor, Functions};
 use rok_facades::plan_tests::PlanTestsFacade;
@@ -89,6 +90,7 @@ pub fn runs(
         Arc::new(LocalTraces::new()),
     );
     let functions = Arc::new(functions);
+    let http = Arc::new(HttpExecutor::new(egress(settings)?));
     let of_none = policies.clone();
     let services: ServicesFor = Arc::new(move |needs: &Needs| {
         let (facades, policies) = if needs.policies.is_empty() {
@@ -106,7 +108,8 @@ pub fn runs(
         let services = match needs.processes {
             Some(processes) => services
                 .executor(Arc::new(executor(processes, host)?))
-                .executor(Arc::clone(&functions) as Arc<dyn Executor>),
+                .executor(Arc::clone(&functions) as Arc<dyn Executor>)
+                .executor(Arc::clone(&http) as Arc<dyn Executor>),
             None => services,
         };
         Ok(Governed { services, policies })
@@ -115,6 +118,16 @@ pub fn runs(
         setup(settings, policies),
         services,
     ))))
+}
+
+/// Which hosts `http` steps may reach.
+fn egress(settings: &Settings) -> Result<Egress, RunsError> {
+    let rules = Egress::new(&settings.egress_allow, &settings.egress_deny);
+    rules.map_err(|error| {
+        RunsError::new(ErrorKind::Usage, "ROK0117", error.to_string()).help(
+            "mend `egress_allow` or `egress_deny`; `rok config show` tells where they come from",
+        )
+    })
 }
 
 /// Composes tests of plans: the real domains, under each test's own policies.

@@ -22,6 +22,8 @@ pub enum Kind {
     Name,
     /// Words, separated by commas outside files.
     Words,
+    /// Names of hosts, addresses and networks, separated by commas outside files.
+    Hosts,
     /// A text that is shown nowhere; from the environment only, because files
     /// are read by others and flags stand in lists of processes.
     Secret,
@@ -183,6 +185,22 @@ pub const KEYS: &[KeySpec] = &[
         Kind::Path,
         None,
         "The file of a server's tokens, as `rok token create` makes it; default: .tokens.json in `dir`.",
+    ),
+    key(
+        "egress_allow",
+        "ROK_EGRESS_ALLOW",
+        None,
+        Kind::Hosts,
+        Some("*"),
+        "Hosts that http steps may reach: names, *.example.com, addresses, networks; * is every public address. A private one must be named.",
+    ),
+    key(
+        "egress_deny",
+        "ROK_EGRESS_DENY",
+        None,
+        Kind::Hosts,
+        Some(""),
+        "Hosts that http steps may never reach, whatever egress_allow says.",
     ),
     key(
         "signing_key",

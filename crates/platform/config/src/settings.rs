@@ -41,6 +41,10 @@ pub struct Settings {
     pub access_policies: Vec<PathBuf>,
     /// The file of a server's tokens, absolute; `None`: in `dir`.
     pub tokens: Option<PathBuf>,
+    /// Hosts that http steps may reach.
+    pub egress_allow: Vec<String>,
+    /// Hosts that http steps may never reach.
+    pub egress_deny: Vec<String>,
     /// The key that attests each sealed run, if there is one.
     pub signing_key: Option<SigningKeySource>,
 }

@@ -58,6 +58,10 @@ impl Value {
                 let words = list(',').map(|item| word(item.trim()));
                 return words.collect::<Result<_, _>>().map(Self::Words);
             }
+            Kind::Hosts => {
+                let hosts = list(',').map(|item| host(item.trim()));
+                return hosts.collect::<Result<_, _>>().map(Self::Words);
+            }
             _ if text.is_empty() => return Err("the value is empty".to_owned()),
             _ => {}
         }
@@ -91,7 +95,7 @@ impl Value {
             Kind::Path => Ok(Self::Path(base.join(text))),
             Kind::Name => name(text).map(Self::Name),
             Kind::Secret => Ok(Self::Secret(Hidden(Zeroizing::new(text.to_owned())))),
-            Kind::Paths | Kind::Words => unreachable!("lists returned above"),
+            Kind::Paths | Kind::Words | Kind::Hosts => unreachable!("lists returned above"),
         }
     }
 }
@@ -128,6 +132,16 @@ fn word(text: &str) -> Result<String, String> {
             "{} is no word of [A-Za-z0-9._-]{{1,64}}",
             quoted(text)
         ))
+    }
+}
+
+/// What may stand in a list of hosts; who enforces it reads it closely.
+fn host(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-*:/[]".contains(c);
+    if (1..=253).contains(&text.len()) && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{} is no host", quoted(text)))
     }
 }
 

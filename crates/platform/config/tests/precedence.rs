@@ -100,7 +100,7 @@ fn every_setting_can_be_set_in_every_layer() {
         "profile" => "\"STANDARD\"",
         "durability" => "\"flush\"",
         "enabled" | "rac_enabled" => "true",
-        "policies" | "roles" | "access_policies" => "[\"a\"]",
+        "policies" | "roles" | "access_policies" | "egress_allow" | "egress_deny" => "[\"a\"]",
         "dir" | "user" | "signing_key_file" | "tokens" => "\"x\"",
         _ => "7",
     };

@@ -230,7 +230,7 @@ impl Executor for Functions {
             Work::Call(work) => self.table.get(&work.function).cloned().ok_or_else(|| {
                 StepFailure::new(ErrorClass::ConfigError, self.unknown(&work.function))
             }),
-            other @ (Work::Process(_) | Work::Plan(_)) => Err(StepFailure::new(
+            other @ (Work::Process(_) | Work::Http(_) | Work::Plan(_)) => Err(StepFailure::new(
                 ErrorClass::Internal,
                 format!(
                     "a `{}` step was given to the executor of `call` steps",
@@ -316,8 +316,8 @@ fn called(
             artifacts: Vec::new(),
         }),
         Err(failure) => Err(StepFailure {
-            class: failure.class,
             reason: masker.mask_str(&failure.reason).into_owned(),
+            ..failure
         }),
     }
 }

@@ -2,8 +2,9 @@
 
 use rok_artifacts::{Declared, Emitted, Quarantined};
 use rok_expr::SecretText;
+use rok_plan::ResolvedRequest;
 use rok_secrets::Secrets;
-use rok_vocabulary::{ErrorClass, IdempotencyKey, PlanId, RunId, StepRef, Timestamp};
+use rok_vocabulary::{Epoch, ErrorClass, IdempotencyKey, PlanId, RunId, StepRef, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +21,21 @@ pub struct AttemptRef {
     pub run: RunId,
     /// The step and its attempt.
     pub step: StepRef,
+}
+
+impl AttemptRef {
+    /// What its files are called: `STEP.ATTEMPT`, after the first epoch
+    /// `STEP.ATTEMPT.eN`; of a compensation `STEP.compensate.ATTEMPT` in every
+    /// epoch. Ids of steps have no dot.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let step = &self.step;
+        match step.epoch {
+            _ if step.compensates => format!("{}.compensate.{}", step.step, step.attempt),
+            Epoch(0) => format!("{}.{}", step.step, step.attempt),
+            epoch => format!("{}.{}.e{epoch}", step.step, step.attempt),
+        }
+    }
 }
 
 /// Where a run's executors may write. All paths are absolute.
@@ -71,6 +87,8 @@ pub enum Work {
     Process(ProcessWork),
     /// A function that the embedder registered.
     Call(CallWork),
+    /// An HTTP request.
+    Http(Box<ResolvedRequest>),
     /// A run of another plan.
     Plan(PlanWork),
 }
@@ -82,6 +100,7 @@ impl Work {
         match self {
             Self::Process(_) => "run",
             Self::Call(_) => "call",
+            Self::Http(_) => "http",
             Self::Plan(_) => "plan",
         }
     }
@@ -227,6 +246,8 @@ pub struct StepFailure {
     pub class: ErrorClass,
     /// For people.
     pub reason: String,
+    /// How long the other side asks to be left alone, where it does.
+    pub retry_after: Option<Duration>,
 }
 
 impl StepFailure {
@@ -235,7 +256,15 @@ impl StepFailure {
         Self {
             class,
             reason: reason.into(),
+            retry_after: None,
         }
+    }
+
+    /// The same, to be tried again no sooner than this.
+    #[must_use]
+    pub fn retry_after(mut self, delay: Option<Duration>) -> Self {
+        self.retry_after = delay;
+        self
     }
 }
 

@@ -6,6 +6,7 @@
 mod approvers;
 mod compensate;
 mod expressions;
+mod http;
 mod limits;
 mod place;
 mod read;

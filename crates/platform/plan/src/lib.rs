@@ -56,6 +56,7 @@ mod lint;
 mod builder;
 mod builtin;
 mod canonical;
+mod http;
 mod json;
 mod schema;
 
@@ -72,6 +73,7 @@ pub use checked::{CheckedFile, Faults, Item, Key};
 pub use document::Document;
 pub use expect::{Expect, Expected};
 pub use fault::{Fault, FaultCode, PlanErrors, Related};
+pub use http::{HttpBody, HttpRequest, JsonTemplate, Redirects, ResolvedBody, ResolvedRequest};
 pub use keys::{KEYS, KeySpec, Place, Support};
 pub use lint::Warning;
 pub use model::{

@@ -3,6 +3,8 @@
 use crate::approvers::{Approvers, Overrides};
 use crate::budget::Budget;
 use crate::expect::Expect;
+use crate::http::HttpRequest;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -236,6 +238,8 @@ pub enum Action {
     },
     /// A function that the embedder registered by this name.
     Call(String),
+    /// An HTTP request.
+    Http(Box<HttpRequest>),
     /// A run of another plan.
     Plan {
         /// The plan's id.

@@ -135,6 +135,10 @@ fn step(plan: &Plan, step: &Step) -> StepView {
             Shell::Bash => ("run (bash)", line.source().to_owned()),
         },
         Action::Call(name) => ("call", name.clone()),
+        Action::Http(request) => {
+            let url = request.url.source();
+            ("http", format!("{} {url}", request.method))
+        }
         Action::Plan { id, .. } => ("plan", id.to_string()),
     };
     StepView {

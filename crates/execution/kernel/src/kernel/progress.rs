@@ -390,7 +390,8 @@ impl RunOrchestrationKernel {
         let step = plan.step(self.state.origin(ix));
         let slot = self.state.step(ix);
         let (attempt, stopped) = (slot.attempt, slot.stop);
-        let next = self.after_failure(ix, class);
+        let asked = data.retry_after_ms.map(Duration::from_millis);
+        let next = self.after_failure(ix, class, asked);
         let hard = step.gate == Some(Gate::Hard);
         let class = match class {
             ErrorClass::ValidationFailed if hard => ErrorClass::HardGateFailed,
@@ -442,7 +443,9 @@ impl RunOrchestrationKernel {
         Ok(())
     }
 
-    fn after_failure(&self, ix: StepIx, class: ErrorClass) -> Next {
+    /// What follows a failed attempt. The other side may ask for more patience than
+    /// the plan has, within the plan's longest delay.
+    fn after_failure(&self, ix: StepIx, class: ErrorClass, asked: Option<Duration>) -> Next {
         let (step, slot) = (self.state.definition(ix), self.state.step(ix));
         if self.state.is_halted() {
             return Next::Fail;
@@ -468,8 +471,10 @@ impl RunOrchestrationKernel {
         let attempt = slot.attempt.to_string();
         let id = self.state.step_id(ix);
         let seed = [self.state.run_id().as_str(), id.as_str(), attempt.as_str()];
+        let own = retry_delay(retry.base, retry.max_delay, slot.retries, &seed);
+        let asked = asked.unwrap_or_default().min(retry.max_delay);
         Next::Retry {
-            after: retry_delay(retry.base, retry.max_delay, slot.retries, &seed),
+            after: own.max(asked),
         }
     }
 

@@ -199,7 +199,7 @@ impl RunRunner {
                             artifacts: artifacts.collect(),
                         })
                     }
-                    Err(StepFailure { class, reason }) => {
+                    Err(StepFailure { class, reason, .. }) => {
                         let why = "the step's outputs cannot be kept";
                         let aside = self.put_aside(step, &report.attempt, &success.artifacts, why);
                         left.extend(aside);
@@ -208,10 +208,14 @@ impl RunRunner {
                     }
                 }
             }
-            Err(StepFailure { class, reason }) => StepEnd::Failed {
-                class,
-                reason: self.masker.mask_str(&reason).into_owned(),
-            },
+            Err(failure) => {
+                let hint = failure.retry_after.map(|delay| delay.as_millis());
+                data.retry_after_ms = hint.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX));
+                StepEnd::Failed {
+                    class: failure.class,
+                    reason: self.masker.mask_str(&failure.reason).into_owned(),
+                }
+            }
         };
         let StepRef {
             epoch,

@@ -47,7 +47,7 @@ fn name(attempt: &AttemptRef) -> String {
 fn function(request: &StepRequest) -> &str {
     match &request.work {
         Work::Call(work) => &work.function,
-        Work::Plan(_) => unreachable!("no step here names a plan"),
+        Work::Http(_) | Work::Plan(_) => unreachable!("no step here is a request or a plan"),
         Work::Process(_) => unreachable!("accepts calls only"),
     }
 }

@@ -203,6 +203,9 @@ impl ActionDraft<'_> {
                 .for_each(|item| visit(&item.expression, item.node)),
             Self::Shell { line, .. } => visit(&line.expression, line.node),
             Self::Call(_) => {}
+            Self::Http(request) => {
+                request.each(&mut |value| visit(&value.expression, value.node));
+            }
             Self::Plan { with, .. } => {
                 for (_, value) in with {
                     visit(&value.expression, value.node);

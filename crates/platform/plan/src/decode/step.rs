@@ -1,5 +1,6 @@
 //! One step.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -9,6 +10,7 @@ use rok_expr::{Condition, Items, ShellLine, Site, Template};
 use rok_vocabulary::{ErrorClass, InputName, PlanId, StepId};
 
 use super::compensate::CompensateDraft;
+use super::http::HttpDraft;
 use super::{Decoder, Defaults, Written, read};
 use crate::approvers::Approvers;
 use crate::fault::{FaultCode, Finding, quoted};
@@ -60,6 +62,7 @@ pub(super) enum ActionDraft<'t> {
         line: Written<'t, ShellLine>,
     },
     Call(String),
+    Http(Box<HttpDraft<'t>>),
     Plan {
         id: PlanId,
         with: Vec<(InputName, Written<'t, Template>)>,
@@ -133,7 +136,7 @@ impl Decoder<'_> {
             let message = format!("step {} does nothing", quoted(&entry.key));
             let finding = Finding::new(FaultCode::MissingKey, entry.span.clone(), message);
             self.findings
-                .push(finding.hint("give it `run`, `call` or `plan`"));
+                .push(finding.hint("give it `run`, `call`, `http` or `plan`"));
             return None;
         };
         let mut single = true;
@@ -165,6 +168,13 @@ impl Decoder<'_> {
                     .filter(|entry| PROCESS_ONLY.contains(&entry.key.as_str()));
                 self.without_effect(keys, "on a `call`, which runs within this process");
                 Some(ActionDraft::Call(call.text()?.into()))
+            }
+            ("http", http) => {
+                let keys = entries.iter().filter(|entry| {
+                    PROCESS_ONLY.contains(&entry.key.as_str()) || entry.key == "artifacts"
+                });
+                self.without_effect(keys, "on an `http`, which starts no process");
+                self.http(http).map(Box::new).map(ActionDraft::Http)
             }
             ("plan", plan) => self.sub_plan(node, plan),
             _ => None,
@@ -422,6 +432,7 @@ impl ActionDraft<'_> {
                 line: line.expression,
             },
             Self::Call(name) => Action::Call(name),
+            Self::Http(request) => Action::Http(Box::new(request.finish())),
             Self::Plan { id, with } => Action::Plan {
                 id,
                 with: with

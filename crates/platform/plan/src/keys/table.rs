@@ -2,6 +2,8 @@
 
 use rok_vocabulary::Profile;
 
+use crate::http::Redirects;
+
 use super::{KeySpec, Names, Place, Support, Ty};
 
 const POSITIVE: Ty = Ty::Duration { zero: false };
@@ -14,6 +16,8 @@ const TYPES: Ty = Ty::Words(
 );
 /// More attempts than this are a loop, and a loop wants a condition.
 const MAX_RETRIES: i64 = 100;
+/// What a step may hand on is no larger than this.
+const MAX_ANSWER: i64 = 32 * 1024 * 1024;
 /// More at once than this is more than a machine can hold open.
 const MAX_PARALLEL: i64 = 10_000;
 
@@ -80,7 +84,7 @@ pub const KEYS: &[KeySpec] = &[
 
     key(Step, "run", Ty::Command, "A process: a text is a shell line, a list is an argument vector that no shell sees."),
     key(Step, "call", Ty::Text, "An in-process function, by the name that the embedder registered."),
-    key(Step, "http", Ty::Object(Http), "An HTTP request.").later(),
+    key(Step, "http", Ty::Object(Http), "An HTTP request. Its outputs are `status`, `headers` and `body`."),
     key(Step, "service", Ty::Text, "A service of the service map, by its slug.").later(),
     key(Step, "agent", Ty::Text, "A remote agent, by capability.").later(),
     key(Step, "plan", Ty::PlanId, "A run of another plan, with a record of its own: `ID.yaml` (`.yml`, `.toml`, `.json`) beside this plan's file, or in `plans/` beside it, or a built-in plan. Found once, when the run is created."),
@@ -150,7 +154,9 @@ pub const KEYS: &[KeySpec] = &[
     key(Http, "url", Ty::Template, "The address.").required(),
     key(Http, "headers", Ty::Map(Names::Any, &Ty::Template), "Headers."),
     key(Http, "body", Ty::Json, "The body: text as it is, anything else as JSON."),
-    key(Http, "expect", Ty::List(&Ty::Whole { min: 100, max: 599 }), "The statuses that are a success.").or("2xx"),
+    key(Http, "expect", Ty::List(&Ty::Whole { min: 200, max: 599 }), "The statuses that are a success.").or("2xx"),
+    key(Http, "redirects", Ty::Words(Redirects::WORDS, &[]), "Where redirects may lead: to the same scheme, host and port; anywhere, without the plan's own headers; nowhere, then a redirect is the answer.").or("`same_host`"),
+    key(Http, "max_bytes", Ty::Whole { min: 1, max: MAX_ANSWER }, "The most of an answer's body that is read; a longer one fails the step.").or("8388608"),
 
     key(Compensate, "run", Ty::Command, "A process, as in a step."),
     key(Compensate, "call", Ty::Text, "A registered function, as in a step."),

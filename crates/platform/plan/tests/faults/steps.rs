@@ -18,16 +18,31 @@ steps:
   a: echo hi", &["3:6: step `a` must be a mapping with the keys of a step, and is text (write `{ run: echo hi }`)"])]
 #[case::step_nothing(r"plan: p
 steps:
-  a: { name: A }", &["3:3: step `a` does nothing (give it `run`, `call` or `plan`)"])]
+  a: { name: A }", &["3:3: step `a` does nothing (give it `run`, `call`, `http` or `plan`)"])]
 #[case::step_two_executors(r"plan: p
 steps:
   a: { run: echo, call: f }", &["3:19: a step has one executor, and `a` has both `run` and `call` (the first one at 3:8) (make two steps of it)"])]
 #[case::step_later_executor(r"plan: p
 steps:
-  a: { http: { url: 'https://x' } }", &["3:8: `http` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+  a: { agent: x }", &["3:8: `agent` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+#[case::http_url(r"plan: p
+steps:
+  a: { http: { url: ftp://x } }
+  b: { http: { url: 'https://ada:pw@x/' } }
+  c: { http: { url: 'https:///x' } }", &["3:21: `url` of `http` has no scheme that is known (write `https://…` or `http://…`)", "4:21: `url` of `http` holds a user or password (put it into a header: `authorization: \"Bearer ${{ secrets.NAME }}\"`)", "5:21: `url` of `http` has no host (write the host behind `://`)"])]
+#[case::http_headers(r"plan: p
+steps:
+  a: { http: { url: 'https://x', headers: { Host: y, 'a b': c, X-A: d, x-a: e } } }", &["3:45: `Host` is not a plan's to set (it follows from the request: remove it)", "3:54: `a b` is no name of a header (letters, digits and `-`)", "3:72: the header `x-a` is given twice (remove one of the two)"])]
+#[case::http_effects(r"plan: p
+secrets: [S]
+steps:
+  a: { http: { url: 'https://x/${{ secrets.S }}', body: { a: ['${{ secrets.T }}', '${{ inputs.x }}'] } }, cwd: /x, artifacts: [{ path: y }] }", &["4:36: a secret may not stand here (secrets may stand in env, headers, bodies and shell lines)", "4:107: `cwd` has no effect on an `http`, which starts no process (remove it)", "4:116: `artifacts` has no effect on an `http`, which starts no process (remove it)"])]
+#[case::http_reads(r"plan: p
+steps:
+  a: { http: { url: 'https://x', body: { a: ['${{ secrets.T }}', '${{ inputs.x }}'] } } }", &["3:51: unknown secret `T` (add `T` to the plan's `secrets`)", "3:71: unknown input `x` (the plan declares no inputs)"])]
 #[case::step_later_shape(r"plan: p
 steps:
-  a: { http: { method: FETCH, body: x } }", &["3:8: `http` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "3:8: `url` is missing in `http` of step `a` (add `url: …`)", "3:24: `method` of `http` of step `a` cannot be `FETCH` (use `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`)"])]
+  a: { http: { method: FETCH, body: x } }", &["3:8: `url` is missing in `http` of step `a` (add `url: …`)", "3:24: `method` of `http` of step `a` cannot be `FETCH` (use `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`)"])]
 #[case::step_twice(r"plan: p
 steps:
   a: { run: echo }

@@ -1,7 +1,10 @@
 //! What is carried out is accepted, what is not is refused by name.
 
 use crate::faults;
-use rok_plan::{Action, Gate, KEYS, KeySpec, Order, Place, Shell, SuccessRule, Support, parse};
+use rok_plan::{
+    Action, Gate, HttpBody, JsonTemplate, KEYS, KeySpec, Order, Place, Redirects, Shell,
+    SuccessRule, Support, parse,
+};
 use rok_vocabulary::{ErrorClass, Profile};
 use serde_json::json;
 use std::time::Duration;
@@ -45,8 +48,17 @@ fn a_plan_of_every_key_is_decoded_as_written() {
 #[test]
 fn steps_take_defaults_and_say_otherwise() {
     let plan = parse(EVERYTHING.as_bytes(), "everything.yaml").unwrap_or_else(|e| panic!("{e}"));
-    let [check, benchmark, stage, publish, per_region, by_hand] = plan.steps.as_slice() else {
-        panic!("six steps")
+    let [
+        check,
+        benchmark,
+        stage,
+        publish,
+        per_region,
+        by_hand,
+        announce,
+    ] = plan.steps.as_slice()
+    else {
+        panic!("seven steps")
     };
 
     assert_eq!(check.gate, Some(Gate::Hard));
@@ -106,6 +118,19 @@ fn steps_take_defaults_and_say_otherwise() {
         (Some(Gate::Manual), false)
     );
     assert_eq!(publish.action, Action::Call("publish".into()));
+    let Action::Http(request) = &announce.action else {
+        panic!("a request")
+    };
+    assert_eq!((request.method.as_str(), request.max_bytes), ("PUT", 4096));
+    assert_eq!(
+        (&*request.expect, request.redirects),
+        (&[200, 201][..], Redirects::Any)
+    );
+    assert_eq!(request.headers[0].0, "Authorization");
+    assert!(
+        matches!(&request.body, Some(HttpBody::Json(JsonTemplate::Object(all))) if all.len() == 4)
+    );
+
     assert_eq!(publish.cwd, None);
     assert_eq!(publish.approvers.count, 2);
     assert_eq!(
@@ -174,7 +199,6 @@ fn the_whole_format_is_known_and_what_is_not_carried_out_is_refused() {
         "`notify` is not supported yet",
         // And what nobody makes cannot be expected.
         "no step declares an artifact `report.json`",
-        "`http` is not supported yet",
     ];
     assert_eq!(messages, expected);
 }
