@@ -309,6 +309,7 @@ impl RunsEngine for Runs {
     }
 
     fn events(&self, run: &RunId, query: &EventQuery) -> Result<Vec<EventLine>, RunsError> {
+        self.refuse_unknown(run, query)?;
         crate::events::events(&self.store_of(run), run, query)
     }
 
@@ -319,6 +320,7 @@ impl RunsEngine for Runs {
         stop: &StopSignal,
         each: &mut dyn FnMut(&EventLine) -> bool,
     ) -> Result<(), RunsError> {
+        self.refuse_unknown(run, query)?;
         crate::events::follow(&self.store_of(run), run, query, stop, each)
     }
 

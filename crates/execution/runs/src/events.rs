@@ -2,8 +2,8 @@
 //! verbatim.
 
 use crate::fault;
-use rok_events::{Body, Event, EventType};
-use rok_facades::runs::{ErrorKind, EventLine, EventQuery, RunsError, StopSignal};
+use rok_events::{Body, Event};
+use rok_facades::runs::{EventLine, EventQuery, RunsError, StopSignal};
 use rok_log::EventReader;
 use rok_store_jsonl::{JsonlStore, Woken};
 use rok_vocabulary::{RunId, Seq};
@@ -52,28 +52,6 @@ pub(crate) fn live_line(event: &Event) -> EventLine {
     }
 }
 
-/// A type that no event can have would show nothing for ever. One that this
-/// version does not know may stand in the log of a newer one.
-fn refuse_unknown_types(query: &EventQuery, lines: &[EventLine]) -> Result<(), RunsError> {
-    let known = || {
-        let here = lines.iter().map(|line| line.event_type.as_str());
-        EventType::WORDS.iter().copied().chain(here)
-    };
-    let unknown = query.types.iter().find(|pattern| {
-        let fits = |word: &str| match pattern.strip_suffix('*') {
-            Some(prefix) => word.starts_with(prefix),
-            None => word == pattern.as_str(),
-        };
-        !known().any(fits)
-    });
-    let Some(unknown) = unknown else {
-        return Ok(());
-    };
-    let message = format!("no event type is named `{unknown}`");
-    let help = format!("the types are {}", EventType::WORDS.join(", "));
-    Err(RunsError::new(ErrorKind::Usage, "ROK0004", message).help(help))
-}
-
 pub(crate) fn events(
     store: &JsonlStore,
     run: &RunId,
@@ -84,7 +62,6 @@ pub(crate) fn events(
         .read_from(run, from)
         .map_err(|error| fault::store(&error))?;
     let mut lines: Vec<EventLine> = log.lines().map(line_of).collect();
-    refuse_unknown_types(query, &lines)?;
     lines.retain(|event| query.fits(event));
     if let Some(tail) = query.tail {
         lines.drain(..lines.len().saturating_sub(tail));
@@ -101,7 +78,6 @@ pub(crate) fn follow(
     stop: &StopSignal,
     each: &mut dyn FnMut(&EventLine) -> bool,
 ) -> Result<(), RunsError> {
-    refuse_unknown_types(query, &[])?;
     let watch = store.watch_log(run).map_err(|error| fault::store(&error))?;
     let stopper = watch.stopper();
     stop.on_stop(move || stopper.stop());

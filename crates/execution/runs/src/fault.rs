@@ -86,16 +86,20 @@ pub(crate) fn unknown_step_of(state: &RunState, step: &str) -> RunsError {
 }
 
 pub(crate) fn unknown_step(run: &RunId, step: &str, known: &[String]) -> RunsError {
-    let listed = known
-        .iter()
-        .take(20)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    RunsError::new(
-        ErrorKind::NotFound,
-        "ROK0111",
-        format!("run {run} has no step `{step}`"),
-    )
-    .help(format!("its steps are {listed}"))
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let message = format!("run {run} has no step `{step}`");
+    RunsError::new(ErrorKind::NotFound, "ROK0111", message).help(meant(step, "its steps", &known))
+}
+
+/// What may be meant, and what there is.
+pub(crate) fn meant(word: &str, what: &str, known: &[&str]) -> String {
+    const LISTED: usize = 40;
+    let mut listed = known[..known.len().min(LISTED)].join(", ");
+    if known.len() > LISTED {
+        listed.push_str(", …");
+    }
+    match rok_plan::nearest(word, known.iter().copied()) {
+        Some(nearest) => format!("did you mean `{nearest}`? {what} are {listed}"),
+        None => format!("{what} are {listed}"),
+    }
 }

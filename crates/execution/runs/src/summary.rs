@@ -1,5 +1,6 @@
 //! A run's state and history as the views that the layers above get.
 
+use crate::asked::{plan_of, refuse_unknown_statuses};
 use crate::fault;
 use crate::gates;
 use crate::load::Loaded;
@@ -17,10 +18,27 @@ use rok_projections::Replay;
 use rok_rac::{Duty, Reconciliation, Scope};
 use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{
-    BudgetDimension, Disposition, ErrorClass, Outcome, PlanId, RunPhase, StepState, Timestamp,
+    BudgetDimension, Disposition, ErrorClass, Outcome, RunPhase, StepState, Timestamp,
 };
 use serde_json::Value;
 use std::path::PathBuf;
+
+/// What [`status`] says, and what a list says of a run that is a stub or
+/// cannot be read.
+pub(crate) const STATUSES: [&str; 10] = [
+    "created",
+    "preflight_validated",
+    "blocked",
+    "executing",
+    "succeeded",
+    "partial",
+    "failed",
+    "rolled_back",
+    COLLECTED,
+    BROKEN,
+];
+const COLLECTED: &str = "collected";
+const BROKEN: &str = "broken";
 
 /// Seed 004's word for where a run stands, and `partial` for one that is
 /// COMPLETED with work failed: nothing else decides it.
@@ -350,11 +368,9 @@ pub(crate) fn audit(loaded: &Loaded) -> AuditView {
 }
 
 pub(crate) fn list(store: &JsonlStore, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
+    refuse_unknown_statuses(query)?;
     let filter = RunFilter {
-        plan: query
-            .plan
-            .as_ref()
-            .and_then(|plan| plan.parse::<PlanId>().ok()),
+        plan: plan_of(query)?,
         since: query.since,
         ..RunFilter::default()
     };
@@ -362,7 +378,7 @@ pub(crate) fn list(store: &JsonlStore, query: &ListQuery) -> Result<Vec<RunListi
     let listings = entries.into_iter().map(|entry| match entry {
         RunEntry::Run { run, row } => (listing(run.to_string(), &row), Some(row)),
         RunEntry::Collected { run, row } => {
-            let status = "collected".into();
+            let status = COLLECTED.into();
             let listing = RunListing {
                 status,
                 ..listing(run.to_string(), &row)
@@ -434,7 +450,7 @@ fn broken(run_id: String, why: String) -> RunListing {
     RunListing {
         run_id,
         plan: None,
-        status: "broken".into(),
+        status: BROKEN.into(),
         phase: None,
         outcome: None,
         created_at: None::<Timestamp>,

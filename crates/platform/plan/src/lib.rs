@@ -80,6 +80,7 @@ pub use model::{
     Action, ArtifactDecl, Bounds, Compensate, Concurrency, Gate, InputSpec, OnFailure, OnLimit,
     Order, OutputSpec, Plan, Retry, Shell, Step, SuccessRule, ValueKind,
 };
+pub use nearest::nearest;
 pub use parse::{parse, parse_inputs};
 pub use pattern::{escape_pattern, is_pattern};
 pub use schema::json_schema;

@@ -55,6 +55,12 @@ impl Nearest {
     }
 }
 
+/// The nearest of the known names, if one is near enough to be meant.
+#[must_use]
+pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    Nearest::default().of(name, known)
+}
+
 /// Case and the kind of dash are the commonest slips.
 fn fold(name: &str) -> String {
     name.chars()
