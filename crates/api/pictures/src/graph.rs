@@ -31,6 +31,8 @@ pub struct Graph {
 pub struct Node {
     /// Its id.
     pub id: String,
+    /// Its name for people; may be empty.
+    pub name: String,
     /// Where it stands; none in a plan.
     pub state: Option<State>,
     /// What it guards.
@@ -105,6 +107,14 @@ impl EdgeKind {
         }
     }
 
+    /// What the line means, in a legend.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Fallback => "instead, if it fails",
+            kind => kind.word(),
+        }
+    }
+
     const fn of(kind: u8) -> Self {
         Self::ALL[kind as usize % Self::ALL.len()]
     }
@@ -128,6 +138,14 @@ impl Node {
         gate.into_iter().chain(optional).chain(note).collect()
     }
 }
+
+/// What an edge to a fallback says: of which step it is one.
+fn if_fails(node: &Node) -> String {
+    alloc::format!("if {} fails", crate::text::shorten(&node.id, IF_COLUMNS))
+}
+
+/// Columns of an id within such a label.
+const IF_COLUMNS: usize = 24;
 
 impl Graph {
     /// A graph without steps.

@@ -258,7 +258,7 @@ fn theme(out: &mut String, root: &str, theme: &Theme, paint: impl Fn(&Look) -> P
     let _ = write!(
         out,
         "{root}{{color:{line}}}{root} .page{{fill:{page}}}{root} .t{{fill:{text}}}{root} .f{{fill:{faint}}}\
-         {root} .l{{stroke:{line}}}{root} .head{{fill:{line}}}{root} .grid{{stroke:{grid}}}{root} .box{{fill:{plain}}}\
+         {root} .l{{stroke:{line}}}{root} .head{{fill:{line}}}{root} .grid{{stroke:{grid}}}{root} text.on{{stroke:{page}}}{root} .box{{fill:{plain}}}\
          {root} .mark{{stroke:{mark}}}{root} .m{{fill:{mark}}}",
         line = theme.line,
         page = theme.page,

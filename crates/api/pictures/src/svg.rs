@@ -10,6 +10,9 @@ use core::fmt::Write as _;
 /// and of the smaller text in the page's font, whose letters differ.
 pub(crate) const LABEL: i32 = 735;
 pub(crate) const SMALL: i32 = 620;
+/// Names of steps, and ids under them.
+pub(crate) const NAME: i32 = 830;
+pub(crate) const UNDER: i32 = 675;
 /// Titles.
 const TITLE: i32 = 960;
 
@@ -33,7 +36,11 @@ const SHAPES: &str = "\
 .rokpic .solid{fill:currentColor;stroke-width:1.2}\
 .rokpic .e{fill:none;stroke-width:1.3}\
 .rokpic .after{stroke-dasharray:6 4}\
-.rokpic .fallback,.rokpic .compensation{stroke-dasharray:1 4;stroke-linecap:round;stroke-width:1.8}\
+.rokpic .fallback{stroke-dasharray:9 3 2 3;stroke-width:1.6}\
+.rokpic .compensation{stroke-dasharray:1 4;stroke-linecap:round;stroke-width:1.8}\
+.rokpic .nm{font-size:12.5px;font-weight:600}\
+.rokpic .idf{font-size:11px;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace}\
+.rokpic .on{paint-order:stroke;stroke-width:4px;stroke-linejoin:round}\
 .rokpic .b{font-weight:600}\
 .rokpic .grid{fill:none;stroke-width:1}\
 .rokpic .band{fill-opacity:.55;stroke-width:1;stroke-dasharray:3 3}\

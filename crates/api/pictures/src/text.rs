@@ -91,6 +91,8 @@ pub(crate) fn wrap(text: &str, max: usize) -> Vec<String> {
                 line.push(' ');
                 line.push_str(&word);
             }
+            // The end of a line separates as well.
+            Some(_) if word == "·" => {}
             _ => lines.push(word),
         }
     }

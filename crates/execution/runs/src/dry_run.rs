@@ -249,10 +249,19 @@ fn steps(
 fn waves(plan: &Plan) -> Vec<u32> {
     let mut waves = vec![0_u32; plan.steps.len()];
     let mut open: Vec<usize> = (0..plan.steps.len()).collect();
+    let owners = owners(plan);
     while !open.is_empty() {
         open.retain(|at| {
             let step = &plan.steps[*at];
-            let before = || step.needs.iter().chain(&step.after);
+            let edges = || step.needs.iter().chain(&step.after);
+            // What waits for a step waits for what stands in for it too.
+            let stand_ins = edges().flat_map(|edge| stand_ins(plan, *edge));
+            let before: Vec<usize> = edges()
+                .chain(&owners[*at])
+                .copied()
+                .chain(stand_ins)
+                .collect();
+            let before = || before.iter();
             if before().any(|edge| waves[*edge] == 0) {
                 return true;
             }
@@ -261,6 +270,22 @@ fn waves(plan: &Plan) -> Vec<u32> {
         });
     }
     waves
+}
+
+/// The fallback of a step, its fallback, and so on.
+fn stand_ins(plan: &Plan, at: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(plan.steps[at].fallback, |at| plan.steps[*at].fallback)
+}
+
+/// The step that each one stands in for.
+fn owners(plan: &Plan) -> Vec<Option<usize>> {
+    let mut owners = vec![None; plan.steps.len()];
+    for (at, step) in plan.steps.iter().enumerate() {
+        if let Some(fallback) = step.fallback {
+            owners[fallback] = Some(at);
+        }
+    }
+    owners
 }
 
 /// A step, and what is wrong with an expression of it that could be known.
@@ -330,12 +355,21 @@ fn dry_step(
             .map(|edge| plan.steps[*edge].id.to_string())
             .collect()
     };
+    let owner = plan.steps.iter().find(|owner| owner.fallback == Some(at));
+    let only_if_fails = owner.map(|owner| owner.id.to_string());
     let dry = DryStep {
         id: step.id.to_string(),
+        name: step.name.clone(),
         wave,
         needs: ids(&step.needs),
         after: ids(&step.after),
-        why: why(&ids(&step.needs), &ids(&step.after)),
+        why: why(
+            &ids(&step.needs),
+            &ids(&step.after),
+            only_if_fails.as_deref(),
+        ),
+        only_if_fails,
+        fallback: step.fallback.map(|at| plan.steps[at].id.to_string()),
         kind: kind.into(),
         command,
         env,
@@ -396,12 +430,15 @@ fn cache_answer(runner: &RunRunner, services: &Services, ix: StepIx) -> CacheAns
     CacheAnswer { hit, why }
 }
 
-fn why(needs: &[String], after: &[String]) -> String {
-    let needs = (!needs.is_empty()).then(|| format!("once {} succeeded", needs.join(", ")));
-    let after = (!after.is_empty()).then(|| format!("once {} ended", after.join(", ")));
-    match (needs, after) {
-        (None, None) => "at the start".into(),
-        (Some(one), None) | (None, Some(one)) => one,
-        (Some(needs), Some(after)) => format!("{needs} and {after}"),
+fn why(needs: &[String], after: &[String], instead_of: Option<&str>) -> String {
+    let all = [
+        instead_of.map(|step| format!("only if {step} fails")),
+        (!needs.is_empty()).then(|| format!("once {} succeeded", needs.join(", "))),
+        (!after.is_empty()).then(|| format!("once {} ended", after.join(", "))),
+    ];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    if all.is_empty() {
+        return "at the start".into();
     }
+    all.join(" and ")
 }

@@ -245,3 +245,31 @@ fn the_cache_is_looked_at_and_left_alone() {
     assert_eq!(found[1]["hit"], Value::Null);
     assert_eq!(told(dir.path(), &["--no-cache"])[0]["hit"], false);
 }
+
+#[test]
+fn a_fallback_has_its_turn_after_the_step_that_it_stands_in_for() {
+    let dir = folder(
+        "plan: p\nsteps:\n  mirror: { name: Take the mirror, run: 'true' }\n  fetch: { run: 'true', fallback: mirror }\n  use: { needs: [fetch], run: 'true' }\n",
+    );
+    let output = dry(dir.path(), &["plan.yaml"]);
+    let told = text(&output.stdout);
+    for line in [
+        "fetch  at the start; mirror instead if it fails",
+        "mirror (Take the mirror)  only if fetch fails",
+        "use  once fetch succeeded",
+    ] {
+        assert!(told.contains(line), "{line} in {told}");
+    }
+    let output = dry(dir.path(), &["plan.yaml", "--json"]);
+    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let steps = view["steps"].as_array().unwrap();
+    let brief: Vec<_> = steps
+        .iter()
+        .map(|step| (step["id"].as_str().unwrap(), step["wave"].as_u64().unwrap()))
+        .collect();
+    // What waits for a step waits for its fallback too.
+    assert_eq!(brief, [("fetch", 1), ("mirror", 2), ("use", 3)]);
+    assert_eq!(steps[0]["fallback"], "mirror");
+    assert_eq!(steps[1]["only_if_fails"], "fetch");
+    assert_eq!(steps[2].get("only_if_fails"), None);
+}

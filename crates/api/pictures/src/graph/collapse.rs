@@ -170,6 +170,7 @@ fn node(graph: &Graph, members: &[usize]) -> Node {
     }
     Node {
         id: stem(&first.id).to_string(),
+        name: String::new(),
         state,
         gate: first.gate,
         optional: first.optional,

@@ -1,8 +1,9 @@
 //! A graph for Graphviz.
 
-use super::{Drawn, EdgeKind, Gate};
+use super::{Drawn, EdgeKind, Gate, if_fails};
 use crate::state::LIGHT;
 use crate::text::clean;
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use core::fmt::Write as _;
@@ -27,8 +28,8 @@ pub(super) fn draw(drawn: &Drawn<'_>) -> String {
     let _ = writeln!(out, "digraph \"{}\" {{", Quoted(&drawn.graph.title));
     let _ = writeln!(
         out,
-        "  rankdir=TB; node [shape=box, style=\"rounded,filled\", fillcolor=\"{}\", color=\"{}\", fontcolor=\"{}\", fontname=\"monospace\", fontsize=11];\n  edge [color=\"{}\"];",
-        LIGHT.plain, LIGHT.line, LIGHT.text, LIGHT.line
+        "  rankdir=TB; node [shape=box, style=\"rounded,filled\", fillcolor=\"{}\", color=\"{}\", fontcolor=\"{}\", fontname=\"monospace\", fontsize=11];\n  edge [color=\"{}\", fontcolor=\"{}\", fontname=\"monospace\", fontsize=10];",
+        LIGHT.plain, LIGHT.line, LIGHT.text, LIGHT.line, LIGHT.faint
     );
     for (at, node) in drawn.graph.nodes.iter().enumerate() {
         let _ = write!(out, "  n{at} [label=\"");
@@ -38,6 +39,9 @@ pub(super) fn draw(drawn: &Drawn<'_>) -> String {
         let _ = write!(out, "{}", Quoted(&node.id));
         if drawn.counts[at] > 1 {
             let _ = write!(out, " ×{}", drawn.counts[at]);
+        }
+        if !node.name.is_empty() {
+            let _ = write!(out, "\\n{}", Quoted(&node.name));
         }
         for remark in node.remarks() {
             let _ = write!(out, "\\n{}", Quoted(&remark));
@@ -65,10 +69,13 @@ pub(super) fn draw(drawn: &Drawn<'_>) -> String {
     for link in drawn.links() {
         let kind = EdgeKind::of(link.kind);
         let style = match kind {
-            EdgeKind::Needs => "",
-            EdgeKind::After => " [style=dashed]",
-            EdgeKind::Fallback => " [style=dotted, label=\"fallback\"]",
-            EdgeKind::Compensation => " [style=dotted, label=\"undone by\"]",
+            EdgeKind::Needs => String::new(),
+            EdgeKind::After => String::from(" [style=dashed]"),
+            EdgeKind::Fallback => {
+                let words = if_fails(&drawn.graph.nodes[link.from]);
+                format!(" [style=dashed, label=\"{}\"]", Quoted(&words))
+            }
+            EdgeKind::Compensation => String::from(" [style=dotted, label=\"undone by\"]"),
         };
         let _ = writeln!(out, "  n{} -> n{}{style};", link.from, link.to);
     }

@@ -1,9 +1,10 @@
 //! A graph as a Mermaid flowchart.
 
-use super::{Drawn, EdgeKind, Gate, Node};
+use super::{Drawn, EdgeKind, Gate, Node, if_fails};
 use crate::state::{LIGHT, State};
 use crate::text::clean;
 use alloc::collections::BTreeSet;
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use core::fmt::Write as _;
@@ -56,10 +57,17 @@ pub(super) fn draw(drawn: &Drawn<'_>) -> String {
         let arrow = match EdgeKind::of(link.kind) {
             EdgeKind::Needs => "-->",
             EdgeKind::After => "-.->",
-            EdgeKind::Fallback => "-. fallback .->",
+            EdgeKind::Fallback => "-.->",
             EdgeKind::Compensation => "-. undone by .->",
         };
-        let _ = writeln!(out, "  n{} {arrow} n{}", link.from, link.to);
+        let label = match EdgeKind::of(link.kind) {
+            EdgeKind::Fallback => {
+                let words = if_fails(&drawn.graph.nodes[link.from]);
+                format!("|\"{}\"|", Quoted(&words))
+            }
+            _ => String::new(),
+        };
+        let _ = writeln!(out, "  n{} {arrow}{label} n{}", link.from, link.to);
     }
     for state in states {
         let paint = state.light();
@@ -82,6 +90,9 @@ fn label(out: &mut String, node: &Node, count: usize) {
     let _ = write!(out, "{}", Quoted(&node.id));
     if count > 1 {
         let _ = write!(out, " ×{count}");
+    }
+    if !node.name.is_empty() {
+        let _ = write!(out, "<br/>{}", Quoted(&node.name));
     }
     for remark in node.remarks() {
         let _ = write!(out, "<br/>{}", Quoted(&remark));

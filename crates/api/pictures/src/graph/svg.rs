@@ -1,9 +1,9 @@
 //! A graph as SVG: shapes by gate, signs and colours by state, lines by kind.
 
-use super::{Drawn, EdgeKind, Gate, Node};
+use super::{Drawn, EdgeKind, Gate, Node, if_fails};
 use crate::layout::{Layout, Place, Size, layout};
 use crate::state::State;
-use crate::svg::{Flow, LABEL, SMALL, Sheet, icon, open, text_width};
+use crate::svg::{Flow, LABEL, NAME, SMALL, Sheet, UNDER, icon, open, text_width};
 use crate::text::{Xml, columns, shorten};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -15,6 +15,7 @@ use core::fmt::Write as _;
 const ROOMY: usize = 80;
 /// Columns of an id, and of the line under it.
 const ID_COLUMNS: usize = 30;
+const NAME_COLUMNS: usize = 40;
 const NOTE_COLUMNS: usize = 46;
 /// Heights of boxes with two lines and with one.
 const TALL: i32 = 46;
@@ -35,10 +36,14 @@ const WRAP: (i32, i32) = (2200, 5200);
 /// Room for a title and a legend that can be read.
 const MIN_WIDTH: i32 = 440;
 
+/// Heights of lines of text: the first, and those under it.
+const FIRST: i32 = 12;
+const LINE: i32 = 15;
+
 /// A box as it is drawn.
 struct Card {
-    id: String,
-    note: String,
+    /// Its lines, with the class of each.
+    lines: Vec<(&'static str, String)>,
     size: Size,
 }
 
@@ -60,6 +65,7 @@ pub(super) fn draw(drawn: &Drawn<'_>, inline: bool) -> String {
     let left = (width - placed.width) / 2;
     let _ = write!(body, "<g transform=\"translate({left} {top})\">");
     edges(&placed, &mut body);
+    labels(drawn, &placed, &mut body);
     for (at, place) in placed.places.iter().enumerate() {
         node(drawn, at, &cards[at], *place, &mut body);
     }
@@ -94,7 +100,25 @@ fn cards(drawn: &Drawn<'_>) -> Vec<Card> {
         } else {
             String::new()
         };
-        let text = text_width(&id, LABEL).max(text_width(&note, SMALL));
+        let name = if tall {
+            shorten(&node.name, NAME_COLUMNS)
+        } else {
+            String::new()
+        };
+        let mut lines = Vec::new();
+        let mut text = text_width(&note, SMALL);
+        if name.is_empty() {
+            text = text.max(text_width(&id, LABEL));
+            lines.push(("t id", id));
+        } else {
+            text = text
+                .max(text_width(&name, NAME))
+                .max(text_width(&id, UNDER));
+            lines.extend([("t nm", name), ("f idf", id)]);
+        }
+        if !note.is_empty() {
+            lines.push(("f s", note));
+        }
         let sign = if node.state.is_some() { SIGN } else { 0 };
         let point = if node.gate == Some(Gate::Manual) {
             2 * POINT - 8
@@ -105,10 +129,13 @@ fn cards(drawn: &Drawn<'_>) -> Vec<Card> {
             size: Size {
                 // Centres must be whole.
                 w: (text + sign + 2 * PAD + point + 1) / 2 * 2,
-                h: if tall { TALL } else { LOW },
+                h: match lines.len() {
+                    _ if !tall => LOW,
+                    0..=2 => TALL,
+                    _ => TALL + LINE,
+                },
             },
-            id,
-            note,
+            lines,
         }
     };
     drawn
@@ -184,6 +211,22 @@ fn edges(placed: &Layout, out: &mut String) {
     }
 }
 
+/// What the edges to fallbacks say, where they arrive.
+fn labels(drawn: &Drawn<'_>, placed: &Layout, out: &mut String) {
+    let fallbacks = drawn.links().into_iter();
+    for link in fallbacks.filter(|link| EdgeKind::of(link.kind) == EdgeKind::Fallback) {
+        let place = placed.places[link.to];
+        let words = if_fails(&drawn.graph.nodes[link.from]);
+        let _ = write!(
+            out,
+            "<text class=\"f s on\" x=\"{}\" y=\"{}\">{}</text>",
+            place.x + place.w / 2 + 9,
+            place.y - 8,
+            Xml(&words)
+        );
+    }
+}
+
 fn node(drawn: &Drawn<'_>, at: usize, card: &Card, place: Place, out: &mut String) {
     let node = &drawn.graph.nodes[at];
     let state = node.state.map_or("plan", State::class);
@@ -209,23 +252,15 @@ fn node(drawn: &Drawn<'_>, at: usize, card: &Card, place: Place, out: &mut Strin
         icon(state, x + 6, mid, out);
         x += SIGN;
     }
-    let baseline = if card.note.is_empty() {
-        mid + 4
-    } else {
-        mid - 3
-    };
-    let _ = write!(
-        out,
-        "<text class=\"t id\" x=\"{x}\" y=\"{baseline}\">{}</text>",
-        Xml(&card.id)
-    );
-    if !card.note.is_empty() {
+    let under = i32::try_from(card.lines.len()).unwrap_or(1) - 1;
+    let mut baseline = mid + (FIRST - LINE * under) / 2 - 2;
+    for (class, line) in &card.lines {
         let _ = write!(
             out,
-            "<text class=\"f s\" x=\"{x}\" y=\"{}\">{}</text>",
-            mid + 13,
-            Xml(&card.note)
+            "<text class=\"{class}\" x=\"{x}\" y=\"{baseline}\">{}</text>",
+            Xml(line)
         );
+        baseline += LINE;
     }
     out.push_str("</g>");
 }
@@ -235,6 +270,9 @@ fn full(node: &Node, count: usize) -> String {
     let mut out = node.id.clone();
     if count > 1 {
         let _ = write!(out, " ×{count}");
+    }
+    if !node.name.is_empty() {
+        let _ = write!(out, ", {}", node.name);
     }
     let words = words(node);
     if !words.is_empty() {
@@ -321,7 +359,7 @@ fn legend(drawn: &Drawn<'_>, sheet: &mut Sheet<'_>) {
     }
     for kind in kinds {
         let kind = EdgeKind::of(kind);
-        flow.item(kind.word(), |out, x, y| {
+        flow.item(kind.words(), |out, x, y| {
             let _ = write!(
                 out,
                 "<path class=\"l e {}\" d=\"M{x} {y}h22\"/>",

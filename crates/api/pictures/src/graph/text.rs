@@ -1,6 +1,6 @@
 //! A graph as text: a line for each step, layer by layer, with what it follows.
 
-use super::{Drawn, EdgeKind};
+use super::{Drawn, EdgeKind, if_fails};
 use crate::layout::ranks;
 use crate::text::{TextOptions, clean, columns, shorten_with, wrap};
 use alloc::format;
@@ -127,6 +127,12 @@ fn step(
     let id_room = room(line).saturating_sub(columns(&times)).max(MIN_ID);
     line.push_str(&shorten_with(&node.id, id_room, signs.more));
     line.push_str(&times);
+    let name = clean(&node.name);
+    // The edges say more than a name: it gets no more than half of what is left.
+    if !name.is_empty() && room(line) / 2 > MIN_ID {
+        let name = shorten_with(&name, room(line) / 2 - 2, signs.more);
+        let _ = write!(line, "  {name}");
+    }
     let remarks = node.remarks();
     if !remarks.is_empty() {
         let remarks = format!("  ({})", remarks.join(signs.dot)).replace(" · ", signs.dot);
@@ -146,7 +152,9 @@ fn step(
             EdgeKind::Compensation => signs.undoes,
         };
         let id = clean(&drawn.graph.nodes[*parent].id);
-        let part = if kind_before == Some(*kind) {
+        let part = if *kind == EdgeKind::Fallback {
+            format!("  {arrow} {}", if_fails(&drawn.graph.nodes[*parent]))
+        } else if kind_before == Some(*kind) {
             format!(", {id}")
         } else {
             format!("  {arrow} {id}")

@@ -15,6 +15,7 @@ pub(crate) fn graph() -> Graph {
     let mut graph = Graph::new("Run r1");
     graph.subtitle = "failed · plan p, version 1".into();
     graph.add(Node {
+        name: "Fetch the prices".into(),
         note: "0.04s".into(),
         ..node("fetch", State::Succeeded, None)
     });

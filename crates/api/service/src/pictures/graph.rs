@@ -19,8 +19,7 @@ pub(super) fn of_plan(plan: &Plan) -> Graph {
 }
 
 fn node(step: &Step) -> Node {
-    let texts = [&step.name, &step.description];
-    let mut details: Vec<String> = texts.into_iter().flatten().cloned().collect();
+    let mut details: Vec<String> = step.description.iter().cloned().collect();
     if let Some(condition) = &step.condition {
         details.push(format!("if {}", condition.source()));
     }
@@ -29,6 +28,7 @@ fn node(step: &Step) -> Node {
             rok_plan::Gate::Hard => Gate::Hard,
             rok_plan::Gate::Manual => Gate::Manual,
         }),
+        name: name_of(step.name.as_deref(), step.id.as_str()),
         optional: !step.required,
         note: step
             .for_each
@@ -38,6 +38,13 @@ fn node(step: &Step) -> Node {
         details,
         ..Node::new(step.id.as_str())
     }
+}
+
+/// A name that says no more than the id is none.
+pub(super) fn name_of(name: Option<&str>, id: &str) -> String {
+    name.filter(|name| *name != id)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn edges(plan: &Plan) -> Vec<Edge> {
@@ -55,6 +62,15 @@ fn edges(plan: &Plan) -> Vec<Edge> {
             }));
         }
     }
+    // Last: where one of them closed a cycle, it is the one that is left out.
+    let stand_ins = plan.steps.iter().enumerate();
+    edges.extend(stand_ins.filter_map(|(from, step)| {
+        step.fallback.map(|to| Edge {
+            from,
+            to,
+            kind: EdgeKind::Fallback,
+        })
+    }));
     edges
 }
 

@@ -78,12 +78,21 @@ pub struct SecretState {
 pub struct DryStep {
     /// Its id.
     pub id: String,
+    /// Its name for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Which wave it is in, from 1: the longest way of edges that leads to it.
     pub wave: u32,
     /// Runs only if these succeeded.
     pub needs: Vec<String>,
     /// Runs once these are finished, however they finished.
     pub after: Vec<String>,
+    /// Runs only if this step fails for good, and then in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_if_fails: Option<String>,
+    /// The step that runs in its place when it fails for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
     /// Why it runs when it does, in words.
     pub why: String,
     /// `run` or `call`.

@@ -227,3 +227,52 @@ fn a_fan_out_is_one_box_and_a_bar_for_each_child() {
     let report = bench.rok(["report", "f"]).exits(0).out;
     assert!(report.contains("us is down"), "the failed child's log");
 }
+
+#[test]
+fn a_fallback_hangs_on_its_step_and_names_stand_with_their_ids() {
+    let bench = Bench::new();
+    bench.write(
+        "p.yaml",
+        "plan: p\nsteps:\n  fetch: { name: Fetch & check, run: exit 3, fallback: mirror }\n  mirror: { run: 'true' }\n",
+    );
+    bench
+        .rok(["run", "p.yaml", "--run-id", "r", "--quiet"])
+        .exits(0);
+    for name in ["p.yaml", "r"] {
+        for (form, parts) in [
+            (
+                "svg",
+                [
+                    "if fetch fails</text>",
+                    ">Fetch &amp; check</text>",
+                    ">fetch</text>",
+                ],
+            ),
+            (
+                "mermaid",
+                [
+                    "n0 -.->|\"if fetch fails\"| n1",
+                    "<br/>Fetch #amp; check",
+                    "fetch<br/>",
+                ],
+            ),
+            (
+                "dot",
+                [
+                    "n0 -> n1 [style=dashed, label=\"if fetch fails\"]",
+                    "\\nFetch & check",
+                    "fetch\\n",
+                ],
+            ),
+            (
+                "ascii",
+                ["mirror", "↤ if fetch fails", "fetch  Fetch & check"],
+            ),
+        ] {
+            let drawn = bench.rok(["graph", name, "--format", form]).exits(0).out;
+            for part in parts {
+                assert!(drawn.contains(part), "{part} in {drawn}");
+            }
+        }
+    }
+}

@@ -95,6 +95,9 @@ fn one(text: &mut String, step: &DryStep, paint: Paint) {
     if let Some(timeout) = step.timeout_ms {
         about.push(format!("at most {}", span(timeout)));
     }
+    if let Some(fallback) = &step.fallback {
+        about.push(format!("{fallback} instead if it fails"));
+    }
     if step.retries > 0 {
         about.push(format!("up to {} retries", step.retries));
     }
@@ -103,7 +106,12 @@ fn one(text: &mut String, step: &DryStep, paint: Paint) {
     }
     let id = paint.strong(&clean(&step.id));
     let about = clean(&about.join("; "));
-    let _ = writeln!(text, "  {id}  {}", paint.faint(&about));
+    let name = step.name.as_deref().unwrap_or_default();
+    let name = match clean(name) {
+        name if name.is_empty() => name,
+        name => format!(" ({name})"),
+    };
+    let _ = writeln!(text, "  {id}{name}  {}", paint.faint(&about));
     let command: Vec<String> = match step.kind.as_str() {
         "run" => step.command.iter().map(|word| shell_word(word)).collect(),
         _ => step.command.clone(),
