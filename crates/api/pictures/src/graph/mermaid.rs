@@ -55,19 +55,15 @@ pub(super) fn draw(drawn: &Drawn<'_>) -> String {
     }
     for link in drawn.links() {
         let arrow = match EdgeKind::of(link.kind) {
-            EdgeKind::Needs => "-->",
-            EdgeKind::After => "-.->",
-            EdgeKind::Fallback => "-.->",
-            EdgeKind::Compensation => "-. undone by .->",
-        };
-        let label = match EdgeKind::of(link.kind) {
+            EdgeKind::Needs => String::from("-->"),
+            EdgeKind::After => String::from("-.->"),
             EdgeKind::Fallback => {
                 let words = if_fails(&drawn.graph.nodes[link.from]);
-                format!("|\"{}\"|", Quoted(&words))
+                format!("-.->|\"{}\"|", Quoted(&words))
             }
-            _ => String::new(),
+            EdgeKind::Compensation => String::from("-. undone by .->"),
         };
-        let _ = writeln!(out, "  n{} {arrow}{label} n{}", link.from, link.to);
+        let _ = writeln!(out, "  n{} {arrow} n{}", link.from, link.to);
     }
     for state in states {
         let paint = state.light();
