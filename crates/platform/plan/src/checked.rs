@@ -69,6 +69,9 @@ impl CheckedFile {
             findings,
             nearest: Nearest::default(),
         };
+        if root.is_none() && faults.findings.is_empty() {
+            faults.tell(FaultCode::Syntax, 0..0, "the file is empty");
+        }
         let value = root.and_then(|root| decode(Item(&root), &mut faults));
         match value {
             Some(value) if faults.findings.is_empty() => Ok(value),

@@ -412,3 +412,6 @@ impl Declarations for Known {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@
 //! ```text
 //!  bytes ─parse─▶ Schedule ─next_due─▶ due time ─▶ Firing (+ item) ─▶ key, run id, RunSpec
 //!                    └── every fault of the file at once ──▶ PlanErrors
+//!
+//!  Schedule, State, now, items ─decide─▶ State: cursor, outbox, what waits, what runs, records
 //! ```
 //!
 //! ```
@@ -37,14 +39,23 @@ mod cron;
 mod decode;
 mod firing;
 
+mod decide;
+mod state;
+
 /// The README's example is run as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 pub use cron::{Cron, CronError, Pace, Zone};
+pub use decide::{
+    BackfillError, MAX_BACKFILL, backfill, decide, each, next_due_times, pause, trigger, unpause,
+};
 pub use decode::parse;
 pub use firing::{Cause, Firing, RunSpec};
 pub use item::{Item, MAX_ITEMS, parse_items};
 pub use keys::{KEYS, KeySpec};
 pub use model::{CatchUp, ForEach, Input, Overlap, Schedule};
+pub use state::{
+    Done, Effect, MAX_WAITING, NAMED, Pause, RECENT, Record, Running, State, What, Why,
+};
