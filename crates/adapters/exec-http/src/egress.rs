@@ -239,7 +239,7 @@ fn reserved_v4(address: Ipv4Addr) -> Option<&'static str> {
         (10, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => {
             Some("a private address")
         }
-        (0, ..) | (224..=255, ..) | (192, 0, 0) | (198, 18..=19, _) => Some("a reserved address"),
+        (0 | 224..=255, ..) | (192, 0, 0) | (198, 18..=19, _) => Some("a reserved address"),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@
 use crate::network::Network;
 use rok_executor::{
     AttemptRecord, AttemptRef, CancelReason, LogRecord, ReportSink, StepFailure, StepReport,
-    StepRequest, StepResult, StepSuccess, Usage, Workspace, check_outputs,
+    StepRequest, StepResult, StepSuccess, Usage, Workspace, check_outputs, wall_clock,
 };
 use rok_secrets::Masker;
 use rok_vocabulary::{ErrorClass, Timestamp};
@@ -14,7 +14,7 @@ use std::future::Future;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 
@@ -124,7 +124,7 @@ async fn fly(
         reason = &mut cancelled => return stopped(reason),
         permit = permits.acquire_owned() => permit,
     };
-    report.began = Some((now(), Instant::now()));
+    report.began = Some((wall_clock(), Instant::now()));
     let flown = tokio::select! {
         biased;
         reason = &mut cancelled => stopped(reason),
@@ -227,11 +227,4 @@ impl Drop for Report {
             self.make((Err(failure), String::new()));
         }
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

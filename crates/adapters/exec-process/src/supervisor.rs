@@ -20,11 +20,10 @@ use crate::procfs;
 use crate::record::{Entry, Records};
 use attempt::{Attempt, Spawned, Stage};
 use rok_executor::{
-    AttemptRecord, AttemptRef, CancelReason, ReportSink, StepFailure, StepReport, StepRequest,
-    StepResult, Usage, Work,
+    AttemptRef, CancelReason, ReportSink, StepFailure, StepReport, StepRequest, Work, wall_clock,
 };
 use rok_secrets::Masker;
-use rok_vocabulary::{ErrorClass, Timestamp};
+use rok_vocabulary::ErrorClass;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::process::{
@@ -38,7 +37,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 pub(crate) use shared::{Command, Shared};
 
@@ -179,7 +178,7 @@ impl Supervisor {
         match command {
             Command::Start(request, sink) if self.closing => {
                 let failure = CancelReason::Interrupted.failure();
-                tell(&sink, not_started(request.attempt, failure));
+                tell(&sink, StepReport::not_started(request.attempt, failure));
             }
             Command::Start(request, sink) => self.waiting.push_back(Waiting { request, sink }),
             Command::Cancel(attempt, reason) => self.cancel(&attempt, reason),
@@ -203,7 +202,7 @@ impl Supervisor {
             .position(|w| w.request.attempt == *attempt)
         {
             let waiting = self.waiting.remove(at).expect("its place was just found");
-            let report = not_started(waiting.request.attempt, reason.failure());
+            let report = StepReport::not_started(waiting.request.attempt, reason.failure());
             return tell(&waiting.sink, report);
         }
         let found = self
@@ -221,7 +220,10 @@ impl Supervisor {
         self.closing = true;
         for waiting in std::mem::take(&mut self.waiting) {
             let failure = CancelReason::Interrupted.failure();
-            tell(&waiting.sink, not_started(waiting.request.attempt, failure));
+            tell(
+                &waiting.sink,
+                StepReport::not_started(waiting.request.attempt, failure),
+            );
         }
         let ids: Vec<u64> = self.attempts.keys().copied().collect();
         for id in ids {
@@ -257,7 +259,7 @@ impl Supervisor {
                     let masker = Masker::new(&request.secrets);
                     let reason = masker.mask_str(&failure.reason).into_owned();
                     let failure = StepFailure::new(failure.class, reason);
-                    tell(&sink, not_started(request.attempt, failure));
+                    tell(&sink, StepReport::not_started(request.attempt, failure));
                 }
             }
         }
@@ -285,7 +287,7 @@ impl Supervisor {
             .try_clone()
             .map_err(|e| io_failure("cannot open /dev/null", &e))?;
         prepared.command.stdin(null).stdout(out).stderr(err);
-        let started_at = now();
+        let started_at = wall_clock();
         let began = Instant::now();
         let spawned = prepared.command.spawn();
         let child = spawned.map_err(|error| {
@@ -623,23 +625,4 @@ fn finish_aside(id: u64, ended: Ended, shared: &Arc<Shared>) {
     {
         shared.send(Command::Finished(id, Box::new(ended.finish())));
     }
-}
-
-fn not_started(attempt: AttemptRef, failure: StepFailure) -> StepReport {
-    let result = StepResult {
-        end: Err(failure),
-        started_at: None,
-        wall: Duration::ZERO,
-        usage: Usage::default(),
-        exit_code: None,
-        record: AttemptRecord::default(),
-    };
-    StepReport { attempt, result }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

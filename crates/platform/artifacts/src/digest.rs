@@ -126,15 +126,18 @@ pub fn measure(path: &Path) -> Result<Digest, ArtifactError> {
 }
 
 /// Like [`measure`]; `tap` sees every chunk that is hashed.
-pub fn measure_with(path: &Path, tap: impl FnMut(&[u8])) -> Result<Digest, ArtifactError> {
-    measure_file(open(path)?, path, tap)
+pub fn measure_with(path: &Path, mut tap: impl FnMut(&[u8])) -> Result<Digest, ArtifactError> {
+    measure_file(open(path)?, path, |chunk| {
+        tap(chunk);
+        Ok(())
+    })
 }
 
 /// Hashes what an open file holds from where it stands; `path` is for errors.
 pub(crate) fn measure_file(
     mut file: impl std::io::Read,
     path: &Path,
-    mut tap: impl FnMut(&[u8]),
+    mut tap: impl FnMut(&[u8]) -> Result<(), ArtifactError>,
 ) -> Result<Digest, ArtifactError> {
     let mut hash = Sha256::new();
     let mut bytes = 0;
@@ -152,7 +155,7 @@ pub(crate) fn measure_file(
             }
         };
         hash.update(&chunk[..read]);
-        tap(&chunk[..read]);
+        tap(&chunk[..read])?;
         bytes += read as u64;
     }
     Ok(Digest {

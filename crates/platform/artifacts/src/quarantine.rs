@@ -139,7 +139,11 @@ fn move_aside(
         let mut detector = secrets.detector();
         // One that nobody can read is put aside unread.
         if let Ok(digest) = read_entry(file).and_then(|found| {
-            measure_file(found, file, |chunk| detector.push(chunk)).map_err(io::Error::other)
+            measure_file(found, file, |chunk| {
+                detector.push(chunk);
+                Ok(())
+            })
+            .map_err(io::Error::other)
         }) {
             (left.sha256, left.bytes) = (Some(digest.sha256), digest.bytes);
         }
@@ -271,7 +275,7 @@ fn list(folder: &Path, front: &str, out: &mut Vec<Quarantined>) -> Result<(), Ar
         }
         let digest = meta
             .is_file()
-            .then(|| measure_file(read_entry(&path).ok()?, &path, |_| {}).ok())
+            .then(|| measure_file(read_entry(&path).ok()?, &path, |_| Ok(())).ok())
             .flatten();
         out.push(Quarantined {
             path: name,

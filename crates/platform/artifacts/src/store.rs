@@ -11,10 +11,9 @@
 mod sweep;
 
 use crate::beneath::{Folder, open_beneath};
-use crate::digest::{ArtifactError, CHUNK, Digest, hex, measure_file};
+use crate::digest::{ArtifactError, Digest, measure_file};
 use crate::identity::Identity;
 use rustix::fs::OFlags;
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -211,7 +210,7 @@ impl ContentStore {
     pub fn check(&self, digest: &Digest) -> Result<(), ArtifactError> {
         let file = self.content(digest)?;
         let path = self.path_of(&digest.sha256);
-        let found = measure_file(file, &path, |_| {})?;
+        let found = measure_file(file, &path, |_| Ok(()))?;
         Self::same(digest, &found)
     }
 
@@ -363,36 +362,19 @@ impl ContentStore {
                     let mut copy = to;
                     copy.rewind()
                         .map_err(|source| store_fault("read", &self.root, source))?;
-                    return measure_file(copy, path, tap);
+                    return measure_file(copy, path, |chunk| {
+                        tap(chunk);
+                        Ok(())
+                    });
                 }
                 Err(_) => self.copies.store(true, Ordering::Relaxed),
             }
         }
-        let mut hash = Sha256::new();
-        let mut bytes = 0;
-        let mut chunk = vec![0; CHUNK];
-        let (mut from, mut to) = (from, to);
-        loop {
-            let read = match from.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(source) => {
-                    return Err(ArtifactError::Unreadable {
-                        path: path.to_owned(),
-                        source,
-                    });
-                }
-            };
-            hash.update(&chunk[..read]);
-            tap(&chunk[..read]);
-            to.write_all(&chunk[..read])
-                .map_err(|source| store_fault("write to", &self.root, source))?;
-            bytes += read as u64;
-        }
-        Ok(Digest {
-            sha256: hex(&hash.finalize()),
-            bytes,
+        let mut to = to;
+        measure_file(from, path, |chunk| {
+            tap(chunk);
+            to.write_all(chunk)
+                .map_err(|source| store_fault("write to", &self.root, source))
         })
     }
 

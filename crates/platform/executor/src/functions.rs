@@ -8,6 +8,7 @@
 
 mod pool;
 
+use crate::clock::wall_clock;
 use crate::outputs::check_outputs;
 use crate::port::{
     AttemptRecord, AttemptRef, CallWork, CancelReason, Executor, ExecutorError, PreflightFault,
@@ -16,14 +17,14 @@ use crate::port::{
 };
 use pool::Pool;
 use rok_secrets::{Masker, Secrets};
-use rok_vocabulary::{ErrorClass, IdempotencyKey, RunId, Timestamp};
+use rok_vocabulary::{ErrorClass, IdempotencyKey, RunId};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 /// How many blocking functions run at once, unless told otherwise.
 const DEFAULT_THREADS: usize = 64;
@@ -239,7 +240,7 @@ impl Executor for Functions {
             )),
         };
         match function {
-            Err(failure) => sink.report(not_started(request.attempt, failure)),
+            Err(failure) => sink.report(StepReport::not_started(request.attempt, failure)),
             Ok(Function::Inline(body)) => {
                 let report = perform(&request, &*body, &AtomicBool::new(false));
                 sink.report(report);
@@ -265,7 +266,7 @@ impl Executor for Functions {
 
 /// Calls the function on this thread and makes a report of what comes.
 fn perform(request: &StepRequest, body: &Body, cancelled: &AtomicBool) -> StepReport {
-    let started_at = now();
+    let started_at = wall_clock();
     let began = Instant::now();
     let end = called(request, body, cancelled);
     StepReport {
@@ -320,25 +321,6 @@ fn called(
             ..failure
         }),
     }
-}
-
-fn not_started(attempt: AttemptRef, failure: StepFailure) -> StepReport {
-    let result = StepResult {
-        end: Err(failure),
-        started_at: None,
-        wall: Duration::ZERO,
-        usage: Usage::default(),
-        exit_code: None,
-        record: AttemptRecord::default(),
-    };
-    StepReport { attempt, result }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -24,11 +24,13 @@
 //! assert!(functions.contains("double"));
 //! ```
 
+mod clock;
 mod functions;
 mod outputs;
 mod port;
 mod strict;
 
+pub use clock::wall_clock;
 pub use functions::{Call, Functions};
 pub use outputs::{
     INLINE_OUTPUT_BYTES, MAX_OUTPUT_BYTES, check_outputs, is_inline, oversized_outputs,

@@ -184,6 +184,23 @@ pub struct StepReport {
     pub result: StepResult,
 }
 
+impl StepReport {
+    /// The report of an attempt whose work never began: nothing ran, nothing
+    /// was used.
+    #[must_use]
+    pub fn not_started(attempt: AttemptRef, failure: StepFailure) -> Self {
+        let result = StepResult {
+            end: Err(failure),
+            started_at: None,
+            wall: Duration::ZERO,
+            usage: Usage::default(),
+            exit_code: None,
+            record: AttemptRecord::default(),
+        };
+        Self { attempt, result }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone)]
 pub struct StepResult {

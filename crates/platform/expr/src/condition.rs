@@ -19,18 +19,10 @@ pub struct Condition {
 impl Condition {
     /// Parses a condition.
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        let (inner, at) = bare(text, "a condition")?;
-        match Expression::parse(inner, at)? {
-            Parse::Value(expression) => Ok(Self {
-                source: text.to_string(),
-                expression,
-            }),
-            Parse::Secret(_, reference) => Err(Vec::from([Fault::new(
-                reference.range,
-                "a secret cannot decide",
-            )
-            .hint("let a step look at it and hand on an output")])),
-        }
+        Ok(Self {
+            source: text.to_string(),
+            expression: open_expression(text, "a condition", "a secret cannot decide")?,
+        })
     }
 
     /// The condition as written.
@@ -54,8 +46,23 @@ impl Condition {
     }
 }
 
+/// One expression that reads no secret: `what` it stands for, and why a
+/// secret does not, are told in the faults.
+pub(crate) fn open_expression(
+    text: &str,
+    what: &str,
+    no_secret: &'static str,
+) -> Result<Expression, Vec<Fault>> {
+    let (inner, at) = bare(text, what)?;
+    match Expression::parse(inner, at)? {
+        Parse::Value(expression) => Ok(expression),
+        Parse::Secret(_, reference) => Err(Vec::from([Fault::new(reference.range, no_secret)
+            .hint("let a step look at it and hand on an output")])),
+    }
+}
+
 /// The expression without its `${{ }}`, and where it begins.
-pub(crate) fn bare<'t>(text: &'t str, what: &str) -> Result<(&'t str, usize), Vec<Fault>> {
+fn bare<'t>(text: &'t str, what: &str) -> Result<(&'t str, usize), Vec<Fault>> {
     let start = text.len() - text.trim_start().len();
     if !text[start..].starts_with("${{") {
         return Ok((text, 0));

@@ -1,8 +1,8 @@
 //! The list of a fan-out: the `for_each` of a step.
 
-use crate::condition::bare;
+use crate::condition::open_expression;
 use crate::declarations::Declarations;
-use crate::expression::{Expression, Parse, Use};
+use crate::expression::{Expression, Use};
 use crate::fault::{EvalError, Fault};
 use crate::reference::Reference;
 use crate::scope::Scope;
@@ -23,18 +23,10 @@ impl Items {
 
     /// Parses the expression.
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
-        let (inner, at) = bare(text, "`for_each`")?;
-        match Expression::parse(inner, at)? {
-            Parse::Value(expression) => Ok(Self {
-                source: text.to_string(),
-                expression,
-            }),
-            Parse::Secret(_, reference) => Err(Vec::from([Fault::new(
-                reference.range,
-                "a secret is no list",
-            )
-            .hint("let a step look at it and hand on an output")])),
-        }
+        Ok(Self {
+            source: text.to_string(),
+            expression: open_expression(text, "`for_each`", "a secret is no list")?,
+        })
     }
 
     /// The expression as written.

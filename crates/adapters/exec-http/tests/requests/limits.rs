@@ -111,7 +111,7 @@ fn a_huge_body_is_not_read(#[case] length: &str) {
     let server = Server::start(move |_, stream| {
         stream.write_all(head.as_bytes()).unwrap();
         // More than the limit, and more than any buffer in between.
-        let chunk = [b'x'; 64 * 1024];
+        let chunk = vec![b'x'; 64 * 1024];
         while stream.write_all(&chunk).is_ok() {}
     });
     let mut request = get(server.url("/"));

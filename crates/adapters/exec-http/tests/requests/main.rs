@@ -1,5 +1,7 @@
 //! Requests to servers on loopback: good ones, slow ones, broken ones.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod limits;
 mod secrets;
 mod support;

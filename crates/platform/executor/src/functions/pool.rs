@@ -4,7 +4,8 @@
 //! report never sent. An attempt leaves the table when it is reported, so that
 //! a function that comes back too late finds itself gone and stays silent.
 
-use super::{Body, not_started, now, perform};
+use super::{Body, perform};
+use crate::clock::wall_clock;
 use crate::port::{
     AttemptRecord, AttemptRef, CancelReason, ReportSink, StepFailure, StepReport, StepRequest,
     StepResult, Usage,
@@ -105,7 +106,8 @@ impl Pool {
         drop(state);
         if let Some(live) = orphaned {
             let failure = StepFailure::new(ErrorClass::TransientIo, "cannot start a thread");
-            live.sink.report(not_started(live.attempt, failure));
+            live.sink
+                .report(StepReport::not_started(live.attempt, failure));
         }
     }
 
@@ -122,7 +124,7 @@ impl Pool {
             drop(state);
             return live
                 .sink
-                .report(not_started(live.attempt, reason.failure()));
+                .report(StepReport::not_started(live.attempt, reason.failure()));
         }
         // A second cancel changes neither the reason nor the grace.
         if live.stop.is_none() {
@@ -148,7 +150,8 @@ impl Drop for Pool {
         self.shared.clock.notify_all();
         for live in lost {
             let failure = StepFailure::new(ErrorClass::WorkerLost, "the executor was closed");
-            live.sink.report(not_started(live.attempt, failure));
+            live.sink
+                .report(StepReport::not_started(live.attempt, failure));
         }
     }
 }
@@ -172,7 +175,7 @@ impl State {
             if let Some(live) = self.live.get_mut(&id)
                 && let Some((request, body)) = live.job.take()
             {
-                live.started = Some((now(), Instant::now()));
+                live.started = Some((wall_clock(), Instant::now()));
                 return Some((id, request, body, live.cancelled.clone()));
             }
         }

@@ -66,11 +66,7 @@ impl Decoder<'_> {
                 Some((sound.then(|| entry.key.clone())?, value?))
             })
             .collect();
-        let body: Option<&'t Node> = node.get("body");
-        let body = match body {
-            Some(node) => Some(self.body(node)),
-            None => None,
-        };
+        let body = node.get("body").map(|node| self.body(node));
         let expect = node.get("expect").and_then(Node::list).unwrap_or(&[]);
         let expect = expect.iter().filter_map(|item| match item.plain()? {
             Plain::Integer(status) => u16::try_from(status).ok(),
