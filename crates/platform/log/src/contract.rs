@@ -19,6 +19,7 @@
 //! rok_log::contract::a_run_is_created_once(&Memory(MemoryStore::new()));
 //! ```
 
+mod cells;
 mod differ;
 mod inbox;
 mod index;
@@ -28,6 +29,7 @@ mod records;
 mod signals;
 mod writing;
 
+pub use cells::{cells_are_compared_and_replaced, one_of_many_replaces_a_cell};
 pub use differ::same_history;
 pub use inbox::{
     a_command_contradicts_nothing, a_command_waits_until_it_is_done, a_second_delivery_is_absorbed,

@@ -14,6 +14,8 @@
 //!  pool ──────────┤ Signals            who is to look, and where
 //!                 └ Records            the domains' tables, the outbox
 //!
+//!  ticker ──────── Cells              small values, compared and replaced
+//!
 //!                 ┌ EventReader        bytes, documents, seals
 //!  everyone ──────┤ RunIndex           rows
 //!                 └ Inbox::put, answer
@@ -39,6 +41,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cells;
 mod commit;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
@@ -52,6 +55,7 @@ mod signals;
 #[cfg(any(test, feature = "testing"))]
 mod testing;
 
+pub use cells::{Cells, MemoryCells};
 pub use commit::{
     Commit, CommitResult, Document, DocumentKind, Durability, Fence, Namespace, NamespaceError,
     Record,

@@ -14,6 +14,7 @@
 //!     lock            held by the owner; who that is, and the fence
 //!     inbox/          ID.json waits, ID.answer was answered
 //!     logs/  artifacts/  procs/     the executors'
+//!   .TABLE~/KEY.json  small values, compared and replaced: schedules
 //! ```
 //!
 //! ```
@@ -43,6 +44,7 @@
 //! ```
 
 mod beside;
+mod cells;
 mod claim;
 mod collect;
 mod create;
@@ -55,6 +57,7 @@ mod resolve;
 mod store;
 mod watch;
 
+pub use cells::FolderCells;
 pub use collect::Collecting;
 #[cfg(any(test, feature = "testing"))]
 pub use disk::DiskFault;
