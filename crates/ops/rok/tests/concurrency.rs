@@ -33,6 +33,26 @@ fn start(scene: &Scene, who: &str) -> Running {
     Running::start(scene.bench.command(args))
 }
 
+/// A scene whose place `key` is held by run `a`, which is under way.
+fn held(on_limit: &str, key: &str) -> (Scene, Running) {
+    let scene = Scene::new(&plan(on_limit, key));
+    let ready = Fifo::new(&scene, "ready-a");
+    let a = start(&scene, "a");
+    ready.read();
+    (scene, a)
+}
+
+/// A run that waits for its place.
+fn queued(scene: &Scene, who: &str) -> Running {
+    let run = start(scene, who);
+    until_explained(scene, who, "waits for a place");
+    run
+}
+
+fn resume(scene: &Scene, run: &str) -> support::Ran {
+    Running::start(scene.bench.command(["resume", run])).finish()
+}
+
 fn pass(scene: &Scene, who: &str) {
     scene.bench.write(&format!("pass-{who}"), "");
 }
@@ -60,14 +80,9 @@ fn until_explained(scene: &Scene, run: &str, what: &str) {
 
 #[test]
 fn the_next_run_waits_in_the_order_of_creation() {
-    let scene = Scene::new(&plan("queue", "one"));
-    let ready = Fifo::new(&scene, "ready-a");
-    let a = start(&scene, "a");
-    ready.read();
-    let b = start(&scene, "b");
-    until_explained(&scene, "b", "waits for a place");
-    let c = start(&scene, "c");
-    until_explained(&scene, "c", "waits for a place");
+    let (scene, a) = held("queue", "one");
+    let b = queued(&scene, "b");
+    let c = queued(&scene, "c");
     assert_eq!(journal(&scene), "a\n", "one at a time");
     for who in ["c", "b", "a"] {
         pass(&scene, who);
@@ -88,12 +103,8 @@ fn the_next_run_waits_in_the_order_of_creation() {
 
 #[test]
 fn the_death_of_a_run_frees_its_place() {
-    let scene = Scene::new(&plan("queue", "one"));
-    let ready = Fifo::new(&scene, "ready-a");
-    let a = start(&scene, "a");
-    ready.read();
-    let b = start(&scene, "b");
-    until_explained(&scene, "b", "waits for a place");
+    let (scene, a) = held("queue", "one");
+    let b = queued(&scene, "b");
     pass(&scene, "b");
     a.signal(Signal::KILL);
     a.finish();
@@ -101,43 +112,31 @@ fn the_death_of_a_run_frees_its_place() {
     // It goes on in a place of its own.
     pass(&scene, "a");
     fs::remove_file(scene.bench.path().join("ready-a")).expect("it is ours");
-    Running::start(scene.bench.command(["resume", "a"]))
-        .finish()
-        .exits(0);
+    resume(&scene, "a").exits(0);
 }
 
 #[test]
 fn a_run_that_waits_can_be_cancelled_and_interrupted() {
-    let scene = Scene::new(&plan("queue", "one"));
-    let ready = Fifo::new(&scene, "ready-a");
-    let a = start(&scene, "a");
-    ready.read();
-    let b = start(&scene, "b");
-    until_explained(&scene, "b", "waits for a place");
+    let (scene, a) = held("queue", "one");
+    let b = queued(&scene, "b");
     scene
         .bench
         .rok(["cancel", "b", "--reason", "no more"])
         .exits(0);
     b.finish().exits(1);
     assert_eq!(outcome(&scene, "b"), "cancelled");
-    let c = start(&scene, "c");
-    until_explained(&scene, "c", "waits for a place");
+    let c = queued(&scene, "c");
     c.signal(Signal::INT);
     c.finish().exits(130);
     pass(&scene, "a");
     a.finish().exits(0);
     pass(&scene, "c");
-    Running::start(scene.bench.command(["resume", "c"]))
-        .finish()
-        .exits(0);
+    resume(&scene, "c").exits(0);
 }
 
 #[test]
 fn a_run_that_must_not_wait_is_not_created() {
-    let scene = Scene::new(&plan("reject", "one"));
-    let ready = Fifo::new(&scene, "ready-a");
-    let a = start(&scene, "a");
-    ready.read();
+    let (scene, a) = held("reject", "one");
     let ran = start(&scene, "b").finish().exits(1);
     assert!(
         ran.err.contains("ROK0120") && ran.err.contains("a has it"),
@@ -153,10 +152,7 @@ fn a_run_that_must_not_wait_is_not_created() {
 
 #[test]
 fn the_next_run_may_have_the_oldest_cancelled() {
-    let scene = Scene::new(&plan("cancel_oldest", "one"));
-    let ready = Fifo::new(&scene, "ready-a");
-    let a = start(&scene, "a");
-    ready.read();
+    let (scene, a) = held("cancel_oldest", "one");
     pass(&scene, "b");
     start(&scene, "b").finish().exits(0);
     a.finish().exits(1);
@@ -171,10 +167,7 @@ fn the_next_run_may_have_the_oldest_cancelled() {
 
 #[test]
 fn keys_that_differ_do_not_wait_for_each_other() {
-    let scene = Scene::new(&plan("queue", "of-${{ inputs.who }}"));
-    let ready = Fifo::new(&scene, "ready-a");
-    let a = start(&scene, "a");
-    ready.read();
+    let (scene, a) = held("queue", "of-${{ inputs.who }}");
     pass(&scene, "b");
     start(&scene, "b").finish().exits(0);
     pass(&scene, "a");
