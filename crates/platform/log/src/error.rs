@@ -132,6 +132,32 @@ pub enum StoreError {
         /// What the database says.
         message: String,
     },
+    /// Another program kept the database to itself for too long.
+    #[error(
+        "could not {operation} {}: another program kept it locked for too long; end that program, \
+         or try again",
+        path.display()
+    )]
+    Busy {
+        /// What was being done.
+        operation: &'static str,
+        /// The database.
+        path: PathBuf,
+    },
+    /// The database's file is not what was written.
+    #[error(
+        "could not {operation} {}: the file is damaged ({message}); put a copy in its place, or \
+         save what can be read with `sqlite3 FILE .recover`",
+        path.display()
+    )]
+    Damaged {
+        /// What was being done.
+        operation: &'static str,
+        /// The database.
+        path: PathBuf,
+        /// What the database says.
+        message: String,
+    },
     /// A file is not what was written.
     #[error("{}: line {line} (byte {byte}) {what}", path.display())]
     Corrupt {

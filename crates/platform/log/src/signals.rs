@@ -117,6 +117,11 @@ impl Switchboard {
         }
     }
 
+    /// Whether anybody listens.
+    pub fn is_open(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 0
+    }
+
     /// Tells those who listen to a namespace.
     pub fn tell(&self, namespace: &Namespace, signal: &Signal) {
         self.tell_those(signal, |line| line.namespace == *namespace);
@@ -128,7 +133,7 @@ impl Switchboard {
     }
 
     fn tell_those(&self, signal: &Signal, who: impl Fn(&Line) -> bool) {
-        if self.count.load(Ordering::Acquire) == 0 {
+        if !self.is_open() {
             return;
         }
         // Called without the lock: a listener may subscribe another.

@@ -1,0 +1,57 @@
+//! A connection that is lent for one piece of work.
+
+use crate::fault::Failure;
+use rok_log::{Namespace, StoreError};
+use rok_vocabulary::RunId;
+use rusqlite::{Connection, OptionalExtension};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+/// A connection within a transaction, and the file that it is to.
+#[derive(Clone, Copy)]
+pub(crate) struct Access<'a> {
+    db: &'a Connection,
+    path: &'a Path,
+}
+
+impl Deref for Access<'_> {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        self.db
+    }
+}
+
+impl<'a> Access<'a> {
+    pub(crate) const fn new(db: &'a Connection, path: &'a Path) -> Self {
+        Self { db, path }
+    }
+
+    /// The number that the run's rows are found by.
+    pub(crate) fn number(self, space: &Namespace, run: &RunId) -> Result<i64, Failure> {
+        let mut find =
+            self.prepare_cached("SELECT no FROM runs WHERE namespace = ?1 AND id = ?2")?;
+        let found = find
+            .query_row([space.as_str(), run.as_str()], |row| row.get(0))
+            .optional()?;
+        found.ok_or_else(|| unknown(run))
+    }
+
+    /// What is stored of a run is not what was written.
+    pub(crate) fn corrupt(self, run: &RunId, line: u64, what: impl Into<String>) -> Failure {
+        Failure::Refused(StoreError::Corrupt {
+            path: self.place_of(run),
+            line,
+            byte: 0,
+            what: what.into(),
+        })
+    }
+
+    /// Where a run is, in words for people.
+    pub(crate) fn place_of(self, run: &RunId) -> PathBuf {
+        PathBuf::from(format!("{} (run {run})", self.path.display()))
+    }
+}
+
+pub(crate) fn unknown(run: &RunId) -> Failure {
+    Failure::Refused(StoreError::Unknown { run: run.clone() })
+}

@@ -1,0 +1,217 @@
+//! What is due, in the order of its rank: a lane for each priority, since
+//! within one the order is that of time.
+
+use super::{Places, give, proven};
+use crate::access::Access;
+use crate::fault::Failure;
+use crate::logs::Ending;
+use crate::store::SqliteStore;
+use rok_log::{Namespace, Pull, Pulled, StoreError};
+use rok_vocabulary::{RunId, Timestamp};
+use std::collections::VecDeque;
+
+/// How many rows of a lane are read at a time.
+const BLOCK: i64 = 64;
+
+/// A run that is due.
+struct Ready {
+    no: i64,
+    id: String,
+    at: i64,
+    /// Key and limit, where it may have to wait for others.
+    key: Option<(String, i64)>,
+    /// Whether a command waits: it is given whoever stands before it.
+    asked: bool,
+}
+
+/// The runs of one priority, by when they are due.
+struct Lane {
+    priority: i8,
+    rows: VecDeque<Ready>,
+    /// Behind which row to go on; none when all were read.
+    next: Option<(i64, String)>,
+}
+
+impl Lane {
+    /// The first row, read where need be.
+    fn head(
+        &mut self,
+        at: Access<'_>,
+        space: &Namespace,
+        until: i64,
+    ) -> Result<Option<&Ready>, Failure> {
+        if self.rows.is_empty()
+            && let Some((time, id)) = self.next.take()
+        {
+            let mut select = at.prepare_cached(
+                "SELECT no, id, ready_at, concurrency_key, concurrency_limit,
+                   placed OR closed, commands > 0
+                 FROM runs INDEXED BY runs_ready
+                 WHERE namespace = ?1 AND priority = ?2 AND ready_at IS NOT NULL
+                   AND ready_at <= ?3 AND ready_at >= ?4 AND (ready_at > ?4 OR id > ?5)
+                 ORDER BY ready_at, id LIMIT ?6",
+            )?;
+            let from = (space.as_str(), self.priority, until, time, id, BLOCK);
+            let mut rows = select.query(from)?;
+            while let Some(row) = rows.next()? {
+                let key: Option<String> = row.get(3)?;
+                let limit: Option<i64> = row.get(4)?;
+                let is_free: bool = row.get(5)?;
+                self.rows.push_back(Ready {
+                    no: row.get(0)?,
+                    id: row.get(1)?,
+                    at: row.get(2)?,
+                    key: key.zip(limit).filter(|_| !is_free),
+                    asked: row.get(6)?,
+                });
+            }
+            if self.rows.len() as i64 == BLOCK {
+                self.next = self.rows.back().map(|last| (last.at, last.id.clone()));
+            }
+        }
+        Ok(self.rows.front())
+    }
+}
+
+/// A lane for each priority that anything ready has.
+fn lanes(at: Access<'_>, space: &Namespace) -> Result<Vec<Lane>, Failure> {
+    // One seek a priority: there are 201 at most, and mostly one.
+    let mut select = at.prepare_cached(
+        "SELECT priority FROM runs INDEXED BY runs_ready
+         WHERE namespace = ?1 AND ready_at IS NOT NULL AND priority > ?2
+         ORDER BY priority LIMIT 1",
+    )?;
+    let mut lanes: Vec<Lane> = Vec::new();
+    loop {
+        let above = lanes
+            .last()
+            .map_or(i64::MIN, |lane| i64::from(lane.priority));
+        let mut rows = select.query((space.as_str(), above))?;
+        let Some(row) = rows.next()? else {
+            return Ok(lanes);
+        };
+        lanes.push(Lane {
+            priority: row.get(0)?,
+            rows: VecDeque::new(),
+            next: Some((i64::MIN, String::new())),
+        });
+    }
+}
+
+/// A run that was given, and whether it may begin.
+struct Given {
+    run: RunId,
+    ending: Ending,
+    may_begin: bool,
+}
+
+/// Claims what is due. All of it in one transaction; the logs are looked at
+/// after that.
+pub(crate) fn claim_due(store: &SqliteStore, pull: &Pull) -> Result<Vec<Pulled>, StoreError> {
+    if pull.limit == 0 {
+        return Ok(Vec::new());
+    }
+    // Who asks in vain keeps nobody waiting.
+    let (space, now) = (store.namespace.clone(), pull.lease.now);
+    let first = store
+        .database
+        .read("read", |at| earliest(at, &space, Some(now)))?;
+    if first.is_none() {
+        return Ok(Vec::new());
+    }
+    let mine = pull.clone();
+    let given = store
+        .database
+        .write("claim runs of", move |at| claim_ready(at, &space, &mine))?;
+    let pulled = given.into_iter().map(|given| Pulled {
+        claim: proven(store, &given.run, &given.ending, true),
+        run: given.run,
+        may_begin: given.may_begin,
+    });
+    Ok(pulled.collect())
+}
+
+fn claim_ready(at: Access<'_>, space: &Namespace, pull: &Pull) -> Result<Vec<Given>, Failure> {
+    let mut lanes = lanes(at, space)?;
+    let mut places = Places::default();
+    let mut given = Vec::new();
+    while given.len() < pull.limit {
+        let Some(ready) = first(at, space, &mut lanes, pull)? else {
+            break;
+        };
+        let behind = match &ready.key {
+            Some((key, limit)) => *places.of(at, space, key)? >= *limit,
+            None => false,
+        };
+        if behind && !ready.asked {
+            continue;
+        }
+        let Ok(run) = ready.id.parse::<RunId>() else {
+            // Listed as broken; nobody can drive what has no name.
+            continue;
+        };
+        let ending = give(at, &run, ready.no, &pull.owner, pull.lease.until, behind)?;
+        if let (false, Some((key, _))) = (behind, &ready.key) {
+            *places.of(at, space, key)? += 1;
+        }
+        given.push(Given {
+            run,
+            ending,
+            may_begin: !behind,
+        });
+    }
+    Ok(given)
+}
+
+/// The run that stands first in any lane.
+fn first(
+    at: Access<'_>,
+    space: &Namespace,
+    lanes: &mut [Lane],
+    pull: &Pull,
+) -> Result<Option<Ready>, Failure> {
+    let mut best = None;
+    for (n, lane) in lanes.iter_mut().enumerate() {
+        let priority = lane.priority;
+        if let Some(head) = lane.head(at, space, pull.lease.now.as_millis())? {
+            let rank = pull.rank(priority, Timestamp::from_millis(head.at));
+            let place = (rank, head.id.clone(), n);
+            if best.as_ref().is_none_or(|best| place < *best) {
+                best = Some(place);
+            }
+        }
+    }
+    Ok(best.and_then(|(.., n)| lanes[n].rows.pop_front()))
+}
+
+/// When the first run is due that waits behind nobody.
+pub(crate) fn next_due(at: Access<'_>, space: &Namespace) -> Result<Option<Timestamp>, Failure> {
+    earliest(at, space, None)
+}
+
+fn earliest(
+    at: Access<'_>,
+    space: &Namespace,
+    until: Option<Timestamp>,
+) -> Result<Option<Timestamp>, Failure> {
+    let until = until.map_or(i64::MAX, Timestamp::as_millis);
+    let mut places = Places::default();
+    let mut earliest: Option<i64> = None;
+    for mut lane in lanes(at, space)? {
+        // What comes later than the earliest so far is of no interest.
+        let until = earliest.map_or(until, |found| until.min(found));
+        while let Some(ready) = lane.head(at, space, until)? {
+            let (time, asked, key) = (ready.at, ready.asked, ready.key.clone());
+            let behind = match key {
+                Some((key, limit)) if !asked => *places.of(at, space, &key)? >= limit,
+                _ => false,
+            };
+            if !behind {
+                earliest = Some(time);
+                break;
+            }
+            lane.rows.pop_front();
+        }
+    }
+    Ok(earliest.map(Timestamp::from_millis))
+}

@@ -1,0 +1,69 @@
+//! The domains' tables.
+
+use crate::access::Access;
+use crate::fault::Failure;
+use crate::store::SqliteStore;
+use rok_log::{Namespace, Record, StoreError};
+use rusqlite::types::ToSqlOutput;
+use rusqlite::types::{Value, ValueRef};
+
+/// Writes a row that came with a commit.
+pub(crate) fn put(at: Access<'_>, space: &Namespace, record: &Record) -> Result<(), Failure> {
+    let mut put = at.prepare_cached(
+        "INSERT INTO records (namespace, kind, key, json) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (namespace, kind, key) DO UPDATE SET json = excluded.json",
+    )?;
+    // As text, so that SQL can look into it.
+    let json = match std::str::from_utf8(&record.json) {
+        Ok(text) => ValueRef::Text(text.as_bytes()),
+        Err(_) => ValueRef::Blob(&record.json),
+    };
+    let json = ToSqlOutput::Borrowed(json);
+    put.execute((space.as_str(), record.kind, &record.key, json))?;
+    Ok(())
+}
+
+/// A page of a table.
+pub(crate) fn records(
+    at: Access<'_>,
+    space: &Namespace,
+    kind: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut select = at.prepare_cached(match after {
+        Some(_) => {
+            "SELECT key, json FROM records
+             WHERE namespace = ?1 AND kind = ?2 AND key > ?4 ORDER BY key LIMIT ?3"
+        }
+        None => {
+            "SELECT key, json FROM records
+             WHERE namespace = ?1 AND kind = ?2 AND ?4 IS NULL ORDER BY key LIMIT ?3"
+        }
+    })?;
+    let mut rows = select.query((space.as_str(), kind, limit, after))?;
+    let mut page = Vec::new();
+    while let Some(row) = rows.next()? {
+        let json = match row.get(1)? {
+            Value::Text(text) => text.into_bytes(),
+            Value::Blob(bytes) => bytes,
+            other => format!("{other:?}").into_bytes(),
+        };
+        page.push((row.get(0)?, json));
+    }
+    Ok(page)
+}
+
+/// Removes a row, durably.
+pub(crate) fn remove(store: &SqliteStore, kind: &str, key: &str) -> Result<(), StoreError> {
+    let space = store.namespace.clone();
+    let (kind, key) = (kind.to_owned(), key.to_owned());
+    store.database.write("remove a record of", move |at| {
+        let mut remove = at.prepare_cached(
+            "DELETE FROM records WHERE namespace = ?1 AND kind = ?2 AND key = ?3",
+        )?;
+        remove.execute((space.as_str(), kind, key))?;
+        Ok(())
+    })
+}

@@ -1,0 +1,201 @@
+//! A handle on the file, and the ports it keeps. What they do is told by the
+//! modules that do it.
+
+use crate::access::Access;
+use crate::database::Database;
+use crate::fault::{Failure, OpenError};
+use crate::{commit, inbox, list, logs, queue, records};
+use rok_chain::{Digest, Seal};
+use rok_log::{
+    Answer, Backlog, Claim, ClaimError, Command, Commit, CommitResult, Durability, EventReader,
+    Fence, Inbox, Lease, Listener, LogBytes, Namespace, Owner, PoolStore, Pull, Pulled, Records,
+    RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore, Signal, Signals, StoreError,
+    Subscription, WorkQueue,
+};
+use rok_vocabulary::{CommandId, RunId, Seq, Timestamp};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A store in one SQLite file. A clone is another handle on the same runs,
+/// served by the same writer.
+///
+/// A handle reads, lists and claims in its own namespace; a commit names the
+/// namespace that it goes to. After a failed write nothing is acknowledged that
+/// was not stored, and the store goes on as soon as the file can be written
+/// again: its connection is opened anew. Whoever met the error folds its runs
+/// again, as [`RunStore::commit`] says.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    pub(crate) namespace: Namespace,
+    pub(crate) database: Arc<Database>,
+}
+
+impl SqliteStore {
+    /// Opens a file, or makes it (0600, in a folder that is there). Brings the
+    /// tables of an older version up to date; refuses those of a later one, and
+    /// what is no store.
+    ///
+    /// Several processes may have the same file open. In one process, clone the
+    /// handle instead: callers of one writer share transactions.
+    pub fn open(path: impl AsRef<Path>, durability: Durability) -> Result<Self, OpenError> {
+        let database = Arc::new(Database::open(path.as_ref(), durability)?);
+        let namespace = Namespace::default();
+        Ok(Self {
+            namespace,
+            database,
+        })
+    }
+
+    /// Another handle on the same runs, for `namespace`.
+    #[must_use]
+    pub fn in_namespace(&self, namespace: Namespace) -> Self {
+        Self {
+            namespace,
+            database: Arc::clone(&self.database),
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.database.place.path
+    }
+
+    /// The namespace that the handle reads, lists and claims in.
+    pub const fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    pub(crate) fn tell(&self, signal: &Signal) {
+        self.database.board.tell(&self.namespace, signal);
+    }
+
+    fn read<T>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(Access<'_>, &Namespace) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let namespace = &self.namespace;
+        self.database.read(operation, |at| work(at, namespace))
+    }
+}
+
+impl RunStore for SqliteStore {
+    fn commit(&mut self, commits: &[Commit]) -> Result<Vec<CommitResult>, StoreError> {
+        commit::commit(self, commits)
+    }
+}
+
+impl EventReader for SqliteStore {
+    fn read(&self, run: &RunId) -> Result<LogBytes, StoreError> {
+        self.read_from(run, Seq(0))
+    }
+
+    fn read_from(&self, run: &RunId, seq: Seq) -> Result<LogBytes, StoreError> {
+        self.read("read", |at, space| logs::read_from(at, space, run, seq))
+    }
+
+    fn read_raw(&self, run: &RunId) -> Result<Vec<u8>, StoreError> {
+        self.read("read", |at, space| logs::read_raw(at, space, run))
+    }
+
+    fn document(&self, run: &RunId, digest: Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.read("read", |at, space| logs::document(at, space, run, digest))
+    }
+
+    fn seal(&self, run: &RunId) -> Result<Option<Seal>, StoreError> {
+        self.read("read", |at, space| logs::seal(at, space, run))
+    }
+}
+
+impl RunIndex for SqliteStore {
+    fn get(&self, run: &RunId) -> Result<Option<RunRow>, StoreError> {
+        self.read("read", |at, space| list::get(at, space, run))
+    }
+
+    fn list(&self, filter: &RunFilter) -> Result<Vec<RunEntry>, StoreError> {
+        self.read("list", |at, space| list::list(at, space, filter))
+    }
+}
+
+impl RunQueue for SqliteStore {
+    fn claim(&mut self, run: &RunId, owner: &Owner, lease: Lease) -> Result<Claim, ClaimError> {
+        queue::claim(self, run, owner, lease)
+    }
+
+    fn renew(&mut self, held: &[(RunId, Fence)], lease: Lease) -> Result<Vec<RunId>, StoreError> {
+        queue::renew(self, held, lease)
+    }
+
+    fn release(&mut self, run: &RunId, fence: Fence, due: Option<Timestamp>) {
+        queue::release(self, run, fence, due);
+    }
+}
+
+impl WorkQueue for SqliteStore {
+    fn claim_due(&mut self, pull: &Pull) -> Result<Vec<Pulled>, StoreError> {
+        queue::claim_due(self, pull)
+    }
+
+    fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read("read", queue::next_due)
+    }
+
+    fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        self.read("read", |at, space| queue::backlog(at, space, now))
+    }
+}
+
+impl Inbox for SqliteStore {
+    fn put(&self, run: &RunId, command: &Command) -> Result<(), StoreError> {
+        inbox::put(self, run, command)
+    }
+
+    fn take(&mut self, run: &RunId) -> Result<Vec<Command>, StoreError> {
+        self.read("read", |at, space| inbox::take(at, space, run))
+    }
+
+    fn done(&mut self, run: &RunId, id: &CommandId, answer: &Answer) -> Result<(), StoreError> {
+        inbox::done(self, run, id, answer)
+    }
+
+    fn answer(&self, run: &RunId, id: &CommandId) -> Result<Option<Answer>, StoreError> {
+        self.read("read", |at, space| inbox::answer(at, space, run, id))
+    }
+}
+
+impl Records for SqliteStore {
+    fn records(
+        &self,
+        kind: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        self.read("read", |at, space| {
+            records::records(at, space, kind, after, limit)
+        })
+    }
+
+    fn remove_record(&mut self, kind: &str, key: &str) -> Result<(), StoreError> {
+        records::remove(self, kind, key)
+    }
+}
+
+impl Signals for SqliteStore {
+    fn subscribe(&self, listener: Listener) -> Subscription {
+        let subscription = self
+            .database
+            .board
+            .subscribe(self.namespace.clone(), listener);
+        self.database.watch();
+        subscription
+    }
+}
+
+impl PoolStore for SqliteStore {
+    fn another(&self) -> Box<dyn PoolStore> {
+        Box::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,362 @@
+//! The writer: one thread, one connection, one transaction for all that waits.
+
+use crate::access::Access;
+use crate::fault::{Failure, OpenError, Unopened, sort};
+use crate::open::Place;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use rok_log::{Signal, StoreError, Switchboard};
+use rusqlite::Connection;
+use rusqlite::hooks::Wal;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How many callers may wait in line before the next one waits to get in line.
+const LINE: usize = 1024;
+
+/// How many callers share a transaction at most: a commit of a shard holds
+/// dozens of decisions already, and those who came first want their answer.
+const BATCH: usize = 256;
+
+/// From how many pages on the log is copied into the file: 16 MiB, so that
+/// pages that are written often are copied once.
+const CHECKPOINT: i32 = 4096;
+
+/// How often to ask whether another process has written, while somebody
+/// listens.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Something to be done within a transaction.
+trait Work: Send {
+    fn run(&mut self, at: Access<'_>) -> Result<(), Failure>;
+    fn operation(&self) -> &'static str;
+    /// Answers whoever waits, once it is known what became of it.
+    fn end(self: Box<Self>, result: Result<(), StoreError>);
+}
+
+struct Task<F, T> {
+    operation: &'static str,
+    work: Option<F>,
+    value: Option<T>,
+    caller: Sender<Result<T, StoreError>>,
+}
+
+impl<T: Send, F: FnOnce(Access<'_>) -> Result<T, Failure> + Send> Work for Task<F, T> {
+    fn run(&mut self, at: Access<'_>) -> Result<(), Failure> {
+        if let Some(work) = self.work.take() {
+            self.value = Some(work(at)?);
+        }
+        Ok(())
+    }
+
+    fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    fn end(self: Box<Self>, result: Result<(), StoreError>) {
+        let value = self.value;
+        let answer = result.map(|()| value.expect("work that succeeded left its value"));
+        // Nobody waits any more where the caller's thread is gone.
+        drop(self.caller.send(answer));
+    }
+}
+
+enum Message {
+    Work(Box<dyn Work>),
+    /// Somebody listens from now on.
+    Look,
+}
+
+/// A handle on the writer's thread, which ends with it.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    line: Option<Sender<Message>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Opens the file for writing.
+    pub(crate) fn start(place: Place, board: Arc<Switchboard>) -> Result<Self, OpenError> {
+        let (line, messages) = bounded(LINE);
+        let mut desk = Desk {
+            messages,
+            board,
+            db: None,
+            pages: Arc::default(),
+            copied: 0,
+            others: 0,
+            looked: Instant::now(),
+            place,
+        };
+        desk.open()
+            .map_err(|error| error.into_open(&desk.place.path))?;
+        let path = desk.place.path.clone();
+        let thread = thread::Builder::new().name("rok-sqlite".into());
+        let thread = thread.spawn(move || desk.serve());
+        let thread =
+            thread.map_err(|error| StoreError::from_io("start a writer for", path, error))?;
+        Ok(Self {
+            line: Some(line),
+            thread: Some(thread),
+        })
+    }
+
+    /// Does the work in a transaction, and returns when that is durable.
+    pub(crate) fn write<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (caller, answer) = bounded(1);
+        let task = Task {
+            operation,
+            work: Some(work),
+            value: None,
+            caller,
+        };
+        let gone = || StoreError::Poisoned {
+            cause: "the thread that writes ended".into(),
+        };
+        self.line
+            .as_ref()
+            .and_then(|line| line.send(Message::Work(Box::new(task))).ok())
+            .ok_or_else(gone)?;
+        answer.recv().map_err(|_| gone())?
+    }
+
+    /// Lets the writer look for what other processes write.
+    pub(crate) fn look(&self) {
+        if let Some(line) = &self.line {
+            // A writer that is gone tells nothing any more.
+            drop(line.send(Message::Look));
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.line.take());
+        // A listener may drop the last handle on the writer's own thread.
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            drop(thread.join());
+        }
+    }
+}
+
+/// What the thread has.
+struct Desk {
+    place: Place,
+    messages: Receiver<Message>,
+    board: Arc<Switchboard>,
+    /// None after a failure: it is opened again for the next transaction.
+    db: Option<Connection>,
+    /// How long the log is.
+    pages: Arc<AtomicI32>,
+    /// How long it was when it was last copied into the file.
+    copied: i32,
+    /// Changes when another process writes.
+    others: i64,
+    looked: Instant,
+}
+
+impl Desk {
+    fn serve(mut self) {
+        while let Some(batch) = self.next() {
+            if !batch.is_empty() {
+                self.turn(batch);
+            }
+            if self.board.is_open() && self.looked.elapsed() >= LOOK {
+                self.look();
+            }
+        }
+    }
+
+    /// All that waits, as soon as anything does. None when nobody can come
+    /// any more.
+    fn next(&self) -> Option<Vec<Box<dyn Work>>> {
+        let first = if self.board.is_open() {
+            match self.messages.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) => Message::Look,
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Ok(message) => message,
+            }
+        } else {
+            self.messages.recv().ok()?
+        };
+        let rest = self.messages.try_iter().take(BATCH - 1);
+        let works = std::iter::once(first).chain(rest);
+        Some(
+            works
+                .filter_map(|message| match message {
+                    Message::Work(work) => Some(work),
+                    Message::Look => None,
+                })
+                .collect(),
+        )
+    }
+
+    fn turn(&mut self, mut batch: Vec<Box<dyn Work>>) {
+        let results = match self.transaction(&mut batch) {
+            Ok(results) => results,
+            Err(error) => {
+                // What is in memory may not be what is on the disk: begin anew.
+                self.db = None;
+                for work in batch {
+                    let error = error.store(work.operation(), &self.place.path);
+                    work.end(Err(error));
+                }
+                return;
+            }
+        };
+        for (work, result) in batch.into_iter().zip(results) {
+            let operation = work.operation();
+            work.end(result.map_err(|failure| failure.into_store(operation, &self.place.path)));
+        }
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages < self.copied {
+            // The log began anew.
+            self.copied = 0;
+        }
+        if pages >= self.copied + CHECKPOINT {
+            self.checkpoint();
+        }
+    }
+
+    /// One transaction. An error means that nothing of it came about.
+    fn transaction(
+        &mut self,
+        batch: &mut [Box<dyn Work>],
+    ) -> Result<Vec<Result<(), Failure>>, Broken> {
+        self.open()?;
+        let db = self.db.as_ref().expect("it was opened above");
+        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let others = data_version(db)?;
+        if others != self.others {
+            let version = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            self.place.known(version)?;
+        }
+        let at = Access::new(db, &self.place.path);
+        let results = match batch {
+            [work] => match work.run(at) {
+                Ok(()) => vec![Ok(())],
+                Err(failure) if failure.spares_connection() => {
+                    db.prepare_cached("ROLLBACK")?.execute([])?;
+                    return Ok(vec![Err(failure)]);
+                }
+                Err(failure) => return Err(Broken::Work(failure)),
+            },
+            many => {
+                let each = many.iter_mut().map(|work| apart(at, work.as_mut()));
+                each.collect::<Result<_, _>>()?
+            }
+        };
+        db.prepare_cached("COMMIT")?.execute([])?;
+        if others != self.others {
+            self.others = others;
+            self.board.tell_all(&Signal::Any);
+        }
+        Ok(results)
+    }
+
+    fn open(&mut self) -> Result<(), Unopened> {
+        if self.db.is_some() {
+            return Ok(());
+        }
+        let mut db = self.place.writer()?;
+        let pages = Arc::clone(&self.pages);
+        db.wal_hook(Some(move |_: &mut Wal, count| {
+            pages.store(count, Ordering::Relaxed);
+            Ok(())
+        }))?;
+        // Another connection counts differently: whoever listens looks again.
+        self.others = data_version(&db)?;
+        self.board.tell_all(&Signal::Any);
+        self.db = Some(db);
+        Ok(())
+    }
+
+    /// Copies the log into the file, as far as no reader needs the old pages.
+    fn checkpoint(&mut self) {
+        let Some(db) = &self.db else { return };
+        let log = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            row.get::<_, i32>(1)
+        });
+        match log {
+            Ok(log) => self.copied = log.max(0),
+            // What was answered is in the log, and stays there.
+            Err(_) => self.db = None,
+        }
+    }
+
+    /// Tells those who listen if another process has written.
+    fn look(&mut self) {
+        self.looked = Instant::now();
+        let Some(db) = &self.db else { return };
+        if let Ok(version) = data_version(db)
+            && version != self.others
+        {
+            self.others = version;
+            self.board.tell_all(&Signal::Any);
+        }
+    }
+}
+
+/// Does one caller's work so that its failure undoes nothing else.
+fn apart(at: Access<'_>, work: &mut dyn Work) -> Result<Result<(), Failure>, Broken> {
+    at.prepare_cached("SAVEPOINT work")?.execute([])?;
+    let result = work.run(at);
+    match &result {
+        Ok(()) => {}
+        Err(failure) if failure.spares_connection() && !at.is_autocommit() => {
+            at.prepare_cached("ROLLBACK TO work")?.execute([])?;
+        }
+        Err(_) => return result.map(Ok).map_err(Broken::Work),
+    }
+    at.prepare_cached("RELEASE work")?.execute([])?;
+    Ok(result)
+}
+
+/// Changes when another connection has written.
+fn data_version(db: &Connection) -> rusqlite::Result<i64> {
+    let mut ask = db.prepare_cached("PRAGMA data_version")?;
+    ask.query_row([], |row| row.get(0))
+}
+
+/// Why a whole transaction did not come about.
+enum Broken {
+    Open(Unopened),
+    Work(Failure),
+}
+
+impl From<rusqlite::Error> for Broken {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Work(error.into())
+    }
+}
+
+impl From<Unopened> for Broken {
+    fn from(error: Unopened) -> Self {
+        Self::Open(error)
+    }
+}
+
+impl Broken {
+    /// The error for one of those who took part.
+    fn store(&self, operation: &'static str, path: &Path) -> StoreError {
+        let said = match self {
+            Self::Work(Failure::Sql(error)) | Self::Open(Unopened::Sql(error)) => {
+                return sort(operation, path, error);
+            }
+            Self::Work(Failure::Refused(error)) => error.to_string(),
+            Self::Open(Unopened::Refused(error)) => error.to_string(),
+        };
+        StoreError::Database {
+            operation,
+            message: said,
+        }
+    }
+}
