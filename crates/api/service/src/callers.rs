@@ -3,7 +3,7 @@
 
 use crate::error::ServiceError;
 use crate::plan_file::PlanText;
-use crate::plans::PlanListing;
+use crate::plans::{PlanListing, PlanView};
 use crate::runs::RunHandle;
 use crate::service::Service;
 use rok_facades::AccessFacade;
@@ -100,6 +100,12 @@ impl Service {
         };
         let plan = text.parse()?;
         Ok((text, plan.id))
+    }
+
+    /// A plan that is known here, by its id.
+    pub fn known_plan(&self, id: PlanId) -> Result<PlanView, ServiceError> {
+        let (text, _) = self.asked_plan(AskedPlan::Known(id))?;
+        Ok(PlanView::of(&text.parse()?, &text.source))
     }
 
     /// Creates a run for somebody, durably; nothing of it has started.

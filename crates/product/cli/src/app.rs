@@ -82,6 +82,8 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Hold(args) => commands::hold(&service, terminal, &args),
         Command::Gc(args) => commands::gc(&service, terminal, args),
         Command::Plan(command) => commands::plan(&service, terminal, command),
+        Command::Serve(args) => commands::serve(service, terminal, args),
+        Command::Token(command) => commands::token(&service, terminal, command),
         Command::Config(command) => commands::config(&service, terminal, &command),
         Command::Help(_) => unreachable!("answered before the settings are read"),
     }

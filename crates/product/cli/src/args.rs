@@ -2,6 +2,7 @@
 //! and completions read these.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Runs plans under an audit contract: fail-closed, resumable, provable.
@@ -125,6 +126,11 @@ pub(crate) enum Command {
     /// Plans: check, list, show, begin
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// Answers over HTTP: runs are submitted, followed and decided from elsewhere
+    Serve(ServeArgs),
+    /// Tokens that let people and programs into a server
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -584,6 +590,57 @@ pub(crate) struct AttestArgs {
     /// The private key that signs; default: ROK_SIGNING_KEY or ROK_SIGNING_KEY_FILE
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000")]
+    pub(crate) listen: SocketAddr,
+    /// Asks nobody for a token: whoever reaches it may do everything; loopback only
+    #[arg(long)]
+    pub(crate) insecure_no_auth: bool,
+    /// The certificate and its chain, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Something in front of it ends TLS
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub(crate) behind_proxy: bool,
+    /// How long runs may go on once it is told to stop; what is left can be resumed
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub(crate) grace: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Makes a token and prints it, this once
+    #[command(alias = "new")]
+    Create {
+        /// Who will show it: the name that stands in the record
+        #[arg(long)]
+        user: String,
+        /// What they may be: viewer, operator, approver, admin, or a role of your policies
+        #[arg(
+            long = "role",
+            value_name = "ROLE",
+            required = true,
+            value_delimiter = ','
+        )]
+        roles: Vec<String>,
+        /// When it ends: 12h, 30d [default: never]
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// Lists tokens, without their secrets
+    List,
+    /// Ends a token at once
+    Revoke {
+        /// Its id, as `rok token list` shows it
+        id: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

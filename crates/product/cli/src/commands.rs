@@ -15,6 +15,8 @@ mod replay;
 mod retention;
 mod rollback;
 mod run;
+mod serve;
+mod token;
 
 pub(crate) use bundles::{export, import};
 pub(crate) use config::config;
@@ -30,3 +32,5 @@ pub(crate) use replay::replay;
 pub(crate) use retention::{gc, hold};
 pub(crate) use rollback::rollback;
 pub(crate) use run::{resume, run};
+pub(crate) use serve::serve;
+pub(crate) use token::token;

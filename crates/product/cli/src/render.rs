@@ -31,5 +31,5 @@ pub(crate) use replay::{redecided, replayed};
 pub(crate) use retention::{collected, held};
 pub use summary::summary_text;
 pub(crate) use summary::{status, steps, summary};
-pub(crate) use tables::{plans, runs, settings};
+pub(crate) use tables::{plans, runs, settings, tokens};
 pub(crate) use verify::verify;

@@ -4,8 +4,8 @@ use super::paint::{Paint, clean};
 use crate::terminal::Look;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
-use rok_service::PlanListing;
 use rok_service::views::{Entry, RunListing, StepState};
+use rok_service::{PlanListing, TokenView};
 
 pub(super) fn table(look: Look, header: &[&str]) -> Table {
     let mut table = Table::new();
@@ -111,6 +111,26 @@ pub(crate) fn settings(entries: &[Entry], look: Look) -> String {
             entry.key.to_owned(),
             value,
             clean(&entry.source.to_string()),
+        ]);
+    }
+    text(&table)
+}
+
+/// Tokens, a line each, without their secrets.
+pub(crate) fn tokens(tokens: &[TokenView], look: Look) -> String {
+    let mut table = table(look, &["token", "user", "roles", "created", "ends"]);
+    for token in tokens {
+        let ends = match (token.revoked_at, token.expires_at) {
+            (Some(at), _) => format!("revoked {at}"),
+            (None, Some(at)) => at.to_string(),
+            (None, None) => "never".to_owned(),
+        };
+        table.add_row([
+            clean(&token.id),
+            clean(&token.user),
+            clean(&token.roles.join(", ")),
+            token.created_at.to_string(),
+            ends,
         ]);
     }
     text(&table)

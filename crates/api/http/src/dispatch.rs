@@ -1,0 +1,203 @@
+//! From a request to an operation's answer: who asks, is the form right, may
+//! they, and only then the operation.
+
+use crate::app::App;
+use crate::auth;
+use crate::call::{Call, Caller};
+use crate::operation::{Access, Operation};
+use crate::problem::Problem;
+use crate::query::Values;
+use crate::respond;
+use axum::RequestExt as _;
+use axum::body::Body;
+use axum::extract::RawPathParams;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Limited};
+use rok_service::views::{AccessAction, AccessTarget, RunId};
+use std::sync::Arc;
+
+/// Answers a request to an operation.
+pub(crate) async fn dispatch(
+    app: Arc<App>,
+    operation: &'static Operation,
+    request: Request<Body>,
+) -> Response {
+    let answer = tell(&app, operation.id, answer(&app, operation, request).await);
+    app.metrics
+        .server
+        .answered(operation.id, answer.status().as_u16());
+    answer
+}
+
+/// A request to no operation: of a method or to an address that is not there.
+pub(crate) async fn nowhere(app: Arc<App>, request: Request<Body>, allowed: &str) -> Response {
+    let answer = async {
+        let (parts, _) = request.into_parts();
+        fit(&app, &parts.headers)?;
+        if allowed.is_empty() {
+            let detail = "there is nothing at this address";
+            return Err(Problem::new(StatusCode::NOT_FOUND, "ROK0203", detail)
+                .help("/openapi.json lists every address"));
+        }
+        let detail = "this address does not take this method";
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Err(Problem::new(status, "ROK0203", detail).header(header::ALLOW, allowed))
+    };
+    let answer = tell(&app, "none", answer.await);
+    app.metrics
+        .server
+        .answered("none", answer.status().as_u16());
+    answer
+}
+
+fn tell(app: &App, operation: &str, answer: Result<Response, Problem>) -> Response {
+    let response = answer.unwrap_or_else(|mut problem| {
+        if let Some(inner) = problem.inner.take() {
+            let line = format!("{operation}: {} {}: {inner}", problem.status, problem.code);
+            app.options.log.tell(&line);
+        }
+        problem.response()
+    });
+    respond::hardened(response)
+}
+
+async fn answer(
+    app: &Arc<App>,
+    operation: &'static Operation,
+    mut request: Request<Body>,
+) -> Result<Response, Problem> {
+    fit(app, request.headers())?;
+    let caller = match operation.access {
+        Access::Open => None,
+        _ => Some(auth::caller(app, request.headers())?),
+    };
+    let path = path_of(&mut request).await?;
+    let (parts, body) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default();
+    let values = Values::read(operation, &path, query, &parts.headers)?;
+    let run = match (&caller, operation.access) {
+        (Some(caller), Access::Run(action)) => Some(let_in(app, caller, &values, action).await?),
+        (Some(caller), Access::Server) => {
+            app.may(caller, AccessAction::View, AccessTarget::Server)?;
+            None
+        }
+        _ => None,
+    };
+    let body = read_body(app, operation, &parts.method, &parts.headers, body).await?;
+    let call = Call {
+        caller,
+        values,
+        headers: parts.headers,
+        body,
+        run,
+    };
+    let answering = (operation.handler)(Arc::clone(app), call);
+    if operation.patient {
+        return answering.await;
+    }
+    let limited = tokio::time::timeout(app.options.limits.answer_time, answering).await;
+    limited.unwrap_or_else(|_| Err(Problem::busy("the answer took too long")))
+}
+
+/// What holds for every request, whatever it asks for.
+fn fit(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    if app.options.no_auth {
+        auth::refuse_strangers(headers)?;
+    }
+    // Two lengths are how one request hides within another.
+    if headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.contains_key(header::CONTENT_LENGTH)
+    {
+        return Err(Problem::bad("the body has two lengths"));
+    }
+    Ok(())
+}
+
+async fn path_of(request: &mut Request<Body>) -> Result<Vec<(String, String)>, Problem> {
+    let params = request.extract_parts::<RawPathParams>().await;
+    let params = params.map_err(|_| Problem::bad("the path is not UTF-8"))?;
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Ok(params.iter().map(owned).collect())
+}
+
+/// The run in the path, where the caller may do this to it. A run that they
+/// may not even look at is not there.
+async fn let_in(
+    app: &Arc<App>,
+    caller: &Caller,
+    values: &Values,
+    action: AccessAction,
+) -> Result<Arc<rok_service::views::RunIdentity>, Problem> {
+    let run: RunId = values.needed("run")?;
+    let caller = caller.clone();
+    app.perform(move |app| {
+        let identity = app.visible(&caller, &run)?;
+        if action != AccessAction::View {
+            app.may(&caller, action, AccessTarget::Run(&identity))?;
+        }
+        Ok(identity)
+    })
+    .await
+}
+
+async fn read_body(
+    app: &App,
+    operation: &Operation,
+    method: &Method,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, Problem> {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let limit = app.options.limits.body_bytes;
+    let too_large = || {
+        let detail = format!("the body has more than {limit} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "ROK0205", detail)
+    };
+    if length.is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    let reading = Limited::new(body, limit).collect();
+    let read = tokio::time::timeout(app.options.limits.body_time, reading).await;
+    let bytes = match read {
+        Err(_) => {
+            let detail = "the body did not come in time";
+            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "ROK0206", detail)
+                .header(header::CONNECTION, "close"));
+        }
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => return Err(too_large()),
+        Ok(Err(_)) => return Err(Problem::bad("the body broke off")),
+        Ok(Ok(body)) => body.to_bytes(),
+    };
+    match operation.body {
+        None if bytes.is_empty() => Ok(bytes),
+        None => Err(Problem::bad(format!("{method} takes no body here"))),
+        Some(wanted) if bytes.is_empty() && wanted.required => {
+            Err(Problem::bad("a body is needed: a JSON object"))
+        }
+        Some(_) if !bytes.is_empty() && !is_json(headers) => {
+            let detail = "the body must be application/json";
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            Err(Problem::new(status, "ROK0209", detail).header(header::ACCEPT, "application/json"))
+        }
+        Some(_) => Ok(bytes),
+    }
+}
+
+/// JSON is UTF-8: a `charset` that says otherwise is refused.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut kinds = headers.get_all(header::CONTENT_TYPE).iter();
+    let (kind, second) = (kinds.next(), kinds.next());
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let mut parts = kind.split(';').map(str::trim);
+    let json = parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let utf8 = |part: &str| {
+        let value = part.to_ascii_lowercase();
+        !value.starts_with("charset=") || matches!(&value[8..], "utf-8" | "\"utf-8\"")
+    };
+    json && second.is_none() && parts.all(utf8)
+}

@@ -1,0 +1,243 @@
+//! Drives runs that were submitted here, each on a thread of its own, as many
+//! at once as the limits allow; the others wait in line.
+
+use crate::hub::Hub;
+use crate::metrics::Metrics;
+use crate::options::Log;
+use rok_service::views::{
+    DriveEnd, DriveOptions, EventLine, Observer, RunId, RunsError, StopSignal,
+};
+use rok_service::{RollbackRequest, RunHandle, ServiceError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// A driving thread folds logs and calls engines: far less than the default.
+const STACK_BYTES: usize = 1024 * 1024;
+
+/// How a run is driven.
+pub(crate) enum How {
+    /// It was submitted just now.
+    Submitted,
+    /// It goes on, or begins its next epoch.
+    Resume(Option<String>),
+    /// What succeeded is undone.
+    Rollback(RollbackRequest),
+}
+
+struct Job {
+    run: RunHandle,
+    how: How,
+    /// Told once it is known whether the run goes on.
+    begun: Sender<Result<(), ServiceError>>,
+    ended: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    live: HashMap<RunId, watch::Receiver<bool>>,
+    waiting: VecDeque<Job>,
+    driving: usize,
+    closed: bool,
+}
+
+/// The drivers.
+pub(crate) struct Drivers {
+    state: Mutex<State>,
+    idle: Condvar,
+    stop: StopSignal,
+    at_once: usize,
+    hub: Arc<Hub>,
+    metrics: Arc<Metrics>,
+    log: Log,
+}
+
+impl Drivers {
+    pub(crate) fn new(at_once: usize, hub: Arc<Hub>, metrics: Arc<Metrics>, log: Log) -> Self {
+        Self {
+            state: Mutex::default(),
+            idle: Condvar::new(),
+            stop: StopSignal::new(),
+            at_once,
+            hub,
+            metrics,
+            log,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drives a run. What comes back is told once whether it goes on; `None`:
+    /// it is driven here already, or the server is going down.
+    pub(crate) fn drive(
+        self: &Arc<Self>,
+        run: RunHandle,
+        how: How,
+    ) -> Option<Receiver<Result<(), ServiceError>>> {
+        let (begun, told) = channel();
+        let (ended, end) = watch::channel(false);
+        let mut state = self.state();
+        if state.closed || state.live.contains_key(run.id()) {
+            return None;
+        }
+        state.live.insert(run.id().clone(), end);
+        state.waiting.push_back(Job {
+            run,
+            how,
+            begun,
+            ended,
+        });
+        self.start_next(&mut state);
+        Some(told)
+    }
+
+    /// Whether a run is driven here, or waits for it.
+    pub(crate) fn has(&self, run: &RunId) -> bool {
+        self.state().live.contains_key(run)
+    }
+
+    /// Waits until a run is not driven here any more. Its log is sealed a
+    /// moment before.
+    pub(crate) async fn let_go(&self, run: &RunId) {
+        let end = self.state().live.get(run).cloned();
+        if let Some(mut end) = end {
+            // A driver that is gone without a word has let go too.
+            let _ = end.wait_for(|ended| *ended).await;
+        }
+    }
+
+    /// Runs that are driven, and those that wait for it.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.driving, state.waiting.len())
+    }
+
+    fn start_next(self: &Arc<Self>, state: &mut State) {
+        while state.driving < self.at_once {
+            let Some(job) = state.waiting.pop_front() else {
+                return;
+            };
+            let these = Arc::clone(self);
+            let name = job.run.id().to_string();
+            let thread = std::thread::Builder::new()
+                .name(name.clone())
+                .stack_size(STACK_BYTES);
+            match thread.spawn(move || these.perform(job)) {
+                Ok(_) => state.driving += 1,
+                Err(error) => {
+                    // It stays as it is, durable: a later start takes it up.
+                    self.log.tell(&format!("run {name} is not driven: {error}"));
+                    if let Ok(run) = name.parse::<RunId>() {
+                        state.live.remove(&run);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn perform(self: Arc<Self>, job: Job) {
+        let Job {
+            run,
+            how,
+            begun,
+            ended,
+        } = job;
+        let mut watching = Watching {
+            run: run.id().clone(),
+            hub: Arc::clone(&self.hub),
+            begun: Some(begun),
+        };
+        // A run that waits for a person is driven on: its gate may expire.
+        let options = DriveOptions { wait_on_hold: true };
+        let driven = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match how {
+            How::Submitted => run.drive(&options, &self.stop, &mut watching),
+            How::Resume(reason) => run.resume(reason, None, options, &self.stop, &mut watching),
+            How::Rollback(request) => run.rollback(request, &self.stop, &mut watching),
+        }));
+        match driven {
+            Ok(Ok(end)) => {
+                if let DriveEnd::Ended { .. } = end {
+                    self.metrics.run_ended(&run);
+                }
+                watching.tell(Ok(()));
+            }
+            Ok(Err(error)) => {
+                self.log
+                    .tell(&format!("run {}: {error} [{}]", run.id(), error.code()));
+                watching.tell(Err(error));
+            }
+            Err(_) => {
+                let message = format!("driving run {} failed", run.id());
+                self.log.tell(&message);
+                watching.tell(Err(panicked(message)));
+            }
+        }
+        let mut state = self.state();
+        state.driving -= 1;
+        state.live.remove(run.id());
+        self.start_next(&mut state);
+        drop(state);
+        self.idle.notify_all();
+        ended.send_replace(true);
+        self.hub.went_on(run.id());
+    }
+
+    /// Lets runs go on for so long, then stops them: they can be resumed. Those
+    /// that wait in line are left as they are.
+    pub(crate) fn shut_down(&self, grace: Duration) {
+        let until = Instant::now() + grace;
+        let mut state = self.state();
+        state.closed = true;
+        for job in std::mem::take(&mut state.waiting) {
+            state.live.remove(job.run.id());
+        }
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if state.driving == 0 || left.is_zero() {
+                break;
+            }
+            let waited = self.idle.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(state);
+        self.stop.stop();
+        let mut state = self.state();
+        while state.driving > 0 {
+            let waited = self.idle.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn panicked(message: String) -> ServiceError {
+    use rok_service::views::ErrorKind;
+    RunsError::new(ErrorKind::Storage, "ROK0114", message).into()
+}
+
+/// Tells the hub that a run went on, and once whoever asked that it began.
+struct Watching {
+    run: RunId,
+    hub: Arc<Hub>,
+    begun: Option<Sender<Result<(), ServiceError>>>,
+}
+
+impl Watching {
+    fn tell(&mut self, what: Result<(), ServiceError>) {
+        if let Some(begun) = self.begun.take() {
+            // Whoever asked may have gone.
+            let _ = begun.send(what);
+        }
+    }
+}
+
+impl Observer for Watching {
+    fn events(&mut self, _: &[EventLine]) {
+        self.tell(Ok(()));
+        self.hub.went_on(&self.run);
+    }
+}

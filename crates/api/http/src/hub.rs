@@ -1,0 +1,125 @@
+//! Who follows which run, and what was read for all of them.
+//!
+//! Whoever drives a run here says that it went on; a follower waits for that
+//! without a thread. What is read of a log is read once for all followers. A
+//! run that another process drives is looked at with every heartbeat.
+
+use crate::app::App;
+use crate::problem::Problem;
+use rok_service::RunHandle;
+use rok_service::views::{EventLine, EventQuery, RunId, Seq};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::sync::{Mutex as AsyncMutex, watch};
+
+/// Events that are kept of a followed run: those who lag further behind read
+/// the log themselves.
+const TAIL: usize = 1024;
+/// Channels nobody listens to are looked for when there are so many more.
+const SWEEP_EVERY: usize = 256;
+
+/// What the followers of one run share.
+pub(crate) struct Channel {
+    went_on: watch::Sender<u64>,
+    tail: AsyncMutex<Tail>,
+}
+
+#[derive(Default)]
+struct Tail {
+    /// The seq of the first event that is kept.
+    first: u64,
+    lines: VecDeque<Arc<EventLine>>,
+}
+
+impl Tail {
+    fn end(&self) -> u64 {
+        self.first + self.lines.len() as u64
+    }
+}
+
+/// Everybody who follows.
+#[derive(Default)]
+pub(crate) struct Hub {
+    channels: Mutex<HashMap<RunId, Weak<Channel>>>,
+}
+
+impl Hub {
+    fn channels(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, Weak<Channel>>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The channel of a run.
+    pub(crate) fn channel(&self, run: &RunId) -> Arc<Channel> {
+        let mut channels = self.channels();
+        if let Some(channel) = channels.get(run).and_then(Weak::upgrade) {
+            return channel;
+        }
+        if channels.len() % SWEEP_EVERY == SWEEP_EVERY - 1 {
+            channels.retain(|_, channel| channel.strong_count() > 0);
+        }
+        let channel = Arc::new(Channel {
+            went_on: watch::Sender::new(0),
+            tail: AsyncMutex::default(),
+        });
+        channels.insert(run.clone(), Arc::downgrade(&channel));
+        channel
+    }
+
+    /// A run went on: its followers look again.
+    pub(crate) fn went_on(&self, run: &RunId) {
+        let channel = self.channels().get(run).and_then(Weak::upgrade);
+        if let Some(channel) = channel {
+            channel.went_on.send_modify(|times| *times += 1);
+        }
+    }
+}
+
+impl Channel {
+    /// Wakes whenever the run goes on.
+    pub(crate) fn listen(&self) -> watch::Receiver<u64> {
+        self.went_on.subscribe()
+    }
+
+    /// The events from `next` on, as far as there are any now.
+    pub(crate) async fn from(
+        &self,
+        app: &Arc<App>,
+        run: &Arc<RunHandle>,
+        next: u64,
+    ) -> Result<Vec<Arc<EventLine>>, Problem> {
+        let mut tail = self.tail.lock().await;
+        if next < tail.first {
+            drop(tail);
+            return read(app, run, next).await;
+        }
+        if tail.lines.is_empty() {
+            tail.first = next;
+        }
+        if next >= tail.end() {
+            // What lies between is read too, so that the tail has no gap.
+            let end = tail.end();
+            let new = read(app, run, end).await?;
+            tail.lines.extend(new);
+        }
+        let skip = usize::try_from(next - tail.first).unwrap_or(usize::MAX);
+        let found = tail.lines.iter().skip(skip).cloned().collect();
+        let excess = tail.lines.len().saturating_sub(TAIL);
+        tail.lines.drain(..excess);
+        tail.first += excess as u64;
+        Ok(found)
+    }
+}
+
+async fn read(
+    app: &Arc<App>,
+    run: &Arc<RunHandle>,
+    from: u64,
+) -> Result<Vec<Arc<EventLine>>, Problem> {
+    let run = Arc::clone(run);
+    let query = EventQuery {
+        from: Some(Seq(from)),
+        ..EventQuery::default()
+    };
+    let lines = app.blocking(move |_| run.events(&query)).await?;
+    Ok(lines.into_iter().map(Arc::new).collect())
+}

@@ -1,0 +1,178 @@
+//! The forms of bodies and pages that only HTTP has.
+
+use rok_service::PlanListing;
+use rok_service::views::{PlanId, Profile, RunId, RunListing};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+/// A run that is asked for: a plan that the server knows, or one of one's own.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitRequest {
+    /// The id of a plan that the server knows; or else `definition`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanId>,
+    /// A plan of one's own: its text (YAML or JSON), or itself as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<Definition>,
+    /// Inputs.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// Inputs as text, read by their declared types; these win.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_texts: BTreeMap<String, String>,
+    /// Labels of the run; names that begin `rok.` are the server's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// A stricter profile than configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
+    /// Fewer steps at once than the plan allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parallel: Option<NonZeroU32>,
+    /// A failed attempt is final, whatever the plan says.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub never_retry: bool,
+    /// Take no result from an earlier run.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_cache: bool,
+    /// The run's id; else a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub reason: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// A plan of one's own.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Definition {
+    /// Its text.
+    Text(String),
+    /// Itself, as JSON.
+    Object(Map<String, Value>),
+}
+
+impl Definition {
+    /// The plan's bytes.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Object(plan) => serde_json::to_vec(&plan).expect("it came as JSON"),
+        }
+    }
+}
+
+/// A decision that needs a reason.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Decide {
+    /// Why: the record keeps it.
+    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
+    pub(crate) reason: String,
+}
+
+/// A command that may have a reason.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Command {
+    /// Why: the record keeps it.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
+    pub(crate) reason: Option<String>,
+}
+
+/// How a run is rolled back.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rollback {
+    /// Why: the record keeps it.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
+    pub(crate) reason: Option<String>,
+    /// Steps that were undone by hand: their compensations do not run.
+    #[serde(default)]
+    pub(crate) done: Vec<String>,
+    /// Steps that are not idempotent and whose interrupted compensations may
+    /// run again.
+    #[serde(default)]
+    pub(crate) again: Vec<String>,
+}
+
+/// Runs, newest first.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct RunPage {
+    /// The runs.
+    pub runs: Vec<RunListing>,
+    /// What to ask for next; absent on the last page.
+    pub next_cursor: Option<String>,
+}
+
+/// Events of a run, in order: the log's own lines.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EventPage {
+    /// The events.
+    #[schemars(with = "Vec<Map<String, Value>>")]
+    pub events: Vec<Box<RawValue>>,
+    /// Where the next page begins; absent where there is nothing more now.
+    pub next_from: Option<u64>,
+    /// Whether the log is sealed: nothing follows, unless the run is resumed.
+    pub sealed: bool,
+}
+
+/// Plans that the server knows.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PlanPage {
+    /// The plans.
+    pub plans: Vec<PlanListing>,
+}
+
+/// Signed statements about a run.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SignedPage {
+    /// The envelopes, each by its file's name.
+    pub envelopes: Vec<SignedView>,
+}
+
+/// A signed statement.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SignedView {
+    /// Its file's name.
+    pub name: String,
+    /// The DSSE envelope.
+    pub envelope: Value,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Commanded {
+    /// The run.
+    pub run_id: RunId,
+    /// The step, where it was about one.
+    pub step: Option<String>,
+    /// `approved`, `rejected`, `overrode`, `paused`, `unpaused`, `cancelled`.
+    pub decision: String,
+    /// `recorded`: in the log; `delivered`: its owner has it and had not
+    /// answered in time.
+    pub answer: String,
+    /// Whether somebody drives the run, so that it goes on by itself.
+    pub driven: bool,
+}
+
+/// Whether the server lives, or is ready.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Health {
+    /// `ok`.
+    pub(crate) status: &'static str,
+}

@@ -1,0 +1,107 @@
+//! `rok serve` over loopback: the real binary, its own folder, a client that
+//! speaks HTTP as it stands on the wire.
+
+#[path = "serve/client.rs"]
+mod client;
+#[path = "serve/runs.rs"]
+mod runs;
+#[path = "support/mod.rs"]
+mod support;
+
+use client::{Answer, Client};
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStderr, Stdio};
+use support::Bench;
+
+/// Two steps: one that prints and makes something, one that waits for a person.
+const HELLO: &str = "
+plan: hello
+inputs: { who: { type: string, default: world } }
+steps:
+  greet:
+    run: [sh, -c, 'echo \"hello $WHO\"; echo 42 > out.txt']
+    env: { WHO: '${{ inputs.who }}' }
+    artifacts: [{ path: out.txt }]
+  ask: { gate: manual, run: ['true'], needs: [greet] }
+";
+
+/// A server that runs until it is dropped.
+struct Served {
+    bench: Bench,
+    child: Child,
+    err: Option<ChildStderr>,
+    client: Client,
+}
+
+impl Served {
+    /// Without authentication.
+    fn open(bench: Bench) -> Self {
+        Self::with(bench, &["--insecure-no-auth"])
+    }
+
+    fn with(bench: Bench, flags: &[&str]) -> Self {
+        let mut args = vec!["serve", "--listen", "127.0.0.1:0"];
+        args.extend(flags);
+        let mut child = bench
+            .command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("rok starts");
+        let mut line = String::new();
+        let out = child.stdout.as_mut().expect("a pipe");
+        BufReader::new(out).read_line(&mut line).expect("a line");
+        let mut err = child.stderr.take();
+        let Some(address) = line.trim().strip_prefix("rok serves on http://") else {
+            let mut told = String::new();
+            let _ = err.as_mut().expect("a pipe").read_to_string(&mut told);
+            panic!("it does not serve: {line}{told}");
+        };
+        Self {
+            client: Client::of(address),
+            bench,
+            child,
+            err,
+        }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.client.get(path)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Answer {
+        self.client.post(path, body)
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = i32::try_from(self.child.id()).expect("a pid");
+        let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+        rustix::process::kill_process(pid, signal).expect("it lives");
+    }
+
+    /// Asks it to stop, and waits until it has: its exit code and all that it
+    /// told on standard error.
+    fn stop(&mut self) -> (Option<i32>, String) {
+        self.signal(rustix::process::Signal::TERM);
+        let status = self.child.wait().expect("it ends");
+        let mut told = String::new();
+        let err = self.err.as_mut().expect("a pipe");
+        err.read_to_string(&mut told).expect("text");
+        (status.code(), told)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A folder with the plan in it.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.write("hello.yaml", HELLO);
+    bench
+}

@@ -1,0 +1,167 @@
+//! A run from elsewhere: submitted, followed, decided, looked at.
+
+use super::{Served, bench};
+use serde_json::json;
+
+#[test]
+fn a_run_is_submitted_waits_is_approved_and_ends() {
+    let served = Served::open(bench());
+    let asked = json!({ "plan": "hello", "run_id": "r1", "inputs": { "who": "ada" } });
+    let made = served.post("/api/v1/runs?wait=30s", &asked).is(201);
+    assert_eq!(made.header("location"), Some("/api/v1/runs/r1"));
+    assert_eq!(made.json()["status"], "blocked");
+    assert_eq!(made.json()["hold"]["steps"], json!(["ask"]));
+
+    let mut events = served.client.follow("/api/v1/runs/r1/events");
+    let held = events.by_ref().find(|event| event.kind == "run.held");
+    let held = held.expect("it is held");
+    assert!(held.id.starts_with("r1:"), "{held:?}");
+
+    let why = json!({ "reason": "looks right" });
+    let told = served
+        .post("/api/v1/runs/r1/steps/ask/approve", &why)
+        .is(200);
+    assert_eq!(told.json()["driven"], true);
+    // The stream goes on with what the decision brought, and ends with the seal.
+    let after: Vec<_> = events.collect();
+    assert_eq!(
+        after.last().map(|event| event.kind.as_str()),
+        Some("run.sealed")
+    );
+
+    let run = served.get("/api/v1/runs/r1").is(200).json();
+    assert_eq!(run["status"], "succeeded");
+    let summary = served.get("/api/v1/runs/r1/summary").is(200).json();
+    assert_eq!(summary["approvals"][0]["reason"], "looks right");
+    assert_eq!(summary["reconciliation"]["status"], "COMPLETE");
+    let log = served.get("/api/v1/runs/r1/logs/greet").is(200);
+    assert_eq!(log.body, "hello ada\n");
+    let made = served.get("/api/v1/runs/r1/artifacts/out.txt").is(200);
+    assert_eq!(made.body, "42\n");
+    assert_eq!(
+        made.header("content-disposition"),
+        Some("attachment; filename=\"out.txt\"; filename*=UTF-8''out.txt")
+    );
+    served.bench.rok(["verify", "r1", "--sealed"]).exits(0);
+}
+
+#[test]
+fn whoever_was_cut_off_goes_on_after_the_last_event_that_they_saw() {
+    let served = Served::open(bench());
+    served
+        .post(
+            "/api/v1/runs?wait=30s",
+            &json!({ "plan": "hello", "run_id": "r1" }),
+        )
+        .is(201);
+    served.post("/api/v1/runs/r1/cancel", &json!({})).is(200);
+    served.get("/api/v1/runs/r1/wait?wait=30s").is(200);
+
+    let all: Vec<_> = served.client.follow("/api/v1/runs/r1/events").collect();
+    let seen = &all[4];
+    let rest = served.client.with("last-event-id", &seen.id);
+    let rest: Vec<_> = rest.follow("/api/v1/runs/r1/events").collect();
+    assert_eq!(rest, all[5..]);
+    let data = all
+        .iter()
+        .map(|event| serde_json::from_str(&event.data).expect("JSON"));
+    assert_eq!(
+        data.collect::<Vec<serde_json::Value>>(),
+        served.bench.events("r1")
+    );
+
+    let last = served.client.with("accept", "text/event-stream");
+    let last = last.with("last-event-id", &all.last().expect("a seal").id);
+    last.get("/api/v1/runs/r1/events").is(204);
+    let foreign = served.client.with("accept", "text/event-stream");
+    foreign
+        .with("last-event-id", "r2:4")
+        .get("/api/v1/runs/r1/events")
+        .is(400);
+
+    let page = served
+        .get("/api/v1/runs/r1/events?limit=3&type=step.*")
+        .is(200)
+        .json();
+    assert_eq!(page["events"].as_array().map(Vec::len), Some(3));
+    let next = page["next_from"].as_u64().expect("there is more");
+    let page = served
+        .get(&format!("/api/v1/runs/r1/events?type=step.*&from={next}"))
+        .is(200)
+        .json();
+    assert_eq!(page["events"][0]["seq"], next);
+    assert_eq!(page["sealed"], true);
+}
+
+#[test]
+fn pages_of_runs_are_newest_first_and_leave_none_out() {
+    let served = Served::open(bench());
+    let plan = "plan: quick\nsteps: { a: { run: ['true'] } }\n";
+    for run in ["a", "b", "c", "d", "e"] {
+        let asked = json!({ "definition": plan, "run_id": run, "labels": { "team": "data" } });
+        served.post("/api/v1/runs?wait=30s", &asked).is(201);
+    }
+    let mut found = Vec::new();
+    let mut path = "/api/v1/runs?limit=2&label=team%3Ddata".to_owned();
+    loop {
+        let page = served.get(&path).is(200).json();
+        let runs = page["runs"].as_array().expect("runs").clone();
+        assert!(runs.len() <= 2);
+        found.extend(
+            runs.iter()
+                .map(|run| run["run_id"].as_str().expect("an id").to_owned()),
+        );
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        path = format!("/api/v1/runs?limit=2&label=team%3Ddata&cursor={cursor}");
+    }
+    assert_eq!(found, ["e", "d", "c", "b", "a"]);
+    let none = served.get("/api/v1/runs?status=failed").is(200).json();
+    assert_eq!(none["runs"], json!([]));
+}
+
+#[test]
+fn metrics_count_what_ran_and_what_was_asked() {
+    let served = Served::open(bench());
+    let plan =
+        "plan: quick\nsteps: { a: { run: ['true'] }, b: { run: ['false'], required: false } }\n";
+    served
+        .post(
+            "/api/v1/runs?wait=30s",
+            &json!({ "definition": plan, "run_id": "r" }),
+        )
+        .is(201);
+    served.get("/livez").is(200);
+    served.get("/readyz").is(200);
+    served.get("/api/v1/runs/nobody").is(404);
+    let text = served.get("/metrics").is(200).body;
+    for line in [
+        "rok_runs_total{outcome=\"partial\"} 1",
+        "rok_steps_total{state=\"succeeded\"} 1",
+        "rok_run_duration_seconds_count{outcome=\"partial\",plan=\"quick\"} 1",
+        "rok_http_requests_total{operation=\"get_run\",status=\"4xx\"} 1",
+        "rok_runs_driven 0",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("nobody"), "{text}");
+}
+
+#[test]
+fn a_server_that_is_told_to_stop_leaves_runs_that_can_be_resumed() {
+    let mut served = Served::with(bench(), &["--insecure-no-auth", "--grace", "0s"]);
+    let asked = json!({ "plan": "hello", "run_id": "r1" });
+    served.post("/api/v1/runs?wait=30s", &asked).is(201);
+    let events = served.client.follow("/api/v1/runs/r1/events");
+    let (code, told) = served.stop();
+    assert_eq!(code, Some(0), "{told}");
+    // Whoever followed was let go, and nobody new is let in.
+    assert!(events.last().is_some());
+    assert!(std::net::TcpStream::connect(served.client.address()).is_err());
+    let check = served
+        .bench
+        .rok(["resume", "r1", "--check", "--json"])
+        .exits(0);
+    assert_eq!(check.json()["how"], "same_epoch");
+}
