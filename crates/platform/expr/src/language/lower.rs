@@ -3,6 +3,7 @@
 
 mod calls;
 mod names;
+mod syntax;
 
 use super::lexer::{admit, too_deep, too_many};
 use super::node::{Each, EachKind, Literal, Node, NodeKind};
@@ -110,15 +111,10 @@ fn syntax_fault(error: &ParseError, text: &str, at: usize) -> Fault {
         .map(|(start, stop)| start as usize..stop as usize)
         .filter(|range| text.get(range.clone()).is_some())
         .unwrap_or(0..text.len());
-    let message = error
-        .msg
-        .strip_prefix("Syntax error: ")
-        .unwrap_or(&error.msg);
-    let fault = Fault::new(range.start + at..range.end + at, message.to_owned());
-    match message.strip_prefix("reserved identifier: ") {
-        Some(word) => fault.hint(format!(
-            "`{word}` is a reserved word; a text stands in quotes: '{word}'"
-        )),
+    let (message, hint) = syntax::in_words(&error.msg, text.get(range.clone()).unwrap_or(text));
+    let fault = Fault::new(range.start + at..range.end + at, message);
+    match hint {
+        Some(hint) => fault.hint(hint),
         None => fault,
     }
 }

@@ -87,7 +87,38 @@ fn shown(text: &str, faults: &[Fault]) -> Vec<String> {
     "${{ [1].map(x) }}",
     "( | `map` is not used like this | it is written list.map(x, value)"
 )]
-#[case("${{ 1 +  }}", " | mismatched input '<EOF>' expecting expression | -")]
+#[case(
+    "${{ 1 +  }}",
+    " | a value is missing at the end of the expression | -"
+)]
+#[case("${{ (1 }}", " | `)` is missing here | -")]
+#[case("${{ size( }}", " | `)` is missing at the end of the expression | -")]
+#[case(
+    "${{ a b }}",
+    "b | the expression is over before `b` | an operator is missing, or quotes around a text: 'like this'"
+)]
+#[case(
+    "${{ 1, 2 }}",
+    ", | the expression is over before `,` | a list stands in brackets: [1, 2]"
+)]
+#[case(
+    "${{ 1 = 2 }}",
+    "= | the expression is over before `=` | `==` compares; nothing is assigned"
+)]
+#[case("${{ [1,,2] }}", ", | `,` cannot stand here | -")]
+#[case("${{ inputs. }}", " | a name is missing after `.` | -")]
+#[case(
+    "${{ true ? 1 }}",
+    " | `:` is missing after `?` | a choice is written `condition ? this : that`"
+)]
+#[case(
+    "${{ 'a\\q' }}",
+    "'a\\q' | the text has an escape that means nothing | `\\n`, `\\t`, `\\\\`, `\\'` and `\\\"` mean something"
+)]
+#[case(
+    "${{ 99999999999999999999 }}",
+    "99999999999999999999 | `99999999999999999999` is no whole number of 64 bits | write a double, such as 1e20"
+)]
 #[case(
     "${{ if }}",
     "if | reserved identifier: if | `if` is a reserved word; a text stands in quotes: 'if'"
