@@ -6,6 +6,7 @@ use crate::scope::RunScope;
 use crate::state::{Done, RunState};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rok_expr::{EvalError, SecretText, Template};
@@ -104,12 +105,14 @@ impl RunState {
             || self.needs_outputs(ix),
             || self.item(ix).map(|(item, index)| (item.clone(), index)),
         )?;
-        let artifacts = step.artifacts.iter().map(|artifact| {
+        let artifacts = step.artifacts.iter().enumerate().map(|(at, artifact)| {
             let (path, required) = (&artifact.path, artifact.required);
-            file(path, required, scope, "artifacts.path")
+            file(path, required, scope, || format!("artifacts[{at}].path"))
         });
-        let reads = step.reads.iter();
-        let reads = reads.map(|path| file(path, !rok_plan::is_pattern(path), scope, "reads"));
+        let reads = step.reads.iter().enumerate().map(|(at, path)| {
+            let required = !rok_plan::is_pattern(path);
+            file(path, required, scope, || format!("reads[{at}]"))
+        });
         Ok(ResolvedStep {
             action,
             env: self.resolve_env(step, scope)?,
@@ -152,7 +155,7 @@ impl RunState {
         env.map(|(name, template)| {
             let text = template.text(&scope);
             let text = text.map_err(|source| ResolveError {
-                place: alloc::format!("env.{name}"),
+                place: format!("env.{name}"),
                 source,
             })?;
             Ok((name.clone(), text))
@@ -180,7 +183,7 @@ fn sub_inputs(
     let mut inputs = SubInputs::default();
     for (name, template) in with {
         let value = template.value(&scope).map_err(|source| ResolveError {
-            place: alloc::format!("with.{name}"),
+            place: format!("with.{name}"),
             source,
         })?;
         match value {
@@ -209,7 +212,7 @@ fn resolve_action(
     Ok(match action {
         Action::Argv(args) => {
             let args = args.iter().zip(0_usize..);
-            let args = args.map(|(arg, i)| plain(arg, scope, || alloc::format!("{place}[{i}]")));
+            let args = args.map(|(arg, i)| plain(arg, scope, || format!("{place}[{i}]")));
             ResolvedAction::Argv(args.collect::<Result<_, _>>()?)
         }
         Action::Shell { shell, line } => ResolvedAction::Shell {
@@ -242,7 +245,7 @@ fn file(
     template: &Template,
     required: bool,
     scope: RunScope<'_>,
-    place: &str,
+    place: impl FnOnce() -> String,
 ) -> Result<ResolvedArtifact, ResolveError> {
     let pattern = rok_plan::is_pattern(template);
     let text = if pattern {
@@ -251,7 +254,7 @@ fn file(
         template.text(&scope)
     };
     Ok(ResolvedArtifact {
-        path: as_plain(text, || place.into())?,
+        path: as_plain(text, place)?,
         required,
         pattern,
     })

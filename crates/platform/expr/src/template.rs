@@ -237,6 +237,14 @@ impl Template {
         })
     }
 
+    /// What is written in it, with `instead` in each expression's place.
+    pub fn texts_or<'t>(&'t self, instead: &'t str) -> impl Iterator<Item = &'t str> {
+        self.pieces.iter().map(move |piece| match piece {
+            Piece::Text(text) => text.as_str(),
+            Piece::Expression(_) | Piece::Secret(..) => instead,
+        })
+    }
+
     /// Its text as far as it is known: an expression that reads something
     /// unknown stands as `‹expression›`, a secret as `‹secrets.NAME›`.
     pub fn preview(

@@ -7,6 +7,7 @@ use core::time::Duration;
 use rok_vocabulary::{ErrorClass, IdError, PlanId, Profile, format_duration};
 use serde_json::Value;
 
+use crate::approvers::Approver;
 use crate::fault::PlanErrors;
 use crate::json::Json;
 use crate::model::{Gate, OnFailure, Order, Plan, Shell, SuccessRule, ValueKind};
@@ -36,6 +37,27 @@ impl Object {
         }
     }
 
+    /// Sets a key of the object at another.
+    fn put_in(&mut self, key: &str, name: &str, value: Json) {
+        let mut inner = self.inner(key);
+        inner.set(name, value);
+        self.set(key, Json::Object(inner.0));
+    }
+
+    /// Adds to the list at a key of the object at another.
+    fn push_in(&mut self, key: &str, name: &str, value: Json) {
+        let mut inner = self.inner(key);
+        inner.push(name, value);
+        self.set(key, Json::Object(inner.0));
+    }
+
+    fn inner(&self, key: &str) -> Self {
+        match self.0.iter().find(|(at, _)| at == key) {
+            Some((_, Json::Object(entries))) => Self(entries.clone()),
+            _ => Self::default(),
+        }
+    }
+
     fn push(&mut self, key: &str, value: Json) {
         match self.0.iter_mut().find(|(at, _)| at == key) {
             Some((_, Json::List(items))) => items.push(value),
@@ -45,6 +67,31 @@ impl Object {
 }
 
 /// Makes a [`Plan`] in Rust.
+///
+/// ```
+/// use core::time::Duration;
+/// use rok_plan::{Approver, Gate, Plan, StepBuilder};
+///
+/// let day = Duration::from_secs(24 * 60 * 60);
+/// let manager = Approver::Role("release-manager".into());
+/// let plan = Plan::builder("release")?
+///     .overrides(1, day)
+///     .overrider(&manager)
+///     .step(StepBuilder::run("test", ["make", "test"]).gate(Gate::Hard))
+///     .step(
+///         StepBuilder::run("publish", ["make", "publish"])
+///             .needs("test")
+///             .gate(Gate::Manual)
+///             .approver(&manager)
+///             .approver(&Approver::User("ada".into()))
+///             .approvals(2)
+///             .not_by_submitter()
+///             .expires(day),
+///     )
+///     .build()?;
+/// assert_eq!(plan.steps[1].approvers.count, 2);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct PlanBuilder {
     keys: Object,
@@ -141,6 +188,34 @@ impl PlanBuilder {
     #[must_use]
     pub fn max_parallel(self, steps: u32) -> Self {
         self.with("max_parallel", Json::Value(steps.into()))
+    }
+
+    /// How many failed hard gates a run may have overridden, and for how long
+    /// one is good. Without this, none.
+    #[must_use]
+    pub fn overrides(mut self, max: u32, expires: Duration) -> Self {
+        self.keys
+            .put_in("overrides", "max", Json::Value(max.into()));
+        let expires = Json::text(format_duration(expires));
+        self.keys.put_in("overrides", "expires", expires);
+        self
+    }
+
+    /// Who may override, besides others: a user or a role. Without one,
+    /// anybody.
+    #[must_use]
+    pub fn overrider(mut self, who: &Approver) -> Self {
+        let who = Json::text(who.to_string());
+        self.keys.push_in("overrides", "any_of", who);
+        self
+    }
+
+    /// Whoever submitted a run does not override in it.
+    #[must_use]
+    pub fn submitter_never_overrides(mut self) -> Self {
+        let yes = Json::Value(Value::Bool(true));
+        self.keys.put_in("overrides", "not_submitter", yes);
+        self
     }
 
     /// Declares an input that must be given.
@@ -314,6 +389,37 @@ impl StepBuilder {
         self.with("gate", Json::text(word))
     }
 
+    /// Who may approve this manual gate, besides others: a user or a role.
+    /// Without one, anybody.
+    #[must_use]
+    pub fn approver(mut self, who: &Approver) -> Self {
+        let who = Json::text(who.to_string());
+        self.keys.push_in("approvers", "any_of", who);
+        self
+    }
+
+    /// How many different persons must approve this manual gate.
+    #[must_use]
+    pub fn approvals(mut self, count: u32) -> Self {
+        let count = Json::Value(count.into());
+        self.keys.put_in("approvers", "count", count);
+        self
+    }
+
+    /// Whoever submitted the run does not count as an approver.
+    #[must_use]
+    pub fn not_by_submitter(mut self) -> Self {
+        let yes = Json::Value(Value::Bool(true));
+        self.keys.put_in("approvers", "not_submitter", yes);
+        self
+    }
+
+    /// How long this manual gate waits, in wall time, before it fails.
+    #[must_use]
+    pub fn expires(self, after: Duration) -> Self {
+        self.with("expires", Json::text(format_duration(after)))
+    }
+
     /// Its failure does not fail the run.
     #[must_use]
     pub fn optional(self) -> Self {
@@ -335,7 +441,7 @@ impl StepBuilder {
     /// Attempts after the first.
     #[must_use]
     pub fn retries(mut self, max: u32) -> Self {
-        self.retry_key("max", Json::Value(max.into()));
+        self.keys.put_in("retry", "max", Json::Value(max.into()));
         self
     }
 
@@ -346,25 +452,18 @@ impl StepBuilder {
             .iter()
             .map(|class| Json::text(class.as_str()))
             .collect();
-        self.retry_key("classes", Json::List(words));
+        self.keys.put_in("retry", "classes", Json::List(words));
         self
     }
 
     /// Delay before the first retry, and the longest delay.
     #[must_use]
     pub fn retry_delay(mut self, base: Duration, max_delay: Duration) -> Self {
-        self.retry_key("base", Json::text(format_duration(base)));
-        self.retry_key("max_delay", Json::text(format_duration(max_delay)));
+        let (base, max_delay) = (format_duration(base), format_duration(max_delay));
+        self.keys.put_in("retry", "base", Json::text(base));
+        self.keys
+            .put_in("retry", "max_delay", Json::text(max_delay));
         self
-    }
-
-    fn retry_key(&mut self, key: &str, value: Json) {
-        let mut retry = Object::default();
-        if let Some((_, Json::Object(entries))) = self.keys.0.iter().find(|(at, _)| at == "retry") {
-            retry.0.clone_from(entries);
-        }
-        retry.set(key, value);
-        self.keys.set("retry", Json::Object(retry.0));
     }
 
     /// It may not be repeated.

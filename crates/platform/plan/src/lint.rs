@@ -11,7 +11,8 @@ use rok_vocabulary::StepId;
 
 use crate::document::Document;
 use crate::fault::quoted;
-use crate::model::{Action, Plan};
+use crate::model::{Action, Gate, OnFailure, Plan};
+use crate::pattern;
 use crate::tree::{Node, Value};
 
 /// Something that is allowed and unwise.
@@ -31,6 +32,7 @@ impl Plan {
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         let mut found = unused(self);
+        found.extend(undoing(self));
         for step in &self.steps {
             let warning = |message: String, hint: Option<String>| Warning {
                 step: Some(step.id.clone()),
@@ -42,6 +44,14 @@ impl Plan {
                 let read = read_as_code(action).into_iter();
                 found.extend(read.map(|fault| warning(fault.message, fault.hint)));
             }
+            for artifact in &step.artifacts {
+                if pattern::leaves(&artifact.path) {
+                    let path = quoted(artifact.path.source());
+                    let message = format!("artifact {path} lies outside of the step's folder");
+                    let hint = "other runs may write there too: write below the folder, or to ROK_ARTIFACTS";
+                    found.push(warning(message, Some(hint.to_string())));
+                }
+            }
             if step.timeout.is_none() && self.max_duration.is_none() {
                 let message = "nothing limits how long it takes".to_string();
                 let hint = "give it `timeout`, or the plan `max_duration`".to_string();
@@ -50,6 +60,37 @@ impl Plan {
         }
         found
     }
+}
+
+/// Rollbacks and overrides that come to nothing.
+fn undoing(plan: &Plan) -> Vec<Warning> {
+    let warning = |message: &str, hint: &str| Warning {
+        step: None,
+        message: message.to_string(),
+        hint: Some(hint.to_string()),
+    };
+    let mut found = Vec::new();
+    let rolls_back = plan.on_failure == OnFailure::Rollback;
+    let undoes = plan.steps.iter().any(|step| step.compensate.is_some());
+    let overrides = plan.overrides.as_ref().is_some_and(|one| one.max > 0);
+    if rolls_back && !undoes {
+        found.push(warning(
+            "`on_failure: rollback` undoes nothing: no step has `compensate`",
+            "say in the steps what undoes them, or remove it",
+        ));
+    }
+    if overrides && !plan.steps.iter().any(|s| s.gate == Some(Gate::Hard)) {
+        found.push(warning(
+            "`overrides` permits nothing: no step is a hard gate",
+            "add `gate: hard` to the step that may be overridden, or remove it",
+        ));
+    } else if overrides && rolls_back && undoes {
+        found.push(warning(
+            "`overrides` helps only where nothing was undone: a run that `on_failure: rollback` rolled back is never resumed",
+            "leave `on_failure` out; `rok rollback` undoes a run that nobody overrides",
+        ));
+    }
+    found
 }
 
 /// Values that something reads as code.
@@ -168,6 +209,19 @@ mod tests {
         assert_eq!(warnings(text), ["a: nothing limits how long it takes"]);
         let text = "plan: p\ndefaults: { timeout: 1m }\nsteps:\n  a: { call: f }\n";
         assert!(warnings(text).is_empty());
+    }
+
+    #[rstest]
+    #[case::undoes_nothing("on_failure: rollback", "{ run: a }", &["`on_failure: rollback` undoes nothing: no step has `compensate`"])]
+    #[case::no_gate("overrides: {}", "{ run: a }", &["`overrides` permits nothing: no step is a hard gate"])]
+    #[case::none_permitted("overrides: { max: 0 }", "{ run: a }", &[])]
+    #[case::both("on_failure: rollback\noverrides: {}", "{ run: a, gate: hard, compensate: { run: b } }", &["`overrides` helps only where nothing was undone: a run that `on_failure: rollback` rolled back is never resumed"])]
+    #[case::either("overrides: {}", "{ run: a, gate: hard, compensate: { run: b } }", &[])]
+    #[case::up("version: 1", "{ run: a, artifacts: [{ path: ../x }, { path: x }] }", &["a: artifact `../x` lies outside of the step's folder"])]
+    #[case::absolute("version: 1", "{ run: a, artifacts: [{ path: /tmp/x }] }", &["a: artifact `/tmp/x` lies outside of the step's folder"])]
+    fn what_comes_to_nothing(#[case] keys: &str, #[case] step: &str, #[case] expected: &[&str]) {
+        let text = format!("plan: p\nmax_duration: 1m\n{keys}\nsteps:\n  a: {step}\n");
+        assert_eq!(warnings(&text), expected);
     }
 
     #[test]

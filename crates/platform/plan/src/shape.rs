@@ -162,6 +162,12 @@ impl Shape<'_> {
             .map(|spec| spec.place.title())
             .take(3)
             .collect();
+        if place == Place::Compensate && matches!(key, "env" | "cwd") {
+            return Some(format!(
+                "a compensation has the step's own {0}: give {0} to the step",
+                quoted(key)
+            ));
+        }
         if !elsewhere.is_empty() {
             return Some(format!(
                 "{} belongs in {}",

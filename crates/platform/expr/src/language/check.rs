@@ -341,12 +341,10 @@ impl<'a> Checker<'a> {
         };
         if known && !fits {
             let message = match binary {
-                Binary::Equal => format!("a {} never equals a {}", left.as_str(), right.as_str()),
-                Binary::NotEqual => format!(
-                    "a {} always differs from a {}",
-                    left.as_str(),
-                    right.as_str()
-                ),
+                Binary::Equal => format!("{} never equals {}", left.as_str(), right.as_str()),
+                Binary::NotEqual => {
+                    format!("{} always differs from {}", left.as_str(), right.as_str())
+                }
                 _ => format!(
                     "there is no `{}` between {} and {}",
                     binary.as_str(),

@@ -191,7 +191,7 @@ impl<'a> Evaluation<'a> {
                 }
                 _ => Err(Stop::failed(format!("null has no `{field}`"))),
             },
-            other => Err(Stop::failed(format!("a {} has no `{field}`", other.kind()))),
+            other => Err(Stop::failed(format!("{} has no `{field}`", other.kind()))),
         }
     }
 

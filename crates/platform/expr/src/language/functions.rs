@@ -165,10 +165,7 @@ pub(crate) fn negate<'a>(value: &Value<'a>) -> Result<Value<'a>> {
             .map(Value::Int)
             .ok_or_else(|| Stop::failed(OVERFLOW)),
         Value::Double(d) => Ok(Value::Double(-d)),
-        other => Err(Stop::failed(format!(
-            "a {} cannot be negated",
-            other.kind()
-        ))),
+        other => Err(Stop::failed(format!("{} cannot be negated", other.kind()))),
     }
 }
 
@@ -197,13 +194,17 @@ pub(crate) fn index<'a>(
                 }
             };
             at.and_then(|at| list.get(at)).ok_or_else(|| {
-                Stop::failed(format!(
-                    "the index is outside the list of {} item(s)",
-                    list.len()
-                ))
+                Stop::failed(match list.len() {
+                    0 => "the list is empty".into(),
+                    1 => "the index is outside the list, whose only item is 0".into(),
+                    n => format!(
+                        "the index is outside the list, whose items are 0 to {}",
+                        n - 1
+                    ),
+                })
             })
         }
-        other => Err(Stop::failed(format!("a {} has no items", other.kind()))),
+        other => Err(Stop::failed(format!("{} has no items", other.kind()))),
     }
 }
 
@@ -237,7 +238,7 @@ fn size<'a>(of: &Value<'a>, budget: &mut Budget) -> Result<Value<'a>> {
         Value::Bytes(bytes) => bytes.len(),
         Value::List(list) => list.len(),
         Value::Map(map) => map.len(),
-        other => return Err(Stop::failed(format!("a {} has no size", other.kind()))),
+        other => return Err(Stop::failed(format!("{} has no size", other.kind()))),
     };
     i64::try_from(size)
         .map(Value::Int)
@@ -356,6 +357,6 @@ fn text<'a>(value: &Value<'a>, budget: &mut Budget) -> Result<Value<'a>> {
         }
         other => scalar_text(other)
             .map(Value::made)
-            .ok_or_else(|| Stop::failed(format!("a {} has no string form", other.kind()))),
+            .ok_or_else(|| Stop::failed(format!("{} has no string form", other.kind()))),
     }
 }

@@ -165,7 +165,7 @@ impl Key {
             }
             other => {
                 return Err(Stop::failed(alloc::format!(
-                    "a {} cannot be a key",
+                    "{} cannot be a key",
                     other.kind()
                 )));
             }

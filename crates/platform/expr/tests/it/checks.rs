@@ -150,7 +150,7 @@ fn parsing(#[case] text: &str, #[case] expected: &str) {
 #[case("inputs.min + 1 > 1.0", &["inputs.min + 1 | there is no `+` between double and int | write whole numbers as doubles: 1.0, or double(x)"])]
 #[case("inputs.rows", &["inputs.rows | a condition must be bool, and this is int | -"])]
 #[case("inputs.dry && inputs.rows", &["inputs.rows | each side of `&&` and `||` must be bool, and this is int | -"])]
-#[case("inputs.rows == 'x'", &["inputs.rows == 'x' | a int never equals a string | convert one side: string(x), int(x) or double(x)"])]
+#[case("inputs.rows == 'x'", &["inputs.rows == 'x' | int never equals string | convert one side: string(x), int(x) or double(x)"])]
 #[case("inputs.rows == null", &[])]
 #[case("inputs.owner.name == 'x'", &[])]
 #[case("inputs.dataset.name == 'x'", &["inputs.dataset | what `name` is read from must be map or null, and this is string | -"])]

@@ -113,7 +113,7 @@ fn values(#[case] text: &str, #[case] expected: Value) {
 )]
 #[case(
     "${{ inputs.tags[2] }}",
-    "`inputs.tags[2]`: the index is outside the list of 2 item(s)"
+    "`inputs.tags[2]`: the index is outside the list, whose items are 0 to 1"
 )]
 #[case(
     "${{ inputs.owner['x' + 'y'] }}",

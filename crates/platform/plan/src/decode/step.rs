@@ -18,6 +18,7 @@ use crate::graph::Graph;
 use crate::keys::{KeySpec, Place};
 use crate::model::{Action, ArtifactDecl, Gate, OutputSpec, Retry, Shell, Step};
 
+use crate::pattern;
 use crate::tree::{Entry, Node};
 
 /// The keys of which a step has exactly one.
@@ -313,7 +314,9 @@ impl Decoder<'_> {
                 let finding = Finding::new(FaultCode::WrongValue, item.span.clone(), message);
                 self.findings.push(finding);
             }
-            reads.extend(self.template(item, Site::Plain));
+            let template = self.template(item, Site::Plain);
+            self.refuse_flaw(item, template.as_ref());
+            reads.extend(template);
         }
         reads
     }
@@ -360,11 +363,21 @@ impl Decoder<'_> {
                     "the artifact's path is empty",
                 ));
             }
-            if let Some(template) = self.template(path, Site::Plain) {
+            let template = self.template(path, Site::Plain);
+            self.refuse_flaw(path, template.as_ref());
+            if let Some(template) = template {
                 artifacts.push((template, read::boolean(item, "required").unwrap_or(false)));
             }
         }
         artifacts
+    }
+
+    /// Refuses a pattern that no file can have.
+    fn refuse_flaw(&mut self, node: &Node, path: Option<&Written<'_, Template>>) {
+        if let Some((message, hint)) = path.and_then(|path| pattern::flaw(&path.expression)) {
+            let finding = Finding::new(FaultCode::WrongValue, node.span.clone(), message);
+            self.findings.push(finding.hint(hint));
+        }
     }
 }
 

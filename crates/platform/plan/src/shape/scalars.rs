@@ -9,7 +9,7 @@ use super::{Spot, later};
 use crate::fault::{FaultCode, Finding, is_harmful, quoted};
 use crate::keys::{Names, RETRYABLE, Ty};
 use crate::nearest::Nearest;
-use crate::tree::{Plain, resolve};
+use crate::tree::{Node, Plain, resolve};
 use crate::values::meant_bool;
 
 /// The prefix of the variables that a step gets from us.
@@ -33,11 +33,39 @@ pub(super) fn check(spot: &Spot<'_>, ty: Ty, nearest: &Nearest) -> Result<(), Fi
         }),
         Ty::SecretName => secret(spot),
         Ty::Text => label(spot),
-        Ty::Condition | Ty::Items | Ty::Template => {
-            text(spot).and_then(|text| without_nul(spot, text))
-        }
+        Ty::Items => text(spot)
+            .map_err(|finding| match written_list(spot.node) {
+                Some(hint) => finding.hint(hint),
+                None => finding,
+            })
+            .and_then(|text| without_nul(spot, text)),
+        Ty::Condition | Ty::Template => text(spot).and_then(|text| without_nul(spot, text)),
         Ty::Command | Ty::Json | Ty::List(_) | Ty::Map(..) | Ty::Object(_) => Ok(()),
     }
+}
+
+/// How a list that is written out is said to CEL, if it is short.
+fn written_list(node: &Node) -> Option<String> {
+    let items: Vec<String> = node
+        .list()?
+        .iter()
+        .map(|item| match (item.plain(), item.scalar()) {
+            (Some(Plain::Integer(_) | Plain::Float(_) | Plain::Bool(_)), Some((text, _))) => {
+                Some(text.to_string())
+            }
+            _ => item
+                .text()
+                .filter(|text| !text.contains(['"', '\'', '\\', '$', '\n']))
+                .map(|text| format!("\"{text}\"")),
+        })
+        .collect::<Option<_>>()?;
+    let list = items.join(", ");
+    Some(if list.chars().count() > 60 {
+        "a list is an expression: '[\"a\", \"b\"]' in quotes, or let an input be the list"
+            .to_string()
+    } else {
+        format!("a list is an expression: put it in quotes, '[{list}]'")
+    })
 }
 
 /// A step id in a plan: a fan-out's children have theirs from us.

@@ -240,6 +240,12 @@ steps:
   a:
     run: echo a
     artifacts: [out.csv]", &["5:17: an item of `artifacts` of step `a` must be a mapping with the keys of an artifact, and is text (write `{ path: out.csv }`)"])]
+#[case::patterns(r"plan: p
+steps:
+  a:
+    run: echo a
+    reads: ['src/[abc', 'src/*.rs']
+    artifacts: [{ path: '../out/*' }, { path: 'out/{a,b' }, { path: 'out/{a,b}' }]", &["5:13: `[` is never closed in the pattern (for the character itself write `[[]`, `[{]` or `[}]`)", "6:25: `..` cannot stand in a pattern (write a path, or a pattern below the step's folder)", "6:47: `{` is never closed in the pattern (for the character itself write `[[]`, `[{]` or `[}]`)"])]
 #[case::artifact_no_path(r"plan: p
 steps:
   a:
@@ -276,6 +282,11 @@ steps:
   a:
     run: echo ${{ item }} ${{ item_index }}
     for_each: ${{ 1 + 1 }}", &["5:19: `for_each` must be list, and this is int"])]
+#[case::for_each_written_out(r"plan: p
+steps:
+  a: { run: echo, for_each: [1, b] }
+  b: { run: echo, for_each: { x: 1 } }
+  c: { run: echo, for_each: '1, 2' }", &["3:29: `for_each` of step `a` must be text, and is a list (a list is an expression: put it in quotes, '[1, \"b\"]')", "4:29: `for_each` of step `b` must be text, and is a mapping", "5:31: the expression is over before `,` (a list stands in brackets: [1, 2])"])]
 #[case::items_before_there_are_any(r"plan: p
 steps:
   a:
@@ -302,6 +313,11 @@ steps:
   a:
     run: echo a
     compensate: { run: [undo], shell: bash, retry: 3 }", &["5:32: `shell` has no effect on a list of arguments, which no shell sees (remove it)", "5:45: unknown key `retry` in `compensate` of step `a` (`retry` belongs in a step or `defaults`)"])]
+#[case::compensate_env(r"plan: p
+steps:
+  a:
+    run: echo a
+    compensate: { run: [undo], env: { A: b }, cwd: x }", &["5:32: unknown key `env` in `compensate` of step `a` (a compensation has the step's own `env`: give `env` to the step)", "5:47: unknown key `cwd` in `compensate` of step `a` (a compensation has the step's own `cwd`: give `cwd` to the step)"])]
 #[case::compensate_reads_what_comes_later(r"plan: p
 steps:
   a:
