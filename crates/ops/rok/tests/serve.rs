@@ -3,10 +3,16 @@
 
 #[path = "serve/client.rs"]
 mod client;
+#[path = "serve/hostile.rs"]
+mod hostile;
+#[path = "serve/limits.rs"]
+mod limits;
 #[path = "serve/runs.rs"]
 mod runs;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "serve/tokens.rs"]
+mod tokens;
 
 use client::{Answer, Client};
 use serde_json::Value;
@@ -53,7 +59,8 @@ impl Served {
         let out = child.stdout.as_mut().expect("a pipe");
         BufReader::new(out).read_line(&mut line).expect("a line");
         let mut err = child.stderr.take();
-        let Some(address) = line.trim().strip_prefix("rok serves on http://") else {
+        let url = line.trim().strip_prefix("rok serves on ");
+        let Some((_, address)) = url.and_then(|url| url.split_once("://")) else {
             let mut told = String::new();
             let _ = err.as_mut().expect("a pipe").read_to_string(&mut told);
             panic!("it does not serve: {line}{told}");

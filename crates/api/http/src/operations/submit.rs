@@ -134,10 +134,6 @@ fn asked(app: &App, caller: &Caller, request: SubmitRequest) -> Result<AskedRun,
             ));
         }
     };
-    if action == AccessAction::SubmitOwn {
-        // Its faults are for those alone who may submit it.
-        app.may(caller, action, AccessTarget::Server)?;
-    }
     let known = app.service.asked_plan(plan);
     let (plan, id) = known.map_err(|error| app.problem(&error))?;
     app.may(caller, action, AccessTarget::Plan(&id))?;
