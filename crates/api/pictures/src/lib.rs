@@ -44,4 +44,6 @@ pub use graph::{
 pub use report::{Body, Cell, Log, Mark, Report, Section, Table, report_html};
 pub use state::State;
 pub use text::TextOptions;
-pub use timeline::{Band, Row, Span, SpanKind, Timeline, timeline_svg, timeline_text};
+pub use timeline::{
+    Band, BandKind, Moment, Row, Span, SpanKind, Timeline, timeline_svg, timeline_text,
+};

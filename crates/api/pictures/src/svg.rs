@@ -51,6 +51,8 @@ const SHAPES: &str = "\
 .rokpic .cut{fill:none;stroke-dasharray:5 4}\
 .rokpic .path{fill:none;stroke-width:1.6}\
 .rokpic .bar{fill:currentColor;fill-opacity:.3;stroke:currentColor;stroke-width:1.2}\
+.rokpic .undone{stroke-dasharray:3 2}\
+.rokpic .moment{stroke-width:1;stroke-dasharray:2 3}\
 .rokpic .crit{stroke-width:2.6}\
 .rokpic .end{text-anchor:end}\
 .rokpic .mid{text-anchor:middle}\n";

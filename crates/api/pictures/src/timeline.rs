@@ -23,8 +23,10 @@ pub struct Timeline {
     pub until: i64,
     /// The steps, in the order in which they are shown.
     pub rows: Vec<Row>,
-    /// When the whole run stood still.
+    /// What held for the whole run at once.
     pub bands: Vec<Band>,
+    /// When something began that concerns the whole run.
+    pub moments: Vec<Moment>,
 }
 
 /// A step.
@@ -32,6 +34,8 @@ pub struct Timeline {
 pub struct Row {
     /// Its id.
     pub id: String,
+    /// Its name for people; may be empty.
+    pub name: String,
     /// Where it stands.
     pub state: State,
     /// What it guards.
@@ -70,16 +74,60 @@ pub enum SpanKind {
     Delay,
     /// An attempt, and how it went.
     Attempt(State),
+    /// An attempt at undoing it, and how that went: compensated, failed, or
+    /// running.
+    Compensation(State),
 }
 
-/// When the whole run stood still.
+impl SpanKind {
+    /// Something was done.
+    const fn is_work(self) -> bool {
+        matches!(self, Self::Attempt(_) | Self::Compensation(_))
+    }
+}
+
+/// What held for the whole run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BandKind {
+    /// It stood still.
+    Still,
+    /// It was closed, between two epochs.
+    Closed,
+    /// What had succeeded was undone.
+    Rollback,
+}
+
+impl BandKind {
+    const ALL: [Self; 3] = [Self::Still, Self::Closed, Self::Rollback];
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Still => "the run stood still",
+            Self::Closed => "closed between epochs",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+/// When something began that concerns the whole run, as an epoch does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// When.
+    pub at: i64,
+    /// What, in few words.
+    pub words: String,
+}
+
+/// A time in which something held for the whole run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Band {
+    /// What.
+    pub kind: BandKind,
     /// Where it begins.
     pub from: i64,
     /// Where it ends.
     pub until: i64,
-    /// Why.
+    /// What and why, in words.
     pub words: String,
 }
 
@@ -95,6 +143,24 @@ pub fn timeline_text(timeline: &Timeline, text: TextOptions) -> String {
     text::draw(timeline, text)
 }
 
+impl Timeline {
+    /// Something was tried more than once: the time beside a row is that of
+    /// its last attempt only, and must say so.
+    fn took_heading(&self) -> &'static str {
+        let attempts = |row: &Row| {
+            let spans = row.spans.iter();
+            spans
+                .filter(|span| matches!(span.kind, SpanKind::Attempt(_)))
+                .count()
+        };
+        if self.rows.iter().any(|row| attempts(row) > 1) {
+            "last attempt"
+        } else {
+            "took"
+        }
+    }
+}
+
 impl Row {
     /// Everything about a step, for whoever points at it or listens.
     fn full(&self) -> String {
@@ -105,6 +171,7 @@ impl Row {
                 out.push_str(text);
             }
         };
+        add(", ", &self.name);
         add(": ", self.state.word());
         add(", ", self.gate.map_or("", Gate::words));
         add(

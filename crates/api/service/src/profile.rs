@@ -239,6 +239,7 @@ mod tests {
                 from: at(0),
                 until: Some(at(3)),
             }],
+            compensations: Vec::new(),
         }
     }
 
@@ -257,6 +258,7 @@ mod tests {
             ],
             pauses: Vec::new(),
             epochs: Vec::new(),
+            rollbacks: Vec::new(),
             critical_path: vec!["a".into(), "fan[1]".into()],
         };
         let profile = Profile::of(&timing);

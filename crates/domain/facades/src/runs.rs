@@ -36,8 +36,8 @@ pub use requests::{
 pub use retention::{CollectReport, CollectRequest, CollectedRun, HeldView, HoldRequest, KeptRun};
 pub use stop::StopSignal;
 pub use timing::{
-    AttemptSpan, AttemptUsage, EpochSpan, LogTail, PauseSpan, RunTiming, StepTiming, TailQuery,
-    WaitReason, WaitSpan,
+    AttemptSpan, AttemptUsage, EpochSpan, LogTail, PauseSpan, RollbackSpan, RunTiming, StepTiming,
+    TailQuery, WaitReason, WaitSpan,
 };
 pub use views::{
     AckView, ApprovalView, ArtifactView, AuditView, BudgetView, CompensationFailure, ErrorView,

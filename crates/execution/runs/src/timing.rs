@@ -4,11 +4,12 @@ use crate::fault;
 use crate::load::Loaded;
 use rok_events::{Body, Event, StepEndData, decode};
 use rok_facades::runs::{
-    AttemptSpan, AttemptUsage, EpochSpan, PauseSpan, RunTiming, RunsError, StepTiming, WaitReason,
-    WaitSpan,
+    AttemptSpan, AttemptUsage, EpochSpan, PauseSpan, RollbackSpan, RunTiming, RunsError,
+    StepTiming, WaitReason, WaitSpan,
 };
 use rok_kernel::CompiledPlan;
 use rok_log::EventReader as _;
+use rok_plan::{Plan, Step};
 use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{ErrorClass, RunPhase, StepId, StepState, Timestamp};
 use std::collections::BTreeMap;
@@ -37,8 +38,32 @@ pub(crate) fn timing(loaded: &Loaded, store: &JsonlStore) -> Result<RunTiming, R
         steps: fold.steps.into_iter().map(|step| step.view).collect(),
         pauses: fold.pauses,
         epochs: fold.epochs,
+        rollbacks: fold.rollbacks,
         critical_path,
     })
+}
+
+/// What a step waits for: by its edges, and what stands in for those.
+fn before(plan: &Plan, step: &Step) -> Vec<usize> {
+    let edges = || step.needs.iter().chain(&step.after).copied();
+    let stand_ins = edges().flat_map(|edge| {
+        let fallback = |at: &usize| plan.steps[*at].fallback;
+        std::iter::successors(fallback(&edge), fallback)
+    });
+    edges().chain(stand_ins).collect()
+}
+
+/// An attempt at a compensation that has just begun.
+fn undone(event: &Event, at: Timestamp) -> AttemptSpan {
+    AttemptSpan {
+        epoch: event.epoch,
+        attempt: event.body.attempt().0,
+        from: at,
+        until: None,
+        state: StepState::Running,
+        reason: None,
+        usage: None,
+    }
 }
 
 /// A step, and what is known of it for now.
@@ -59,6 +84,7 @@ struct Fold {
     index: BTreeMap<String, usize>,
     pauses: Vec<PauseSpan>,
     epochs: Vec<EpochSpan>,
+    rollbacks: Vec<RollbackSpan>,
     executing: Timestamp,
     last: Timestamp,
 }
@@ -70,16 +96,22 @@ impl Fold {
                 id: step.id.to_string(),
                 ..StepTiming::default()
             },
-            before: step.needs.iter().chain(&step.after).copied().collect(),
+            before: before(plan.plan(), step),
             ..StepFold::default()
         });
-        let steps: Vec<StepFold> = steps.collect();
+        let mut steps: Vec<StepFold> = steps.collect();
+        for (at, step) in plan.plan().steps.iter().enumerate() {
+            if let Some(fallback) = step.fallback {
+                steps[fallback].before.push(at);
+            }
+        }
         let index = steps.iter().zip(0..);
         Self {
             index: index.map(|(step, at)| (step.view.id.clone(), at)).collect(),
             steps,
             pauses: Vec::new(),
             epochs: Vec::new(),
+            rollbacks: Vec::new(),
             executing: from,
             last: from,
         }
@@ -137,8 +169,23 @@ impl Fold {
                 self.steps[place].finished = Some(at);
                 self.over(place, WaitReason::Decision, at);
             }
+            Body::StepFellBack { data, .. } => {
+                let place = self.place(&data.to);
+                self.steps[place].ready = Some(at);
+            }
+            Body::RunRollbackStarted { .. } => self.rolls_back(event),
+            Body::StepCompensationStarted { .. }
+            | Body::StepCompensated { .. }
+            | Body::StepCompensationFailed { .. } => self.undoing(event),
+            Body::RunRolledBack { .. } => {
+                if let Some(rollback) = self.rollbacks.last_mut() {
+                    rollback.until.get_or_insert(at);
+                    rollback.complete = true;
+                }
+            }
             Body::RunSealed { .. } => {
                 self.released(at);
+                self.rolled(at);
                 if let Some(epoch) = self.epochs.last_mut() {
                     epoch.until = Some(at);
                 }
@@ -156,13 +203,22 @@ impl Fold {
         self.last = at;
     }
 
-    fn began(&mut self, event: &Event) {
+    /// Another epoch; before it the run was closed.
+    fn opened(&mut self, event: &Event) {
+        let closed = self.epochs.last().and_then(|epoch| epoch.until);
+        if let Some(closed) = closed.filter(|closed| *closed < event.at) {
+            self.paused("closed", closed, Some(event.at));
+        }
         self.epochs.push(EpochSpan {
             epoch: event.epoch,
             from: event.at,
             until: None,
         });
         self.executing = event.at;
+    }
+
+    fn began(&mut self, event: &Event) {
+        self.opened(event);
         for step in self.steps.iter_mut().filter(|step| !step.succeeded) {
             step.finished = None;
             step.ready = None;
@@ -199,6 +255,74 @@ impl Fold {
             from,
             until,
         });
+    }
+
+    /// Within an epoch, or as the next one.
+    fn rolls_back(&mut self, event: &Event) {
+        if self.epochs.last().is_none_or(|epoch| epoch.until.is_some()) {
+            self.opened(event);
+        }
+        self.rollbacks.push(RollbackSpan {
+            epoch: event.epoch,
+            from: event.at,
+            until: None,
+            complete: false,
+        });
+    }
+
+    /// The epoch ends, and with it what was undone in it.
+    fn rolled(&mut self, at: Timestamp) {
+        if let Some(rollback) = self.rollbacks.last_mut() {
+            rollback.until.get_or_insert(at);
+        }
+    }
+
+    /// What became of a compensation.
+    fn undoing(&mut self, event: &Event) {
+        let at = event.at;
+        let Some(step) = event.body.step() else {
+            return;
+        };
+        let place = self.place(step);
+        let spans = &mut self.steps[place].view.compensations;
+        // One whose owner died has no end on record, only a next attempt.
+        let (state, reason, data) = match &event.body {
+            Body::StepCompensated { reason, data, .. } => {
+                (StepState::Compensated, reason.clone(), Some(data))
+            }
+            Body::StepCompensationFailed {
+                class,
+                reason,
+                data,
+                ..
+            } => (
+                StepState::Failed,
+                Some(format!("{reason} ({class})")),
+                Some(data),
+            ),
+            _ => (StepState::Failed, Some("interrupted".to_owned()), None),
+        };
+        let open = spans.iter().any(|span| span.until.is_none());
+        if data.is_some() && !open {
+            // By hand: nothing was started.
+            spans.push(undone(event, at));
+        }
+        for span in spans.iter_mut().filter(|span| span.until.is_none()) {
+            let wall = data
+                .filter(|data| data.started_at.is_some())
+                .map(|data| Duration::from_millis(data.wall_ms));
+            let began = data.and_then(|data| data.started_at).unwrap_or(span.from);
+            span.from = began.clamp(span.from, at);
+            span.until = Some(wall.map_or(at, |wall| span.from.after(wall).min(at)));
+            span.state = state;
+            span.reason.clone_from(&reason);
+        }
+        if data.is_none() {
+            spans.push(undone(event, at));
+        }
+        if let Some(rollback) = self.rollbacks.last_mut() {
+            rollback.until = data.map(|_| at);
+        }
     }
 
     fn stands_still(&self) -> bool {

@@ -2,7 +2,7 @@
 //! ran. Those are drawn short, and said to be: a night's wait for a decision
 //! would leave no room for the second that the work took.
 
-use super::{SpanKind, Timeline};
+use super::Timeline;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -163,10 +163,10 @@ impl Scale {
     }
 }
 
-/// When no attempt was under way.
+/// When nothing was done.
 fn idle(timeline: &Timeline, from: i64, until: i64) -> Vec<(i64, i64)> {
     let spans = timeline.rows.iter().flat_map(|row| &row.spans);
-    let attempts = spans.filter(|span| matches!(span.kind, SpanKind::Attempt(_)));
+    let attempts = spans.filter(|span| span.kind.is_work());
     let mut busy: Vec<(i64, i64)> = attempts
         .map(|span| (span.from.clamp(from, until), span.until.clamp(from, until)))
         .collect();
@@ -231,7 +231,7 @@ mod tests {
 
     use super::*;
     use crate::state::State;
-    use crate::timeline::{Row, Span};
+    use crate::timeline::{Row, Span, SpanKind};
     use proptest::prelude::*;
     use rstest::rstest;
     use std::string::ToString as _;
@@ -248,6 +248,7 @@ mod tests {
             until,
             rows: vec![Row {
                 id: "a".to_string(),
+                name: String::new(),
                 state: State::Succeeded,
                 gate: None,
                 critical: false,

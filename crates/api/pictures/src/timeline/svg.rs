@@ -1,9 +1,9 @@
 //! A timeline as SVG: a bar for each attempt, lines for what was waited for.
 
 use super::scale::{Scale, duration};
-use super::{Row, Span, SpanKind, Timeline};
+use super::{BandKind, Moment, Row, Span, SpanKind, Timeline};
 use crate::state::State;
-use crate::svg::{Flow, LABEL, Sheet, icon, open, text_width};
+use crate::svg::{Flow, LABEL, NAME, SMALL, Sheet, UNDER, icon, open, text_width};
 use crate::text::{Xml, shorten};
 use alloc::format;
 use alloc::string::String;
@@ -12,6 +12,8 @@ use core::fmt::Write as _;
 
 /// A row's height, and that of its bars.
 const ROW: i32 = 22;
+/// With a name above its id.
+const NAMED: i32 = 34;
 const BAR: i32 = 12;
 /// The axis is drawn again after so many rows: nobody scrolls back for it.
 const AXIS_EVERY: usize = 40;
@@ -27,6 +29,9 @@ const MARGIN: i32 = 24;
 const CUT: i64 = 64;
 /// Between marks of the axis.
 const APART: i64 = 84;
+/// A line of words above the axis, and their columns.
+const MOMENT: i32 = 15;
+const MOMENT_COLUMNS: usize = 40;
 
 /// Where things are.
 struct Chart<'a> {
@@ -36,13 +41,20 @@ struct Chart<'a> {
     left: i32,
     /// Top of the first axis.
     top: i32,
+    /// The tops of the rows, and the end of the last.
+    tops: Vec<i32>,
 }
 
 pub(super) fn draw(timeline: &Timeline, inline: bool) -> String {
-    let widest = timeline
-        .rows
-        .iter()
-        .map(|row| text_width(&shorten(&row.id, ID_COLUMNS), LABEL));
+    let widest = timeline.rows.iter().map(|row| {
+        let id = shorten(&row.id, ID_COLUMNS);
+        if named(row) {
+            let name = shorten(&row.name, ID_COLUMNS);
+            text_width(&name, NAME).max(text_width(&id, UNDER))
+        } else {
+            text_width(&id, LABEL)
+        }
+    });
     let ids = widest.max().unwrap_or(0).clamp(ID_WIDTH.0, ID_WIDTH.1);
     let left = MARGIN + SIGN + ids + 14;
     let width = left + CHART + TOOK + MARGIN;
@@ -55,30 +67,35 @@ pub(super) fn draw(timeline: &Timeline, inline: bool) -> String {
         MARGIN,
     );
     legend(timeline, &mut sheet);
+    let scale = Scale::new(timeline, i64::from(CHART), CUT);
+    let y = sheet.y() + 12;
+    let moments = moments(timeline, &scale);
+    let lines = moments
+        .iter()
+        .map(|placed| placed.line + 1)
+        .max()
+        .unwrap_or(0);
+    let top = y + MOMENT * lines;
     let chart = Chart {
         timeline,
-        scale: Scale::new(timeline, i64::from(CHART), CUT),
+        scale,
         left,
-        top: sheet.y() + 12,
+        top,
+        tops: tops(timeline, top),
     };
     let height = chart.bottom() + MARGIN;
     chart.bands(&mut body);
+    chart.moments(&moments, y, &mut body);
     chart.grid(&mut body);
     chart.path(&mut body);
     for (at, row) in timeline.rows.iter().enumerate() {
         chart.row(at, row, &mut body);
     }
-    let critical = timeline.rows.iter().filter(|row| row.critical).count();
-    let description = format!(
-        "{} steps in {}; {critical} on the critical path",
-        timeline.rows.len(),
-        duration(timeline.until - timeline.from)
-    );
     let mut out = open(
         "timeline",
         (width, height),
         &timeline.title,
-        &description,
+        &description(timeline),
         inline,
     );
     out.push_str(&body);
@@ -86,34 +103,102 @@ pub(super) fn draw(timeline: &Timeline, inline: bool) -> String {
     out
 }
 
+/// What the picture is of, in words.
+fn description(timeline: &Timeline) -> String {
+    let rows = &timeline.rows;
+    let critical = rows.iter().filter(|row| row.critical).count();
+    let mut out = format!(
+        "{} steps in {}; {critical} on the critical path",
+        rows.len(),
+        duration(timeline.until - timeline.from)
+    );
+    let undone = |row: &Row| {
+        let spans = row.spans.iter();
+        spans
+            .filter(|span| matches!(span.kind, SpanKind::Compensation(_)))
+            .count()
+    };
+    // The row of a fan-out sums up those of its children, which follow it.
+    let sums_up = |at: usize| {
+        let next = rows.get(at + 1);
+        next.is_some_and(|next| {
+            next.id
+                .strip_prefix(&*rows[at].id)
+                .is_some_and(|rest| rest.starts_with('['))
+        })
+    };
+    let own = rows.iter().enumerate().filter(|(at, _)| !sums_up(*at));
+    match own.map(|(_, row)| undone(row)).sum::<usize>() {
+        0 => {}
+        1 => out.push_str("; 1 compensation"),
+        more => {
+            let _ = write!(out, "; {more} compensations");
+        }
+    }
+    for band in &timeline.bands {
+        let _ = write!(out, "; {}", band.words);
+    }
+    out
+}
+
 impl Chart<'_> {
     /// The top of a row.
     fn y(&self, at: usize) -> i32 {
-        let at_i32 = i32::try_from(at).unwrap_or(0);
-        let axes = i32::try_from(at / AXIS_EVERY).unwrap_or(0) + 1;
-        self.top + at_i32 * ROW + axes * AXIS
+        self.tops.get(at).copied().unwrap_or(self.top)
+    }
+
+    /// The middle of a row.
+    fn mid(&self, at: usize) -> i32 {
+        self.y(at) + self.timeline.rows.get(at).map_or(ROW, height) / 2
     }
 
     fn bottom(&self) -> i32 {
-        let rows = self.timeline.rows.len();
-        self.y(rows.saturating_sub(1)) + if rows == 0 { 0 } else { ROW } + 8
+        let last = self.timeline.rows.len();
+        self.y(last) + 8
     }
 
     fn x(&self, at: i64) -> i32 {
         self.left + i32::try_from(self.scale.x(at)).unwrap_or(0)
     }
 
-    /// When the whole run stood still.
+    /// What held for the whole run at once.
     fn bands(&self, out: &mut String) {
         let (top, height) = (self.top + AXIS, self.bottom() - self.top - AXIS);
         for band in &self.timeline.bands {
             let (x, end) = (self.x(band.from), self.x(band.until));
             let _ = write!(
                 out,
-                "<g class=\"wait\" role=\"graphics-symbol img\"><title>{}</title>\
+                "<g class=\"{}\" role=\"graphics-symbol img\"><title>{}</title>\
                  <rect class=\"box band\" x=\"{x}\" y=\"{top}\" width=\"{}\" height=\"{height}\"/></g>",
+                class_of(band.kind),
                 Xml(&band.words),
                 (end - x).max(2)
+            );
+        }
+    }
+
+    /// What began when, above the axis, with a line through all rows.
+    fn moments(&self, moments: &[Placed], y: i32, out: &mut String) {
+        for Placed {
+            x,
+            words,
+            line,
+            to_the_left,
+        } in moments
+        {
+            let (x, y) = (
+                self.left + i32::try_from(*x).unwrap_or(0),
+                y + MOMENT * line,
+            );
+            let (side, anchor) = if *to_the_left { (-4, " end") } else { (4, "") };
+            let _ = write!(
+                out,
+                "<path class=\"mark moment\" d=\"M{x} {}V{}\"/><text class=\"m s{anchor}\" x=\"{}\" y=\"{}\">{}</text>",
+                y - 8,
+                self.bottom(),
+                x + side,
+                y,
+                Xml(words)
             );
         }
     }
@@ -130,10 +215,16 @@ impl Chart<'_> {
         let axes = self.timeline.rows.len().saturating_sub(1) / AXIS_EVERY + 1;
         for axis in 0..axes {
             let y = self.y(axis * AXIS_EVERY) - 9;
+            let _ = write!(
+                out,
+                "<text class=\"f s end\" x=\"{}\" y=\"{y}\">{}</text>",
+                self.left + CHART + TOOK,
+                self.timeline.took_heading()
+            );
             for tick in &ticks {
                 let _ = write!(
                     out,
-                    "<text class=\"f s mid\" x=\"{}\" y=\"{y}\">{}</text>",
+                    "<text class=\"f s mid on\" x=\"{}\" y=\"{y}\">{}</text>",
                     at(tick.x),
                     tick.words
                 );
@@ -147,10 +238,11 @@ impl Chart<'_> {
                 out,
                 "<g role=\"graphics-symbol img\"><title>{words} in which nothing ran, drawn short</title>\
                  <path class=\"l cut\" d=\"M{} {top}V{bottom}M{} {top}V{bottom}\"/>\
-                 <text class=\"f s mid\" x=\"{middle}\" y=\"{}\">{words}</text></g>",
+                 <text class=\"f s mid\" x=\"{middle}\" y=\"{}\">{words} idle</text></g>",
                 middle - 3,
                 middle + 3,
-                self.top + AXIS - 9
+                // Not among the instants: it is no instant.
+                bottom + 13
             );
         }
     }
@@ -179,7 +271,7 @@ impl Chart<'_> {
         for pair in ends.windows(2) {
             let ((until, _, from), (_, start, to)) = (pair[0], pair[1]);
             let (x, end) = (self.x(until), self.x(start));
-            let (y, to_y) = (self.y(from) + ROW / 2, self.y(to) + ROW / 2);
+            let (y, to_y) = (self.mid(from), self.mid(to));
             let _ = write!(d, "M{x} {y}V{to_y}H{end}");
         }
         if !d.is_empty() {
@@ -188,25 +280,17 @@ impl Chart<'_> {
     }
 
     fn row(&self, at: usize, row: &Row, out: &mut String) {
-        let top = self.y(at);
-        let mid = top + ROW / 2;
+        let (top, mid, height) = (self.y(at), self.mid(at), height(row));
         let _ = write!(
             out,
             "<g class=\"{}\" role=\"graphics-symbol img\"><title>{}</title>\
-             <rect class=\"hit\" x=\"0\" y=\"{top}\" width=\"{}\" height=\"{ROW}\"/>",
+             <rect class=\"hit\" x=\"0\" y=\"{top}\" width=\"{}\" height=\"{height}\"/>",
             row.state.class(),
             Xml(&row.full()),
             self.left + CHART + TOOK + MARGIN
         );
         icon(row.state, MARGIN + 6, mid, out);
-        let class = if row.critical { "m id b" } else { "t id" };
-        let _ = write!(
-            out,
-            "<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text>",
-            MARGIN + SIGN,
-            mid + 4,
-            Xml(&shorten(&row.id, ID_COLUMNS))
-        );
+        label(row, mid, out);
         for span in &row.spans {
             self.span(span, row.critical, mid, out);
         }
@@ -230,6 +314,20 @@ impl Chart<'_> {
             SpanKind::Decision => {
                 let _ = write!(out, "<g class=\"wait\">");
                 line(out, "decision", x, end, mid);
+                out.push_str("</g>");
+            }
+            SpanKind::Compensation(state) => {
+                let width = (end - x).max(3);
+                let sign = compensation_sign(state);
+                let _ = write!(
+                    out,
+                    "<g class=\"{}\"><rect class=\"bar undone\" x=\"{x}\" y=\"{}\" width=\"{width}\" height=\"{BAR}\" rx=\"2\"/>",
+                    sign.class(),
+                    mid - BAR / 2
+                );
+                // Seen however short it was, and told from an attempt by more
+                // than its colour.
+                icon(sign, x + width / 2, mid, out);
                 out.push_str("</g>");
             }
             SpanKind::Attempt(state) => {
@@ -256,6 +354,106 @@ impl Chart<'_> {
     }
 }
 
+fn named(row: &Row) -> bool {
+    !row.name.is_empty()
+}
+
+fn height(row: &Row) -> i32 {
+    if named(row) { NAMED } else { ROW }
+}
+
+/// The top of each row, with an axis before every so many of them.
+fn tops(timeline: &Timeline, top: i32) -> Vec<i32> {
+    let mut y = top;
+    let mut tops = Vec::with_capacity(timeline.rows.len() + 1);
+    for (at, row) in timeline.rows.iter().enumerate() {
+        if at % AXIS_EVERY == 0 {
+            y += AXIS;
+        }
+        tops.push(y);
+        y += height(row);
+    }
+    tops.push(if timeline.rows.is_empty() {
+        y + AXIS
+    } else {
+        y
+    });
+    tops
+}
+
+/// What began when: where, in which words, and in which line.
+fn moments(timeline: &Timeline, scale: &Scale) -> Vec<Placed> {
+    let mut ends: Vec<i64> = Vec::new();
+    let place = |moment: &Moment| {
+        let words = shorten(&moment.words, MOMENT_COLUMNS);
+        let x = scale.x(moment.at);
+        let width = i64::from(text_width(&words, SMALL)) + 4;
+        let to_the_left = x + width > i64::from(CHART + TOOK);
+        let from = if to_the_left { x - width } else { x };
+        // None covers another: each stands in the first line where it is free.
+        let line = ends
+            .iter()
+            .position(|end| end + 8 <= from)
+            .unwrap_or(ends.len());
+        if line == ends.len() {
+            ends.push(0);
+        }
+        ends[line] = from + width;
+        Placed {
+            x,
+            words,
+            line: i32::try_from(line).unwrap_or(0),
+            to_the_left,
+        }
+    };
+    timeline.moments.iter().map(place).collect()
+}
+
+/// Words above the axis, in their place.
+struct Placed {
+    x: i64,
+    words: String,
+    line: i32,
+    to_the_left: bool,
+}
+
+const fn class_of(kind: BandKind) -> &'static str {
+    match kind {
+        BandKind::Still => State::Waiting.class(),
+        BandKind::Closed => State::Skipped.class(),
+        BandKind::Rollback => State::Compensated.class(),
+    }
+}
+
+/// A compensation that goes on looks like one that is done, but for its state.
+const fn compensation_sign(state: State) -> State {
+    match state {
+        State::Failed | State::Running => state,
+        _ => State::Compensated,
+    }
+}
+
+/// Name and id, or the id alone.
+fn label(row: &Row, mid: i32, out: &mut String) {
+    let x = MARGIN + SIGN;
+    let mark = if row.critical { "m" } else { "t" };
+    let mut line = |class: &str, y: i32, text: &str| {
+        let text = shorten(text, ID_COLUMNS);
+        let _ = write!(
+            out,
+            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>",
+            Xml(&text)
+        );
+    };
+    if named(row) {
+        line(&format!("{mark} nm"), mid - 2, &row.name);
+        line("f idf", mid + 11, &row.id);
+    } else {
+        let weight = if row.critical { " b" } else { "" };
+        line(&format!("{mark} id{weight}"), mid + 4, &row.id);
+    }
+}
+
 fn line(out: &mut String, class: &str, x: i32, end: i32, y: i32) {
     if end > x {
         let _ = write!(out, "<path class=\"{class}\" d=\"M{x} {y}H{end}\"/>");
@@ -268,6 +466,7 @@ fn legend(timeline: &Timeline, sheet: &mut Sheet<'_>) {
     let mut flow = Flow::new(sheet);
     for state in State::ALL {
         let attempted = spans().any(|span| span.kind == SpanKind::Attempt(state));
+        // A compensation has an entry of its own.
         if attempted || timeline.rows.iter().any(|row| row.state == state) {
             flow.item(state.word(), |out, x, y| {
                 let _ = write!(out, "<g class=\"{}\">", state.class());
@@ -278,6 +477,25 @@ fn legend(timeline: &Timeline, sheet: &mut Sheet<'_>) {
                         y - 6
                     );
                 }
+                icon(state, x + 11, y, out);
+                out.push_str("</g>");
+            });
+        }
+    }
+    let compensations = [
+        (State::Compensated, "compensation"),
+        (State::Running, "compensation under way"),
+        (State::Failed, "compensation that failed"),
+    ];
+    for (state, words) in compensations {
+        if spans().any(|span| span.kind == SpanKind::Compensation(state)) {
+            flow.item(words, |out, x, y| {
+                let _ = write!(
+                    out,
+                    "<g class=\"{}\"><rect class=\"bar undone\" x=\"{x}\" y=\"{}\" width=\"22\" height=\"12\" rx=\"2\"/>",
+                    state.class(),
+                    y - 6
+                );
                 icon(state, x + 11, y, out);
                 out.push_str("</g>");
             });
@@ -297,14 +515,17 @@ fn legend(timeline: &Timeline, sheet: &mut Sheet<'_>) {
             });
         }
     }
-    if !timeline.bands.is_empty() {
-        flow.item("the run stood still", |out, x, y| {
-            let _ = write!(
-                out,
-                "<g class=\"wait\"><rect class=\"box band\" x=\"{x}\" y=\"{}\" width=\"22\" height=\"14\"/></g>",
-                y - 7
-            );
-        });
+    for kind in BandKind::ALL {
+        if timeline.bands.iter().any(|band| band.kind == kind) {
+            flow.item(kind.words(), |out, x, y| {
+                let _ = write!(
+                    out,
+                    "<g class=\"{}\"><rect class=\"box band\" x=\"{x}\" y=\"{}\" width=\"22\" height=\"14\"/></g>",
+                    class_of(kind),
+                    y - 7
+                );
+            });
+        }
     }
     if timeline.rows.iter().any(|row| row.critical) {
         flow.item("critical path", |out, x, y| {

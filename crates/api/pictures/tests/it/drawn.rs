@@ -37,7 +37,9 @@ fn a_graph_for_markdown_and_graphviz() {
 fn for_terminals(#[case] name: &str, #[case] width: usize, #[case] ascii: bool) {
     let options = TextOptions { width, ascii };
     let graph = graph_text(&models::graph(), INLINE, options);
-    let timeline = timeline_text(&models::timeline(), options);
+    let timeline = timeline_text(&models::timeline(), options)
+        + "\n"
+        + &timeline_text(&models::undone(), options);
     for line in graph.lines().chain(timeline.lines()) {
         assert!(line.chars().count() <= width, "{line}");
         assert!(!ascii || line.is_ascii(), "{line}");
@@ -48,6 +50,7 @@ fn for_terminals(#[case] name: &str, #[case] width: usize, #[case] ascii: bool) 
 #[test]
 fn a_timeline_for_browsers() {
     assert_snapshot!(lines(&timeline_svg(&models::timeline(), true)));
+    assert_snapshot!(lines(&timeline_svg(&models::undone(), true)));
 }
 
 #[test]

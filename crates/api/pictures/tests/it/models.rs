@@ -1,8 +1,8 @@
 //! Models that several tests draw.
 
 use rok_pictures::{
-    Band, Body, Cell, Edge, EdgeKind, Gate, Graph, Log, Mark, Node, Report, Row, Section, Span,
-    SpanKind, State, Table, Timeline,
+    Band, BandKind, Body, Cell, Edge, EdgeKind, Gate, Graph, Log, Mark, Moment, Node, Report, Row,
+    Section, Span, SpanKind, State, Table, Timeline,
 };
 
 /// One of each: gates, states, kinds of edges.
@@ -54,6 +54,7 @@ pub(crate) fn timeline() -> Timeline {
     };
     let row = |id: &str, state, critical, spans| Row {
         id: id.into(),
+        name: String::new(),
         state,
         gate: None,
         critical,
@@ -101,8 +102,77 @@ pub(crate) fn timeline() -> Timeline {
             from: 1_000_900,
             until: 91_060_700,
             words: "the run stood still: manual gate".into(),
+            kind: BandKind::Still,
         }],
+        moments: Vec::new(),
     }
+}
+
+/// Three epochs with a name, two compensations of which one failed first, and
+/// the time between the epochs.
+pub(crate) fn undone() -> Timeline {
+    let mut timeline = timeline();
+    let span = |from, until, kind| Span {
+        from,
+        until,
+        kind,
+        words: format!("{} ms", until - from),
+    };
+    timeline.subtitle = "rolled_back (failed)".into();
+    timeline.until = 7_201_900 + 1_000_000;
+    timeline.rows.truncate(2);
+    timeline.rows[0].name = "Fetch <the> prices".into();
+    timeline.rows[0].state = State::Compensated;
+    timeline.rows[1].state = State::Compensated;
+    timeline.rows[0].spans.push(span(
+        8_201_500,
+        8_201_800,
+        SpanKind::Compensation(State::Compensated),
+    ));
+    timeline.rows[1].spans.extend([
+        span(4_600_900, 4_601_300, SpanKind::Compensation(State::Failed)),
+        span(
+            8_201_000,
+            8_201_500,
+            SpanKind::Compensation(State::Compensated),
+        ),
+    ]);
+    let band = |kind, from, until, words: &str| Band {
+        kind,
+        from,
+        until,
+        words: words.into(),
+    };
+    timeline.bands = vec![
+        band(
+            BandKind::Closed,
+            1_000_900,
+            4_600_900,
+            "closed after epoch 0",
+        ),
+        band(
+            BandKind::Rollback,
+            4_600_900,
+            4_601_300,
+            "rollback, incomplete",
+        ),
+        band(
+            BandKind::Closed,
+            4_601_300,
+            8_201_000,
+            "closed after epoch 1",
+        ),
+        band(BandKind::Rollback, 8_201_000, 8_201_800, "rollback"),
+    ];
+    let moment = |at, words: &str| Moment {
+        at,
+        words: words.into(),
+    };
+    timeline.moments = vec![
+        moment(4_600_900, "epoch 1: rollback, incomplete"),
+        moment(8_201_000, "epoch 2: rollback"),
+    ];
+    timeline
 }
 
 /// Every kind of section.

@@ -78,7 +78,8 @@ fn edges(plan: &Plan) -> Vec<Edge> {
 pub(super) fn of_run(plan: &Plan, run: &RunSummary) -> Graph {
     let mut graph = of_plan(plan);
     graph.title = format!("Run {}", run.run_id);
-    graph.subtitle = standing(run);
+    let ended = run.completed_at.map(|at| at.since(run.created_at));
+    graph.subtitle = standing(run, ended);
     let places: BTreeMap<&str, usize> = plan
         .steps
         .iter()
@@ -144,8 +145,9 @@ pub(super) fn counts(totals: StepTotals) -> String {
     counts.join(", ")
 }
 
-/// The run's status in a line.
-pub(super) fn standing(run: &RunSummary) -> String {
+/// The run's status in a line; how long it took in all says what an epoch
+/// alone does not.
+pub(super) fn standing(run: &RunSummary, in_all: Option<Duration>) -> String {
     let outcome = match run.outcome {
         Some(outcome) if outcome.as_str() != run.status => format!(" ({outcome})"),
         _ => String::new(),
@@ -154,11 +156,25 @@ pub(super) fn standing(run: &RunSummary) -> String {
         format!("{}{outcome}", run.status),
         format!("plan {}, version {}", run.plan, run.plan_version),
         run.created_at.to_string(),
-        took(Duration::from_millis(run.duration_ms)),
+        lasted(run, in_all),
     ];
     parts.extend(run.hold.as_ref().map(|hold| hold.message.clone()));
     parts.extend(run.error.as_ref().map(|error| error.reason.clone()));
     parts.join(" · ")
+}
+
+/// How long a run took: of one that has several epochs both, the last one and
+/// from the first to the last.
+pub(super) fn lasted(run: &RunSummary, in_all: Option<Duration>) -> String {
+    let last = took(Duration::from_millis(run.duration_ms));
+    match in_all.filter(|_| run.epoch.0 > 0) {
+        Some(in_all) => format!(
+            "{} from creation to end, {last} of it in epoch {}",
+            took(in_all),
+            run.epoch
+        ),
+        None => last,
+    }
 }
 
 /// A step's state as pictures show it.

@@ -2,12 +2,12 @@
 
 mod sections;
 
-use super::graph::{counts, took};
+use super::graph::{counts, lasted};
 use rok_facades::runs::{
     AuditView, LogTail, RunSummary, RunTiming, TailQuery, VerifyReport, VerifyVerdict,
 };
 use rok_pictures::{Body, Cell, Graph, Mark, Report, Section, State, Timeline};
-use std::time::Duration;
+use rok_vocabulary::Timestamp;
 
 /// How much of the outputs a report holds: enough to see why something failed,
 /// and a file that a browser opens at once.
@@ -68,7 +68,7 @@ pub(super) fn of_run(parts: Parts) -> Report {
         title: format!("Run {}", run.run_id),
         verdict: Some(verdict(&run)),
         notices: notices(&run, &proof),
-        facts: facts(&run),
+        facts: facts(&run, timing.until),
         graph,
         timeline,
         sections,
@@ -143,7 +143,7 @@ fn fact(name: &str, value: Cell) -> (String, Cell) {
     (name.to_owned(), value)
 }
 
-fn facts(run: &RunSummary) -> Facts {
+fn facts(run: &RunSummary, until: Timestamp) -> Facts {
     let name = run.plan_name.as_deref().map(|name| format!(" ({name})"));
     let plan = format!(
         "{}, version {}{}",
@@ -166,7 +166,7 @@ fn facts(run: &RunSummary) -> Facts {
         fact("Completed", Cell::text(completed)),
         fact(
             "Duration",
-            Cell::text(took(Duration::from_millis(run.duration_ms))),
+            Cell::text(lasted(run, Some(until.since(run.created_at)))),
         ),
         fact("Retries", Cell::text(run.retries.to_string())),
         fact("Epoch", Cell::text(run.epoch.to_string())),

@@ -21,6 +21,9 @@ pub struct RunTiming {
     pub pauses: Vec<PauseSpan>,
     /// When each epoch began and ended.
     pub epochs: Vec<EpochSpan>,
+    /// When what had succeeded was undone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollbacks: Vec<RollbackSpan>,
     /// The steps whose ends made the run end when it did, first to last.
     pub critical_path: Vec<String>,
 }
@@ -34,6 +37,9 @@ pub struct StepTiming {
     pub attempts: Vec<AttemptSpan>,
     /// What it waited for, in order.
     pub waits: Vec<WaitSpan>,
+    /// The attempts at undoing it, in order: `compensated` or failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compensations: Vec<AttemptSpan>,
 }
 
 /// An attempt.
@@ -93,12 +99,25 @@ pub enum WaitReason {
 /// A time in which the whole run stood still.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PauseSpan {
-    /// Why: a hold's reason, or `no_owner`.
+    /// Why: a hold's reason, `no_owner`, or `closed` between two epochs.
     pub why: String,
     /// Since when.
     pub from: Timestamp,
     /// Until when; absent while it stands.
     pub until: Option<Timestamp>,
+}
+
+/// A rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RollbackSpan {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// When it began.
+    pub from: Timestamp,
+    /// When its last compensation ended; absent while it goes on.
+    pub until: Option<Timestamp>,
+    /// Whether everything that could be undone is.
+    pub complete: bool,
 }
 
 /// An epoch.

@@ -276,3 +276,111 @@ fn a_fallback_hangs_on_its_step_and_names_stand_with_their_ids() {
         }
     }
 }
+
+const UNDONE: &str = r#"
+plan: undone
+steps:
+  first: { name: Lay <it> out, run: "true", compensate: { run: test -e ok } }
+  each: { needs: [first], for_each: '["eu", "us"]', run: "true", compensate: { run: "true" } }
+  last: { needs: [each], run: test -e go }
+"#;
+
+fn line<'a>(text: &'a str, id: &str) -> &'a str {
+    let found = text.lines().find(|line| line.contains(id));
+    found.unwrap_or_else(|| panic!("{id} in {text}"))
+}
+
+#[test]
+fn a_timeline_shows_what_was_undone_and_what_could_not_be() {
+    let bench = Bench::new();
+    bench.write("undone.yaml", UNDONE);
+    bench
+        .rok(["run", "undone.yaml", "--run-id", "u", "--quiet"])
+        .exits(1);
+    bench.rok(["rollback", "u"]).exits(1);
+    let text = bench
+        .rok(["timeline", "u", "--format", "ascii"])
+        .exits(0)
+        .out;
+    assert!(text.contains("epoch 1: rollback, incomplete"), "{text}");
+    assert!(line(&text, " first ").contains('!'), "{text}");
+    for id in [" each ", " each[0] ", " each[1] "] {
+        assert!(line(&text, id).contains("↶ each"), "{text}");
+        assert!(line(&text, id).matches('↶').count() > 1, "{text}");
+    }
+    for words in ["↶ compensation", "! compensation that failed"] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+
+    bench.write("ok", "");
+    bench.rok(["rollback", "u"]).exits(0);
+    let text = bench
+        .rok(["timeline", "u", "--format", "ascii"])
+        .exits(0)
+        .out;
+    let first = line(&text, " first ");
+    assert!(first.contains('!') && first.contains('↶'), "{text}");
+    let svg = bench.rok(["timeline", "u", "--format", "svg"]).exits(0).out;
+    for part in [
+        ">epoch 1: rollback, incomplete</text>",
+        ">epoch 2: rollback</text>",
+        "; 4 compensations; closed between two epochs, ",
+        ">compensation</text>",
+        ">compensation that failed</text>",
+        ">closed between epochs</text>",
+        "compensation failed after ",
+        "undone after ",
+        "2 of 2 children undone in ",
+        ">Lay &lt;it&gt; out</text>",
+        ">first</text>",
+        " from creation to end, ",
+    ] {
+        assert!(svg.contains(part), "{part} in {svg}");
+    }
+}
+
+#[test]
+fn a_timeline_shows_a_rollback_within_an_epoch_and_one_done_by_hand() {
+    let bench = Bench::new();
+    let plan = UNDONE.replace("plan: undone", "plan: undone\non_failure: rollback");
+    bench.write("undone.yaml", &plan);
+    bench
+        .rok(["run", "undone.yaml", "--run-id", "u", "--quiet"])
+        .exits(1);
+    let svg = bench.rok(["timeline", "u", "--format", "svg"]).exits(0).out;
+    for part in [">rollback, incomplete</text>", "; 3 compensations;"] {
+        assert!(svg.contains(part), "{part} in {svg}");
+    }
+    assert!(!svg.contains("epoch 1"), "{svg}");
+    bench
+        .rok(["rollback", "u", "--done", "first", "--reason", "by hand"])
+        .exits(0);
+    let svg = bench.rok(["timeline", "u", "--format", "svg"]).exits(0).out;
+    for part in [">epoch 1: rollback</text>", "\nundone by hand, says user:"] {
+        assert!(svg.contains(part), "{part} in {svg}");
+    }
+}
+
+#[test]
+fn a_run_of_several_epochs_is_as_long_as_the_clock_says() {
+    let bench = Bench::new();
+    bench.write("undone.yaml", UNDONE);
+    bench
+        .rok(["run", "undone.yaml", "--run-id", "u", "--quiet"])
+        .exits(1);
+    bench.write("go", "");
+    let summary = bench.rok(["resume", "u", "--quiet"]).exits(0).out;
+    let duration = line(&summary, "Duration: ");
+    assert!(
+        duration.contains(" in epoch 1, ") && duration.ends_with(" since its creation"),
+        "{duration}"
+    );
+    for form in ["svg", "ascii"] {
+        let drawn = bench.rok(["timeline", "u", "--format", form]).exits(0).out;
+        assert!(drawn.contains("from creation to end"), "{drawn}");
+        assert!(drawn.contains("epoch 1: resumed"), "{drawn}");
+        assert!(drawn.contains("last attempt"), "{drawn}");
+    }
+    let report = bench.rok(["report", "u"]).exits(0).out;
+    assert!(report.contains(" from creation to end, "), "{report}");
+}

@@ -62,11 +62,20 @@ fn head(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
     if let Some(completed) = run.completed_at {
         writeln!(out, "Completed: {completed}")?;
     }
-    writeln!(
-        out,
-        "Duration: {}",
-        seconds(Duration::from_millis(run.duration_ms))
-    )?;
+    let took = seconds(Duration::from_millis(run.duration_ms));
+    let (from, until) = (run.created_at, run.completed_at);
+    match until.filter(|_| run.epoch.0 > 0) {
+        // Of the epoch alone: whoever reads the instants above must be told.
+        Some(until) => {
+            let in_all = seconds(until.since(from));
+            writeln!(
+                out,
+                "Duration: {took} in epoch {}, {in_all} since its creation",
+                run.epoch
+            )?;
+        }
+        None => writeln!(out, "Duration: {took}")?,
+    }
     if run.epoch.0 > 0 {
         let mut decisions = run.approvals.iter().rev();
         let began = decisions.find(|one| ["resumed", "rolled back"].contains(&&*one.decision));

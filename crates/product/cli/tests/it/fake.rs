@@ -318,6 +318,7 @@ impl Fake {
                 .into_iter()
                 .collect(),
             waits: Vec::new(),
+            compensations: Vec::new(),
         });
         RunTiming {
             run_id: run_id(),
@@ -327,6 +328,7 @@ impl Fake {
             steps: steps.collect(),
             pauses: Vec::new(),
             epochs: Vec::new(),
+            rollbacks: Vec::new(),
             critical_path: vec![self.summary.steps[0].id.clone()],
         }
     }
