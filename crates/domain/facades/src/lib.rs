@@ -50,6 +50,7 @@ mod incidents;
 mod lessons;
 pub mod plan_tests;
 pub mod runs;
+pub mod schedules;
 mod traces;
 
 mod bounded;

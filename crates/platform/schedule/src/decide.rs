@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use rok_vocabulary::Timestamp;
 
-use crate::firing::{Cause, Firing};
+use crate::firing::{Asked, Cause, Firing};
 use crate::item::Item;
 use crate::model::{CatchUp, ForEach, Overlap, Schedule};
 use crate::state::{Effect, MAX_WAITING, Pause, Record, Running, State, What, Why};
@@ -82,6 +82,15 @@ pub fn decide(schedule: &Schedule, state: &State, now: Timestamp, items: &[Optio
     judge.state
 }
 
+/// Starts what waits and has its turn; decides no due time. For when it is not
+/// known what the schedule runs for now.
+#[must_use]
+pub fn proceed(schedule: &Schedule, state: &State, now: Timestamp) -> State {
+    let mut judge = Judge::new(schedule, state, now);
+    judge.start_waiting();
+    judge.state
+}
+
 /// Fires a schedule now, for these items, paused or not. Its overlap policy
 /// holds as for any other firing.
 #[must_use]
@@ -90,8 +99,10 @@ pub fn trigger(
     state: &State,
     now: Timestamp,
     items: &[Option<Item>],
+    asked: Asked,
 ) -> State {
     let mut judge = Judge::new(schedule, state, now);
+    judge.asked = Some(asked);
     judge.fire(now, Cause::Trigger, items, false);
     judge.state
 }
@@ -104,6 +115,7 @@ pub fn backfill(
     now: Timestamp,
     (from, until): (Timestamp, Timestamp),
     items: &[Option<Item>],
+    asked: Asked,
 ) -> Result<State, BackfillError> {
     if until > now {
         return Err(BackfillError::Future { until, now });
@@ -125,6 +137,7 @@ pub fn backfill(
         return Err(BackfillError::Full { firings });
     }
     let mut judge = Judge::new(schedule, state, now);
+    judge.asked = Some(asked);
     for due in dues {
         judge.fire(due, Cause::Backfill, items, true);
     }
@@ -162,6 +175,8 @@ struct Judge<'a> {
     schedule: &'a Schedule,
     state: State,
     now: Timestamp,
+    /// Who asks for what is fired.
+    asked: Option<Asked>,
     /// What waits, by its item.
     waits: BTreeMap<String, BTreeSet<(Timestamp, bool)>>,
 }
@@ -186,6 +201,7 @@ impl<'a> Judge<'a> {
         Self {
             schedule,
             waits,
+            asked: None,
             state: state.clone(),
             now,
         }
@@ -247,11 +263,7 @@ impl<'a> Judge<'a> {
         let (Some(first), Some(last)) = (dues.first(), dues.last()) else {
             return;
         };
-        let firing = Firing {
-            due: *last,
-            item: None,
-            cause: Cause::Due,
-        };
+        let firing = Firing::new(*last, None, Cause::Due);
         let record = Record {
             since: (first != last).then_some(*first),
             count: dues.len().min(COUNTED) * items.max(1),
@@ -264,12 +276,15 @@ impl<'a> Judge<'a> {
     /// Fires a due time for each item.
     fn fire(&mut self, due: Timestamp, cause: Cause, items: &[Option<Item>], in_turn: bool) {
         if items.is_empty() {
-            let item = None;
-            self.not_fired(&Firing { due, item, cause }, Why::NoItems);
+            self.not_fired(&Firing::new(due, None, cause), Why::NoItems);
         }
         for item in items {
-            let item = item.clone();
-            self.admit(Firing { due, item, cause }, in_turn);
+            let asked = self.asked.clone();
+            let firing = Firing {
+                asked,
+                ..Firing::new(due, item.clone(), cause)
+            };
+            self.admit(firing, in_turn);
         }
     }
 

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rok_chain::Digest;
 use rok_expr::{EvalError, RunView, Scope, Site, StepView, Template};
-use rok_vocabulary::{Epoch, RunId, ScheduleId, Timestamp};
+use rok_vocabulary::{Actor, Epoch, RunId, ScheduleId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -58,9 +58,33 @@ pub struct Firing {
     pub item: Option<Item>,
     /// Why.
     pub cause: Cause,
+    /// Who asked for it, where somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+}
+
+/// Who asked for a firing that was not due of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Who.
+    pub by: Actor,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Firing {
+    /// A firing that nobody asked for.
+    #[must_use]
+    pub const fn new(due: Timestamp, item: Option<Item>, cause: Cause) -> Self {
+        Self {
+            due,
+            item,
+            cause,
+            asked: None,
+        }
+    }
+
     /// Its key among the firings of all schedules: the idempotency key of its
     /// run.
     #[must_use]

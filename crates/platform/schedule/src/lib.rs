@@ -21,7 +21,7 @@
 //! let due = schedule.next_due(Timestamp::parse_rfc3339("2024-03-30T12:00:00Z").unwrap()).unwrap();
 //! assert_eq!(schedule.zone.local(due), "2024-03-31T03:00:00+02:00");
 //!
-//! let firing = Firing { due, item: None, cause: Cause::Due };
+//! let firing = Firing::new(due, None, Cause::Due);
 //! assert_eq!(firing.key(&schedule.id), "schedule/nightly/due/2024-03-31T01:00:00.000Z");
 //! assert_eq!(firing.run_id(&schedule.id), firing.run_id(&schedule.id));
 //! # Ok::<(), rok_plan::PlanErrors>(())
@@ -49,10 +49,11 @@ struct Readme;
 
 pub use cron::{Cron, CronError, Pace, Zone};
 pub use decide::{
-    BackfillError, MAX_BACKFILL, backfill, decide, each, next_due_times, pause, trigger, unpause,
+    BackfillError, MAX_BACKFILL, backfill, decide, each, next_due_times, pause, proceed, trigger,
+    unpause,
 };
 pub use decode::parse;
-pub use firing::{Cause, Firing, RunSpec};
+pub use firing::{Asked, Cause, Firing, RunSpec};
 pub use item::{Item, MAX_ITEMS, parse_items};
 pub use keys::{KEYS, KeySpec};
 pub use model::{CatchUp, ForEach, Input, Overlap, Schedule};

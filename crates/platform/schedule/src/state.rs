@@ -238,11 +238,8 @@ impl State {
                 Effect::Cancel(run) => {
                     let mut running = self.running.values();
                     let due = running.find(|running| running.run == *run);
-                    let firing = Firing {
-                        due: due.map_or(now, |running| running.due),
-                        item: None,
-                        cause: Cause::Due,
-                    };
+                    let due = due.map_or(now, |running| running.due);
+                    let firing = Firing::new(due, None, Cause::Due);
                     let mut record = Record::of(&firing, What::Refused, None, now);
                     record.runs.push(run.clone());
                     record

@@ -20,6 +20,13 @@ fn schedule(keys: &str) -> Schedule {
     crate::parse(text.as_bytes(), "s.yaml").expect("a schedule")
 }
 
+fn asked() -> Asked {
+    Asked {
+        by: "user:ada".parse().expect("an actor"),
+        reason: None,
+    }
+}
+
 /// A schedule's state after each of some looks, and what they began.
 struct Bench {
     schedule: Schedule,
@@ -181,7 +188,7 @@ fn a_paused_schedule_skips_and_a_trigger_does_not_ask() {
     bench.state = pause(&bench.state, now, "user:ada".to_owned(), None);
     assert_eq!(bench.state.wake_at(&bench.schedule), None);
     assert_eq!(bench.look(20).look(30).began(), Vec::<String>::new());
-    bench.state = trigger(&bench.schedule, &bench.state, now, &[None]);
+    bench.state = trigger(&bench.schedule, &bench.state, now, &[None], asked());
     assert_eq!(bench.deliver(now).began(), ["trigger 08:15"]);
     bench.state = unpause(&bench.schedule, &bench.state, at("2026-03-01T08:35:00Z"));
     assert_eq!(bench.skipped(), [(2, Why::Paused)]);
@@ -201,9 +208,9 @@ fn a_backfill_goes_one_after_another_and_ends_before_now() {
     let mut bench = Bench::new("");
     let now = at("2026-03-01T08:05:00Z");
     let range = (at("2026-03-01T07:00:00Z"), at("2026-03-01T07:20:00Z"));
-    bench.state = backfill(&bench.schedule, &bench.state, now, range, &[None]).unwrap();
+    bench.state = backfill(&bench.schedule, &bench.state, now, range, &[None], asked()).unwrap();
     assert_eq!(bench.deliver(now).began(), ["backfill 07:00"]);
-    let again = backfill(&bench.schedule, &bench.state, now, range, &[None]).unwrap();
+    let again = backfill(&bench.schedule, &bench.state, now, range, &[None], asked()).unwrap();
     assert_eq!(
         again.waiting, bench.state.waiting,
         "it is under way already"
@@ -211,7 +218,7 @@ fn a_backfill_goes_one_after_another_and_ends_before_now() {
     assert_eq!(bench.end().look(6).began(), ["backfill 07:10"]);
     let fails = |from: &str, until: &str| {
         let range = (at(from), at(until));
-        backfill(&bench.schedule, &bench.state, now, range, &[None])
+        backfill(&bench.schedule, &bench.state, now, range, &[None], asked())
             .unwrap_err()
             .to_string()
     };
@@ -223,7 +230,7 @@ fn a_backfill_goes_one_after_another_and_ends_before_now() {
     assert!(fails("2020-03-01T07:00:00Z", "2026-03-01T07:00:00Z").contains("more than 1000"));
     let items: Vec<_> = (0..900).map(|n| Some(Item(n.into()))).collect();
     let range = (at("2026-03-01T05:00:00Z"), at("2026-03-01T07:00:00Z"));
-    let full = backfill(&bench.schedule, &bench.state, now, range, &items);
+    let full = backfill(&bench.schedule, &bench.state, now, range, &items, asked());
     assert_eq!(full, Err(BackfillError::Full { firings: 10_800 }));
 }
 

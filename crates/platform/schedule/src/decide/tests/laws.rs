@@ -115,8 +115,7 @@ fn keys(schedule: &Schedule, after: Timestamp, upto: Timestamp) -> Vec<String> {
     let mut at = after;
     while let Some(due) = schedule.next_due(at).filter(|due| *due <= upto) {
         for item in schedule.items().expect("a list") {
-            let cause = Cause::Due;
-            found.push(Firing { due, item, cause }.key(&schedule.id));
+            found.push(Firing::new(due, item, Cause::Due).key(&schedule.id));
         }
         at = due;
     }
