@@ -45,6 +45,8 @@ pub enum GovernedAction {
     Rollback,
     /// Hold the run, or let it go on.
     Pause,
+    /// Keep the run's record from ever being collected, or release it.
+    Hold,
 }
 
 impl GovernedAction {
@@ -56,6 +58,7 @@ impl GovernedAction {
         Self::Cancel,
         Self::Rollback,
         Self::Pause,
+        Self::Hold,
     ];
 
     /// The action's name, as policies write it.
@@ -68,6 +71,7 @@ impl GovernedAction {
             Self::Cancel => "cancel",
             Self::Rollback => "rollback",
             Self::Pause => "pause",
+            Self::Hold => "hold",
         }
     }
 }

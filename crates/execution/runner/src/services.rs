@@ -3,7 +3,7 @@
 use crate::clock::{Clock, SystemClock};
 use crate::stage::Stage;
 use rok_executor::{Executor, Work};
-use rok_facades::Facades;
+use rok_facades::{ActionRequest, Authorization, Facades};
 use std::sync::Arc;
 
 /// What a shard's runs share: domains, executors and a clock.
@@ -46,6 +46,12 @@ impl Services {
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Whether somebody may do something to a run that no log tells of.
+    #[must_use]
+    pub fn authorize(&self, request: &ActionRequest<'_>) -> Authorization {
+        self.facades().governance.authorize_action(request)
     }
 
     pub(crate) fn facades(&self) -> &Facades {

@@ -121,16 +121,7 @@ impl Runs {
             }) => {
                 let reason = reason.unwrap_or_else(|| "it makes no sense now".into());
                 Err(match reason.strip_prefix("denied by policy: ") {
-                    Some(why) => RunsError::new(
-                        ErrorKind::Denied,
-                        "ROK0107",
-                        format!(
-                            "{} is denied: {}",
-                            command.kind,
-                            why.trim_start_matches("denied: ")
-                        ),
-                    )
-                    .help("the policies and the plan's `approvers` decide who may; `rok explain` says whom the plan asks"),
+                    Some(why) => fault::denied(&command.kind, why),
                     None => RunsError::new(ErrorKind::State, "ROK0112", reason),
                 })
             }

@@ -78,6 +78,15 @@ pub(crate) fn runner(error: &RunnerError) -> RunsError {
     }
 }
 
+/// The policies, or the plan's own rules, deny what somebody wants of a run.
+pub(crate) fn denied(what: &dyn std::fmt::Display, why: &str) -> RunsError {
+    let why = why.trim_start_matches("denied: ");
+    let message = format!("{what} is denied: {why}");
+    RunsError::new(ErrorKind::Denied, "ROK0107", message).help(
+        "the policies and the plan's `approvers` decide who may; `rok explain` says whom the plan asks",
+    )
+}
+
 /// A step that neither the plan nor a fan-out of the run has.
 pub(crate) fn unknown_step_of(state: &RunState, step: &str) -> RunsError {
     let steps = &state.plan().plan().steps;

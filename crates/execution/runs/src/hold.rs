@@ -3,12 +3,17 @@
 
 use crate::engine::Runs;
 use crate::fault;
+use crate::load::Loaded;
+use crate::setup::{Governed, Needs};
 use crate::submit::refuse_reason;
 use rok_facades::runs::{ErrorKind, HeldView, HoldRequest, RunsError};
+use rok_facades::{ActionRequest, GovernedAction, RunFacts};
 use rok_runner::{Clock as _, SystemClock};
 use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
 use rustix::fs::OFlags;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind as IoErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -79,11 +84,13 @@ impl Runs {
         request: &HoldRequest,
     ) -> Result<HeldView, RunsError> {
         let store = self.store_of(run);
-        let plan = self.load(run)?.state().plan().clone();
+        let loaded = self.load(run)?;
+        let plan = loaded.state().plan().clone();
         // A reason stands in a file for ever.
         if let Ok(secrets) = crate::submit::load_secrets(plan.plan(), None) {
             refuse_reason(&secrets, Some(&request.reason))?;
         }
+        self.may_hold(&loaded, request)?;
         let _alone = exclusively(store.root())?;
         if store.stub(run).map_err(|e| fault::store(&e))?.is_some() {
             return Err(fault::store(&rok_log::StoreError::Collected {
@@ -108,6 +115,59 @@ impl Runs {
             RunsError::new(ErrorKind::Storage, "ROK0106", message)
         })?;
         Ok(hold)
+    }
+}
+
+impl Runs {
+    /// Asks the policies that the run is governed by, as for any other command.
+    fn may_hold(&self, loaded: &Loaded, request: &HoldRequest) -> Result<(), RunsError> {
+        let state = loaded.state();
+        let run = state.run_id();
+        if !state.settings().contract.governs() {
+            return Ok(());
+        }
+        let created = state.created();
+        let cwd = created.and_then(|created| created.cwd.as_deref());
+        let needs = Needs {
+            processes: None,
+            ..Needs::of(state.plan().plan(), cwd, 1)
+        };
+        let Governed { services, policies } = self.services(&needs)?;
+        let of_run = created.and_then(|created| created.policies.as_deref());
+        self.hold_same_policies(run, of_run, policies.as_deref())?;
+        let (no_labels, no_inputs) = (BTreeMap::new(), Value::Null);
+        let submitter_roles = self.setup.roles_of(state.submitter());
+        let action = GovernedAction::Hold;
+        let answer = services.authorize(&ActionRequest {
+            actor: &request.actor,
+            roles: &self.setup.roles_of(&request.actor),
+            action,
+            run: RunFacts {
+                run,
+                epoch: state.epoch(),
+                plan: &state.plan().plan().id,
+                labels: state.labels().unwrap_or(&no_labels),
+                inputs: state.inputs().map_or(&no_inputs, |inputs| inputs),
+                submitter: state.submitter(),
+                roles: &submitter_roles,
+                profile: state.settings().profile,
+                created_at: state.created_at(),
+                now: SystemClock.now(),
+            },
+            step: None,
+            reason: Some(&request.reason),
+            gate: None,
+            hold: state.hold().map(|hold| hold.reason),
+            budget_use: state.budget_use(),
+        });
+        if answer.granted {
+            return Ok(());
+        }
+        let reasons: Vec<&str> = [answer.reason.as_str()]
+            .into_iter()
+            .chain(answer.errors.iter().map(String::as_str))
+            .collect();
+        Err(fault::denied(&action, &reasons.join("; ")))
     }
 }
 

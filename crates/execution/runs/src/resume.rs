@@ -187,7 +187,7 @@ impl Runs {
 
     /// A run is governed to its end by the policies that it was created under:
     /// leaving them out must not open what they close.
-    fn hold_same_policies(
+    pub(crate) fn hold_same_policies(
         &self,
         run: &RunId,
         of_run: Option<&str>,

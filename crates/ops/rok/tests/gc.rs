@@ -350,6 +350,123 @@ fn without_a_rule_nothing_goes(#[case] rules: &[&str], #[case] code: &str) {
     assert_eq!(contents(&bench).len(), 5);
 }
 
+/// Who may hold a run is a policy's business, as with any other command.
+#[test]
+fn policies_decide_who_may_hold_and_release() {
+    let bench = Bench::new();
+    bench.write("plan.yaml", PLAN);
+    bench.write(
+        "p.cedar",
+        "permit (principal, action in [Action::\"run\", Action::\"complete\"], resource);\n\
+         permit (principal in Role::\"counsel\", action == Action::\"hold\", resource);\n",
+    );
+    bench.write("rok.toml", "policies = [\"p.cedar\"]\n");
+    one(&bench, "a").exits(0);
+    let hold = |roles: &str, extra: &[&str]| -> Ran {
+        let args = ["hold", "a", "--reason", "case 17"].iter().chain(extra);
+        let output = bench
+            .command(args)
+            .env("ROK_ROLES", roles)
+            .output()
+            .unwrap();
+        Ran::from(output)
+    };
+    let denied = hold("", &[]).exits(5).err;
+    assert!(
+        denied.contains("error[ROK0107]: hold is denied: User::\"tester\" may not hold Run::\"a\", since no policy permits it"),
+        "{denied}"
+    );
+    assert_eq!(
+        collected(&gc(&bench, &["--older-than", "0s", "--dry-run"])),
+        ["a"]
+    );
+    hold("counsel", &[]).exits(0);
+    hold("operator", &["--release"]).exits(5);
+    assert_eq!(
+        collected(&gc(&bench, &["--older-than", "0s"])),
+        Vec::<&str>::new()
+    );
+    let elsewhere = bench
+        .rok([
+            "hold",
+            "a",
+            "--release",
+            "--reason",
+            "x",
+            "--policies",
+            "none.cedar",
+        ])
+        .code;
+    assert_ne!(elsewhere, 0, "leaving policies out opens nothing");
+    hold("counsel", &["--release"]).exits(0);
+    assert_eq!(collected(&gc(&bench, &["--older-than", "0s"])), ["a"]);
+}
+
+/// A plan with a step that another run does, and both runs.
+fn with_a_sub_run() -> (Bench, String) {
+    let bench = Bench::new();
+    bench.write("inner.yaml", "plan: inner\nsteps: { a: { run: 'true' } }\n");
+    bench.write(
+        "outer.yaml",
+        "plan: outer\nsteps: { sub: { plan: inner } }\n",
+    );
+    bench
+        .rok(["run", "outer.yaml", "--run-id", "outer"])
+        .exits(0);
+    let runs = bench
+        .rok(["ls", "--plan", "inner", "--json"])
+        .exits(0)
+        .json();
+    let child = runs[0]["run_id"].as_str().unwrap().to_owned();
+    (bench, child)
+}
+
+#[test]
+fn a_run_and_its_sub_run_are_collected_together_and_both_stubs_verify() {
+    let (bench, child) = with_a_sub_run();
+    // The newest is the child: what keeps it keeps the run that it is a part of.
+    let report = gc(&bench, &["--keep", "1"]);
+    assert_eq!(collected(&report), Vec::<&str>::new());
+    let both = BTreeSet::from(["outer", child.as_str()]);
+    let report = gc(&bench, &["--older-than", "0s"]);
+    assert_eq!(BTreeSet::from_iter(collected(&report)), both);
+    for run in both {
+        let told = bench.rok(["verify", run]).exits(0).out;
+        assert!(told.contains("collected"), "{told}");
+    }
+    let listed = bench
+        .rok(["ls", "--status", "collected", "--json"])
+        .exits(0)
+        .json();
+    assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+}
+
+#[rstest]
+#[case::parent(true)]
+#[case::child(false)]
+fn who_is_held_holds_the_family(#[case] parent: bool) {
+    let (bench, child) = with_a_sub_run();
+    let (held, kin) = if parent {
+        ("outer", &*child)
+    } else {
+        (&*child, "outer")
+    };
+    bench.rok(["hold", held, "--reason", "case 17"]).exits(0);
+    let report = gc(&bench, &["--older-than", "0s"]);
+    assert_eq!(collected(&report), Vec::<&str>::new());
+    let kept = kept(&report);
+    assert!(
+        kept.contains(&(held, "it is held (user:tester: case 17)")),
+        "{report}"
+    );
+    let why = format!("run {held}, of which it is a part or which is a part of it, is kept");
+    assert!(kept.contains(&(kin, why.as_str())), "{report}");
+    bench.rok(["verify", kin, "--sealed"]).exits(0);
+    let args = ["hold", held, "--release", "--reason", "closed"];
+    bench.rok(args).exits(0);
+    assert_eq!(collected(&gc(&bench, &["--older-than", "0s"])).len(), 2);
+}
+
 /// A run and its parts are collected together, or not at all.
 #[test]
 fn kin_of_what_is_kept_is_kept() {

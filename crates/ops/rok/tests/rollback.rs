@@ -361,6 +361,41 @@ fn policies_decide_who_may() {
     rok(&["verify", RUN, "--sealed"]).exits(0);
 }
 
+/// Where a policy asks for a role, a third person without one is refused in
+/// words, and the run says who asked and what was said.
+#[test]
+fn a_third_person_needs_the_role() {
+    let case = Case::new("stop");
+    case.bench.write("mended", "");
+    case.bench.write(
+        "p.cedar",
+        "permit (principal, action in [Action::\"run\", Action::\"complete\"], resource);\n\
+         @id(\"operators-undo\") permit (principal in Role::\"operator\", action == Action::\"rollback\", resource);\n",
+    );
+    case.bench.write("rok.toml", "policies = [\"p.cedar\"]\n");
+    let by = |user: &str, roles: &str| -> Ran {
+        let mut command = case.bench.command(["rollback", RUN]);
+        command.env("ROK_USER", user).env("ROK_ROLES", roles);
+        Ran::from(command.output().expect("rok starts"))
+    };
+    let run = ["run", "plan.yaml", "--run-id", RUN];
+    case.bench.rok(run).exits(1);
+    let refused = by("eve", "").exits(5);
+    let told = format!("{}{}", refused.out, refused.err);
+    let why = format!("User::\"eve\" may not rollback Run::\"{RUN}\", since no policy permits it");
+    assert!(told.contains(&why), "{told}");
+    assert_eq!(case.effects().len(), 8, "nothing was undone");
+    let summary = case.bench.rok(["summary", RUN]).exits(0).out;
+    assert!(summary.contains(&why), "{summary}");
+    by("eve", "viewer").exits(5);
+    by("oda", "operator").exits(0);
+    let ls = case
+        .bench
+        .rok(["ls", "--status", "rolled_back", "--json"])
+        .json();
+    assert_eq!(ls[0]["run_id"], RUN, "{ls}");
+}
+
 #[test]
 fn what_cannot_be_rolled_back_says_why() {
     let bench = Bench::new();
