@@ -96,6 +96,15 @@ impl ResolvedStep {
                 feed.text(&values.expect("JSON values are always JSON"));
             }
             ResolvedAction::Http(request) => feed.request(request),
+            ResolvedAction::Service {
+                service,
+                site,
+                domain,
+            } => {
+                for part in ["service", service, site, domain] {
+                    feed.text(part);
+                }
+            }
             ResolvedAction::Call {
                 function,
                 needs,
@@ -175,9 +184,11 @@ pub(crate) fn fixed(plan: &Plan, step: &Step) -> Option<InputsHash> {
                 item: None,
             }
         }
-        Action::Shell { .. } | Action::Call(_) | Action::Http(_) | Action::Plan { .. } => {
-            return None;
-        }
+        Action::Shell { .. }
+        | Action::Call(_)
+        | Action::Http(_)
+        | Action::Service { .. }
+        | Action::Plan { .. } => return None,
     };
     let env = plan.env.iter().chain(&step.env);
     let env = env.map(|(name, value)| Some((name.clone(), SecretText::plain(literal(value)?))));

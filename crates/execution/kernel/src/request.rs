@@ -65,6 +65,15 @@ pub enum ResolvedAction {
     },
     /// An HTTP request.
     Http(Box<ResolvedRequest>),
+    /// A service of the service map.
+    Service {
+        /// Its slug.
+        service: String,
+        /// The site's id.
+        site: String,
+        /// The site's domain.
+        domain: String,
+    },
     /// A run of another plan.
     Plan {
         /// The plan.
@@ -233,6 +242,15 @@ fn resolve_action(
             let request = request.map_err(|(place, source)| ResolveError { place, source })?;
             ResolvedAction::Http(Box::new(request))
         }
+        Action::Service {
+            service,
+            site,
+            domain,
+        } => ResolvedAction::Service {
+            service: service.clone(),
+            site: plain(site, scope, || "inputs.website_id".into())?,
+            domain: plain(domain, scope, || "inputs.domain".into())?,
+        },
         Action::Plan { id, with } => ResolvedAction::Plan {
             id: id.clone(),
             inputs: sub_inputs(with, scope)?,

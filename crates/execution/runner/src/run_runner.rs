@@ -16,7 +16,7 @@ use rok_chain::Seal;
 use rok_events::{Body, Encoder, Event, PolicyStage};
 use rok_executor::{
     AttemptRecord, AttemptRef, CallWork, CancelReason, PlanWork, PreflightFault, ProcessWork,
-    Program, ReportSink, StepFailure, StepReport, StepRequest, StepResult, Work,
+    Program, ReportSink, ServiceWork, StepFailure, StepReport, StepRequest, StepResult, Work,
 };
 use rok_expr::SecretText;
 use rok_facades::{OutcomeFacts, PolicyVerdict, StepSpan};
@@ -610,6 +610,17 @@ impl RunRunner {
                 });
             }
             ResolvedAction::Http(request) => return Work::Http(request),
+            ResolvedAction::Service {
+                service,
+                site,
+                domain,
+            } => {
+                return Work::Service(ServiceWork {
+                    service,
+                    site,
+                    domain,
+                });
+            }
             // What undoes a step is a process or a function.
             ResolvedAction::Plan { id, .. } => Program::Argv(vec![format!("plan:{id}")]),
             ResolvedAction::Argv(argv) => Program::Argv(argv),

@@ -336,6 +336,11 @@ fn dry_step(
         }
         Action::Call(function) => ("call", vec![function.clone()]),
         Action::Http(request) => ("http", vec![request.method.clone(), text(&request.url)]),
+        Action::Service {
+            service,
+            site,
+            domain,
+        } => ("service", vec![service.clone(), text(site), text(domain)]),
         Action::Plan { id, with } => {
             let with = with.iter();
             let with = with.map(|(name, value)| format!("{name}={}", text(value)));

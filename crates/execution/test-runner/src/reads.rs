@@ -36,6 +36,10 @@ pub(crate) fn readers(plan: &Plan) -> BTreeMap<String, String> {
                     note(&by, template.references());
                 }
             }
+            Action::Service { site, domain, .. } => {
+                note(&by, site.references());
+                note(&by, domain.references());
+            }
             Action::Plan { with, .. } => {
                 for (_, value) in with {
                     note(&by, value.references());

@@ -4,6 +4,7 @@ use rok_config::{Settings, SigningKeySource};
 use rok_events::Contract;
 use rok_exec_http::{Egress, HttpExecutor};
 use rok_exec_process::ProcessExecutor;
+use rok_exec_service::{Environment, ServiceExecutor, ServiceMap};
 use rok_executor::{Executor, Functions};
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{ErrorKind, RunsError, RunsFacade};
@@ -91,6 +92,7 @@ pub fn runs(
     );
     let functions = Arc::new(functions);
     let http = Arc::new(HttpExecutor::new(egress(settings)?));
+    let workers = Arc::new(workers(settings)?);
     let of_none = policies.clone();
     let services: ServicesFor = Arc::new(move |needs: &Needs| {
         let (facades, policies) = if needs.policies.is_empty() {
@@ -109,7 +111,8 @@ pub fn runs(
             Some(processes) => services
                 .executor(Arc::new(executor(processes, host)?))
                 .executor(Arc::clone(&functions) as Arc<dyn Executor>)
-                .executor(Arc::clone(&http) as Arc<dyn Executor>),
+                .executor(Arc::clone(&http) as Arc<dyn Executor>)
+                .executor(Arc::clone(&workers) as Arc<dyn Executor>),
             None => services,
         };
         Ok(Governed { services, policies })
@@ -118,6 +121,27 @@ pub fn runs(
         setup(settings, policies),
         services,
     ))))
+}
+
+/// What calls the services of the service map.
+fn workers(settings: &Settings) -> Result<ServiceExecutor, RunsError> {
+    let map = settings.services.as_deref().map(ServiceMap::read);
+    let map = map.unwrap_or_else(|| Ok(ServiceMap::builtin()));
+    let map = map.map_err(|error| {
+        RunsError::new(ErrorKind::Usage, "ROK0170", told(&error))
+            .help("mend the file that the setting `services` names")
+    })?;
+    let environment = Environment::of_process();
+    let deny = settings.egress_deny.clone();
+    Ok(ServiceExecutor::new(map, environment, deny))
+}
+
+/// An error and what it came of.
+fn told(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
 }
 
 /// Which hosts `http` steps may reach.

@@ -203,6 +203,14 @@ pub const KEYS: &[KeySpec] = &[
         "Hosts that http steps may never reach, whatever egress_allow says.",
     ),
     key(
+        "services",
+        "ROK_SERVICES",
+        None,
+        Kind::Path,
+        None,
+        "The service map (TOML): which worker stands behind a slug; it adds to the five built-in services.",
+    ),
+    key(
         "signing_key",
         "ROK_SIGNING_KEY",
         None,

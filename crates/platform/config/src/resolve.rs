@@ -249,6 +249,10 @@ fn settings(entries: &[Entry]) -> Settings {
         },
         egress_allow: get!(Words, "egress_allow"),
         egress_deny: get!(Words, "egress_deny"),
+        services: match value("services") {
+            Some(Value::Path(file)) => Some(file),
+            _ => None,
+        },
         signing_key: match (value("signing_key"), value("signing_key_file")) {
             (Some(Value::Secret(pem)), _) => Some(SigningKeySource::Pem(pem)),
             (_, Some(Value::Path(file))) => Some(SigningKeySource::File(file)),

@@ -45,6 +45,8 @@ pub struct Settings {
     pub egress_allow: Vec<String>,
     /// Hosts that http steps may never reach.
     pub egress_deny: Vec<String>,
+    /// The service map, absolute; `None`: the built-in services alone.
+    pub services: Option<PathBuf>,
     /// The key that attests each sealed run, if there is one.
     pub signing_key: Option<SigningKeySource>,
 }

@@ -37,7 +37,7 @@ pub use outputs::{
 };
 pub use port::{
     AttemptRecord, AttemptRef, CallWork, CancelReason, Executor, ExecutorError, INHERITED,
-    LogRecord, PlanWork, PreflightFault, ProcessWork, Program, Remains, ReportSink, StepFailure,
-    StepReport, StepRequest, StepResult, StepSuccess, Usage, Work, Workspace,
+    LogRecord, PlanWork, PreflightFault, ProcessWork, Program, Remains, ReportSink, ServiceWork,
+    StepFailure, StepReport, StepRequest, StepResult, StepSuccess, Usage, Work, Workspace,
 };
 pub use strict::strict_json;

@@ -89,6 +89,8 @@ pub enum Work {
     Call(CallWork),
     /// An HTTP request.
     Http(Box<ResolvedRequest>),
+    /// A service of the service map.
+    Service(ServiceWork),
     /// A run of another plan.
     Plan(PlanWork),
 }
@@ -101,9 +103,21 @@ impl Work {
             Self::Process(_) => "run",
             Self::Call(_) => "call",
             Self::Http(_) => "http",
+            Self::Service(_) => "service",
             Self::Plan(_) => "plan",
         }
     }
+}
+
+/// A service to be called for a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceWork {
+    /// Its slug in the service map.
+    pub service: String,
+    /// The site's id.
+    pub site: String,
+    /// The site's domain.
+    pub domain: String,
 }
 
 /// A run of another plan.

@@ -5,7 +5,12 @@ use rok_vocabulary::{IdError, PlanId};
 
 use crate::tree::Syntax;
 
-const PLANS: &[(&str, &str)] = &[("deliverable", include_str!("../plans/deliverable.yaml"))];
+const PLANS: &[(&str, &str)] = &[
+    ("deliverable", include_str!("../plans/deliverable.yaml")),
+    ("standard-v1", include_str!("../plans/standard-v1.yaml")),
+    ("quick-v1", include_str!("../plans/quick-v1.yaml")),
+    ("onboarding-v1", include_str!("../plans/onboarding-v1.yaml")),
+];
 
 const YAML: &str = include_str!("../plans/template.yaml");
 const TOML: &str = include_str!("../plans/template.toml");

@@ -252,6 +252,7 @@ fn action(keys: &mut Keys, action: &Action) {
         Action::Shell { line, .. } => keys.text("run", Some(line.source())),
         Action::Call(name) => keys.text("call", Some(name)),
         Action::Http(request) => keys.set("http", request.json()),
+        Action::Service { service, .. } => keys.text("service", Some(service)),
         Action::Plan { id, with } => {
             keys.text("plan", Some(id.as_str()));
             let with = with.iter();
@@ -264,7 +265,11 @@ fn action(keys: &mut Keys, action: &Action) {
 fn shell_of(action: &Action) -> Option<Shell> {
     match action {
         Action::Shell { shell, .. } => Some(*shell),
-        Action::Argv(_) | Action::Call(_) | Action::Http(_) | Action::Plan { .. } => None,
+        Action::Argv(_)
+        | Action::Call(_)
+        | Action::Http(_)
+        | Action::Service { .. }
+        | Action::Plan { .. } => None,
     }
 }
 

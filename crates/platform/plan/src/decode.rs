@@ -11,6 +11,7 @@ mod limits;
 mod place;
 mod read;
 mod schema;
+mod service;
 mod step;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -112,6 +113,7 @@ impl Decoder<'_> {
             _ => Order::Dag,
         };
         let entries = root.get("steps").and_then(Node::map).unwrap_or(&[]);
+        self.services_once(entries);
         let graph = Graph::build(entries, order, self.findings, self.nearest);
         let steps: Vec<StepDraft<'_>> = entries
             .iter()

@@ -240,6 +240,15 @@ pub enum Action {
     Call(String),
     /// An HTTP request.
     Http(Box<HttpRequest>),
+    /// A service of the service map, called for the site that the run is for.
+    Service {
+        /// Its slug.
+        service: String,
+        /// The run's `website_id`.
+        site: Template,
+        /// The run's `domain`.
+        domain: Template,
+    },
     /// A run of another plan.
     Plan {
         /// The plan's id.

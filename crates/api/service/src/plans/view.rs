@@ -57,7 +57,7 @@ pub struct StepView {
     pub id: String,
     /// Shown to people.
     pub description: Option<String>,
-    /// `run` or `call`.
+    /// Its executor: `run`, `call`, `http`, `service` or `plan`.
     pub action: &'static str,
     /// What is run, as written.
     pub text: String,
@@ -139,6 +139,7 @@ fn step(plan: &Plan, step: &Step) -> StepView {
             let url = request.url.source();
             ("http", format!("{} {url}", request.method))
         }
+        Action::Service { service, .. } => ("service", service.clone()),
         Action::Plan { id, .. } => ("plan", id.to_string()),
     };
     StepView {

@@ -206,6 +206,10 @@ impl ActionDraft<'_> {
             Self::Http(request) => {
                 request.each(&mut |value| visit(&value.expression, value.node));
             }
+            Self::Service { site, domain, .. } => {
+                visit(&site.expression, site.node);
+                visit(&domain.expression, domain.node);
+            }
             Self::Plan { with, .. } => {
                 for (_, value) in with {
                     visit(&value.expression, value.node);

@@ -64,6 +64,11 @@ pub(super) enum ActionDraft<'t> {
     },
     Call(String),
     Http(Box<HttpDraft<'t>>),
+    Service {
+        service: String,
+        site: Written<'t, Template>,
+        domain: Written<'t, Template>,
+    },
     Plan {
         id: PlanId,
         with: Vec<(InputName, Written<'t, Template>)>,
@@ -137,7 +142,7 @@ impl Decoder<'_> {
             let message = format!("step {} does nothing", quoted(&entry.key));
             let finding = Finding::new(FaultCode::MissingKey, entry.span.clone(), message);
             self.findings
-                .push(finding.hint("give it `run`, `call`, `http` or `plan`"));
+                .push(finding.hint("give it `run`, `call`, `http`, `service` or `plan`"));
             return None;
         };
         let mut single = true;
@@ -177,6 +182,7 @@ impl Decoder<'_> {
                 self.without_effect(keys, "on an `http`, which starts no process");
                 self.http(http).map(Box::new).map(ActionDraft::Http)
             }
+            ("service", service) => self.service(entries, service),
             ("plan", plan) => self.sub_plan(node, plan),
             _ => None,
         }
@@ -446,6 +452,15 @@ impl ActionDraft<'_> {
             },
             Self::Call(name) => Action::Call(name),
             Self::Http(request) => Action::Http(Box::new(request.finish())),
+            Self::Service {
+                service,
+                site,
+                domain,
+            } => Action::Service {
+                service,
+                site: site.expression,
+                domain: domain.expression,
+            },
             Self::Plan { id, with } => Action::Plan {
                 id,
                 with: with

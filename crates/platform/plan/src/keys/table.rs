@@ -85,7 +85,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Step, "run", Ty::Command, "A process: a text is a shell line, a list is an argument vector that no shell sees."),
     key(Step, "call", Ty::Text, "An in-process function, by the name that the embedder registered."),
     key(Step, "http", Ty::Object(Http), "An HTTP request. Its outputs are `status`, `headers` and `body`."),
-    key(Step, "service", Ty::Text, "A service of the service map, by its slug.").later(),
+    key(Step, "service", Ty::Text, "A service of the service map, by its slug: it is called for the site that the inputs `website_id` and `domain` name, which the plan declares. Its answer is the outputs."),
     key(Step, "agent", Ty::Text, "A remote agent, by capability.").later(),
     key(Step, "plan", Ty::PlanId, "A run of another plan, with a record of its own: `ID.yaml` (`.yml`, `.toml`, `.json`) beside this plan's file, or in `plans/` beside it, or a built-in plan. Found once, when the run is created."),
     key(Step, "with", Ty::Map(Names::Input, &Ty::Template), "The inputs of its `plan`."),

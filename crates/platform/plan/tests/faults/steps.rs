@@ -18,7 +18,7 @@ steps:
   a: echo hi", &["3:6: step `a` must be a mapping with the keys of a step, and is text (write `{ run: echo hi }`)"])]
 #[case::step_nothing(r"plan: p
 steps:
-  a: { name: A }", &["3:3: step `a` does nothing (give it `run`, `call`, `http` or `plan`)"])]
+  a: { name: A }", &["3:3: step `a` does nothing (give it `run`, `call`, `http`, `service` or `plan`)"])]
 #[case::step_two_executors(r"plan: p
 steps:
   a: { run: echo, call: f }", &["3:19: a step has one executor, and `a` has both `run` and `call` (the first one at 3:8) (make two steps of it)"])]
@@ -40,6 +40,16 @@ steps:
 #[case::http_reads(r"plan: p
 steps:
   a: { http: { url: 'https://x', body: { a: ['${{ secrets.T }}', '${{ inputs.x }}'] } } }", &["3:51: unknown secret `T` (add `T` to the plan's `secrets`)", "3:71: unknown input `x` (the plan declares no inputs)"])]
+#[case::service_inputs(r"plan: p
+steps:
+  a: { service: technical-seo }", &["3:21: unknown input `website_id` (the plan declares no inputs)"])]
+#[case::service_once(r"plan: p
+inputs: { website_id: { type: string }, domain: { type: string } }
+steps:
+  a: { service: technical-seo }
+  b: { service: technical-seo }
+  c: { service: vitals-monitor, for_each: inputs.domain, cwd: /x }
+  d: { service: Vitals }", &["5:17: the service `technical-seo` is called twice (the first one at 4:17) (a service runs once in a run: remove one of the two steps)", "6:33: a `service` is called once in a run (remove `for_each`)", "6:43: `for_each` must be list, and this is string", "6:58: `cwd` has no effect on a `service`, which starts no process (remove it)", "7:17: `Vitals` is no slug of a service (small letters, digits and `-`, as in `technical-seo`)"])]
 #[case::step_later_shape(r"plan: p
 steps:
   a: { http: { method: FETCH, body: x } }", &["3:8: `url` is missing in `http` of step `a` (add `url: …`)", "3:24: `method` of `http` of step `a` cannot be `FETCH` (use `GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS`)"])]

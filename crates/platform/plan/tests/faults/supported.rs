@@ -56,9 +56,10 @@ fn steps_take_defaults_and_say_otherwise() {
         per_region,
         by_hand,
         announce,
+        crawl,
     ] = plan.steps.as_slice()
     else {
-        panic!("seven steps")
+        panic!("eight steps")
     };
 
     assert_eq!(check.gate, Some(Gate::Hard));
@@ -131,6 +132,7 @@ fn steps_take_defaults_and_say_otherwise() {
         matches!(&request.body, Some(HttpBody::Json(JsonTemplate::Object(all))) if all.len() == 4)
     );
 
+    assert!(matches!(&crawl.action, Action::Service { service, .. } if service == "technical-seo"));
     assert_eq!(publish.cwd, None);
     assert_eq!(publish.approvers.count, 2);
     assert_eq!(
