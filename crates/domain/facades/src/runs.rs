@@ -16,8 +16,8 @@ mod timing;
 mod views;
 
 pub use dry_run::{
-    CacheAnswer, DryRun, DryStep, Finding, Limits, PlannedDuty, PolicyDecision, Refusal,
-    SecretState,
+    CacheAnswer, DryRun, DryStep, Finding, Limits, PlannedBudget, PlannedDuty, PolicyDecision,
+    Refusal, SecretState,
 };
 pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};

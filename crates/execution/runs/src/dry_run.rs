@@ -8,15 +8,15 @@ use crate::fault;
 use crate::submit::{Prepared, absolute, contents, owner};
 use rok_expr::{EvalError, Target, Template};
 use rok_facades::runs::{
-    CacheAnswer, DryRun, DryStep, Finding, Limits, PlannedDuty, PolicyDecision, Refusal, RunsError,
-    SecretState, Submission,
+    CacheAnswer, DryRun, DryStep, Finding, Limits, PlannedBudget, PlannedDuty, PolicyDecision,
+    Refusal, RunsError, SecretState, Submission,
 };
 use rok_kernel::{CommandKind, RunScope, RunState, StepIx};
 use rok_log::{EventReader as _, MemoryStore};
-use rok_plan::{Action, Gate, Plan, Shell};
+use rok_plan::{Action, Gate, OnExceeded, Plan, Shell};
 use rok_rac::Deadline;
 use rok_runner::{Files, RunContext, RunRunner, Services, Shard};
-use rok_vocabulary::{ErrorClass, Outcome, RunId, RunPhase, format_duration};
+use rok_vocabulary::{BudgetDimension, ErrorClass, Outcome, RunId, RunPhase, format_duration};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,12 +151,34 @@ fn view(runner: &RunRunner, services: &Services, named: bool) -> DryRun {
             max_duration_ms: plan.max_duration.map(millis),
             governance_timeout_ms: millis(settings.governance_timeout),
         },
+        budget: budget(plan, settings.never_retry),
         secrets: Vec::new(),
         steps,
         findings,
         policies: decisions(runner, services),
         duties: duties(state),
     }
+}
+
+/// What the plan lets its runs use up, and how many attempts it can come to.
+fn budget(plan: &Plan, never_retry: bool) -> Option<PlannedBudget> {
+    let budget = plan.budget.as_ref()?;
+    let limits = BudgetDimension::ALL.iter();
+    let known = plan.steps.iter().all(|step| step.for_each.is_none());
+    let attempts = plan.steps.iter().map(|step| {
+        let again = step.idempotent && !never_retry;
+        1 + u64::from(if again { step.retry.max } else { 0 })
+    });
+    Some(PlannedBudget {
+        limits: limits
+            .filter_map(|dimension| Some((*dimension, budget.limit(*dimension)?)))
+            .collect(),
+        on_exceeded: match budget.on_exceeded {
+            OnExceeded::Fail => "fail".into(),
+            OnExceeded::Hold => "hold".into(),
+        },
+        most_attempts: known.then(|| attempts.sum()),
+    })
 }
 
 /// A run that may start is AUTHORIZED now; any other is closed, or closing.

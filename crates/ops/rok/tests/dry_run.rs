@@ -273,3 +273,38 @@ fn a_fallback_has_its_turn_after_the_step_that_it_stands_in_for() {
     assert_eq!(steps[1]["only_if_fails"], "fetch");
     assert_eq!(steps[2].get("only_if_fails"), None);
 }
+
+#[test]
+fn a_budget_is_told_with_what_the_plan_can_come_to() {
+    let plan = "plan: p\nbudget: { max_cost_usd: 2.5, max_steps: 3, max_time: 90s, on_exceeded: hold }\nsteps:\n  a: { run: 'true', retry: { max: 2 } }\n  b: { run: 'true', idempotent: false }\n";
+    let dir = folder(plan);
+    let told = text(&dry(dir.path(), &["plan.yaml"]).stdout);
+    let line = told
+        .lines()
+        .find(|line| line.starts_with("Budget: "))
+        .unwrap();
+    for part in [
+        "2.5 USD",
+        "3 attempts (the plan makes 4 at most)",
+        "1m30s of work",
+        "; beyond that the run is held",
+    ] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    let view: Value =
+        serde_json::from_slice(&dry(dir.path(), &["plan.yaml", "--json"]).stdout).unwrap();
+    assert_eq!(view["budget"]["limits"]["steps"], 3.0);
+    assert_eq!(view["budget"]["limits"]["time"], 90_000.0);
+    assert_eq!(view["budget"]["on_exceeded"], "hold");
+    assert_eq!(view["budget"]["most_attempts"], 4);
+
+    // How many children there are is not known; and without a budget none is told.
+    let dir = folder(&plan.replace("  a: { run", "  a: { for_each: \"['x']\", run"));
+    let told = text(&dry(dir.path(), &["plan.yaml"]).stdout);
+    assert!(
+        told.contains("3 attempts,") && !told.contains("at most)"),
+        "{told}"
+    );
+    let told = text(&dry(folder(PLAN).path(), &["plan.yaml"]).stdout);
+    assert!(!told.contains("Budget"), "{told}");
+}

@@ -1,6 +1,6 @@
 //! What a run would come to, before there is one.
 
-use rok_vocabulary::{ErrorClass, PlanId};
+use rok_vocabulary::{BudgetDimension, ErrorClass, PlanId};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -26,6 +26,9 @@ pub struct DryRun {
     pub profile: String,
     /// What bounds the run.
     pub limits: Limits,
+    /// What the run may use up, over all its epochs; absent without a budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<PlannedBudget>,
     /// The secrets that the plan names.
     pub secrets: Vec<SecretState>,
     /// The steps, wave by wave, within a wave in declaration order.
@@ -61,6 +64,19 @@ pub struct Limits {
     pub max_duration_ms: Option<u64>,
     /// How long the governance check may wait.
     pub governance_timeout_ms: u64,
+}
+
+/// What a run may use up.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedBudget {
+    /// How much of what, in the dimension's unit; time in milliseconds.
+    pub limits: BTreeMap<BudgetDimension, f64>,
+    /// What then happens: `fail` or `hold`.
+    pub on_exceeded: String,
+    /// The most attempts that the plan can make, where that is known: a fan-out
+    /// has as many children as its list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most_attempts: Option<u64>,
 }
 
 /// A secret that the plan names: whether there is one, never its value.

@@ -3,7 +3,9 @@
 use super::gate::shell_word;
 use super::paint::{Paint, clean};
 use crate::terminal::Look;
-use rok_service::views::{DryRun, DryStep, StepState, format_duration};
+use rok_service::views::{
+    BudgetDimension, DryRun, DryStep, PlannedBudget, StepState, format_duration,
+};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -70,6 +72,9 @@ fn head(text: &mut String, dry: &DryRun, paint: Paint) {
         "Limits: {} steps at once, {} processes, {most}",
         limits.max_parallel, limits.max_processes
     );
+    if let Some(planned) = &dry.budget {
+        let _ = writeln!(text, "Budget: {}", budget(planned));
+    }
     for secret in &dry.secrets {
         let state = if secret.present { "present" } else { "MISSING" };
         let _ = writeln!(text, "Secret: {} ({state})", clean(&secret.name));
@@ -79,6 +84,32 @@ fn head(text: &mut String, dry: &DryRun, paint: Paint) {
         let reason = format!("{}: {}", finding.class, clean(&finding.reason));
         let _ = writeln!(text, "{label} step {}: {reason}", clean(&finding.step));
     }
+}
+
+/// `5 USD, 1000 attempts (the plan makes 12 at most); beyond that the run fails`
+fn budget(planned: &PlannedBudget) -> String {
+    let limits = planned
+        .limits
+        .iter()
+        .map(|(dimension, most)| match dimension {
+            BudgetDimension::CostUsd => format!("{most} USD"),
+            BudgetDimension::EnergyKwh => format!("{most} kWh"),
+            BudgetDimension::Tokens => format!("{most} tokens"),
+            BudgetDimension::Time => {
+                let most = Duration::try_from_secs_f64(most / 1000.0).unwrap_or(Duration::MAX);
+                format!("{} of work", format_duration(most))
+            }
+            BudgetDimension::Steps => match planned.most_attempts {
+                Some(all) => format!("{most} attempts (the plan makes {all} at most)"),
+                None => format!("{most} attempts"),
+            },
+        });
+    let then = match planned.on_exceeded.as_str() {
+        "hold" => "is held",
+        _ => "fails",
+    };
+    let limits: Vec<String> = limits.collect();
+    format!("{}; beyond that the run {then}", limits.join(", "))
 }
 
 fn one(text: &mut String, step: &DryStep, paint: Paint) {
