@@ -1,7 +1,7 @@
 //! A graph as SVG: shapes by gate, signs and colours by state, lines by kind.
 
 use super::{Drawn, EdgeKind, Gate, Node, if_fails};
-use crate::layout::{Layout, Place, Size, layout};
+use crate::layout::{Layout, Link, Place, Size, layout};
 use crate::state::State;
 use crate::svg::{Flow, LABEL, NAME, SMALL, Sheet, UNDER, icon, open, text_width};
 use crate::text::{Xml, columns, shorten};
@@ -49,7 +49,12 @@ struct Card {
 
 pub(super) fn draw(drawn: &Drawn<'_>, inline: bool) -> String {
     let cards = cards(drawn);
-    let sizes: Vec<Size> = cards.iter().map(|card| card.size).collect();
+    let mut sizes: Vec<Size> = cards.iter().map(|card| card.size).collect();
+    for link in fallbacks(drawn) {
+        // What stands above a box is no wider than the box: it covers no other.
+        let words = text_width(&if_fails(&drawn.graph.nodes[link.from]), SMALL);
+        sizes[link.to].w = sizes[link.to].w.max((words + 1) / 2 * 2);
+    }
     let placed = layout(&sizes, &drawn.links(), wrap(&sizes));
     let width = placed.width.max(MIN_WIDTH) + 2 * MARGIN;
     let mut body = String::new();
@@ -211,17 +216,22 @@ fn edges(placed: &Layout, out: &mut String) {
     }
 }
 
+/// The edges to fallbacks.
+fn fallbacks(drawn: &Drawn<'_>) -> impl Iterator<Item = Link> {
+    let links = drawn.links().into_iter();
+    links.filter(|link| EdgeKind::of(link.kind) == EdgeKind::Fallback)
+}
+
 /// What the edges to fallbacks say, where they arrive.
 fn labels(drawn: &Drawn<'_>, placed: &Layout, out: &mut String) {
-    let fallbacks = drawn.links().into_iter();
-    for link in fallbacks.filter(|link| EdgeKind::of(link.kind) == EdgeKind::Fallback) {
+    for link in fallbacks(drawn) {
         let place = placed.places[link.to];
         let words = if_fails(&drawn.graph.nodes[link.from]);
         let _ = write!(
             out,
-            "<text class=\"f s on\" x=\"{}\" y=\"{}\">{}</text>",
-            place.x + place.w / 2 + 9,
-            place.y - 8,
+            "<text class=\"f s mid on\" x=\"{}\" y=\"{}\">{}</text>",
+            place.x + place.w / 2,
+            place.y - 13,
             Xml(&words)
         );
     }

@@ -40,7 +40,7 @@ pub(super) fn of_run(parts: Parts) -> Report {
         graph,
         timeline,
     } = parts;
-    let sections = vec![
+    let mut sections = vec![
         section("Steps", "", sections::steps(&run, &timing)),
         section(
             "Logs",
@@ -64,6 +64,10 @@ pub(super) fn of_run(parts: Parts) -> Report {
             sections::proved(&run, &proof),
         ),
     ];
+    if let (Some(body), Some(rollback)) = (sections::rollback(&run, &timing), &run.rollback) {
+        let how = format!("It is {}.", rollback.state.replace('_', " "));
+        sections.insert(1, section("Rollback", &how, body));
+    }
     Report {
         title: format!("Run {}", run.run_id),
         verdict: Some(verdict(&run)),
@@ -114,6 +118,18 @@ fn notices(run: &RunSummary, proof: &VerifyReport) -> Vec<Mark> {
     if let Some(error) = &run.error {
         note(State::Failed, format!("{} ({})", error.reason, error.class));
     }
+    for (step, to) in fallbacks(run) {
+        let words = format!("{step} failed, and {to} ran in its place.");
+        note(State::Partial, words);
+    }
+    if let Some(rollback) = run
+        .rollback
+        .as_ref()
+        .filter(|one| !one.remaining.is_empty())
+    {
+        let words = format!("Not undone: {}.", rollback.remaining.join(", "));
+        note(State::Failed, words);
+    }
     for gate in &run.gate_failures {
         note(State::Failed, format!("The hard gate {gate} failed."));
     }
@@ -135,6 +151,12 @@ fn notices(run: &RunSummary, proof: &VerifyReport) -> Vec<Mark> {
         note(State::Partial, words.to_owned());
     }
     found
+}
+
+/// Steps that failed, and what ran in their place.
+fn fallbacks(run: &RunSummary) -> impl Iterator<Item = (&str, &str)> {
+    let steps = run.steps.iter();
+    steps.filter_map(|step| Some((step.id.as_str(), step.fell_back_to.as_deref()?)))
 }
 
 type Facts = Vec<(String, Cell)>;

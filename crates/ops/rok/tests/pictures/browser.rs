@@ -65,6 +65,31 @@ fn a_report_opens_without_an_error() {
     );
 }
 
+/// What was undone, what ran in another's place, names with markup: all at once.
+#[test]
+fn a_report_of_a_run_that_was_rolled_back_opens_without_an_error() {
+    let bench = Bench::new();
+    bench.write(
+        "p.yaml",
+        "plan: p\non_failure: rollback\nsteps:\n  lay: { name: '<b>Lay</b> & go', run: 'true', compensate: { run: exit 3 } }\n  a: { needs: [lay], run: exit 3, fallback: b }\n  b: { run: 'true', compensate: { run: 'true' } }\n  end: { needs: [a], run: exit 3 }\n",
+    );
+    bench
+        .rok(["run", "p.yaml", "--run-id", "r", "--quiet"])
+        .exits(1);
+    bench.rok(["report", "r", "-o", "r.html"]).exits(0);
+    let shown = open(&bench.path().join("r.html"));
+    assert_eq!(shown.console, [""; 0]);
+    for part in [
+        "Rollback</h2>",
+        "Not undone: lay.",
+        "a failed, and b ran in its place.",
+        "&lt;b&gt;Lay&lt;/b&gt; &amp; go",
+        "rollback, incomplete",
+    ] {
+        assert!(shown.page.contains(part), "{part} in {}", shown.page);
+    }
+}
+
 /// A run of a thousand steps: its report is there in two seconds, with all of
 /// them, and a browser shows it.
 #[test]

@@ -238,6 +238,8 @@ fn a_fallback_hangs_on_its_step_and_names_stand_with_their_ids() {
     bench
         .rok(["run", "p.yaml", "--run-id", "r", "--quiet"])
         .exits(0);
+    let report = bench.rok(["report", "r"]).exits(0).out;
+    assert!(report.contains("fetch failed, and mirror ran in its place."));
     for name in ["p.yaml", "r"] {
         for (form, parts) in [
             (
@@ -320,6 +322,17 @@ fn a_timeline_shows_what_was_undone_and_what_could_not_be() {
         .out;
     let first = line(&text, " first ");
     assert!(first.contains('!') && first.contains('↶'), "{text}");
+    let report = bench.rok(["report", "u"]).exits(0).out;
+    for part in [
+        ">Rollback</h2>",
+        "It is rolled back.",
+        "not undone</span>",
+        "undone</span>",
+        "exit code 1 (validation_failed)",
+        "<td>Lay &lt;it&gt; out</td>",
+    ] {
+        assert!(report.contains(part), "{part} in {report}");
+    }
     let svg = bench.rok(["timeline", "u", "--format", "svg"]).exits(0).out;
     for part in [
         ">epoch 1: rollback, incomplete</text>",

@@ -1,7 +1,7 @@
 //! The sections of a report: what the record says, as tables and facts.
 
 use super::fact;
-use crate::pictures::graph::{counts, state, took};
+use crate::pictures::graph::{counts, name_of, state, took};
 use rok_facades::runs::{
     AuditView, LogTail, RunSummary, RunTiming, StepSummary, StepTiming, VerifyReport, VerifyVerdict,
 };
@@ -37,6 +37,7 @@ pub(super) fn steps(run: &RunSummary, timing: &RunTiming) -> Body {
     let columns = [
         "#",
         "Step",
+        "Name",
         "State",
         "Gate",
         "Attempts",
@@ -72,11 +73,22 @@ fn step_row(
     let children = step
         .children
         .map(|children| format!("{} children: {}", children.total, counts(children)));
-    let notes = error
-        .map(|error| format!("{} ({})", error.reason, error.class))
-        .or_else(|| step.skip_reason.clone())
-        .or(children)
-        .unwrap_or_default();
+    let fell_back = step.fell_back_to.as_ref();
+    let run = step.run.as_ref();
+    let notes: Vec<String> = [
+        error.map(|error| format!("{} ({})", error.reason, error.class)),
+        step.skip_reason.clone(),
+        fell_back.map(|to| format!("{to} ran in its place")),
+        step.cached_from
+            .as_ref()
+            .map(|from| format!("taken from {from}")),
+        run.map(|run| format!("its work is run {run}")),
+        children,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let notes = notes.join("; ");
     let span = |duration: Option<Duration>| match duration {
         Some(duration) => Cell::ordered(took(duration), millis(duration)),
         None => Cell::ordered("", -1),
@@ -84,6 +96,7 @@ fn step_row(
     vec![
         Cell::ordered(number.to_string(), number),
         Cell::code(step.id.clone()),
+        Cell::text(name_of(step.name.as_deref(), &step.id)),
         Cell::state(state(step.state)),
         Cell::text(gate),
         Cell::ordered(
@@ -256,6 +269,60 @@ pub(super) fn overrides(run: &RunSummary) -> Body {
         "Review",
     ];
     table(&columns, rows.collect(), "No failed gate was overridden.")
+}
+
+/// What was undone, and what is left; nothing where no rollback was asked for.
+pub(super) fn rollback(run: &RunSummary, timing: &RunTiming) -> Option<Body> {
+    let rollback = run.rollback.as_ref()?;
+    let spans = timing.steps.iter().flat_map(|step| {
+        let spans = step.compensations.iter();
+        spans.map(|span| (span.from, &step.id, span))
+    });
+    let mut spans: Vec<_> = spans.collect();
+    spans.sort_by_key(|(from, ..)| *from);
+    let tried = spans.into_iter().map(|(from, id, span)| {
+        let (undone, words) = match span.state {
+            StepState::Compensated => (State::Compensated, "undone"),
+            StepState::Failed => (State::Failed, "not undone"),
+            _ => (State::Running, "under way"),
+        };
+        let until = span.until.unwrap_or(timing.until);
+        vec![
+            instant(Some(from)),
+            Cell::code(id.clone()),
+            Cell {
+                state: Some(undone),
+                ..Cell::text(words)
+            },
+            Cell::ordered(took(until.since(from)), millis(until.since(from))),
+            Cell::text(span.reason.clone().unwrap_or_default()),
+        ]
+    });
+    let left = |ids: &[String], state: State, words: &str| -> Vec<Vec<Cell>> {
+        let row = |id: &String| {
+            vec![
+                instant(None),
+                Cell::code(id.clone()),
+                Cell {
+                    state: Some(state),
+                    ..Cell::text(words)
+                },
+                Cell::ordered("", -1),
+                Cell::text(""),
+            ]
+        };
+        ids.iter().map(row).collect()
+    };
+    let rows: Vec<Vec<Cell>> = tried
+        .chain(left(&rollback.remaining, State::Pending, "left"))
+        .chain(left(
+            &rollback.nothing_to_undo,
+            State::Skipped,
+            "nothing to undo",
+        ))
+        .collect();
+    let columns = ["At", "Step", "Compensation", "Took", "Notes"];
+    Some(table(&columns, rows, "Nothing had to be undone."))
 }
 
 pub(super) fn artifacts(run: &RunSummary) -> Body {
