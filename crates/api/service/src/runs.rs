@@ -10,9 +10,9 @@ use rok_facades::RunIdentity;
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
     ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, Fetched,
-    GivenCheckpoint, HeldView, HoldRequest, LogQuery, Observer, Resumable, ResumeOptions,
+    GivenCheckpoint, HeldView, HoldRequest, LogQuery, LogTail, Observer, Resumable, ResumeOptions,
     RollbackOptions, RunSummary, RunTiming, RunsError, RunsFacade, SignedFile, StepSummary,
-    StopSignal, Verb, VerifyOptions, VerifyReport,
+    StopSignal, TailQuery, Verb, VerifyOptions, VerifyReport,
 };
 use rok_vocabulary::{Actor, RunId, StepId};
 use std::io::Write;
@@ -106,6 +106,11 @@ impl RunHandle {
     /// When what happened.
     pub fn timing(&self) -> Result<RunTiming, ServiceError> {
         Ok(self.runs.timing(&self.id)?)
+    }
+
+    /// The ends of its steps' outputs.
+    pub fn log_tails(&self, query: &TailQuery) -> Result<Vec<LogTail>, ServiceError> {
+        Ok(self.runs.log_tails(&self.id, query)?)
     }
 
     /// The canonical bytes of its plan: JSON.

@@ -1,5 +1,6 @@
 //! Composition: the one place that names engines, executors and stores.
 
+use rok_client::RemoteRuns;
 use rok_config::{Settings, SigningKeySource};
 use rok_events::Contract;
 use rok_exec_http::{Egress, HttpExecutor};
@@ -76,12 +77,17 @@ fn unfit(faults: &dyn std::fmt::Display) -> RunsError {
         .help("mend the policy files; a run is never started under policies that cannot be read")
 }
 
-/// Composes runs in run folders, with process steps and these functions.
+/// Composes runs in run folders, with process steps and these functions; or,
+/// where the settings name a server, that server's runs.
 pub fn runs(
     settings: &Settings,
     functions: Functions,
     host: Host,
 ) -> Result<RunsFacade, RunsError> {
+    if let Some(server) = &settings.server {
+        let token = settings.token.as_ref().map(|token| token.expose());
+        return Ok(RunsFacade::new(Arc::new(RemoteRuns::at(server, token)?)));
+    }
     let configured = configured(&settings.policies)?;
     // Faults are told at start-up, before any run is asked for.
     let (governance, policies) = engine(configured.as_ref(), &[])?;

@@ -7,6 +7,8 @@ mod client;
 mod hostile;
 #[path = "serve/limits.rs"]
 mod limits;
+#[path = "serve/remote.rs"]
+mod remote;
 #[path = "serve/runs.rs"]
 mod runs;
 #[path = "support/mod.rs"]

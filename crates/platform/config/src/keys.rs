@@ -20,6 +20,8 @@ pub enum Kind {
     Paths,
     /// A person's name.
     Name,
+    /// The address of a server: `https://host:port`.
+    Url,
     /// Words, separated by commas outside files.
     Words,
     /// Names of hosts, addresses and networks, separated by commas outside files.
@@ -169,6 +171,22 @@ pub const KEYS: &[KeySpec] = &[
         Kind::Words,
         Some(""),
         "The roles of that user, for policies.",
+    ),
+    key(
+        "server",
+        "ROK_SERVER",
+        Some("--server"),
+        Kind::Url,
+        None,
+        "The server whose runs are meant, such as https://rok.example:5000; none: those in `dir`.",
+    ),
+    key(
+        "token",
+        "ROK_TOKEN",
+        None,
+        Kind::Secret,
+        None,
+        "The token that is shown to that server, in the environment only.",
     ),
     key(
         "access_policies",

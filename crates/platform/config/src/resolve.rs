@@ -242,6 +242,14 @@ fn settings(entries: &[Entry]) -> Settings {
         },
         user: get!(Name, "user"),
         roles: get!(Words, "roles"),
+        server: match value("server") {
+            Some(Value::Name(url)) => Some(url),
+            _ => None,
+        },
+        token: match value("token") {
+            Some(Value::Secret(token)) => Some(token),
+            _ => None,
+        },
         access_policies: get!(Paths, "access_policies"),
         tokens: match value("tokens") {
             Some(Value::Path(file)) => Some(file),

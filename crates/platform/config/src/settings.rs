@@ -37,6 +37,10 @@ pub struct Settings {
     pub user: String,
     /// That user's roles.
     pub roles: Vec<String>,
+    /// The server whose runs are meant; `None`: those in `dir`.
+    pub server: Option<String>,
+    /// The token that is shown to it.
+    pub token: Option<Hidden>,
     /// Policy files or folders of access to a server, absolute.
     pub access_policies: Vec<PathBuf>,
     /// The file of a server's tokens, absolute; `None`: in `dir`.

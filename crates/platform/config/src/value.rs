@@ -94,9 +94,27 @@ impl Value {
             },
             Kind::Path => Ok(Self::Path(base.join(text))),
             Kind::Name => name(text).map(Self::Name),
+            Kind::Url => url(text).map(Self::Name),
             Kind::Secret => Ok(Self::Secret(Hidden(Zeroizing::new(text.to_owned())))),
             Kind::Paths | Kind::Words | Kind::Hosts => unreachable!("lists returned above"),
         }
+    }
+}
+
+/// An address of a server, without a path of its own.
+fn url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://");
+    let rest = rest.or_else(|| text.strip_prefix("http://"));
+    let rest = rest.map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    let stray = |c: char| c.is_whitespace() || c.is_control() || "/?#@\\".contains(c);
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains(stray) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err(format!(
+            "{} is no address of a server (write https://host:port)",
+            quoted(text)
+        )),
     }
 }
 

@@ -99,6 +99,7 @@ fn startup(global: &Global) -> Startup {
         ("profile", "--profile", &global.profile),
         ("dir", "--dir", &global.dir),
         ("durability", "--durability", &global.durability),
+        ("server", "--server", &global.server),
     ];
     for (key, flag, value) in named {
         if let Some(value) = value {
@@ -123,6 +124,9 @@ fn program(global: &Global) -> String {
     };
     if let Some(config) = &global.config {
         flag("--config", &config.to_string_lossy());
+    }
+    if let Some(server) = &global.server {
+        flag("--server", server);
     }
     if let Some(dir) = &global.dir {
         flag("--dir", dir);

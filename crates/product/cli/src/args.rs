@@ -29,6 +29,9 @@ pub(crate) struct Global {
     /// The folder of run folders
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) dir: Option<String>,
+    /// A server's address: its runs, in place of those in a folder
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// STRICT, STANDARD or OBSERVE_ONLY
     #[arg(long, global = true)]
     pub(crate) profile: Option<String>,

@@ -149,7 +149,7 @@ async fn stream(
             seen.ok_or_else(|| Problem::bad("`Last-Event-ID` is of no event of this run"))?;
         query.from = Some(Seq(seen.saturating_add(1)));
         query.tail = None;
-        if has_seen_all(app, &run, seen).await? {
+        if has_seen_all(app, &run, &query, seen).await? {
             let mut nothing = Response::new(axum::body::Body::empty());
             *nothing.status_mut() = StatusCode::NO_CONTENT;
             return Ok(nothing);
@@ -172,15 +172,22 @@ async fn stream(
     Ok(respond::document("text/event-stream", body))
 }
 
-/// Whether a client that saw an event has seen the last one of a sealed log.
-async fn has_seen_all(app: &Arc<App>, run: &Arc<RunHandle>, seen: u64) -> Result<bool, Problem> {
-    let run = Arc::clone(run);
+/// Whether the log is sealed, and nothing that is asked for comes after the
+/// event that a client saw.
+async fn has_seen_all(
+    app: &Arc<App>,
+    run: &Arc<RunHandle>,
+    query: &EventQuery,
+    seen: u64,
+) -> Result<bool, Problem> {
+    let reader = Arc::clone(run);
     let from = EventQuery {
         from: Some(Seq(seen)),
         ..EventQuery::default()
     };
-    let left = app.blocking(move |_| run.events(&from)).await?;
-    Ok(matches!(left.as_slice(), [last] if is_seal(last)))
+    let left = app.blocking(move |_| reader.events(&from)).await?;
+    let more = left.iter().any(|event| query.fits(event));
+    Ok(!more && left.last().is_some_and(is_seal) && !app.drivers.has(run.id()))
 }
 
 /// The place of the first of the last so many events that are asked for.

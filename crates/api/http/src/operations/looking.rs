@@ -9,9 +9,10 @@ use crate::schemas::{PlanPage, SignedPage, SignedView};
 use axum::http::StatusCode;
 use rok_pictures::{GraphOptions, graph_svg, report_html, timeline_svg};
 use rok_service::views::{
-    AccessAction, AuditView, Explanation, PlanId, Resumable, RunSummary, RunTiming, StepSummary,
+    AccessAction, AuditView, Explanation, LogTail, PlanId, Resumable, RunSummary, RunTiming,
+    StepSummary, TailQuery, VerifyReport,
 };
-use rok_service::{PlanView, RunHandle, RunStanding, ServiceError};
+use rok_service::{PlanView, RunHandle, RunStanding, ServiceError, VerifyRequest};
 use schemars::SchemaGenerator;
 use serde::Serialize;
 use std::sync::Arc;
@@ -96,6 +97,35 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .replies(&[Reply::json(
             "The timing.",
             SchemaGenerator::subschema_for::<RunTiming>,
+        )]),
+    Operation::get(
+        "/api/v1/runs/{run}/verification",
+        "verify_run",
+        verify,
+    )
+    .doc(
+        "runs",
+        "Whether the record is intact, as the server finds it; whoever trusts nobody takes a bundle.",
+    )
+    .access(VIEW)
+    .params(&[RUN])
+    .replies(&[Reply::json(
+        "What was checked.",
+        SchemaGenerator::subschema_for::<VerifyReport>,
+    )]),
+    Operation::get("/api/v1/runs/{run}/log-tails", "get_log_tails", get_log_tails)
+        .doc("runs", "The ends of the steps' outputs.")
+        .access(VIEW)
+        .params(&[
+            RUN,
+            Param::query("lines", Kind::Count(0, 10_000), "Of a step that did not fail."),
+            Param::query("failed_lines", Kind::Count(0, 10_000), "Of a step that failed."),
+            Param::query("max_bytes", Kind::Count(0, 1 << 20), "Of each step at most."),
+            Param::query("total_bytes", Kind::Count(0, 1 << 23), "In all."),
+        ])
+        .replies(&[Reply::json(
+            "The ends.",
+            SchemaGenerator::subschema_for::<Vec<LogTail>>,
         )]),
     Operation::get("/api/v1/runs/{run}/plan", "get_run_plan", get_run_plan)
         .doc(
@@ -207,6 +237,21 @@ fn get_resumable(app: Arc<App>, call: Call) -> Answering {
 
 fn get_timing(app: Arc<App>, call: Call) -> Answering {
     look(app, call, |run, _| run.timing())
+}
+
+fn verify(app: Arc<App>, call: Call) -> Answering {
+    look(app, call, |run, _| run.verify(&VerifyRequest::default()))
+}
+
+fn get_log_tails(app: Arc<App>, call: Call) -> Answering {
+    look(app, call, |run, values| {
+        run.log_tails(&TailQuery {
+            lines: values.parsed("lines").unwrap_or(20),
+            failed_lines: values.parsed("failed_lines").unwrap_or(100),
+            max_bytes: values.parsed("max_bytes").unwrap_or(1 << 16),
+            total_bytes: values.parsed("total_bytes").unwrap_or(1 << 20),
+        })
+    })
 }
 
 fn get_run_plan(app: Arc<App>, call: Call) -> Answering {

@@ -57,6 +57,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 Kind::Text(64),
                 "Only of this status, phase or outcome.",
             ),
+            Param::query("prefix", Kind::RunId, "Only whose id begins so."),
             Param::query("plan", Kind::PlanId, "Only of this plan."),
             Param::repeated("label", Kind::Label, "Only with this label, NAME=VALUE."),
             Param::query("since", Kind::Instant, "Only created since."),
@@ -245,9 +246,13 @@ fn page(app: &App, call: &Call) -> Result<RunPage, Problem> {
     let mut found = found.map_err(|error| app.problem(&error))?;
     found.sort_by_cached_key(|run| std::cmp::Reverse(Place::of(run)));
     let limit = values.parsed("limit").unwrap_or(PAGE);
+    let prefix = values.text("prefix").unwrap_or_default();
     let mut page = RunPage::default();
     let rest = found.into_iter();
     for run in rest.filter(|run| after.as_ref().is_none_or(|after| Place::of(run) < *after)) {
+        if !run.run_id.starts_with(prefix) {
+            continue;
+        }
         // A broken folder says of no run whose it is.
         let Ok(id) = run.run_id.parse::<RunId>() else {
             continue;

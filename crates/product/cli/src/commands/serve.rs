@@ -27,6 +27,12 @@ pub(crate) fn serve(
     let grace = parse_duration(&args.grace).map_err(|error| ServiceError::BadName {
         what: format!("--grace: {error}"),
     })?;
+    if let Some(server) = &service.config().settings.server {
+        return Err(ServiceError::Server {
+            what: format!("a server serves its own runs, and not those of {server}"),
+            help: "leave `--server` and ROK_SERVER out".to_owned(),
+        });
+    }
     let folder = service.folder().to_owned();
     let tls = args.tls_cert.zip(args.tls_key).map(|(cert, key)| TlsFiles {
         cert: folder.join(cert),

@@ -1,0 +1,511 @@
+//! The engine: each question is a request.
+
+use crate::connection::{Connection, Query};
+use crate::fault::{not_here, unreachable};
+use crate::stream::{self, Came};
+use rok_http::{Commanded, Definition, EventPage, RunPage, SignedPage, SubmitRequest};
+use rok_service::RunStanding;
+use rok_service::views::{
+    AttestOptions, Attested, AuditView, Checkpoint, CollectReport, CollectRequest, CommandAnswer,
+    CommandRequest, DriveEnd, DriveOptions, DryRun, ErrorKind, EventLine, EventQuery, Explanation,
+    ExportOptions, Exported, Fetched, Head, HeldView, HoldRequest, HoldView, ImportOptions,
+    Imported, ListQuery, LogQuery, LogTail, Observer, Outcome, RedecidedView, ReplayRequest,
+    Resumable, ResumeOptions, RollbackOptions, RunId, RunListing, RunPhase, RunSelector,
+    RunSummary, RunTiming, RunsEngine, RunsError, SignedFile, StepSummary, StopSignal, Submission,
+    TailQuery, Verb, VerifyOptions, VerifyReport,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+/// Events on a page, runs on a page: as many as the server gives at once.
+const EVENTS: usize = 5000;
+const RUNS: usize = 500;
+
+/// The runs of a server.
+pub struct RemoteRuns {
+    connection: Arc<Connection>,
+}
+
+impl RemoteRuns {
+    /// The runs of the server at this address. Nothing is asked yet.
+    pub fn at(server: &str, token: Option<&str>) -> Result<Self, RunsError> {
+        let connection = Arc::new(Connection::to(server, token)?);
+        Ok(Self { connection })
+    }
+
+    fn of_run<T: DeserializeOwned>(
+        &self,
+        run: &RunId,
+        what: &[&str],
+        query: &[(&'static str, String)],
+    ) -> Result<T, RunsError> {
+        self.connection.get(&path(run, what), query)
+    }
+
+    fn told(&self, run: &RunId, what: &[&str], body: &Value) -> Result<Commanded, RunsError> {
+        self.connection.post(&path(run, what), body, None)
+    }
+
+    /// Watches a run that the server drives, from an event on.
+    fn watch(
+        &self,
+        run: &RunId,
+        from: u64,
+        options: &DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        let query = vec![("from", from.to_string())];
+        for came in stream::events(&self.connection, run, query, stop) {
+            match came {
+                Came::Part(event) => {
+                    let held = event.event_type == "run.held" && !options.wait_on_hold;
+                    observer.events(&[event]);
+                    if held && let Some(hold) = self.hold(run)? {
+                        return Ok(DriveEnd::Held(hold));
+                    }
+                }
+                Came::Ended(ended) => {
+                    ended?;
+                    return Ok(end_of(&self.summary(run)?));
+                }
+                Came::Stopped => return Ok(DriveEnd::Interrupted),
+            }
+        }
+        Ok(DriveEnd::Interrupted)
+    }
+
+    /// What a run waits for, where it waits for nothing else.
+    fn hold(&self, run: &RunId) -> Result<Option<HoldView>, RunsError> {
+        let summary = self.summary(run)?;
+        Ok(summary.hold.filter(|_| summary.totals.running == 0))
+    }
+}
+
+impl std::fmt::Debug for RemoteRuns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteRuns").finish_non_exhaustive()
+    }
+}
+
+fn path<'a>(run: &'a RunId, what: &[&'a str]) -> Vec<&'a str> {
+    let head = ["api", "v1", "runs", run.as_str()];
+    head.into_iter().chain(what.iter().copied()).collect()
+}
+
+fn end_of(summary: &RunSummary) -> DriveEnd {
+    let outcome = summary.outcome.unwrap_or(Outcome::Failed);
+    let refused_by = match (summary.phase, outcome) {
+        (RunPhase::Completed, _) => None,
+        (_, Outcome::Denied) => Some(ErrorKind::Denied),
+        (_, outcome) if outcome.may_complete() && summary.reconciliation.is_clean() => {
+            Some(ErrorKind::Denied)
+        }
+        (_, outcome) if outcome.may_complete() => Some(ErrorKind::Protocol),
+        _ => None,
+    };
+    DriveEnd::Ended {
+        phase: summary.phase,
+        outcome,
+        refused_by,
+        attested: None,
+    }
+}
+
+fn asked(submission: Submission) -> Result<SubmitRequest, RunsError> {
+    if submission.secrets_file.is_some() {
+        return Err(not_here("a file of secrets"));
+    }
+    let builtin = submission.source.strip_prefix("builtin:");
+    let (plan, definition) = match builtin.and_then(|id| id.parse().ok()) {
+        Some(id) => (Some(id), None),
+        None => {
+            let text = String::from_utf8(submission.plan).map_err(|_| {
+                RunsError::new(ErrorKind::Usage, "ROK0108", "the plan is not UTF-8")
+            })?;
+            (None, Some(Definition::Text(text)))
+        }
+    };
+    Ok(SubmitRequest {
+        plan,
+        definition,
+        inputs: submission.inputs,
+        input_texts: submission.input_texts.into_iter().collect(),
+        labels: submission.labels,
+        profile: submission.profile,
+        max_parallel: submission.max_parallel.and_then(NonZeroU32::new),
+        never_retry: submission.never_retry,
+        no_cache: submission.no_cache,
+        run_id: submission.run_id,
+        reason: submission.reason,
+    })
+}
+
+fn filters(query: &EventQuery) -> Query {
+    let types = query.types.iter().map(|of| ("type", of.clone()));
+    let steps = query.steps.iter().map(|of| ("step", of.clone()));
+    types.chain(steps).collect()
+}
+
+impl RunsEngine for RemoteRuns {
+    fn submit(&self, submission: Submission) -> Result<RunId, RunsError> {
+        let asked = asked(submission)?;
+        let path = ["api", "v1", "runs"];
+        let made: RunStanding = self.connection.post(&path, &asked, None)?;
+        Ok(made.run_id)
+    }
+
+    fn dry_run(&self, _: Submission) -> Result<DryRun, RunsError> {
+        Err(not_here("a dry run"))
+    }
+
+    fn redecide(&self, _: &RunId) -> Result<RedecidedView, RunsError> {
+        Err(not_here("a replay"))
+    }
+
+    fn replay(&self, _: &RunId, _: ReplayRequest) -> Result<RunId, RunsError> {
+        Err(not_here("a replay"))
+    }
+
+    fn drive(
+        &self,
+        run: &RunId,
+        options: &DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        self.watch(run, 0, options, stop, observer)
+    }
+
+    fn resume(
+        &self,
+        run: &RunId,
+        options: &ResumeOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        if options.secrets_file.is_some() {
+            return Err(not_here("a file of secrets"));
+        }
+        let from = self.summary(run)?.events;
+        let body = json!({ "reason": options.reason });
+        let _: RunStanding = self.connection.post(&path(run, &["resume"]), &body, None)?;
+        self.watch(run, from, &options.drive, stop, observer)
+    }
+
+    fn rollback(
+        &self,
+        run: &RunId,
+        options: &RollbackOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        if options.secrets_file.is_some() {
+            return Err(not_here("a file of secrets"));
+        }
+        let from = self.summary(run)?.events;
+        let body = json!({
+            "reason": options.reason,
+            "done": options.done,
+            "again": options.again,
+        });
+        let _: RunStanding = self
+            .connection
+            .post(&path(run, &["rollback"]), &body, None)?;
+        self.watch(run, from, &options.drive, stop, observer)
+    }
+
+    fn resumable(&self, run: &RunId) -> Result<Resumable, RunsError> {
+        self.of_run(run, &["resumable"], &[])
+    }
+
+    fn command(&self, run: &RunId, request: CommandRequest) -> Result<CommandAnswer, RunsError> {
+        let body = match &request.reason {
+            Some(reason) => json!({ "reason": reason }),
+            None => json!({}),
+        };
+        let told = match &request.verb {
+            Verb::Approve(step) => self.told(run, &["steps", step.as_str(), "approve"], &body),
+            Verb::Reject(step) => self.told(run, &["steps", step.as_str(), "reject"], &body),
+            Verb::Override(step) => self.told(run, &["steps", step.as_str(), "override"], &body),
+            Verb::Cancel => self.told(run, &["cancel"], &body),
+            Verb::Pause => self.told(run, &["pause"], &body),
+            Verb::Unpause => self.told(run, &["unpause"], &body),
+        }?;
+        Ok(match told.answer.as_str() {
+            "delivered" => CommandAnswer::Delivered,
+            _ => CommandAnswer::Done {
+                by_owner: told.driven,
+            },
+        })
+    }
+
+    fn find(&self, selector: &RunSelector) -> Result<RunId, RunsError> {
+        let unknown = |text: &str| {
+            RunsError::new(
+                ErrorKind::Usage,
+                "ROK0101",
+                format!("no run `{text}` on the server"),
+            )
+            .help("`rok ls` lists the runs")
+        };
+        let text = &selector.0;
+        let exact = text.parse::<RunId>().map_err(|_| unknown(text))?;
+        match self.of_run::<RunStanding>(&exact, &[], &[]) {
+            Ok(found) => return Ok(found.run_id),
+            Err(error) if error.code == "ROK0101" => {}
+            Err(error) => return Err(error),
+        }
+        let query = [("prefix", text.clone()), ("limit", "2".to_owned())];
+        let page: RunPage = self.connection.get(&["api", "v1", "runs"], &query)?;
+        match page.runs.as_slice() {
+            [one] => one.run_id.parse().map_err(|_| unknown(text)),
+            [] => Err(unknown(text)),
+            _ => {
+                let message = format!("several runs begin with `{text}`");
+                Err(RunsError::new(ErrorKind::Usage, "ROK0102", message)
+                    .help("write more of the id"))
+            }
+        }
+    }
+
+    fn plan(&self, run: &RunId) -> Result<Vec<u8>, RunsError> {
+        self.connection.bytes(&path(run, &["plan"]))
+    }
+
+    fn summary(&self, run: &RunId) -> Result<RunSummary, RunsError> {
+        self.of_run(run, &["summary"], &[])
+    }
+
+    fn step(&self, run: &RunId, step: &str) -> Result<Vec<StepSummary>, RunsError> {
+        self.of_run(run, &["steps", step], &[])
+    }
+
+    fn artifact(&self, run: &RunId, name: &str, step: Option<&str>) -> Result<Fetched, RunsError> {
+        let summary = self.summary(run)?;
+        let mut made = summary.artifacts.into_iter().rev();
+        let found =
+            made.find(|made| made.path == name && step.is_none_or(|step| step == made.step));
+        let artifact = found.ok_or_else(|| {
+            RunsError::new(
+                ErrorKind::NotFound,
+                "ROK0115",
+                format!("run {run} made no `{name}`"),
+            )
+        })?;
+        let parts: Vec<&str> = std::iter::once("artifacts")
+            .chain(name.split('/'))
+            .collect();
+        let query = [("step", artifact.step.clone())];
+        let response = self.connection.open(&path(run, &parts), &query, &[])?;
+        Ok(Fetched {
+            artifact,
+            content: Box::new(response),
+        })
+    }
+
+    fn envelopes(&self, run: &RunId) -> Result<Vec<SignedFile>, RunsError> {
+        let page: SignedPage = self.of_run(run, &["attestation"], &[])?;
+        let files = page.envelopes.into_iter().map(|file| SignedFile {
+            name: file.name,
+            envelope: file.envelope,
+        });
+        Ok(files.collect())
+    }
+
+    fn ready(&self) -> Result<(), RunsError> {
+        let _: Value = self.connection.get(&["readyz"], &[])?;
+        Ok(())
+    }
+
+    fn audit(&self, run: &RunId) -> Result<AuditView, RunsError> {
+        self.of_run(run, &["audit"], &[])
+    }
+
+    fn explain(&self, run: &RunId, step: Option<&str>) -> Result<Explanation, RunsError> {
+        let query: Query = step
+            .map(|step| ("step", step.to_owned()))
+            .into_iter()
+            .collect();
+        self.of_run(run, &["explain"], &query)
+    }
+
+    fn events(&self, run: &RunId, query: &EventQuery) -> Result<Vec<EventLine>, RunsError> {
+        let mut found = Vec::new();
+        let mut from = query.from.map_or(0, |from| from.0);
+        loop {
+            let mut asked = filters(query);
+            asked.push(("from", from.to_string()));
+            asked.push(("limit", EVENTS.to_string()));
+            let page: EventPage = self.of_run(run, &["events"], &asked)?;
+            let lines = page.events.iter();
+            found.extend(lines.map(|line| EventLine::of_line(line.get().as_bytes())));
+            match page.next_from {
+                Some(next) if next > from => from = next,
+                _ => break,
+            }
+        }
+        if let Some(tail) = query.tail {
+            found.drain(..found.len().saturating_sub(tail));
+        }
+        Ok(found)
+    }
+
+    fn follow(
+        &self,
+        run: &RunId,
+        query: &EventQuery,
+        stop: &StopSignal,
+        each: &mut dyn FnMut(&EventLine) -> bool,
+    ) -> Result<(), RunsError> {
+        let mut asked = filters(query);
+        asked.extend(query.from.map(|from| ("from", from.to_string())));
+        asked.extend(
+            query
+                .tail
+                .map(|tail| ("tail", tail.clamp(1, EVENTS).to_string())),
+        );
+        for came in stream::events(&self.connection, run, asked, stop) {
+            match came {
+                Came::Part(event) if each(&event) => {}
+                Came::Part(_) | Came::Stopped => return Ok(()),
+                Came::Ended(ended) => return ended,
+            }
+        }
+        Ok(())
+    }
+
+    fn logs(
+        &self,
+        run: &RunId,
+        query: &LogQuery,
+        stop: &StopSignal,
+        out: &mut dyn Write,
+    ) -> Result<(), RunsError> {
+        let mut asked: Query = Vec::new();
+        asked.extend(
+            query
+                .attempt
+                .map(|attempt| ("attempt", attempt.to_string())),
+        );
+        asked.extend(query.tail.map(|tail| ("tail", tail.to_string())));
+        let flags = [
+            ("compensation", query.compensation),
+            ("follow", query.follow),
+        ];
+        asked.extend(
+            flags
+                .iter()
+                .filter(|(_, set)| *set)
+                .map(|(name, _)| (*name, "true".to_owned())),
+        );
+        let at = path(run, &["logs", &query.step]);
+        let at = at.into_iter().map(str::to_owned).collect();
+        for came in stream::output(&self.connection, at, asked, stop) {
+            match came {
+                Came::Part(part) => {
+                    let written = out.write_all(&part);
+                    written.map_err(|error| {
+                        unreachable(format!("cannot write the output: {error}"))
+                    })?;
+                }
+                Came::Stopped => return Ok(()),
+                Came::Ended(ended) => return ended,
+            }
+        }
+        Ok(())
+    }
+
+    fn timing(&self, run: &RunId) -> Result<RunTiming, RunsError> {
+        self.of_run(run, &["timing"], &[])
+    }
+
+    fn log_tails(&self, run: &RunId, query: &TailQuery) -> Result<Vec<LogTail>, RunsError> {
+        let asked = [
+            ("lines", query.lines.to_string()),
+            ("failed_lines", query.failed_lines.to_string()),
+            ("max_bytes", query.max_bytes.to_string()),
+            ("total_bytes", query.total_bytes.to_string()),
+        ];
+        self.of_run(run, &["log-tails"], &asked)
+    }
+
+    fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
+        let mut found = Vec::new();
+        let mut cursor = None;
+        loop {
+            let mut asked: Query = vec![("limit", RUNS.to_string())];
+            asked.extend(
+                query
+                    .statuses
+                    .iter()
+                    .map(|status| ("status", status.clone())),
+            );
+            asked.extend(query.plan.iter().map(|plan| ("plan", plan.clone())));
+            asked.extend(query.since.iter().map(|since| ("since", since.to_string())));
+            asked.extend(
+                query
+                    .labels
+                    .iter()
+                    .map(|(name, value)| ("label", format!("{name}={value}"))),
+            );
+            asked.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+            let page: RunPage = self.connection.get(&["api", "v1", "runs"], &asked)?;
+            found.extend(page.runs);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        // A server tells the newest first, an engine last.
+        found.reverse();
+        Ok(found)
+    }
+
+    fn hold(&self, _: &RunId, _: &HoldRequest) -> Result<HeldView, RunsError> {
+        Err(not_here("a hold"))
+    }
+
+    fn collect(&self, _: &CollectRequest) -> Result<CollectReport, RunsError> {
+        Err(not_here("collecting runs"))
+    }
+
+    fn verify(&self, run: &RunId, options: &VerifyOptions) -> Result<VerifyReport, RunsError> {
+        if options.key.is_some() || options.checkpoint.is_some() || !options.cosigners.is_empty() {
+            // A proof that the server itself gives against a key proves nothing.
+            return Err(not_here("a proof against a key or a checkpoint"));
+        }
+        self.of_run(run, &["verification"], &[])
+    }
+
+    fn attest(&self, _: &RunId, _: &AttestOptions) -> Result<Attested, RunsError> {
+        Err(not_here("attesting"))
+    }
+
+    fn checkpoint(&self, _: &RunId, _: &AttestOptions) -> Result<Checkpoint, RunsError> {
+        Err(not_here("a checkpoint"))
+    }
+
+    fn head_at(&self, _: &RunId, _: u64) -> Result<Option<Head>, RunsError> {
+        Err(not_here("a checkpoint"))
+    }
+
+    fn export(&self, _: &RunId, _: &ExportOptions) -> Result<Exported, RunsError> {
+        Err(not_here("an export"))
+    }
+
+    fn import(&self, _: &ImportOptions) -> Result<Imported, RunsError> {
+        Err(not_here("an import"))
+    }
+
+    fn verify_bundle(
+        &self,
+        _: &ImportOptions,
+        _: &VerifyOptions,
+    ) -> Result<VerifyReport, RunsError> {
+        Err(not_here("a bundle"))
+    }
+}

@@ -1,0 +1,80 @@
+//! What a server refuses, as the engine of a folder would have refused it.
+
+use rok_service::ErrorPage;
+use rok_service::views::{ErrorKind, RunsError};
+use serde::Deserialize;
+
+/// A code that the server knows and this program does not.
+const UNKNOWN: &str = "ROK0213";
+
+#[derive(Debug, Deserialize)]
+struct Problem {
+    detail: String,
+    code: String,
+    #[serde(default)]
+    help: Option<String>,
+    #[serde(default)]
+    errors: Vec<Line>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    message: String,
+}
+
+/// The refusal in an answer.
+pub(crate) fn refused(status: u16, body: &[u8]) -> RunsError {
+    let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
+        return unreachable(format!("the server answered with status {status}"))
+            .help("is it a rok server? `curl URL/livez` tells");
+    };
+    let page = ErrorPage::of(&problem.code);
+    let code = page.map_or(UNKNOWN, |page| page.code);
+    let kind = match (status, code) {
+        (401 | 403 | 421, _) => ErrorKind::Denied,
+        (404, "ROK0101") | (409, "ROK0116") => ErrorKind::Usage,
+        (404, _) => ErrorKind::NotFound,
+        (409, "ROK0103") => ErrorKind::Busy,
+        (409, _) => ErrorKind::State,
+        (500, _) => ErrorKind::Protocol,
+        (status, _) if status > 500 => ErrorKind::Storage,
+        _ => ErrorKind::Usage,
+    };
+    let mut message = problem.detail;
+    for line in &problem.errors {
+        message.push('\n');
+        message.push_str(&line.message);
+    }
+    let mut error = RunsError::new(kind, code, message);
+    error.help = problem.help;
+    error
+}
+
+/// The server cannot be reached, or does not speak as it should.
+pub(crate) fn unreachable(message: impl Into<String>) -> RunsError {
+    RunsError::new(ErrorKind::Storage, UNKNOWN, message)
+}
+
+/// What cannot be asked of a server.
+pub(crate) fn not_here(what: &str) -> RunsError {
+    let message = format!("{what} through a server is not supported yet");
+    RunsError::new(ErrorKind::Usage, "ROK0010", message)
+        .help("run the command where the server's runs are, without `--server`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_what_it_would_be_here() {
+        let body = br#"{"type":"x","title":"t","status":404,"detail":"there is no run `x`","code":"ROK0101"}"#;
+        let error = refused(404, body);
+        assert_eq!((error.kind, error.code), (ErrorKind::Usage, "ROK0101"));
+        let body = br#"{"detail":"no","code":"ROK9999","help":"wait"}"#;
+        let error = refused(409, body);
+        assert_eq!((error.kind, error.code), (ErrorKind::State, UNKNOWN));
+        assert_eq!(error.help.as_deref(), Some("wait"));
+        assert_eq!(refused(502, b"<html>").kind, ErrorKind::Storage);
+    }
+}

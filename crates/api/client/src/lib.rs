@@ -1,0 +1,24 @@
+//! The runs of a server, behind the same door as those of a folder.
+//!
+//! It decides nothing and keeps nothing: each question is a request, each
+//! refusal the server's own, with its code. It never follows a redirect, and
+//! never shows a token to anybody but the server, or in the clear.
+//!
+//! ```text
+//! terminal ─ Service ─ RunsFacade ─▶ RemoteRuns ── HTTP, event streams ──▶ rok serve
+//! ```
+//!
+//! ```
+//! use rok_client::RemoteRuns;
+//!
+//! assert!(RemoteRuns::at("http://127.0.0.1:5000", None).is_ok());
+//! let error = RemoteRuns::at("http://rok.example:5000", Some("rok_a_b")).unwrap_err();
+//! assert_eq!(error.code, "ROK0213");
+//! ```
+
+mod connection;
+mod engine;
+mod fault;
+mod stream;
+
+pub use engine::RemoteRuns;
