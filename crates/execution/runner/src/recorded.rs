@@ -20,6 +20,9 @@ pub struct RecordedFailure {
     pub reason: String,
 }
 
+/// After a step's id: a sign that none has.
+const UNDO: &str = "/undo";
+
 /// The recorded results, by step. A step that is not among them is executed.
 #[derive(Debug, Default)]
 pub struct Recorded(BTreeMap<String, RecordedEnd>);
@@ -29,6 +32,24 @@ impl Recorded {
     #[must_use]
     pub fn of(&self, step: &str) -> Option<&RecordedEnd> {
         self.0.get(step)
+    }
+
+    /// Why undoing a step failed the last time, where it did.
+    #[must_use]
+    pub fn undone(&self, step: &str) -> Option<&RecordedFailure> {
+        self.0.get(&Self::undo_of(step))?.as_ref().err()
+    }
+
+    /// The name under which the undoing of a step is recorded; no step's id.
+    #[must_use]
+    pub fn undo_of(step: &str) -> String {
+        format!("{step}{UNDO}")
+    }
+
+    /// Whose undoing a recorded name is, or which step it is.
+    #[must_use]
+    pub fn step_of(name: &str) -> &str {
+        name.strip_suffix(UNDO).unwrap_or(name)
     }
 
     /// How many there are.

@@ -122,6 +122,7 @@ impl Runs {
         let results = crate::submit::results(&store);
         let ends = ends(run, log.lines(), &results).map_err(|why| refused(run, &why))?;
         let is_again = |step: &str| {
+            let step = Recorded::step_of(step);
             let whole = step.split_once('[').map_or(step, |(whole, _)| whole);
             let at = plan.steps.iter().position(|s| s.id.as_str() == whole);
             at.is_none_or(|at| again[at])
@@ -206,11 +207,13 @@ fn after(plan: &Plan, from: &StepId) -> Vec<bool> {
         let mut grown = false;
         for at in 0..plan.steps.len() {
             let step = &plan.steps[at];
-            let follows = step
-                .needs
-                .iter()
-                .chain(&step.after)
-                .any(|edge| again[*edge]);
+            // What waits for a step waits for what stands in for it too.
+            let waits_for = |edge: usize| {
+                let stands_in = |at: &usize| plan.steps[*at].fallback;
+                std::iter::successors(Some(edge), stands_in).any(|at| again[at])
+            };
+            let mut edges = step.needs.iter().chain(&step.after);
+            let follows = edges.any(|edge| waits_for(*edge));
             if follows && !again[at] {
                 again[at] = true;
                 grown = true;
@@ -289,6 +292,22 @@ fn ends<'l>(
                     reason: reason.clone(),
                 };
                 ends.insert(step.to_string(), Err(failed));
+            }
+            Body::StepCompensated { step, .. } => {
+                ends.remove(&Recorded::undo_of(step.as_str()));
+            }
+            Body::StepCompensationFailed {
+                step,
+                class,
+                reason,
+                ..
+            } => {
+                let failed = RecordedFailure {
+                    from: from(step),
+                    class: *class,
+                    reason: reason.clone(),
+                };
+                ends.insert(Recorded::undo_of(step.as_str()), Err(failed));
             }
             _ => {}
         }

@@ -201,3 +201,163 @@ fn the_example_is_decided_again_as_it_was() {
         assert!(told(&output).contains("✓ every decision came out as recorded"));
     }
 }
+
+/// A fan-out, a fallback and a sub-run; each notes that it ran.
+const WIDE: &str = r#"
+plan: wide
+steps:
+  list: { run: 'echo list >> ran; echo "{\"items\":[\"eu\",\"us\"]}" > "$ROK_OUTPUT"', outputs: { items: { type: array } } }
+  each: { needs: [list], for_each: steps.list.outputs.items, run: 'echo each-${{ item }} >> ran; test ${{ item }} != us || test ! -e us-down' }
+  main: { needs: [each], run: 'echo main >> ran; exit 3', fallback: spare }
+  spare: { run: echo spare >> ran }
+  sub: { needs: [main], plan: child }
+  end: { needs: [sub], run: echo end >> ran }
+"#;
+
+const CHILD: &str = r#"
+plan: child
+steps:
+  one:
+    run: echo child >> ran; printf '{"v":"%s"}' "$(cat world)" > "$ROK_OUTPUT"
+    outputs: { v: { type: string } }
+"#;
+
+fn wide() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [("plan.yaml", WIDE), ("child.yaml", CHILD), ("world", "x")] {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let output = rok(dir.path(), &["run", "plan.yaml", "--run-id", "old"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let all = [
+        "child", "each-eu", "each-us", "end", "list", "main", "spare",
+    ];
+    assert_eq!(ran(dir.path()), all);
+    dir
+}
+
+#[test]
+fn fan_outs_fallbacks_and_sub_runs_are_executed_from_the_step_on_and_no_earlier() {
+    let dir = wide();
+    for (from, again) in [
+        ("end", &["end"][..]),
+        ("sub", &["child", "end"]),
+        // What waits for `main` takes what its fallback came to.
+        ("spare", &["child", "end", "spare"]),
+        ("main", &["child", "end", "main", "spare"]),
+        (
+            "each",
+            &["child", "each-eu", "each-us", "end", "main", "spare"],
+        ),
+    ] {
+        let id = format!("from-{from}");
+        let output = rok(
+            dir.path(),
+            &["replay", "old", "--from", from, "--run-id", &id, "--json"],
+        );
+        assert_eq!(output.status.code(), Some(0), "{from}: {}", told(&output));
+        assert_eq!(json(&output)["diverged"], false, "{from}");
+        assert_eq!(ran(dir.path()), again, "{from}");
+        for check in [["verify", &id], ["replay", &id]] {
+            let output = rok(dir.path(), &check);
+            assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        }
+    }
+}
+
+#[test]
+fn divergence_of_a_fan_out_and_of_a_sub_run_is_told_at_the_step_where_it_is() {
+    let dir = wide();
+    fs::write(dir.path().join("world"), "y").unwrap();
+    let output = rok(dir.path(), &["replay", "old", "--from", "sub"]);
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    let text = told(&output);
+    assert!(
+        text.contains("Steps: 1 differ, 5 the same\n  sub\n"),
+        "{text}"
+    );
+    assert!(text.contains("outputs/one/v: x → y"), "{text}");
+
+    ran(dir.path());
+    fs::write(dir.path().join("us-down"), "").unwrap();
+    let output = rok(dir.path(), &["replay", "old", "--from", "each"]);
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    let text = told(&output);
+    for part in [
+        "1 of 2 children faile",
+        "  sub\n    ~ state: succeeded → skipped",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert_eq!(ran(dir.path()), ["each-eu", "each-us"]);
+}
+
+const UNDOES: &str = r#"
+plan: undoes
+on_failure: rollback
+steps:
+  a: { run: echo a >> ran, compensate: { run: "echo undo-a >> ran; test ! -e stuck" } }
+  b: { needs: [a], run: echo b >> ran, compensate: { run: echo undo-b >> ran } }
+  c: { needs: [b], run: "echo c >> ran; test -e go" }
+"#;
+
+/// Undone twice would be undone of another run.
+#[test]
+fn a_replay_undoes_only_what_it_did() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("plan.yaml"), UNDOES).unwrap();
+    let output = rok(dir.path(), &["run", "plan.yaml", "--run-id", "old"]);
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert_eq!(ran(dir.path()), ["a", "b", "c", "undo-a", "undo-b"]);
+    for (from, again) in [
+        ("c", &["c"][..]),
+        ("b", &["b", "c", "undo-b"]),
+        ("a", &["a", "b", "c", "undo-a", "undo-b"]),
+    ] {
+        let id = format!("from-{from}");
+        let output = rok(
+            dir.path(),
+            &["replay", "old", "--from", from, "--run-id", &id, "--json"],
+        );
+        assert_eq!(output.status.code(), Some(0), "{from}: {}", told(&output));
+        assert_eq!(json(&output)["diverged"], false, "{from}");
+        assert_eq!(ran(dir.path()), again, "{from}");
+        assert_eq!(rok(dir.path(), &["verify", &id]).status.code(), Some(0));
+    }
+    // The record says whose undoing it was.
+    let log = fs::read_to_string(dir.path().join("runs/from-c/events.jsonl")).unwrap();
+    let events = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut undone = events.filter(|event| event["event_type"] == "step.compensated");
+    assert!(undone.all(|event| event["data"]["cached"]["run"] == "old"));
+
+    // It comes to something else: told, and nothing is undone.
+    fs::write(dir.path().join("go"), "").unwrap();
+    let output = rok(dir.path(), &["replay", "old", "--from", "c"]);
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    assert_eq!(ran(dir.path()), ["c"]);
+    let text = told(&output);
+    assert!(text.contains("state: compensated → succeeded"), "{text}");
+}
+
+#[test]
+fn an_undoing_that_failed_is_taken_as_it_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("plan.yaml"), UNDOES).unwrap();
+    fs::write(dir.path().join("stuck"), "").unwrap();
+    let output = rok(dir.path(), &["run", "plan.yaml", "--run-id", "old"]);
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    ran(dir.path());
+    fs::remove_file(dir.path().join("stuck")).unwrap();
+    let output = rok(
+        dir.path(),
+        &["replay", "old", "--from", "c", "--run-id", "new", "--json"],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    assert_eq!(json(&output)["diverged"], false);
+    assert_eq!(ran(dir.path()), ["c"]);
+    let summary = json(&rok(dir.path(), &["summary", "new", "--json"]));
+    assert_eq!(summary["rollback"]["state"], "incomplete");
+    assert_eq!(summary["rollback"]["remaining"], serde_json::json!(["a"]));
+}

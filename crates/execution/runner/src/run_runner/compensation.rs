@@ -2,13 +2,46 @@
 
 use super::RunRunner;
 use crate::facts::{authorization, run_facts};
+use crate::recorded::RecordedEnd;
 use crate::services::Services;
 use rok_events::PolicyStage;
-use rok_executor::{AttemptRef, PreflightFault, ReportSink, StepFailure, StepRequest, Work};
+use rok_executor::{
+    AttemptRecord, AttemptRef, PreflightFault, ReportSink, StepFailure, StepReport, StepRequest,
+    StepResult, StepSuccess, Work,
+};
 use rok_facades::{ActionRequest, GovernedAction};
 use rok_kernel::{Admission, DoneIx, Input, Rollback};
 use rok_vocabulary::{Attempt, ErrorClass, IdempotencyKey, StepRef, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// The result of a compensation that was not executed.
+fn taken(recorded: RecordedEnd) -> StepResult {
+    let (end, from) = match recorded {
+        Ok(hit) => {
+            let nothing = StepSuccess {
+                outputs: serde_json::Value::Null,
+                artifacts: Vec::new(),
+            };
+            (Ok(nothing), hit.from)
+        }
+        Err(failed) => (
+            Err(StepFailure::new(failed.class, failed.reason)),
+            failed.from,
+        ),
+    };
+    StepResult {
+        end,
+        started_at: None,
+        wall: Duration::ZERO,
+        usage: rok_executor::Usage::default(),
+        exit_code: None,
+        record: AttemptRecord {
+            cached: Some((from.run, from.step, from.seq)),
+            ..AttemptRecord::default()
+        },
+    }
+}
 
 impl RunRunner {
     /// What a report about a compensation is about, if that is under way.
@@ -39,8 +72,22 @@ impl RunRunner {
     ) -> Option<Input> {
         let request = self.compensation_request(done, attempt);
         let attempt = self.compensation_ref(done, attempt);
+        if let Some(recorded) = self.recorded_undo(done) {
+            let result = taken(recorded);
+            return Some(self.done(done, StepReport { attempt, result }));
+        }
         let report = self.start(attempt, request, None, services, sink)?;
         Some(self.done(done, report))
+    }
+
+    /// A replay undoes only what it did: what it took from the record was
+    /// another run's doing, and that run's to undo. How that went is taken too.
+    fn recorded_undo(&self, done: DoneIx) -> Option<RecordedEnd> {
+        let recorded = self.context.recorded.as_ref()?;
+        let id = self.state().done(done).id.as_str();
+        let hit = recorded.of(id)?.as_ref().ok()?.clone();
+        let undone = recorded.undone(id).map(|failed| Err(failed.clone()));
+        Some(undone.unwrap_or(Ok(hit)))
     }
 
     /// A compensation's request. The run's `max_duration` does not bound it: a
