@@ -1,5 +1,5 @@
-//! Use cases of plans: validate, list, show, new, schema, lint, import. None of them
-//! asks the domain of runs.
+//! Use cases of plans: validate, list, show, new, schema, lint, import. Only
+//! validate asks the domain of runs: what finds the plans that steps name.
 
 mod import;
 mod view;
@@ -7,7 +7,7 @@ mod view;
 use crate::error::ServiceError;
 use crate::plan_file::{self, PlanText};
 use crate::service::Service;
-use rok_plan::{PlanErrors, Syntax};
+use rok_plan::{Action, PlanErrors, Step, Syntax};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -58,11 +58,21 @@ impl Service {
         plan_file::find(name, self.cwd())
     }
 
-    /// Checks a plan.
+    /// Checks a plan, and those that its steps name.
     pub fn plan_validate(&self, name: &str) -> PlanReport {
+        let checked = || {
+            let text = self.plan_text(name)?;
+            let plan = text.parse()?;
+            let names_plans = |step: &Step| matches!(step.action, Action::Plan { .. });
+            if plan.steps.iter().any(names_plans) {
+                self.runs()?
+                    .check_plans(&text.bytes, &text.source, &text.folder)?;
+            }
+            Ok(PlanView::of(&plan, &text.source))
+        };
         PlanReport {
             source: name.to_owned(),
-            result: self.plan_view(name),
+            result: checked(),
         }
     }
 

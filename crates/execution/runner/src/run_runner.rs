@@ -548,16 +548,24 @@ impl RunRunner {
     /// A step's request, with everything but secrets filled in, and without its
     /// place in the trace: preflight, which asks for every step, needs none.
     fn request(&self, ix: StepIx, attempt: Attempt) -> Result<StepRequest, StepFailure> {
+        let secrets = self.context.secrets.clone();
+        let secrets =
+            secrets.map_err(|reason| StepFailure::new(ErrorClass::ConfigError, reason))?;
+        self.request_with(ix, attempt, secrets)
+    }
+
+    fn request_with(
+        &self,
+        ix: StepIx,
+        attempt: Attempt,
+        secrets: Secrets,
+    ) -> Result<StepRequest, StepFailure> {
         let state = self.state();
         let config = |reason: String| StepFailure::new(ErrorClass::ConfigError, reason);
         let step = state.definition(ix);
         let resolved = state
             .resolve(ix)
             .map_err(|error| config(error.to_string()))?;
-        let secrets = match &self.context.secrets {
-            Ok(secrets) => secrets.clone(),
-            Err(reason) => return Err(config(reason.clone())),
-        };
         let work = match resolved.action {
             ResolvedAction::Plan { id, inputs } => {
                 let run = state.sub_run_of(ix, &id, &inputs);
@@ -657,12 +665,19 @@ impl RunRunner {
     /// Everything that would make a step fail for sure. Steps whose templates
     /// need the results of others cannot be judged yet.
     fn preflight(&self, services: &Services) -> Option<(ErrorClass, String)> {
-        if let Err(reason) = &self.context.secrets {
-            return Some((ErrorClass::ConfigError, reason.clone()));
-        }
+        let secrets = self.context.secrets.as_ref().err();
         let faults = self.preflight_faults(services);
-        let class = faults.first()?.class;
-        let reasons: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let class = match secrets {
+            Some(_) => ErrorClass::ConfigError,
+            None => faults.first()?.class,
+        };
+        // Which secrets are missing is said already, and once is enough.
+        let other = |fault: &&PreflightFault| {
+            secrets.is_none()
+                || !(fault.reason.contains("secret `") && fault.reason.ends_with("has no value"))
+        };
+        let faults = faults.iter().filter(other).map(ToString::to_string);
+        let reasons: Vec<String> = secrets.cloned().into_iter().chain(faults).collect();
         Some((class, reasons.join("; ")))
     }
 
@@ -680,7 +695,12 @@ impl RunRunner {
             if state.step(ix).state == StepState::Succeeded || !must_run || recorded {
                 continue;
             }
-            let Ok(mut request) = self.request(ix, Attempt::FIRST) else {
+            let secrets = self
+                .context
+                .secrets
+                .clone()
+                .unwrap_or_else(|_| Secrets::none());
+            let Ok(mut request) = self.request_with(ix, Attempt::FIRST, secrets) else {
                 continue;
             };
             let mut faults = self.unfit_patterns(ix);

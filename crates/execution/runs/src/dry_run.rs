@@ -32,6 +32,7 @@ struct Evaluated {
 impl Runs {
     pub(crate) fn dry_run_of(&self, submission: Submission) -> Result<DryRun, RunsError> {
         let named = submission.run_id.is_some();
+        let folder = submission.cwd.clone();
         let Prepared {
             run,
             plan,
@@ -40,6 +41,7 @@ impl Runs {
             secrets,
             services,
         } = self.prepare(submission)?;
+        crate::subruns::plans::find(plan.plan(), &folder)?;
         let secret_states = secret_states(plan.plan(), secrets.as_ref().ok());
         // Where results of earlier runs lie: only looked at.
         let folder = self.store_of(&run);

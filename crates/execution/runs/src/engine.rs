@@ -4,6 +4,7 @@ use crate::fault;
 use crate::load::Loaded;
 use crate::setup::{Governed, Needs, RunsSetup, ServicesFor};
 use crate::slots::Slot;
+use crate::submit::parsed;
 use crate::subruns::{Family, Link, SubRuns};
 use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_events::{Settings, SubPlan};
@@ -195,6 +196,10 @@ impl RunsEngine for Runs {
 
     fn replay(&self, run: &RunId, request: ReplayRequest) -> Result<RunId, RunsError> {
         self.replay_run(run, request)
+    }
+
+    fn check_plans(&self, plan: &[u8], source: &str, folder: &Path) -> Result<(), RunsError> {
+        crate::subruns::plans::find(&parsed(plan, source)?, folder).map(drop)
     }
 
     fn dry_run(&self, submission: Submission) -> Result<DryRun, RunsError> {

@@ -16,7 +16,7 @@ use rok_events::SkipCause;
 use rok_facades::runs::{Explanation, Remedy, RunsError};
 use rok_kernel::{RunState, StepIx};
 use rok_runner::{Clock, SystemClock};
-use rok_vocabulary::{Attempt, Outcome, RunPhase, StepState};
+use rok_vocabulary::{Attempt, ErrorClass, Outcome, RunPhase, StepState};
 
 mod undo;
 
@@ -463,6 +463,9 @@ impl Story<'_> {
 /// Why a step that failed for good was not tried again.
 fn why_not_again(step: &rok_plan::Step, slot: &rok_kernel::StepSlot) -> Option<String> {
     let (retry, class) = (&step.retry, slot.class);
+    if class == Some(ErrorClass::Timeout) && slot.started_at.is_none() && slot.wait.is_none() {
+        return Some("it never started: the run's time was up before its turn".into());
+    }
     if !step.idempotent {
         return Some("it is not idempotent, so it is never tried again".into());
     }

@@ -156,13 +156,7 @@ impl Runs {
 
     /// Everything that is judged before a run exists; nothing is written.
     pub(crate) fn prepare(&self, submission: Submission) -> Result<Prepared, RunsError> {
-        let plan = rok_plan::parse(&submission.plan, &submission.source).map_err(|errors| {
-            RunsError::new(
-                ErrorKind::Usage,
-                "ROK0108",
-                errors.render().trim_end().to_owned(),
-            )
-        })?;
+        let plan = parsed(&submission.plan, &submission.source)?;
         let secrets = load_secrets(&plan, submission.secrets_file.as_deref());
         // A refusal names what was given, and that may be a secret.
         let inputs = inputs_of(&plan, &submission).map_err(|mut error| {
@@ -492,18 +486,35 @@ pub(crate) fn load_secrets(plan: &Plan, file: Option<&Path>) -> Result<Secrets, 
         return Ok(Secrets::none());
     }
     let text = |error: rok_secrets::SecretsError| fault::chain(&error);
-    let Some(file) = file else {
-        return Secrets::from_env(plan.secrets.iter()).map_err(text);
+    let filed = match file {
+        Some(file) => Secrets::from_file(file).map_err(text)?,
+        None => Secrets::none(),
     };
-    let filed = Secrets::from_file(file).map_err(text)?;
-    let (in_file, rest): (Vec<&InputName>, Vec<&InputName>) = plan
-        .secrets
-        .iter()
-        .partition(|name| filed.get(name.as_str()).is_some());
-    let from = format!("secrets file {}", file.display());
-    let picked = filed.select(in_file, &from).map_err(text)?;
-    let from_env = Secrets::from_env(rest).map_err(text)?;
-    Ok(picked.with(&from_env))
+    let from = file.map(|file| format!("secrets file {}", file.display()));
+    let mut found = Secrets::none();
+    let mut faults = Vec::new();
+    // One by one, so that all that is missing is told at once.
+    for name in &plan.secrets {
+        let one = match &from {
+            Some(from) if filed.get(name.as_str()).is_some() => filed.select([name], from),
+            _ => Secrets::from_env([name]),
+        };
+        match one {
+            Ok(one) => found = found.with(&one),
+            Err(error) => faults.push(text(error)),
+        }
+    }
+    if faults.is_empty() {
+        return Ok(found);
+    }
+    Err(faults.join("; "))
+}
+
+pub(crate) fn parsed(plan: &[u8], source: &str) -> Result<Plan, RunsError> {
+    rok_plan::parse(plan, source).map_err(|errors| {
+        let message = errors.render().trim_end().to_owned();
+        RunsError::new(ErrorKind::Usage, "ROK0108", message)
+    })
 }
 
 /// A secret's value in the plan or the inputs would be written to the log.

@@ -487,6 +487,13 @@ fn rolled_back() -> Scene {
     "the plan gives it no retries",
     "logs RUN a"
 )]
+#[case::step_never_started(
+    timed_out_run(),
+    "b",
+    "failed (timeout)",
+    "it never started: the run's time was up before its turn",
+    ""
+)]
 #[case::step_is_a_failed_hard_gate(
     hard_gate_failed(),
     "a",

@@ -161,7 +161,41 @@ fn a_plan_that_cannot_be_run_is_refused_before_the_run_exists(
         "{}",
         ran.err
     );
+    let dry = run(&bench, &["--mode", "dry-run"]).exits(2);
+    assert_eq!((dry.out.as_str(), &dry.err), ("", &ran.err));
+    let verdict = bench.rok(["plan", "validate", "plan.yaml"]).exits(2);
+    assert!(verdict.err.contains(why), "{}", verdict.err);
     assert!(!bench.runs().exists());
+}
+
+#[test]
+fn all_that_is_wrong_with_the_plans_of_a_plan_is_told_at_once() {
+    let plan = "plan: p
+steps:
+  a: { plan: nowhere }
+  b: { plan: nowhere }
+  c: { plan: broken }
+  d: { plan: child, with: { regio: x } }
+  e: { plan: back }
+";
+    let bench = bench(plan, &child());
+    bench.write("broken.yaml", "plan: broken\nstepz: {}\n");
+    bench.write("back.yaml", "plan: back\nsteps: { a: { plan: p } }\n");
+    let told = bench.rok(["plan", "validate", "plan.yaml"]).exits(2).err;
+    let told: &str = &told;
+    for why in [
+        "there is no plan `nowhere`",
+        "unknown key in the plan `stepz`",
+        "plan `child` has no input `regio`",
+        "plan `child` needs the input `count`",
+        "plans run each other: p → back → p",
+    ] {
+        assert_eq!(told.matches(why).count(), 1, "{why} in {told}");
+    }
+    let json = bench.rok(["plan", "validate", "plan.yaml", "--json"]);
+    let json = json.exits(2).json();
+    assert_eq!(json[0]["valid"], false, "{json}");
+    assert_eq!(json[0]["faults"][0]["code"], "ROK0119", "{json}");
 }
 
 #[test]

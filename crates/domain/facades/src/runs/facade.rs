@@ -22,6 +22,7 @@ use super::views::{
 use rok_attest::{Checkpoint, Head};
 use rok_vocabulary::RunId;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What the domain of runs can do. Synchronous.
@@ -32,6 +33,10 @@ pub trait RunsEngine: Send + Sync {
     /// What a submission would come to: the same checks, nothing executed,
     /// nothing written.
     fn dry_run(&self, submission: Submission) -> Result<DryRun, RunsError>;
+
+    /// Finds every plan that a plan's steps name, seen from a folder, and
+    /// checks it; all that is wrong is told at once.
+    fn check_plans(&self, plan: &[u8], source: &str, folder: &Path) -> Result<(), RunsError>;
 
     /// Decides the run's log again and holds each decision against the record;
     /// executes and writes nothing.

@@ -5,7 +5,7 @@ use rok_chain::Digest;
 use rok_events::SubPlan;
 use rok_facades::runs::{ErrorKind, RunsError};
 use rok_plan::{Action, Plan};
-use rok_vocabulary::PlanId;
+use rok_vocabulary::{InputName, PlanId};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,10 +34,31 @@ pub(crate) fn find(plan: &Plan, folder: &Path) -> Result<Found, RunsError> {
         documents: BTreeMap::new(),
         chain: Vec::new(),
         left: MOST,
+        faults: Vec::new(),
     };
-    let plans = search.of(plan, folder)?;
+    let plans = search.of(plan, folder);
     let documents = search.documents;
-    Ok(Found { plans, documents })
+    match together(&search.faults) {
+        Some(fault) => Err(fault),
+        None => Ok(Found { plans, documents }),
+    }
+}
+
+/// All faults as one, each told once.
+fn together(faults: &[RunsError]) -> Option<RunsError> {
+    let mut lines: Vec<String> = Vec::new();
+    let [one] = faults else {
+        for fault in faults {
+            let help = fault.help.as_deref();
+            let help = help.map_or_else(String::new, |help| format!(" ({help})"));
+            let line = format!("{}{help}", fault.message);
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        return (!lines.is_empty()).then(|| fault(lines.join("\n")));
+    };
+    Some(one.clone())
 }
 
 /// The plans beside a run that was created, by digest.
@@ -55,6 +76,8 @@ struct Search {
     /// The plans on the way to the one at hand.
     chain: Vec<PlanId>,
     left: usize,
+    /// What is wrong with those that were found, or are not there.
+    faults: Vec<RunsError>,
 }
 
 /// A plan as it was found.
@@ -65,26 +88,33 @@ struct Text {
 }
 
 impl Search {
-    fn of(&mut self, plan: &Plan, folder: &Path) -> Result<BTreeMap<PlanId, SubPlan>, RunsError> {
+    fn of(&mut self, plan: &Plan, folder: &Path) -> BTreeMap<PlanId, SubPlan> {
         self.chain.push(plan.id.clone());
-        let mut found: BTreeMap<PlanId, (SubPlan, Plan)> = BTreeMap::new();
+        let mut found: BTreeMap<PlanId, Option<(SubPlan, Plan)>> = BTreeMap::new();
         for step in &plan.steps {
             let Action::Plan { id, with } = &step.action else {
                 continue;
             };
             if !found.contains_key(id) {
-                let one = self.one(id, folder)?;
+                let one = self.one(id, folder);
+                let one = one.map_err(|fault| self.faults.push(fault)).ok();
                 found.insert(id.clone(), one);
             }
+            let Some((_, inner)) = &found[id] else {
+                continue;
+            };
             let names = with.iter().map(|(name, _)| name.as_str());
             let names: Vec<&str> = names.collect();
-            fits(&found[id].1, &names).map_err(|why| {
-                fault(format!("step `{}` of plan `{}`: {why}", step.id, plan.id))
-                    .help("mend its `with`")
-            })?;
+            for why in misfits(inner, &names) {
+                let message = format!("step `{}` of plan `{}`: {why}", step.id, plan.id);
+                self.faults.push(fault(message).help("mend its `with`"));
+            }
         }
         self.chain.pop();
-        Ok(found.into_iter().map(|(id, (one, _))| (id, one)).collect())
+        let found = found.into_iter();
+        found
+            .filter_map(|(id, one)| one.map(|(one, _)| (id, one)))
+            .collect()
     }
 
     fn one(&mut self, id: &PlanId, folder: &Path) -> Result<(SubPlan, Plan), RunsError> {
@@ -119,39 +149,30 @@ impl Search {
         let sub = SubPlan {
             sha256: digest.to_hex(),
             cwd: Some(text.folder.display().to_string()),
-            plans: self.of(&plan, &text.folder)?,
+            plans: self.of(&plan, &text.folder),
         };
         Ok((sub, plan))
     }
 }
 
-/// Whether a plan takes these inputs, and needs no others.
-fn fits(plan: &Plan, given: &[&str]) -> Result<(), String> {
-    let known = |name: &&&str| !plan.inputs.contains_key(**name);
-    if let Some(name) = given.iter().find(known) {
-        let takes: Vec<&str> = plan
-            .inputs
-            .keys()
-            .map(rok_vocabulary::InputName::as_str)
-            .collect();
-        let takes = if takes.is_empty() {
-            "no inputs".to_owned()
-        } else {
-            takes.join(", ")
-        };
-        return Err(format!(
-            "plan `{}` has no input `{name}`, it takes {takes}",
-            plan.id
-        ));
-    }
-    let mut missing = plan
+/// Inputs that a plan does not have, and those that it needs besides.
+fn misfits(plan: &Plan, given: &[&str]) -> Vec<String> {
+    let takes: Vec<&str> = plan.inputs.keys().map(InputName::as_str).collect();
+    let takes = match takes.as_slice() {
+        [] => "no inputs".to_owned(),
+        takes => takes.join(", "),
+    };
+    let unknown = given
+        .iter()
+        .filter(|name| !plan.inputs.contains_key(**name));
+    let unknown =
+        unknown.map(|name| format!("plan `{}` has no input `{name}`, it takes {takes}", plan.id));
+    let missing = plan
         .inputs
         .iter()
         .filter(|(name, spec)| spec.default.is_none() && !given.contains(&name.as_str()));
-    match missing.next() {
-        Some((name, _)) => Err(format!("plan `{}` needs the input `{name}`", plan.id)),
-        None => Ok(()),
-    }
+    let missing = missing.map(|(name, _)| format!("plan `{}` needs the input `{name}`", plan.id));
+    unknown.chain(missing).collect()
 }
 
 /// `ID.yaml` and so on, in the folder or in `plans/` within it; else built in.

@@ -101,6 +101,32 @@ fn an_unfit_secret_is_a_config_error(#[case] value: Option<&str>, #[case] part: 
     vault.bench.rok(["verify", "r", "--sealed"]).exits(0);
 }
 
+/// Whoever mends a run wants to hear of everything, not of one thing a time.
+#[test]
+fn all_that_is_missing_is_told_at_once() {
+    let vault = Vault::new("unused-value-here", STEPS);
+    vault.write(
+        "plan.yaml",
+        "plan: p\nsecrets: [ONE, TWO]\nsteps:\n  a: { run: [no-such-program], env: { A: '${{ secrets.ONE }}' } }\n  b: { run: [none-such-either] }\n",
+    );
+    let ran = vault
+        .bench
+        .rok(["run", "plan.yaml", "--run-id", "r"])
+        .exits(1);
+    for part in [
+        "secret `ONE` is missing: set it in the environment",
+        "secret `TWO` is missing: set it in the environment",
+        "step `b`: program `none-such-either` is not found",
+    ] {
+        assert!(ran.out.contains(part), "{part} in {}", ran.out);
+    }
+    assert!(
+        !ran.out.contains("has no value"),
+        "once is enough: {}",
+        ran.out
+    );
+}
+
 fn filed(vault: &Vault, text: &str, mode: u32) -> crate::support::Ran {
     let path = vault.bench.write("secrets.env", text);
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");

@@ -3,9 +3,9 @@
 use super::paint::{Paint, clean, seconds};
 use crate::terminal::Look;
 use rok_service::views::{
-    ApprovalView, BudgetDimension, BudgetView, Disposition, ErrorView, HoldView, Lesson,
-    LessonKind, Outcome, ReconciliationStatus, RollbackView, RunPhase, RunSummary, StepState,
-    StepSummary, StepTotals,
+    ApprovalView, BudgetDimension, BudgetView, Disposition, ErrorClass, ErrorView, HoldView,
+    Lesson, LessonKind, Outcome, ReconciliationStatus, RollbackView, RunPhase, RunSummary,
+    StepState, StepSummary, StepTotals,
 };
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -341,6 +341,13 @@ fn step_line(step: &StepSummary, width: usize, paint: Paint) -> String {
             Some(gate) if gate.message.is_empty() => "waits for a decision".to_owned(),
             Some(gate) => format!("waits for a decision: {}", clean(&gate.message)),
         });
+    }
+    let out_of_time = |error: &ErrorView| error.class == ErrorClass::Timeout;
+    if step.state == StepState::Failed
+        && step.started_at.is_none()
+        && step.error.as_ref().is_some_and(out_of_time)
+    {
+        beside.push("never started".to_owned());
     }
     if let Some(reason) = &step.skip_reason {
         beside.push(clean(reason));

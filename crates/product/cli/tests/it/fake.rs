@@ -377,6 +377,11 @@ impl RunsEngine for Engine {
         Ok(run.clone())
     }
 
+    fn check_plans(&self, _: &[u8], source: &str, _: &Path) -> Result<(), RunsError> {
+        self.0.ask(format!("check plans of {source}"))?;
+        Ok(())
+    }
+
     fn dry_run(&self, submission: Submission) -> Result<DryRun, RunsError> {
         self.0.ask(format!("dry run {}", submission.source))?;
         Ok(DryRun {
