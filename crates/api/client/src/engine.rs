@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Events on a page, runs on a page: as many as the server gives at once.
@@ -160,6 +161,10 @@ impl RunsEngine for RemoteRuns {
 
     fn dry_run(&self, _: Submission) -> Result<DryRun, RunsError> {
         Err(not_here("a dry run"))
+    }
+
+    fn check_plans(&self, _: &[u8], _: &str, _: &Path) -> Result<(), RunsError> {
+        Err(not_here("a check of plans within plans"))
     }
 
     fn redecide(&self, _: &RunId) -> Result<RedecidedView, RunsError> {
