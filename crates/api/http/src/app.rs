@@ -8,6 +8,7 @@ use crate::options::ServeOptions;
 use crate::problem::Problem;
 use crate::query::Values;
 use axum::http::StatusCode;
+use rok_exec_service::ServiceMap;
 use rok_service::views::{
     AccessAction, AccessFacade, AccessRequest, AccessTarget, RunId, RunIdentity,
 };
@@ -29,6 +30,7 @@ pub(crate) struct App {
     pub(crate) service: Arc<Service>,
     pub(crate) options: ServeOptions,
     pub(crate) tokens: TokenBook,
+    pub(crate) services: ServiceMap,
     pub(crate) drivers: Arc<Drivers>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) metrics: Arc<Metrics>,
@@ -47,6 +49,7 @@ impl App {
     pub(crate) fn new(
         service: Arc<Service>,
         access: AccessFacade,
+        services: ServiceMap,
         options: ServeOptions,
         stopping: watch::Receiver<bool>,
     ) -> Self {
@@ -67,6 +70,7 @@ impl App {
         hide.sort_by_key(|path| std::cmp::Reverse(path.len()));
         Self {
             tokens: service.tokens(),
+            services,
             drivers: Arc::new(drivers),
             hub,
             metrics,

@@ -1,7 +1,8 @@
 //! The JSON of seed 002's endpoints: its names, its nulls, its statuses.
 
+use rok_exec_service::ServiceMap;
 use rok_service::views::{
-    ErrorClass, RunSummary, StepState, StepSummary, Timestamp, parse_duration,
+    ErrorClass, Outcome, RunPhase, RunSummary, StepState, StepSummary, Timestamp, parse_duration,
 };
 use rok_service::{PlanView, StepView};
 use schemars::JsonSchema;
@@ -83,13 +84,9 @@ impl RunSummaryView {
             |fits: &dyn Fn(&StepSummary) -> bool| run.steps.iter().filter(|s| fits(s)).count();
         let input = |name: &str| run.inputs.get(name)?.as_str().map(str::to_owned);
         let completed = count(&|step| step.state == StepState::Succeeded);
-        let by_time = run
-            .error
-            .as_ref()
-            .is_some_and(|e| e.class == ErrorClass::Timeout);
-        let status = match run.status.as_str() {
-            "succeeded" | "partial" => "completed",
-            _ if by_time => "timeout",
+        let status = match (run.phase, run.outcome) {
+            (RunPhase::Completed, _) => "completed",
+            (_, Some(Outcome::TimedOut)) => "timeout",
             _ => "failed",
         };
         Self {
@@ -146,10 +143,10 @@ pub(crate) struct Plans {
 }
 
 impl Plans {
-    pub(crate) fn of(plans: &[PlanView]) -> Self {
+    pub(crate) fn of(plans: &[PlanView], map: &ServiceMap) -> Self {
         Self {
             success: true,
-            plans: plans.iter().map(plan_view).collect(),
+            plans: plans.iter().map(|plan| plan_view(plan, map)).collect(),
         }
     }
 }
@@ -228,29 +225,33 @@ impl Refusal {
     }
 }
 
-/// Whether a plan can be run for a site: it asks for one.
-pub(crate) fn takes_a_site(plan: &PlanView) -> bool {
-    let asks = |name: &str| plan.inputs.iter().any(|input| input.name == name);
-    asks("website_id") && asks("domain")
+/// Whether a plan is made of services alone: only such plans are listed.
+pub(crate) fn is_of_services(plan: &PlanView) -> bool {
+    !plan.steps.is_empty() && plan.steps.iter().all(|step| step.action == "service")
 }
 
 /// A plan as the seed lists it.
-pub(crate) fn plan_view(plan: &PlanView) -> Plan {
+pub(crate) fn plan_view(plan: &PlanView, map: &ServiceMap) -> Plan {
     let name = plan.name.clone().unwrap_or_else(|| plan.plan.clone());
     Plan {
         plan_id: plan.plan.clone(),
         name,
         description: plan.description.clone().unwrap_or_default(),
         max_duration_ms: millis(plan.max_duration.as_deref()),
-        services: plan.steps.iter().map(service).collect(),
+        services: plan.steps.iter().map(|step| service(step, map)).collect(),
     }
 }
 
-fn service(step: &StepView) -> ServiceItem {
+/// A service as the plan and the service map tell of it.
+fn service(step: &StepView, map: &ServiceMap) -> ServiceItem {
+    let slug = step.text.clone();
+    let known = map.get(&slug);
+    let name = step.description.clone();
+    let name = name.or_else(|| known.map(|known| known.name.clone()));
     ServiceItem {
-        service: step.id.clone(),
-        display_name: step.description.clone().unwrap_or_else(|| step.id.clone()),
-        worker_key: None,
+        display_name: name.unwrap_or_else(|| slug.clone()),
+        worker_key: known.map(|known| known.worker_key.clone()),
+        service: slug,
         required: step.required,
         depends_on: step.needs.clone(),
         timeout_ms: millis(step.timeout.as_deref()),

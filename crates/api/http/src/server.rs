@@ -10,6 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rok_exec_service::ServiceMap;
 use rok_service::views::StopSignal;
 use rok_service::{Service, ServiceError};
 use rustls::pki_types::pem::PemObject as _;
@@ -46,6 +47,12 @@ impl Server {
         refuse_unsafe(&options)?;
         let tls = options.tls.as_ref().map(acceptor).transpose()?;
         let access = service.access()?;
+        let services = service.config().settings.services.as_deref();
+        let services = services.map_or_else(|| Ok(ServiceMap::builtin()), ServiceMap::read);
+        let services = services.map_err(|error| ServiceError::Server {
+            what: error.to_string(),
+            help: "mend the file that the setting `services` names".to_owned(),
+        })?;
         raise_open_files(options.limits.connections);
         let listen = options.listen;
         let cannot = |error: std::io::Error| ServiceError::Server {
@@ -57,7 +64,7 @@ impl Server {
         let address = listener.local_addr().map_err(cannot)?;
         let (stopping, told) = watch::channel(false);
         Ok(Self {
-            app: Arc::new(App::new(service, access, options, told)),
+            app: Arc::new(App::new(service, access, services, options, told)),
             listener,
             tls,
             stopping,

@@ -7,6 +7,8 @@ mod client;
 mod hostile;
 #[path = "serve/limits.rs"]
 mod limits;
+#[path = "serve/orchestration.rs"]
+mod orchestration;
 #[path = "serve/remote.rs"]
 mod remote;
 #[path = "serve/runs.rs"]
@@ -15,6 +17,9 @@ mod runs;
 mod support;
 #[path = "serve/tokens.rs"]
 mod tokens;
+#[expect(dead_code, reason = "this file needs a part of it")]
+#[path = "support/workers.rs"]
+mod workers;
 
 use client::{Answer, Client};
 use serde_json::Value;

@@ -7,7 +7,7 @@ use crate::call::{Call, Caller};
 use crate::driver::How;
 use crate::operation::{Access, Answering, Kind, Operation, Param, Reply};
 use crate::orchestration::{
-    Answer, Health, OnePlan, Plans, Refusal, RunBody, RunSummaryView, plan_view, takes_a_site,
+    Answer, Health, OnePlan, Plans, Refusal, RunBody, RunSummaryView, is_of_services, plan_view,
 };
 use crate::problem::Problem;
 use crate::respond;
@@ -66,7 +66,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         )]),
 ];
 
-/// The plans that can be run for a site.
+/// The plans that are made of services.
 fn known(service: &Service) -> Vec<PlanView> {
     let ids = service
         .plans()
@@ -76,7 +76,7 @@ fn known(service: &Service) -> Vec<PlanView> {
     for id in ids {
         // A file may go, or break, between the two looks at it.
         if let Ok(plan) = service.known_plan(id) {
-            plans.extend(takes_a_site(&plan).then_some(plan));
+            plans.extend(is_of_services(&plan).then_some(plan));
         }
     }
     plans.sort_by(|a, b| a.plan.cmp(&b.plan));
@@ -101,7 +101,7 @@ fn refusal(
 fn plans(app: Arc<App>, _: Call) -> Answering {
     Box::pin(async move {
         let plans = app.blocking(|service| Ok(known(service))).await?;
-        respond::json(StatusCode::OK, &Plans::of(&plans))
+        respond::json(StatusCode::OK, &Plans::of(&plans, &app.services))
     })
 }
 
@@ -111,7 +111,9 @@ fn plan(app: Arc<App>, call: Call) -> Answering {
         let wanted = call.values.text("plan").unwrap_or_default();
         let found = plans.iter().find(|plan| plan.plan == wanted);
         match found {
-            Some(plan) => respond::json(StatusCode::OK, &OnePlan::of(plan_view(plan))),
+            Some(plan) => {
+                respond::json(StatusCode::OK, &OnePlan::of(plan_view(plan, &app.services)))
+            }
             None => {
                 let message = "There is no such run plan";
                 refusal(
