@@ -114,7 +114,7 @@ pub(crate) fn create(
         .expect("a UUID is a run id");
     let submitter = Actor::User("bench".into());
     let spec = RunSpec {
-        replays: None,
+        priority: 0,        request: None,        replays: None,
         inputs: Arc::new(Value::Object(Map::new())),
         labels: BTreeMap::new(),
         settings: Settings {
@@ -132,6 +132,7 @@ pub(crate) fn create(
     };
     let context = RunContext {
         recorded: None,
+        services: None,
         owner: "bench".into(),
         user: submitter.clone(),
         user_roles: Vec::new(),

@@ -130,6 +130,8 @@ impl Service {
             profile: None,
             max_parallel: request.one_at_a_time.then_some(1),
             never_retry: request.never_retry,
+            priority: None,
+            idempotency_key: None,
             run_id,
             submitter: self.config.settings.actor(),
             reason: request.reason,

@@ -75,6 +75,12 @@ pub struct CreatedData {
     /// permissive default. Whoever commands or resumes it must hold them too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policies: Option<String>,
+    /// Its rank among the runs that wait, where that is not the middle.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i8,
+    /// The request that it came of, where that has a key of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestData>,
     /// Which run it replays, where it is a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replays: Option<ReplaysData>,
@@ -84,6 +90,16 @@ pub struct CreatedData {
     /// The step that it was created for, where it is the run of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentRef>,
+}
+
+/// A request that makes one run, however often it comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestData {
+    /// The key that its sender gave it.
+    pub key: String,
+    /// What was asked for, sha-256, hex: another request with the same key is
+    /// refused.
+    pub sha256: String,
 }
 
 /// The run that is replayed.
@@ -242,12 +258,8 @@ pub struct RecoveredData {
     pub killed: u32,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde asks for"
-)]
-const fn is_zero(n: &u32) -> bool {
-    *n == 0
+fn is_zero<N: Default + PartialEq>(n: &N) -> bool {
+    *n == N::default()
 }
 
 /// How many steps ended how.

@@ -33,6 +33,10 @@ pub struct RunSpec {
     pub submitter: Actor,
     /// Why.
     pub reason: Option<String>,
+    /// Its rank among the runs that wait.
+    pub priority: i8,
+    /// The request that it comes of, where that has a key of its own.
+    pub request: Option<rok_events::RequestData>,
     /// Which run it replays, where it is a replay.
     pub replays: Option<rok_events::ReplaysData>,
     /// The plans that its steps name.

@@ -197,6 +197,8 @@ impl World {
             ..Settings::default()
         };
         let spec = RunSpec {
+            priority: 0,
+            request: None,
             replays: None,
             inputs: Arc::new(serde_json::json!({})),
             labels: BTreeMap::new(),

@@ -355,6 +355,8 @@ mod tests {
             policies: None,
             submitter: Actor::Manual,
             reason: None,
+            priority: 0,
+            request: None,
             replays: None,
             plans: alloc::collections::BTreeMap::new(),
             parent: None,

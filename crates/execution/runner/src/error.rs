@@ -18,6 +18,10 @@ pub enum RunnerError {
         /// The run.
         run: RunId,
     },
+    /// The claims ran out before they were renewed: nothing is performed for
+    /// them any more.
+    #[error("the leases ran out before they could be renewed")]
+    LeaseOver,
     /// The log cannot be folded.
     #[error("the log of run {run} cannot be replayed")]
     Replay {

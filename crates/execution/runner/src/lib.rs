@@ -27,6 +27,7 @@ mod error;
 mod facts;
 mod made;
 mod recorded;
+mod row;
 mod run_runner;
 mod services;
 mod shard;
@@ -38,8 +39,11 @@ pub use clock::{Clock, SystemClock, VirtualClock};
 pub use driver::{Driven, Go, drive};
 pub use error::RunnerError;
 pub use recorded::{Recorded, RecordedEnd, RecordedFailure};
+pub use row::newborn;
 pub use run_runner::{RunContext, RunRunner};
 pub use services::Services;
-pub use shard::{CLAIM_LEASE, CommandOutcome, Message, Shard, ShardHandle, Turn};
+pub use shard::{
+    CLAIM_LEASE, CommandOutcome, Found, Message, RecoverError, Shard, ShardHandle, Turn, repair_of,
+};
 pub use stage::{Files, LostFiles, StepFiles, Upstream, results};
 pub use stock::{Stock, Unmendable};

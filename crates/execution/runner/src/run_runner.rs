@@ -9,6 +9,7 @@ mod files;
 use crate::facts::{Ending, acked, authorization, evaluated, run_facts};
 use crate::made::{Made, cwd_of};
 use crate::recorded::RecordedEnd;
+use crate::row::{self, Fixed};
 use crate::services::Services;
 use crate::stage::Job;
 use files::declared;
@@ -24,13 +25,13 @@ use rok_kernel::{
     Admission, Decision, Effect, Input, Rejected, ResolvedAction, RunOrchestrationKernel, RunState,
     StepIx, StopReason, SubInputs,
 };
-use rok_log::{Commit, Document, Fence, RunRow};
+use rok_log::{Commit, Document, Fence};
 use rok_plan::Shell;
 use rok_rac::Duty;
 use rok_secrets::{Masker, Secrets};
 use rok_trace_ids::{SpanId, TraceId, traceparent};
 use rok_vocabulary::{
-    Attempt, Disposition, Epoch, ErrorClass, IdempotencyKey, Seq, StepRef, StepState, Timestamp,
+    Attempt, Epoch, ErrorClass, IdempotencyKey, Seq, StepRef, StepState, Timestamp,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -61,7 +62,7 @@ pub struct RunRunner {
     spans: Vec<StepSpan>,
     /// The epoch that verdict and spans are of.
     spans_of: Epoch,
-    labels: rok_log::Labels,
+    fixed: Fixed,
     made: Made,
 }
 
@@ -94,7 +95,7 @@ impl RunRunner {
             verdict: None,
             spans: Vec::new(),
             spans_of: Epoch::FIRST,
-            labels: rok_log::Labels::default(),
+            fixed: Fixed::default(),
             made: Made::default(),
         }
     }
@@ -111,11 +112,18 @@ impl RunRunner {
         &self.context
     }
 
+    /// The domains and executors of this run, among those of its shard.
+    pub(crate) fn services(&self, of_shard: &Arc<Services>) -> Arc<Services> {
+        Arc::clone(self.context.services.as_ref().unwrap_or(of_shard))
+    }
+
     pub(crate) fn set_fence(&mut self, fence: Fence) {
         self.fence = fence;
     }
 
-    pub(crate) const fn fence(&self) -> Fence {
+    /// The fence that it is driven by.
+    #[must_use]
+    pub const fn fence(&self) -> Fence {
         self.fence
     }
 
@@ -126,6 +134,19 @@ impl RunRunner {
 
     pub(crate) fn has_effects(&self) -> bool {
         !self.effects.is_empty()
+    }
+
+    /// Since when, or from when on, the run is due to be claimed where it is
+    /// let go now; `None`: when somebody asks for it.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> Option<Timestamp> {
+        row::due(self.state(), self.wake_at, now)
+    }
+
+    /// When it must be looked at again by itself.
+    #[must_use]
+    pub const fn wake_at(&self) -> Option<Timestamp> {
+        self.wake_at
     }
 
     /// The attempts that are under way.
@@ -294,24 +315,7 @@ impl RunRunner {
             return None;
         }
         let state = self.kernel.state();
-        let created = state.created_at();
-        if self.labels.is_empty()
-            && let Some(labels) = state.labels().filter(|labels| !labels.is_empty())
-        {
-            self.labels = labels.clone().into();
-        }
-        let row = RunRow {
-            phase: state.phase(),
-            outcome: state.outcome(),
-            hold: state.hold().map(|hold| hold.reason),
-            disposition: Some(state.disposition()).filter(|said| *said != Disposition::None),
-            undoing: state.rollback().is_some() && state.disposition() == Disposition::None,
-            epoch: state.epoch(),
-            labels: self.labels.clone(),
-            updated_at: state.last_at(),
-            wake_at: self.wake_at,
-            ..RunRow::new(state.plan().plan().id.clone(), created)
-        };
+        let row = self.fixed.row(state, self.wake_at);
         let lines = std::mem::take(&mut self.lines);
         let run = state.run_id().clone();
         let mut commit = Commit::new(

@@ -1,25 +1,29 @@
 //! A shard turns: it drains inputs, lets each run decide, makes everything
 //! durable in ONE commit, and performs the effects.
 
+mod recover;
+
 use crate::error::RunnerError;
 use crate::run_runner::{RunContext, RunRunner};
 use crate::services::Services;
 use crate::stock::{Stock, Unmendable};
 use rok_artifacts::ArtifactError;
 use rok_events::{ArtifactLeft, Encoder, Event};
-use rok_executor::{ExecutorError, ReportSink, StepReport};
+use rok_executor::{AttemptRef, ExecutorError, ReportSink, StepReport};
 use rok_kernel::{
     CompiledPlan, Input, Rejected, RunOrchestrationKernel, RunSpec, StepIx, create_rok,
 };
-use rok_log::{Answer, Claim, CommitResult, Document, DocumentKind, Lease, Owner, Store};
+use rok_log::{Answer, Claim, CommitResult, Document, DocumentKind, Lease, LogBytes, Owner, Store};
 use rok_projections::Replay;
 use rok_rac::DomainAck;
-use rok_vocabulary::{CommandId, RunId, Seq, Timestamp};
-use std::collections::{BTreeMap, VecDeque};
+use rok_vocabulary::{CommandId, ErrorClass, RunId, Seq, Timestamp};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
+
+pub use recover::{Found, RecoverError, repair_of};
 
 /// What reaches a shard from other threads.
 #[derive(Debug)]
@@ -106,10 +110,13 @@ struct PendingAnswer {
 /// leases.
 pub const CLAIM_LEASE: Duration = Duration::from_secs(60);
 
+/// How long a run is left alone that could not be driven on.
+const BROKEN_REST: Duration = Duration::from_secs(60);
+
 /// Owns runs and turns them.
 pub struct Shard {
     store: Box<dyn Store>,
-    services: Services,
+    services: Arc<Services>,
     runs: BTreeMap<RunId, RunRunner>,
     inputs: VecDeque<(RunId, Input)>,
     answers: Vec<PendingAnswer>,
@@ -121,6 +128,11 @@ pub struct Shard {
     newborn: Vec<RunId>,
     broken: Vec<(RunId, RunnerError)>,
     keep_events: bool,
+    /// Attempts that were stopped because the owner stops. Nothing is said of
+    /// them: the next owner goes on with their runs.
+    stopped: HashSet<AttemptRef>,
+    /// Runs that were told to stop.
+    interrupted: HashSet<RunId>,
 }
 
 impl std::fmt::Debug for Shard {
@@ -140,7 +152,7 @@ impl Shard {
         Self {
             sink: Arc::new(sender.clone()),
             store,
-            services,
+            services: Arc::new(services),
             runs: BTreeMap::new(),
             inputs: VecDeque::new(),
             answers: Vec::new(),
@@ -150,6 +162,8 @@ impl Shard {
             newborn: Vec::new(),
             broken: Vec::new(),
             keep_events: false,
+            stopped: HashSet::new(),
+            interrupted: HashSet::new(),
         }
     }
 
@@ -218,7 +232,20 @@ impl Shard {
         context: RunContext,
         claim: &Claim,
     ) -> Result<(), RunnerError> {
-        let runner = self.load(run, plan, context, claim.fence)?;
+        let log = self.store.read(run)?;
+        self.adopt_log(run, plan, context, claim.fence, &log)
+    }
+
+    /// The same, where the log was read already.
+    pub fn adopt_log(
+        &mut self,
+        run: &RunId,
+        plan: Arc<CompiledPlan>,
+        context: RunContext,
+        fence: rok_log::Fence,
+        log: &LogBytes,
+    ) -> Result<(), RunnerError> {
+        let runner = Self::fold(run, plan, context, fence, log)?;
         self.runs.insert(run.clone(), runner);
         Ok(())
     }
@@ -231,6 +258,16 @@ impl Shard {
         fence: rok_log::Fence,
     ) -> Result<RunRunner, RunnerError> {
         let log = self.store.read(run)?;
+        Self::fold(run, plan, context, fence, &log)
+    }
+
+    fn fold(
+        run: &RunId,
+        plan: Arc<CompiledPlan>,
+        context: RunContext,
+        fence: rok_log::Fence,
+        log: &LogBytes,
+    ) -> Result<RunRunner, RunnerError> {
         let mut replay = Replay::new(plan, run.clone());
         if let Some(files) = &context.files {
             replay = replay.with_contents(files.results());
@@ -298,13 +335,13 @@ impl Shard {
         self.perform(run, effects);
     }
 
-    /// Lets go of a run: its claim is released, its memory dropped. Where
-    /// someone waits for what is due, it is due at once.
+    /// Lets go of a run: its claim is released, its memory dropped. It is due
+    /// to others at once, or when what it waits for comes.
     pub fn release(&mut self, run: &RunId) {
         self.inputs.retain(|(of, _)| of != run);
         if let Some(runner) = self.runs.remove(run) {
-            let now = self.services.now();
-            self.store.release(run, runner.fence(), Some(now));
+            let due = runner.due(self.services.now());
+            self.store.release(run, runner.fence(), due);
         }
     }
 
@@ -318,15 +355,14 @@ impl Shard {
     /// Ends whatever an earlier, dead owner left of a run's attempts; returns
     /// how many processes that were.
     pub fn stop_remains(&self, run: &RunId) -> Result<u32, ExecutorError> {
-        let Some(workspace) = self
-            .runs
-            .get(run)
-            .and_then(|runner| runner.context().workspace.clone())
-        else {
+        let Some(runner) = self.runs.get(run) else {
+            return Ok(0);
+        };
+        let Some(workspace) = runner.context().workspace.clone() else {
             return Ok(0);
         };
         let mut killed = 0;
-        for executor in self.services.executors() {
+        for executor in runner.services(&self.services).executors() {
             killed += executor.stop_remains(run, &workspace)?.killed.len();
         }
         Ok(killed as u32)
@@ -352,15 +388,72 @@ impl Shard {
     /// it can be released.
     pub fn interrupt(&mut self, run: &RunId) {
         if let Some(runner) = self.runs.get_mut(run) {
+            self.interrupted.insert(run.clone());
             runner.drain();
-            runner.interrupt(&self.services);
+            let services = runner.services(&self.services);
+            runner.interrupt(&services);
         }
+    }
+
+    /// Drops a run that another owner has, or may have by now: its attempts are
+    /// stopped, its claim is left as it is.
+    pub fn abandon(&mut self, run: &RunId) {
+        if let Some(runner) = self.runs.remove(run) {
+            self.stop_attempts(&runner);
+        }
+        self.forget(run);
+    }
+
+    /// The runs that are driven here, and the fences that they are driven by.
+    pub fn runs(&self) -> impl Iterator<Item = (&RunId, &RunRunner)> {
+        self.runs.iter()
+    }
+
+    /// How many runs are driven here.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Whether no run is driven here.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// The runs that the next turn says something to.
+    #[must_use]
+    pub fn spoken_to(&self) -> HashSet<&RunId> {
+        self.inputs.iter().map(|(run, _)| run).collect()
+    }
+
+    /// Whether nothing of a run is under way that only this owner can end:
+    /// its sub-runs have records of their own.
+    #[must_use]
+    pub fn is_idle(&self, run: &RunId) -> bool {
+        let Some(runner) = self.runs.get(run) else {
+            return true;
+        };
+        let state = runner.state();
+        let mut sub_runs = state.places().filter(|ix| state.is_sub_run(*ix));
+        let sub_runs: HashSet<_> = sub_runs.by_ref().map(|ix| state.step_id(ix)).collect();
+        let running = runner.running();
+        running.iter().all(|attempt| {
+            let of = &attempt.step;
+            self.stopped.contains(attempt) || (!of.compensates && sub_runs.contains(&of.step))
+        })
     }
 
     /// One turn. An error means that the store failed: everything in memory is
     /// dropped and all attempts are stopped, because none of it may be gone on
     /// from.
     pub fn turn(&mut self) -> Result<Turn, RunnerError> {
+        self.turn_while(&|| true)
+    }
+
+    /// A turn that performs nothing once `owns` says that the claims may have
+    /// run out while the store was busy.
+    pub fn turn_while(&mut self, owns: &dyn Fn() -> bool) -> Result<Turn, RunnerError> {
         let mut turn = Turn::default();
         let now = self.services.now();
         self.receive();
@@ -372,6 +465,10 @@ impl Shard {
         }
         self.commit(&mut turn)?;
         self.answer_commands(&mut turn)?;
+        if !owns() {
+            self.drop_all();
+            return Err(RunnerError::LeaseOver);
+        }
         self.perform_all();
         turn.broken = std::mem::take(&mut self.broken);
         Ok(turn)
@@ -393,6 +490,13 @@ impl Shard {
         match message {
             Message::Report(report) => {
                 let run = report.attempt.run.clone();
+                let end = report.result.end.as_ref();
+                if self.interrupted.contains(&run)
+                    && end.is_err_and(|failure| failure.class == ErrorClass::WorkerLost)
+                {
+                    self.stopped.insert(report.attempt);
+                    return;
+                }
                 let Some(runner) = self.runs.get(&run) else {
                     return;
                 };
@@ -420,7 +524,11 @@ impl Shard {
                     },
                 ));
             }
-            Message::Inbox(run) => self.read_inbox(&run),
+            Message::Inbox(run) => {
+                if self.runs.contains_key(&run) {
+                    self.read_inbox(&run);
+                }
+            }
             Message::Say(run, input) => self.inputs.push_back((run, *input)),
             Message::Wake => {}
         }
@@ -443,9 +551,9 @@ impl Shard {
             } else {
                 &[]
             };
-            let services = &self.services;
+            let services = runner.services(&self.services);
             let made = catch_unwind(AssertUnwindSafe(|| {
-                runner.command(&command, roles, services)
+                runner.command(&command, roles, &services)
             }));
             let outcome = match made {
                 Ok(Ok(input)) => self.obey(run, input),
@@ -557,24 +665,29 @@ impl Shard {
     /// A run that cannot be driven on: its attempts are stopped, its log stays
     /// as it is. The other runs go on.
     fn give_up(&mut self, run: &RunId, broken: &RunRunner, error: RunnerError) {
-        self.abandon(broken);
+        self.stop_attempts(broken);
         self.forget(run);
-        self.store.release(run, broken.fence(), None);
+        // Another owner, or another version, may know better.
+        let due = self.services.now().after(BROKEN_REST);
+        self.store.release(run, broken.fence(), Some(due));
         self.broken.push((run.clone(), error));
     }
 
     /// Stops what an owner that is none any more has started.
-    fn abandon(&self, runner: &RunRunner) {
-        let services = &self.services;
+    fn stop_attempts(&self, runner: &RunRunner) {
+        let services = runner.services(&self.services);
         // An executor that panics here has nobody left to tell.
         drop(catch_unwind(AssertUnwindSafe(|| {
-            runner.interrupt(services);
+            runner.interrupt(&services);
         })));
     }
 
     /// Drops what waits for a run that is not driven here any more. Its
     /// commands stay in its inbox, for the next owner.
     fn forget(&mut self, run: &RunId) {
+        if self.interrupted.remove(run) {
+            self.stopped.retain(|attempt| attempt.run != *run);
+        }
         self.inputs.retain(|(of, _)| of != run);
         self.answers.retain(|answer| answer.run != *run);
         self.newborn.retain(|newborn| newborn != run);
@@ -629,7 +742,7 @@ impl Shard {
     /// Another owner has the run.
     fn lose(&mut self, run: &RunId, turn: &mut Turn) {
         if let Some(runner) = self.runs.remove(run) {
-            self.abandon(&runner);
+            self.stop_attempts(&runner);
         }
         self.forget(run);
         turn.lost.push(run.clone());
@@ -638,7 +751,7 @@ impl Shard {
     /// The store failed: nothing in memory may be gone on from.
     fn drop_all(&mut self) {
         for runner in std::mem::take(&mut self.runs).values() {
-            self.abandon(runner);
+            self.stop_attempts(runner);
         }
         self.inputs.clear();
         self.answers.clear();
@@ -711,8 +824,10 @@ impl Shard {
             let Some(runner) = self.runs.get_mut(run) else {
                 return;
             };
-            let (services, sink) = (&self.services, &self.sink);
-            let result = catch_unwind(AssertUnwindSafe(|| runner.perform(&effect, services, sink)));
+            let (services, sink) = (runner.services(&self.services), &self.sink);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                runner.perform(&effect, &services, sink)
+            }));
             match result {
                 Ok(Some(input)) => self.inputs.push_back((run.clone(), input)),
                 Ok(None) => {}

@@ -3,6 +3,7 @@
 
 use crate::engine::Runs;
 use crate::fault;
+use crate::home::Home;
 use crate::load::plan_of;
 use crate::proof::{ATTESTATION, PROVENANCE_FILE, covered};
 use crate::record::Record;
@@ -12,7 +13,6 @@ use rok_facades::runs::{
     AttestOptions, Attested, CommandAnswer, ErrorKind, RunsError, VerifyVerdict,
 };
 use rok_log::EventReader as _;
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
 use std::fmt;
 use std::path::PathBuf;
@@ -159,7 +159,7 @@ fn unfit(run: &RunId, what: &str) -> RunsError {
 
 /// Only what verifies is signed. The envelopes that lie there are about to be
 /// replaced, and not asked.
-fn refuse_unfit(store: &JsonlStore, run: &RunId) -> Result<(), RunsError> {
+fn refuse_unfit(store: &Home, run: &RunId) -> Result<(), RunsError> {
     let chain = store.verify(run).map_err(|error| fault::store(&error))?;
     if matches!(chain.state, LogState::Open | LogState::Empty) {
         return Err(unsealed(run));

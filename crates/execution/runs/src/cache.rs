@@ -8,11 +8,11 @@
 //! of that run's log and against the store of contents each time.
 
 use crate::fault;
+use crate::home::{Home, SharedStore};
 use rok_artifacts::{ContentStore, Digest, Place};
 use rok_events::{ArtifactPlace, Body, CachedData, Event, decode};
 use rok_log::{Durability, EventReader};
 use rok_runner::{CacheAnswer, CacheHit, StepCache};
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{RunId, Seq, StepId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,6 +30,8 @@ const MAX_ENTRY: u64 = 4096;
 pub(crate) struct FolderCache {
     root: PathBuf,
     durability: Durability,
+    /// Where the logs are; `None`: in run folders.
+    store: Option<SharedStore>,
     contents: Arc<ContentStore>,
 }
 
@@ -43,10 +45,15 @@ struct Entry {
 }
 
 impl FolderCache {
-    pub(crate) fn new(store: &JsonlStore, contents: Arc<ContentStore>) -> Self {
+    pub(crate) fn new(
+        store: &Home,
+        shared: Option<SharedStore>,
+        contents: Arc<ContentStore>,
+    ) -> Self {
         Self {
             root: store.root().to_owned(),
             durability: store.durability(),
+            store: shared,
             contents,
         }
     }
@@ -79,7 +86,11 @@ impl FolderCache {
     /// What an entry points to, believed by nothing but log and store.
     fn proved(&self, key: &str, entry: &Entry) -> Result<CacheHit, String> {
         let run: RunId = entry.run.parse().map_err(|_| "its entry names no run")?;
-        let store = JsonlStore::open(self.root.clone(), self.durability);
+        let (root, durability) = (self.root.clone(), self.durability);
+        let store = match &self.store {
+            Some(store) => Home::shared(root, durability, store),
+            None => Home::folders(root, durability),
+        };
         let chain = store.verify(&run).map_err(|error| fault::chain(&error))?;
         if let Some(fault) = chain.fault {
             return Err(format!("the log of run {run} is not intact: {fault}"));

@@ -3,6 +3,7 @@
 
 use crate::engine::Runs;
 use crate::fault;
+use crate::home::Home;
 use rok_attest::{Checkpoint, Head, PublicKey};
 use rok_chain::ChainHash;
 use rok_facades::runs::{
@@ -10,7 +11,6 @@ use rok_facades::runs::{
     SignatureCheck, VerifyFault, VerifyOptions, VerifyReport,
 };
 use rok_log::EventReader as _;
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{RunId, Timestamp};
 
 impl Runs {
@@ -32,11 +32,7 @@ impl Runs {
 }
 
 /// The head of an intact log after so many lines.
-pub(crate) fn head_at(
-    store: &JsonlStore,
-    run: &RunId,
-    lines: u64,
-) -> Result<Option<Head>, RunsError> {
+pub(crate) fn head_at(store: &Home, run: &RunId, lines: u64) -> Result<Option<Head>, RunsError> {
     let chain = store.verify(run).map_err(|error| fault::store(&error))?;
     if let Some(fault) = chain.fault {
         let message = format!("the log of run {run} is not what was written: {fault}");

@@ -3,13 +3,12 @@
 
 use crate::engine::Runs;
 use crate::fault;
-use crate::resume::repair_of;
+use crate::home::Home;
 use crate::submit::{load_secrets, refuse_reason};
 use rok_facades::runs::{CommandAnswer, CommandRequest, ErrorKind, RunsError, Verb};
 use rok_kernel::{RunState, StepIx};
 use rok_log::{Answer, Command, CommandKind, Inbox, REASON_MAX, Verdict};
-use rok_runner::{Clock, RunRunner, SystemClock};
-use rok_store_jsonl::JsonlStore;
+use rok_runner::{Clock, RunRunner, SystemClock, repair_of};
 use rok_vocabulary::{RunId, RunPhase, StepState};
 use std::time::{Duration, Instant};
 
@@ -40,7 +39,8 @@ impl Runs {
             .map_err(|error| fault::store(&error))?;
         let until = Instant::now() + PATIENCE;
         loop {
-            if self.take_here(run, &command)? {
+            // Where a pool drives, it takes what waits too.
+            if !self.is_pooled() && self.take_here(run, &command)? {
                 return Self::answered(&store, run, &command, false);
             }
             let step = Duration::from_secs(1).min(until.saturating_duration_since(Instant::now()));
@@ -57,6 +57,17 @@ impl Runs {
                 .wait(Some(step))
                 .map_err(|error| fault::store(&error))?;
         }
+    }
+
+    /// Lays a command into a run's inbox, and waits for nothing.
+    pub(crate) fn put_command(
+        &self,
+        run: &RunId,
+        request: CommandRequest,
+    ) -> Result<(), RunsError> {
+        let command = command(request, Vec::new());
+        let put = self.home().put(run, &command);
+        put.map_err(|error| fault::store(&error))
     }
 
     /// Takes the run, if nobody has it, and obeys. False: someone has it.
@@ -101,7 +112,7 @@ impl Runs {
     }
 
     fn answered(
-        store: &JsonlStore,
+        store: &Home,
         run: &RunId,
         command: &Command,
         by_owner: bool,

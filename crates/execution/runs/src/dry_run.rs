@@ -48,6 +48,7 @@ impl Runs {
         let held = Arc::new(contents(&folder));
         let context = RunContext {
             recorded: None,
+            services: None,
             owner: owner().to_string(),
             roles: self.setup.roles_of(&spec.submitter),
             submitter: spec.submitter.clone(),
@@ -59,7 +60,11 @@ impl Runs {
                 &absolute(&folder.run_dir(&run)),
                 Arc::clone(&held),
             ))),
-            cache: Some(Arc::new(FolderCache::new(&folder, held))),
+            cache: Some(Arc::new(FolderCache::new(
+                &folder,
+                self.setup.store.clone(),
+                held,
+            ))),
         };
         let store = MemoryStore::new();
         let mut shard = Shard::new(Box::new(store.clone()), services.clone(), owner());

@@ -1,7 +1,9 @@
 //! The engine: the facade's trait over the modules beside it.
 
 use crate::fault;
+use crate::home::Home;
 use crate::load::Loaded;
+use crate::pooled::Commits;
 use crate::setup::{Governed, Needs, RunsSetup, ServicesFor};
 use crate::slots::Slot;
 use crate::submit::parsed;
@@ -18,7 +20,7 @@ use rok_facades::runs::{
 };
 use rok_log::EventReader as _;
 use rok_runner::{Services, Shard, Turn};
-use rok_store_jsonl::{JsonlStore, resolve};
+use rok_store_jsonl::resolve;
 use rok_vocabulary::{Actor, PlanId, RunId};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -43,6 +45,10 @@ pub struct Runs {
     places: Mutex<BTreeMap<RunId, Slot>>,
     /// What performs the `plan` steps of runs that are prepared to be driven.
     pub(crate) children: Mutex<BTreeMap<RunId, SubRuns>>,
+    /// By which new runs are created in a shared store.
+    commits: OnceLock<Commits>,
+    /// Held while a run is let in that would not wait.
+    pub(crate) alone: Mutex<()>,
 }
 
 impl std::fmt::Debug for Runs {
@@ -67,6 +73,8 @@ impl Runs {
             shared: None,
             children: Mutex::new(BTreeMap::new()),
             places: Mutex::new(BTreeMap::new()),
+            commits: OnceLock::new(),
+            alone: Mutex::new(()),
         }
     }
 
@@ -155,13 +163,15 @@ impl Runs {
     }
 
     /// The store that holds a run.
-    pub(crate) fn store_of(&self, run: &RunId) -> JsonlStore {
+    pub(crate) fn store_of(&self, run: &RunId) -> Home {
         let elsewhere = self
             .elsewhere
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let root = elsewhere.get(run).unwrap_or(&self.setup.root);
-        JsonlStore::open(root.clone(), self.setup.durability)
+        match (elsewhere.get(run), &self.setup.store) {
+            (Some(root), _) => Home::folders(root.clone(), self.setup.durability),
+            (None, _) => self.home(),
+        }
     }
 
     pub(crate) fn keep(&self, run: RunId, shard: (Shard, Turn)) {
@@ -213,6 +223,9 @@ impl RunsEngine for Runs {
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
+        if self.is_pooled() {
+            return self.await_run(run, options, stop, observer);
+        }
         let shard = self.take(run).ok_or_else(|| {
             RunsError::new(
                 ErrorKind::State,
@@ -255,6 +268,9 @@ impl RunsEngine for Runs {
     }
 
     fn find(&self, selector: &RunSelector) -> Result<RunId, RunsError> {
+        if self.is_pooled() {
+            return crate::home::find(&self.home(), &selector.0);
+        }
         let found =
             resolve(&self.setup.root, &selector.0).map_err(|error| fault::resolve(&error))?;
         if found.root != self.setup.root {
@@ -273,7 +289,7 @@ impl RunsEngine for Runs {
             .driver(run)
             .map_err(|error| fault::store(&error))?;
         let mut summary = crate::summary::summary(&self.load(run)?);
-        summary.driven_by = driver.map(|driver| driver.to_string());
+        summary.driven_by = driver;
         Ok(summary)
     }
 
@@ -306,11 +322,7 @@ impl RunsEngine for Runs {
             .store_of(run)
             .driver(run)
             .map_err(|error| fault::store(&error))?;
-        crate::explain::explain(
-            &self.load(run)?,
-            step,
-            holder.map(|holder| holder.to_string()),
-        )
+        crate::explain::explain(&self.load(run)?, step, holder)
     }
 
     fn events(&self, run: &RunId, query: &EventQuery) -> Result<Vec<EventLine>, RunsError> {
@@ -348,7 +360,7 @@ impl RunsEngine for Runs {
     }
 
     fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
-        crate::summary::list(&self.store_of_root(), query)
+        crate::summary::list(&self.home(), query)
     }
 
     fn hold(&self, run: &RunId, request: &HoldRequest) -> Result<HeldView, RunsError> {
@@ -393,7 +405,21 @@ impl RunsEngine for Runs {
 }
 
 impl Runs {
-    fn store_of_root(&self) -> JsonlStore {
-        JsonlStore::open(self.setup.root.clone(), self.setup.durability)
+    /// By which new runs are created in a shared store.
+    pub(crate) fn commits(&self) -> Result<&Commits, RunsError> {
+        let store = self.setup.store.as_ref().ok_or_else(|| {
+            let message = "runs in folders are created with their folders";
+            RunsError::new(ErrorKind::Usage, "ROK0117", message)
+        })?;
+        Ok(self.commits.get_or_init(|| Commits::new(store)))
+    }
+
+    /// Where runs are that are nowhere else.
+    pub(crate) fn home(&self) -> Home {
+        let (root, durability) = (self.setup.root.clone(), self.setup.durability);
+        match &self.setup.store {
+            Some(store) => Home::shared(root, durability, store),
+            None => Home::folders(root, durability),
+        }
     }
 }

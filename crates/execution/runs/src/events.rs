@@ -2,6 +2,7 @@
 //! verbatim.
 
 use crate::fault;
+use crate::home::Home;
 use rok_events::{Body, Event};
 use rok_facades::runs::{EventLine, EventQuery, RunsError, StopSignal};
 use rok_log::EventReader;
@@ -53,7 +54,7 @@ pub(crate) fn live_line(event: &Event) -> EventLine {
 }
 
 pub(crate) fn events(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     query: &EventQuery,
 ) -> Result<Vec<EventLine>, RunsError> {
@@ -72,7 +73,7 @@ pub(crate) fn events(
 /// Follows the log from its tail until the run is sealed. Woken by changes of
 /// the file, never by polling.
 pub(crate) fn follow(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     query: &EventQuery,
     stop: &StopSignal,

@@ -2,6 +2,7 @@
 
 use crate::engine::Runs;
 use crate::fault;
+use crate::home::Home;
 use crate::load::Loaded;
 use crate::proof::{ATTESTATION, PROVENANCE_FILE};
 use crate::record::LOG;
@@ -14,7 +15,6 @@ use rok_bundle::{BundleError, Content, content_path, pack, plan_path};
 use rok_facades::runs::{
     ErrorKind, ExportOptions, Exported, RunsError, VerifyOptions, VerifyVerdict,
 };
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
 use std::collections::BTreeMap;
 
@@ -46,6 +46,7 @@ impl Runs {
         options: &ExportOptions,
     ) -> Result<Exported, RunsError> {
         let store = self.store_of(run);
+        store.only_folders("exporting a run")?;
         refuse_to_export(&store, run)?;
         let loaded = Loaded::read(&store, run)?;
         let mut files: BTreeMap<String, Content> = BTreeMap::new();
@@ -113,7 +114,7 @@ impl Runs {
     /// must be theirs, others are taken where they are.
     fn public_key(
         &self,
-        store: &JsonlStore,
+        store: &Home,
         run: &RunId,
         options: &ExportOptions,
     ) -> Result<Option<PublicKey>, RunsError> {
@@ -144,7 +145,7 @@ impl Runs {
 
 /// What is not final could go on in two places; what is broken proves
 /// nothing anywhere.
-fn refuse_to_export(store: &JsonlStore, run: &RunId) -> Result<(), RunsError> {
+fn refuse_to_export(store: &Home, run: &RunId) -> Result<(), RunsError> {
     let report = crate::verify::verify(store, run, &VerifyOptions::default())?;
     match (report.verdict, report.faults.first()) {
         (VerifyVerdict::Intact, _) => Ok(()),

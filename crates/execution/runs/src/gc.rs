@@ -8,6 +8,7 @@ mod sweep;
 use crate::engine::Runs;
 use crate::fault;
 use crate::hold::{HOLDS, Held, exclusively, held};
+use crate::home::Home;
 use crate::load::Loaded;
 use crate::proof::{ATTESTATION, PROVENANCE_FILE};
 use crate::stub::{Artifact, Content, Stub, content_of, last_decision};
@@ -20,7 +21,6 @@ use rok_facades::runs::{
 };
 use rok_log::{ClaimError, EventReader as _};
 use rok_runner::{Clock as _, SystemClock};
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{RunId, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,7 +44,8 @@ impl Runs {
             return Err(RunsError::new(ErrorKind::Usage, "ROK0161", message)
                 .help("give at least one of --older-than, --keep, --max-size"));
         }
-        let store = JsonlStore::open(self.setup.root.clone(), self.setup.durability);
+        let store = self.home();
+        store.only_folders("collecting")?;
         if !store.root().is_dir() {
             return Ok(CollectReport {
                 dry_run: request.dry_run,
@@ -88,14 +89,14 @@ impl Runs {
 
 /// Removes what a kill left in a folder that is a stub already.
 fn finish_stubs(
-    store: &JsonlStore,
+    store: &Home,
     house: &House,
     request: &CollectRequest,
     report: &mut CollectReport,
 ) -> Result<(), RunsError> {
     for run in house.stubs() {
         if !request.dry_run {
-            let cleared = store.clear_stub(run, &KEPT);
+            let cleared = store.files().clear_stub(run, &KEPT);
             report.freed_bytes += cleared.map_err(|error| fault::store(&error))?;
         }
     }
@@ -105,7 +106,7 @@ fn finish_stubs(
 /// Makes a stub of a run, if nothing speaks against it; gives the bytes that
 /// are free.
 fn collect(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     why: &str,
     request: &CollectRequest,
@@ -119,12 +120,14 @@ fn collect(
         return Ok(stub.removed.iter().map(|file| file.bytes).sum());
     }
     let _alone = exclusively(store.root()).map_err(|error| error.message)?;
-    let collecting = store
-        .begin_collecting(run, &owner())
-        .map_err(|error| match error {
-            ClaimError::Held { by, .. } => format!("{by} drives it"),
-            ClaimError::Store(error) => fault::chain(&error),
-        })?;
+    let collecting =
+        store
+            .files()
+            .begin_collecting(run, &owner())
+            .map_err(|error| match error {
+                ClaimError::Held { by, .. } => format!("{by} drives it"),
+                ClaimError::Store(error) => fault::chain(&error),
+            })?;
     let stub = stub_of(store, run, why, request, now)?;
     let json = serde_json::to_vec_pretty(&stub).map_err(|error| error.to_string())?;
     collecting
@@ -134,7 +137,7 @@ fn collect(
 
 /// What will be left of a run; an error is why it is kept.
 fn stub_of(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     why: &str,
     request: &CollectRequest,
@@ -154,7 +157,7 @@ fn stub_of(
     let log = store.read_raw(run).map_err(|error| fault::chain(&error))?;
     let loaded = Loaded::read(store, run).map_err(|error| error.message)?;
     let (before, last) = last_decision(run, &log);
-    let row = rok_log::RunIndex::get(store, run).map_err(|error| fault::chain(&error))?;
+    let row = store.get(run).map_err(|error| fault::chain(&error))?;
     let artifacts = loaded.history().artifacts().iter().map(|made| Artifact {
         step: made.step.to_string(),
         path: made.path.clone(),
@@ -223,7 +226,7 @@ fn list(dir: &Path, front: &str, out: &mut Vec<Content>) {
 
 impl Resident {
     /// Why the rules say nothing of it, or must not.
-    fn blocked(&self, store: &JsonlStore) -> Option<String> {
+    fn blocked(&self, store: &Home) -> Option<String> {
         if !self.closed {
             return Some("it is not closed".into());
         }

@@ -3,13 +3,13 @@
 
 use crate::engine::Runs;
 use crate::fault;
+use crate::home::Home;
 use crate::load::Loaded;
 use crate::setup::{Governed, Needs};
 use crate::submit::refuse_reason;
 use rok_facades::runs::{ErrorKind, HeldView, HoldRequest, RunsError};
 use rok_facades::{ActionRequest, GovernedAction, RunFacts};
 use rok_runner::{Clock as _, SystemClock};
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
 use rustix::fs::OFlags;
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub(crate) enum Held {
 }
 
 /// What a run's holds come to. What cannot be read holds.
-pub(crate) fn held(store: &JsonlStore, run: &RunId) -> Held {
+pub(crate) fn held(store: &Home, run: &RunId) -> Held {
     match lines(&store.run_dir(run).join(HOLDS)) {
         Ok(text) => match text.lines().next_back() {
             None => Held::No,
@@ -84,6 +84,7 @@ impl Runs {
         request: &HoldRequest,
     ) -> Result<HeldView, RunsError> {
         let store = self.store_of(run);
+        store.only_folders("holding a run")?;
         let loaded = self.load(run)?;
         let plan = loaded.state().plan().clone();
         // A reason stands in a file for ever.

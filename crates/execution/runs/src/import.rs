@@ -9,6 +9,7 @@
 use crate::engine::Runs;
 use crate::export::unfit;
 use crate::fault;
+use crate::home::Home;
 use crate::load::Loaded;
 use crate::submit::{absolute, contents};
 use rok_artifacts::{ArtifactError, ContentStore, Digest};
@@ -18,7 +19,6 @@ use rok_facades::runs::{
     ErrorKind, ImportOptions, Imported, RunsError, VerifyOptions, VerifyReport, VerifyVerdict,
 };
 use rok_log::Durability;
-use rok_store_jsonl::JsonlStore;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -36,7 +36,7 @@ struct Staged {
     /// All of it.
     aside: PathBuf,
     manifest: Manifest,
-    store: JsonlStore,
+    store: Home,
 }
 
 impl Drop for Staged {
@@ -87,7 +87,7 @@ impl Staged {
             .map_err(|error| unfit(&format!("bundle {}", bundle.file.display()), &error))?;
         let root = aside.join("root");
         make(&root)?;
-        let store = JsonlStore::open(&root, durability);
+        let store = Home::folders(&root, durability);
         lay_out(&manifest, &unpacked, &store)?;
         guard.0 = None;
         Ok(Self {
@@ -110,7 +110,7 @@ fn keep(store: &ContentStore, root: &Path, file: &Path) -> Result<(), RunsError>
 }
 
 /// Puts unpacked files where a run has them.
-fn lay_out(manifest: &Manifest, unpacked: &Path, store: &JsonlStore) -> Result<(), RunsError> {
+fn lay_out(manifest: &Manifest, unpacked: &Path, store: &Home) -> Result<(), RunsError> {
     let run = &manifest.run_id;
     let folder = store.run_dir(run);
     make(&folder)?;
@@ -181,6 +181,7 @@ pub(crate) fn verify_bundle(
 
 impl Runs {
     pub(crate) fn import_run(&self, options: &ImportOptions) -> Result<Imported, RunsError> {
+        self.home().only_folders("importing a bundle")?;
         let root = absolute(&self.setup.root);
         fs::create_dir_all(&root).map_err(io_fault("create", &root))?;
         let staged = Staged::of(options, &root, self.setup.durability)?;
@@ -205,7 +206,7 @@ impl Runs {
             return Err(RunsError::new(ErrorKind::Protocol, "ROK0143", message)
                 .help("`rok verify FILE` names everything that is wrong"));
         }
-        let store = JsonlStore::open(&root, self.setup.durability);
+        let store = Home::folders(&root, self.setup.durability);
         let (from, ours) = (contents(&staged.store), contents(&store));
         // Held until the log that names them is in its place.
         for file in &staged.manifest.files {

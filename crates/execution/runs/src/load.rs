@@ -1,14 +1,14 @@
 //! A run read from its folder, without its lock: plan, state and history.
 
 use crate::fault;
+use crate::home::Home;
 use crate::submit::results;
 use rok_chain::Digest;
-use rok_events::{Body, CreatedData, decode};
+use rok_events::{Body, CreatedData, Event, decode};
 use rok_facades::runs::{ErrorKind, RunsError};
 use rok_kernel::{CompiledPlan, RunState};
 use rok_log::{EventReader, LogBytes};
 use rok_projections::{History, Replay};
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    pub(crate) fn read(store: &JsonlStore, run: &RunId) -> Result<Self, RunsError> {
+    pub(crate) fn read(store: &Home, run: &RunId) -> Result<Self, RunsError> {
         // Whoever tells a run's state vouches for it.
         let chain = store.verify(run).map_err(|error| fault::store(&error))?;
         if let Some(fault) = chain.fault {
@@ -61,7 +61,7 @@ fn broken(run: &RunId, what: &str) -> RunsError {
 
 /// The plan that a run was created with, checked against the digest in its log.
 pub(crate) fn plan_of(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     log: &LogBytes,
 ) -> Result<(Arc<CompiledPlan>, CreatedData), RunsError> {
@@ -70,12 +70,17 @@ pub(crate) fn plan_of(
     Ok((plan, created))
 }
 
-/// What the first line of a log says, or what is wrong with that line.
-pub(crate) fn created_of(run: &RunId, log: &LogBytes) -> Result<CreatedData, String> {
+/// The first event of a log.
+pub(crate) fn event_of(run: &RunId, log: &LogBytes) -> Result<Event, String> {
     let first = log.lines().next().ok_or("is missing")?;
     let event =
         decode(first, run).map_err(|error| format!("cannot be read: {}", fault::chain(&error)))?;
-    match event.event.body {
+    Ok(event.event)
+}
+
+/// What the first line of a log says, or what is wrong with that line.
+pub(crate) fn created_of(run: &RunId, log: &LogBytes) -> Result<CreatedData, String> {
+    match event_of(run, log)?.body {
         Body::RunCreated { data, .. } => Ok(*data),
         _ => Err("is no run.created".into()),
     }
@@ -83,7 +88,7 @@ pub(crate) fn created_of(run: &RunId, log: &LogBytes) -> Result<CreatedData, Str
 
 /// The plan beside a log, checked against the digest in it.
 pub(crate) fn plan_by(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     data: &CreatedData,
 ) -> Result<Arc<CompiledPlan>, RunsError> {

@@ -249,7 +249,7 @@ impl Runs {
     }
 
     /// The runs that a sub-run is within.
-    fn ancestors(&self, state: &RunState) -> Vec<RunId> {
+    pub(crate) fn ancestors(&self, state: &RunState) -> Vec<RunId> {
         let mut found = Vec::new();
         let parent = |state: &RunState| {
             let created = state.created()?;
@@ -270,7 +270,7 @@ impl Runs {
     }
 }
 
-fn unfit(error: &rok_expr::EvalError) -> RunsError {
+pub(crate) fn unfit(error: &rok_expr::EvalError) -> RunsError {
     RunsError::new(
         ErrorKind::Usage,
         "ROK0109",

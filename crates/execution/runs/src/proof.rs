@@ -1,11 +1,11 @@
 //! The envelopes beside a log: what they say against what the log says.
 
 use crate::export::KEY;
+use crate::home::Home;
 use crate::record::{LINES, LOG, Statements};
 use rok_attest::{Envelope, PublicKey, Statement};
 use rok_facades::runs::{AttestationView, SignatureCheck, VerifyFault, VerifyReport};
 use rok_log::StoreError;
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
 
 /// The audit record's envelope.
@@ -46,7 +46,7 @@ impl Envelopes {
     /// Reads them; what is missing where a key is given, and what cannot be
     /// read or was not signed, is a fault.
     pub(crate) fn read(
-        store: &JsonlStore,
+        store: &Home,
         run: &RunId,
         key: Option<&PublicKey>,
         report: &mut VerifyReport,
@@ -232,7 +232,7 @@ pub(crate) fn read(
 
 /// How many lines the envelope beside a log covers, if there is one and it can
 /// be read.
-pub(crate) fn covered(store: &JsonlStore, run: &RunId) -> Option<u64> {
+pub(crate) fn covered(store: &Home, run: &RunId) -> Option<u64> {
     let bytes = store.read_beside(run, ATTESTATION).ok()??;
     read(ATTESTATION, &bytes, None).ok().map(|read| read.lines)
 }

@@ -45,6 +45,7 @@ impl Runs {
             from: request.from,
         };
         let recorded = self.recorded(&loaded, &replays)?;
+        self.home().only_folders("replaying a run from a step")?;
         let Some(created) = state.created() else {
             return Err(refused(run, "its log has no beginning"));
         };
@@ -64,6 +65,8 @@ impl Runs {
             profile: Some(created.settings.profile).filter(|_| self.setup.contract.reconciles()),
             max_parallel: None,
             never_retry: created.settings.never_retry,
+            idempotency_key: None,
+            priority: None,
             run_id: request.run_id,
             submitter: request.submitter,
             reason: request.reason,

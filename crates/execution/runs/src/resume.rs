@@ -9,13 +9,12 @@ use crate::load::{Loaded, plan_of};
 use crate::setup::{Governed, Needs};
 use crate::submit::{load_secrets, owner, refuse_reason};
 use rok_chain::Framing;
-use rok_events::ArtifactLeft;
 use rok_facades::runs::{
     DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
 };
-use rok_kernel::{Input, Repair, Resumability, RunState, StepIx};
+use rok_kernel::{Input, Repair, Resumability, RunState};
 use rok_log::{Claim, EventReader, Lease, RunQueue};
-use rok_runner::{CLAIM_LEASE, Clock, Shard, Stock, SystemClock, Turn};
+use rok_runner::{CLAIM_LEASE, Clock, RecoverError, Shard, SystemClock, Turn, repair_of};
 use rok_vocabulary::{Actor, CommandId, RunId, StepState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,6 +95,9 @@ impl Runs {
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
+        if self.is_pooled() {
+            return self.resume_pooled(run, options, stop, observer);
+        }
         if !self.place_again(run, stop)? {
             return Ok(DriveEnd::Interrupted);
         }
@@ -175,7 +177,7 @@ impl Runs {
         if let Some(replays) = &created.replays {
             context.recorded = Some(Arc::new(self.recorded_of(replays)?));
         }
-        let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
+        let mut shard = Shard::new(store.into_store(), services, owner()).reporting_events();
         shard
             .adopt(run, plan, context, &claim)
             .map_err(|error| fault::runner(&error))?;
@@ -239,7 +241,8 @@ impl Runs {
             Resumability::NextEpoch => {
                 // A closed epoch may have given up on an attempt that is alive.
                 Self::stop_remains(shard, run)?;
-                let found = Self::take_stock(shard, run)?;
+                let found = shard.look_over(run);
+                let found = found.map_err(|error| unrecovered(run, &error))?;
                 let (actor, reason) = (options.actor.clone(), options.reason.clone());
                 shard.say(
                     run,
@@ -279,61 +282,28 @@ impl Runs {
         run: &RunId,
         repaired: Option<Repair>,
     ) -> Result<(), RunsError> {
-        let killed = Self::stop_remains(shard, run)?;
-        let mut found = Self::take_stock(shard, run)?;
-        let owner = owner().to_string();
-        let lost = std::mem::take(&mut found.stock.lost);
-        shard.say(
-            run,
-            Input::Recovered {
-                owner,
-                repaired,
-                killed,
-                lost,
-            },
-        );
-        found.say(shard, run);
-        shard
-            .perform_outstanding(run)
-            .map_err(|error| fault::runner(&error))
+        let recovered = shard.recover(run, owner().to_string(), repaired);
+        recovered.map_err(|error| unrecovered(run, &error))
     }
+}
 
-    /// Puts aside what attempts left that nobody ended, and puts back what
-    /// finished steps made where it is missing or altered.
-    fn take_stock(shard: &Shard, run: &RunId) -> Result<Found, RunsError> {
-        let stock = shard.take_stock(run).map_err(|error| {
-            RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(&error))
+fn unrecovered(run: &RunId, error: &RecoverError) -> RunsError {
+    match error {
+        RecoverError::Remains(error) => {
+            RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(error))
+                .help("end the processes that are named, then resume again")
+        }
+        RecoverError::Stock(error) => {
+            RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(error))
                 .help("mend what is named, then resume again")
-        })?;
-        let replaced = shard.mend(run).map_err(|error| {
-            let message = format!("run {run} cannot be resumed: {}", fault::chain(&error));
+        }
+        RecoverError::Unmendable(error) => {
+            let message = format!("run {run} cannot be resumed: {}", fault::chain(error));
             RunsError::new(ErrorKind::State, "ROK0104", message)
                 .help("put the file back, or start a new run")
-        })?;
-        Ok(Found { stock, replaced })
-    }
-}
-
-/// What a new owner found, and has dealt with.
-struct Found {
-    stock: Stock,
-    replaced: Vec<(StepIx, Vec<ArtifactLeft>)>,
-}
-
-impl Found {
-    /// Tells the run what was put aside; after it has been told to go on.
-    fn say(self, shard: &mut Shard, run: &RunId) {
-        for (step, left) in self.stock.left.into_iter().chain(self.replaced) {
-            shard.say(run, Input::Left { step, left });
         }
+        RecoverError::Runner(error) => fault::runner(error),
     }
-}
-
-pub(crate) fn repair_of(claim: &Claim) -> Option<Repair> {
-    claim.repaired.map(|repair| Repair {
-        dropped_bytes: repair.dropped_bytes,
-        dropped_lines: repair.dropped_lines,
-    })
 }
 
 fn submitter_of(log: &rok_log::LogBytes, run: &RunId) -> Actor {

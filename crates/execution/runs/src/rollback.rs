@@ -3,7 +3,6 @@
 use crate::engine::Runs;
 use crate::fault;
 use crate::load::Loaded;
-use crate::resume::repair_of;
 use crate::submit::{load_secrets, refuse_reason};
 use rok_facades::runs::{
     CompensationFailure, DriveEnd, ErrorKind, ErrorView, Observer, RollbackOptions, RollbackView,
@@ -11,7 +10,7 @@ use rok_facades::runs::{
 };
 use rok_kernel::{DoneIx, Input, PolicyState, Rollback, Rollbackable, RunState};
 use rok_log::Claim;
-use rok_runner::Shard;
+use rok_runner::{Shard, repair_of};
 use rok_vocabulary::{Disposition, ErrorClass, RunId, StepId};
 
 impl Runs {
@@ -39,6 +38,10 @@ impl Runs {
             return Err(error);
         }
         let first = shard.turn().map_err(|error| fault::runner(&error))?;
+        if self.is_pooled() {
+            Self::leave_to_pool((shard, first), run)?;
+            return self.await_run(run, &options.drive, stop, observer);
+        }
         self.drive_shard((shard, first), run, &options.drive, stop, observer)
     }
 

@@ -1,6 +1,7 @@
 //! What the engine is set up with.
 
 use crate::attest::KeySource;
+use crate::home::SharedStore;
 use rok_events::{Contract, Settings};
 use rok_facades::runs::RunsError;
 use rok_log::Durability;
@@ -91,6 +92,8 @@ pub struct RunsSetup {
     pub directory: Option<Directory>,
     /// The key that attests each sealed run, if there is one.
     pub signing: Option<KeySource>,
+    /// The store that holds the record of all runs; `None`: run folders.
+    pub store: Option<SharedStore>,
 }
 
 impl RunsSetup {
@@ -113,6 +116,7 @@ impl RunsSetup {
             roles: Vec::new(),
             directory: None,
             signing: None,
+            store: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! that of the seal, and of the attestations where there are any.
 
 use crate::fault;
+use crate::home::Home;
 use crate::proof::{ATTESTATION, PROVENANCE_FILE, names, read};
 use crate::record::{HEAD, LOG};
 use rok_artifacts::Digest;
@@ -12,7 +13,6 @@ use rok_facades::runs::{
     AttestationView, SignatureCheck, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict,
 };
 use rok_log::{EventReader as _, RunRow};
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +100,7 @@ pub(crate) fn last_decision(run: &RunId, log: &[u8]) -> (ChainHash, Vec<String>)
 
 /// Judges a stub.
 pub(crate) fn judge(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     bytes: &[u8],
     options: &VerifyOptions,
@@ -201,7 +201,7 @@ fn proved(stub: &Stub, report: &mut VerifyReport) {
 
 /// The envelopes speak of a log of this head.
 fn attested(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     stub: &Stub,
     key: Option<&PublicKey>,

@@ -1,9 +1,11 @@
 //! From a plan file to a durable run, and driving it.
 
 use crate::cache::FolderCache;
+use crate::changes::Stopper;
 use crate::engine::Runs;
 use crate::events::live_line;
 use crate::fault;
+use crate::home::Home;
 use crate::places::Waiting;
 use crate::setup::{Governed, Needs};
 use rok_artifacts::ContentStore;
@@ -21,7 +23,6 @@ use rok_runner::{
     Driven, Files, Go, Message, Recorded, RunContext, RunRunner, Services, Shard, Turn, drive,
 };
 use rok_secrets::{Masker, Secrets};
-use rok_store_jsonl::{JsonlStore, StopWatch};
 use rok_vocabulary::{Actor, InputName, Outcome, PlanId, RunId, RunPhase};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -63,7 +64,7 @@ impl NewRun {
     }
 
     /// The plans that a submitted plan names, found beside it.
-    fn of(
+    pub(crate) fn of(
         plan: &CompiledPlan,
         folder: &Path,
         secrets: Option<&Secrets>,
@@ -85,6 +86,9 @@ impl NewRun {
 
 impl Runs {
     pub(crate) fn submit_run(&self, submission: Submission) -> Result<RunId, RunsError> {
+        if self.is_pooled() {
+            return self.enqueue(submission, None);
+        }
         let (run, shard) = self.create(submission, None)?;
         self.keep(run.clone(), shard);
         Ok(run)
@@ -140,7 +144,7 @@ impl Runs {
         let store = self.store_of(&run);
         let mut context = self.context(&store, &run, submitter, secrets)?;
         context.recorded = recorded;
-        let mut shard = Shard::new(Box::new(store), services, owner()).reporting_events();
+        let mut shard = Shard::new(store.into_store(), services, owner()).reporting_events();
         shard
             .create(run.clone(), plan, canonical, spec, context)
             .map_err(|error| fault::runner(&error))?;
@@ -186,6 +190,8 @@ impl Runs {
         let needs = Needs::of(plan.plan(), Some(&cwd), settings.max_processes);
         let Governed { services, policies } = self.services(&needs)?;
         let spec = RunSpec {
+            priority: submission.priority.unwrap_or(plan.plan().priority),
+            request: None,
             replays: None,
             inputs: Arc::new(Value::Object(inputs)),
             labels,
@@ -251,8 +257,8 @@ impl Runs {
     }
 
     fn unused(&self, run: &RunId) -> Result<RunId, RunsError> {
-        let store = JsonlStore::open(self.setup.root.clone(), self.setup.durability);
-        if store.run_dir(run).exists() {
+        let store = self.home();
+        if store.exists(run).map_err(|error| fault::store(&error))? {
             let message = format!(
                 "there is a run `{run}` already in {}",
                 self.setup.root.display()
@@ -265,7 +271,7 @@ impl Runs {
 
     pub(crate) fn context(
         &self,
-        store: &JsonlStore,
+        store: &Home,
         run: &RunId,
         submitter: Actor,
         secrets: Result<Secrets, String>,
@@ -274,6 +280,7 @@ impl Runs {
         let contents = Arc::new(contents(store));
         Ok(RunContext {
             recorded: None,
+            services: None,
             owner: owner().to_string(),
             roles: self.setup.roles_of(&submitter),
             submitter,
@@ -281,7 +288,11 @@ impl Runs {
             user_roles: self.setup.roles.clone(),
             secrets,
             workspace: Some(Arc::new(workspace(&dir)?)),
-            cache: Some(Arc::new(FolderCache::new(store, Arc::clone(&contents)))),
+            cache: Some(Arc::new(FolderCache::new(
+                store,
+                self.setup.store.clone(),
+                Arc::clone(&contents),
+            ))),
             files: Some(Arc::new(Files::of_run(&dir, contents))),
         })
     }
@@ -375,7 +386,7 @@ impl Runs {
 }
 
 /// Ends the inbox's watch, after a panic too: the scope waits for its thread.
-struct StopOnDrop(StopWatch);
+struct StopOnDrop(Stopper);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
@@ -402,7 +413,7 @@ fn observe(turn: &Turn, observer: &mut dyn Observer) {
     }
 }
 
-fn end_of(driven: &Driven, state: Option<&RunState>) -> DriveEnd {
+pub(crate) fn end_of(driven: &Driven, state: Option<&RunState>) -> DriveEnd {
     match *driven {
         Driven::Interrupted => DriveEnd::Interrupted,
         Driven::Held => match state.and_then(crate::gates::hold) {
@@ -537,11 +548,13 @@ fn refuse_leaks(
     let labels = labels.flat_map(|(name, value)| [("a label", name.as_str()), ("a label", value)]);
     let reason = submission.reason.iter();
     let reason = reason.map(|reason| ("the reason", reason.as_str()));
+    let key = submission.idempotency_key.iter();
+    let key = key.map(|key| ("the idempotency key", key.as_str()));
     let run = submission
         .run_id
         .iter()
         .map(|run| ("the run's id", run.as_str()));
-    for (place, text) in labels.chain(reason).chain(run) {
+    for (place, text) in labels.chain(reason).chain(key).chain(run) {
         if let Some(name) = masker.find(text.as_bytes()) {
             return Err(leak(place, name));
         }
@@ -579,13 +592,13 @@ pub(crate) fn owner() -> Owner {
 }
 
 /// The store of contents that all runs of a folder share.
-pub(crate) fn contents(store: &JsonlStore) -> ContentStore {
+pub(crate) fn contents(store: &Home) -> ContentStore {
     let root = absolute(&store.contents_dir());
     ContentStore::open(root, store.durability() == Durability::Fsync)
 }
 
 /// Where a log's results are read from that are too large for a line.
-pub(crate) fn results(store: &JsonlStore) -> Contents {
+pub(crate) fn results(store: &Home) -> Contents {
     rok_runner::results(Arc::new(contents(store)))
 }
 

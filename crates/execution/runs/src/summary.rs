@@ -3,6 +3,7 @@
 use crate::asked::{plan_of, refuse_unknown_statuses};
 use crate::fault;
 use crate::gates;
+use crate::home::Home;
 use crate::load::Loaded;
 use crate::subruns::PARENT_RUN;
 use rok_facades::runs::{
@@ -16,7 +17,6 @@ use rok_log::{RunEntry, RunFilter, RunIndex, RunRow};
 use rok_plan::Gate;
 use rok_projections::Replay;
 use rok_rac::{Duty, Reconciliation, Scope};
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{
     BudgetDimension, Disposition, ErrorClass, Outcome, RunPhase, StepState, Timestamp,
 };
@@ -367,7 +367,7 @@ pub(crate) fn audit(loaded: &Loaded) -> AuditView {
     }
 }
 
-pub(crate) fn list(store: &JsonlStore, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
+pub(crate) fn list(store: &Home, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
     refuse_unknown_statuses(query)?;
     let filter = RunFilter {
         plan: plan_of(query)?,

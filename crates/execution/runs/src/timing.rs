@@ -1,6 +1,7 @@
 //! When what happened in a run: a fold of its events for those who draw it.
 
 use crate::fault;
+use crate::home::Home;
 use crate::load::Loaded;
 use rok_events::{Body, Event, StepEndData, decode};
 use rok_facades::runs::{
@@ -10,13 +11,12 @@ use rok_facades::runs::{
 use rok_kernel::CompiledPlan;
 use rok_log::EventReader as _;
 use rok_plan::{Plan, Step};
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{ErrorClass, RunPhase, StepId, StepState, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The timing of a run that has been read.
-pub(crate) fn timing(loaded: &Loaded, store: &JsonlStore) -> Result<RunTiming, RunsError> {
+pub(crate) fn timing(loaded: &Loaded, store: &Home) -> Result<RunTiming, RunsError> {
     let state = loaded.state();
     let log = store
         .read(state.run_id())

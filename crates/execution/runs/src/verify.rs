@@ -3,6 +3,7 @@
 pub(crate) mod files;
 
 use crate::fault;
+use crate::home::Home;
 use crate::load::{Loaded, created_of, plan_by};
 use crate::proof::{self, Envelopes};
 use crate::record::Record;
@@ -13,7 +14,6 @@ use rok_facades::runs::{RunsError, VerifyFault, VerifyOptions, VerifyReport, Ver
 use rok_kernel::CompiledPlan;
 use rok_log::EventReader;
 use rok_projections::{Replay, ReplayError};
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const LOG: &str = "events.jsonl";
 
 /// Everything, the envelopes beside the log included.
 pub(crate) fn verify(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     options: &VerifyOptions,
 ) -> Result<VerifyReport, RunsError> {
@@ -49,15 +49,12 @@ enum Place {
 }
 
 /// Everything but the envelopes.
-pub(crate) fn without_envelopes(
-    store: &JsonlStore,
-    run: &RunId,
-) -> Result<VerifyReport, RunsError> {
+pub(crate) fn without_envelopes(store: &Home, run: &RunId) -> Result<VerifyReport, RunsError> {
     judge(store, run, None, Place::Here)
 }
 
 fn judge(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     options: Option<&VerifyOptions>,
     place: Place,
@@ -161,7 +158,7 @@ fn file_fault(file: &str, what: String) -> VerifyFault {
 /// Replays the events: they must give the state that the log and the seal
 /// claim, and the artifacts that they name must be what they were.
 fn replay(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     options: Option<&VerifyOptions>,
     place: Place,
@@ -262,7 +259,7 @@ fn replay(
 /// Folds a log, and compares what envelopes say with it at the lines that they
 /// cover.
 fn compared(
-    store: &JsonlStore,
+    store: &Home,
     plan: Arc<CompiledPlan>,
     run: &RunId,
     log: &[u8],

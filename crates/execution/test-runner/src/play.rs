@@ -58,7 +58,7 @@ pub(crate) fn play(
     let store = MemoryStore::new();
     let mut shard = Shard::new(Box::new(store.clone()), services, Owner::new("test"));
     let spec = RunSpec {
-        replays: None,
+        priority: 0,        request: None,        replays: None,
         inputs: Arc::new(Value::Object(case.test.inputs.clone())),
         labels: {
             let mut labels = case.plan.labels.clone();
@@ -77,6 +77,7 @@ pub(crate) fn play(
     };
     let context = RunContext {
         recorded: None,
+        services: None,
         owner: "test".into(),
         submitter: case.test.submitter.clone(),
         roles: case.test.roles.clone(),

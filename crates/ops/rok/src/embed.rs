@@ -68,6 +68,8 @@ impl Rok {
             profile: None,
             max_parallel: None,
             never_retry: false,
+            priority: None,
+            idempotency_key: None,
             run_id: None,
             submitter: self.actor.clone(),
             reason: None,

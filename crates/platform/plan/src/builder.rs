@@ -218,6 +218,12 @@ impl PlanBuilder {
         self
     }
 
+    /// Rank among the runs that wait, -100 to 100.
+    #[must_use]
+    pub fn priority(self, priority: i8) -> Self {
+        self.with("priority", Json::Value(priority.into()))
+    }
+
     /// Declares an input that must be given.
     #[must_use]
     pub fn input(mut self, name: impl Into<String>, kind: ValueKind) -> Self {

@@ -94,6 +94,8 @@ fn plan(plan: &Plan) -> Json {
     );
     keys.duration("max_duration", plan.max_duration);
     keys.value("max_parallel", plan.max_parallel.map(Value::from));
+    let priority = Some(plan.priority).filter(|priority| *priority != 0);
+    keys.value("priority", priority.map(Value::from));
     keys.text(
         "on_failure",
         (plan.on_failure == OnFailure::Rollback).then_some("rollback"),

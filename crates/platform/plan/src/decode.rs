@@ -151,6 +151,7 @@ impl Decoder<'_> {
                 _ => OnFailure::Stop,
             },
             max_parallel: read::whole(root, "max_parallel"),
+            priority: read::whole(root, "priority").unwrap_or_default(),
             inputs: inputs.sound,
             env: env
                 .into_iter()

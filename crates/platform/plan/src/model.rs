@@ -40,6 +40,8 @@ pub struct Plan {
     pub on_failure: OnFailure,
     /// Steps at once within a run; `None`: CPUs for processes, 64 for the rest.
     pub max_parallel: Option<u32>,
+    /// Rank among the runs that wait, -100 to 100.
+    pub priority: i8,
     /// How many runs with the same key go on at once.
     pub concurrency: Option<Concurrency>,
     /// Declared inputs.

@@ -375,12 +375,6 @@ fn within(text: &str, style: Style, syntax: Syntax) -> String {
 
 /// The refusal of what is carried out later.
 pub(crate) fn later(span: Range<usize>, what: &str) -> Finding {
-    if what == "`priority`" {
-        let message = "`priority` needs `rok serve`, which ranks the runs that wait";
-        return Finding::new(FaultCode::NotSupported, span, message).hint(
-            "this version has no server: runs wait in the order of their creation; remove it",
-        );
-    }
     Finding::new(
         FaultCode::NotSupported,
         span,

@@ -43,6 +43,11 @@ pub struct Submission {
     pub secrets_file: Option<PathBuf>,
     /// Take no result from an earlier run.
     pub no_cache: bool,
+    /// Its rank among the runs that wait; `None`: the plan's.
+    pub priority: Option<i8>,
+    /// The same key with the same request is the same run, however often it
+    /// comes. For runs in a database.
+    pub idempotency_key: Option<String>,
 }
 
 /// A run that is to be replayed.

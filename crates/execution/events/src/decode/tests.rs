@@ -91,6 +91,11 @@ fn bodies() -> Vec<Body> {
                 cwd: Some("/tmp/a b".into()),
                 engine: "0.1.0".into(),
                 policies: Some("cd".into()),
+                priority: -7,
+                request: Some(crate::RequestData {
+                    key: nasty(),
+                    sha256: "ef".into(),
+                }),
                 replays: Some(ReplaysData {
                     run: "run_old".parse().unwrap(),
                     from: "build".parse().unwrap(),

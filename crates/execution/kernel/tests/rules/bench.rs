@@ -74,6 +74,8 @@ impl Setup {
         let compiled = CompiledPlan::new(parsed, "00".repeat(32)).unwrap();
         let run: RunId = "run".parse().unwrap();
         let spec = RunSpec {
+            priority: 0,
+            request: None,
             replays: None,
             inputs: Arc::new(json!({})),
             labels: BTreeMap::new(),

@@ -2,6 +2,7 @@
 
 use crate::cache::StepCache;
 use crate::recorded::Recorded;
+use crate::services::Services;
 use crate::stage::Files;
 use rok_executor::Workspace;
 use rok_secrets::Secrets;
@@ -32,6 +33,8 @@ pub struct RunContext {
     pub cache: Option<Arc<dyn StepCache>>,
     /// Results that stand for those of some steps: the run is a replay.
     pub recorded: Option<Arc<Recorded>>,
+    /// Domains and executors of its own; `None`: those of its shard.
+    pub services: Option<Arc<Services>>,
 }
 
 impl RunContext {

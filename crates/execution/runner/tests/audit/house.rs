@@ -140,6 +140,8 @@ pub(crate) fn create_in(shard: &mut Shard, run: &str, order: Order) -> Result<()
         expected,
     } = order;
     let spec = RunSpec {
+        priority: 0,
+        request: None,
         replays: None,
         inputs: Arc::new(json!({})),
         labels: BTreeMap::new(),
@@ -160,6 +162,7 @@ pub(crate) fn create_in(shard: &mut Shard, run: &str, order: Order) -> Result<()
 fn context() -> RunContext {
     RunContext {
         recorded: None,
+        services: None,
         owner: "worker".into(),
         submitter: Actor::Manual,
         roles: Vec::new(),

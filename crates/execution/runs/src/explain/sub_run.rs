@@ -2,11 +2,11 @@
 //! a run.
 
 use super::Story;
+use crate::home::Home;
 use crate::load::Loaded;
 use rok_facades::runs::Explanation;
 use rok_kernel::StepIx;
 use rok_log::Durability;
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::StepState;
 
 impl Story<'_> {
@@ -16,11 +16,10 @@ impl Story<'_> {
             return false;
         };
         let root = self.loaded.dir.parent().unwrap_or(&self.loaded.dir);
-        let store = JsonlStore::open(root.to_owned(), Durability::Flush);
+        let store = Home::folders(root.to_owned(), Durability::Flush);
         match Loaded::read(&store, &child) {
             Ok(loaded) => {
                 let holder = store.driver(&child).ok().flatten();
-                let holder = holder.map(|holder| holder.to_string());
                 let told = super::explain(&loaded, None, holder);
                 let told = told.map_or_else(|error| error.message, |told| told.headline);
                 story.because.push(format!("its run {child}: {told}"));

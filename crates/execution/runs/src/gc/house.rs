@@ -2,9 +2,9 @@
 //! and which of them the rules name.
 
 use crate::fault;
+use crate::home::Home;
 use rok_facades::runs::{CollectReport, CollectRequest, KeptRun, RunsError};
 use rok_log::{EventReader as _, RunEntry, RunFilter, RunIndex as _};
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::{RunId, Timestamp, format_duration};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -32,7 +32,7 @@ pub(super) struct Names {
 /// All runs of a folder.
 #[derive(Debug)]
 pub(super) struct House<'a> {
-    store: &'a JsonlStore,
+    store: &'a Home,
     runs: BTreeMap<RunId, Resident>,
     stubs: Vec<RunId>,
     broken: Vec<KeptRun>,
@@ -71,7 +71,7 @@ struct Parent {
 }
 
 /// What a run's log names: artifacts, and results too large for a line.
-pub(super) fn names(store: &JsonlStore, run: &RunId) -> Result<(Names, Option<RunId>), RunsError> {
+pub(super) fn names(store: &Home, run: &RunId) -> Result<(Names, Option<RunId>), RunsError> {
     // Of a log that is not what was written, everything that it may name.
     let log = store.read_raw(run).map_err(|error| fault::store(&error))?;
     let mut out = Names {
@@ -107,7 +107,7 @@ pub(super) fn names(store: &JsonlStore, run: &RunId) -> Result<(Names, Option<Ru
 
 impl<'a> House<'a> {
     /// Looks at every run.
-    pub(super) fn look(store: &'a JsonlStore) -> Result<Self, RunsError> {
+    pub(super) fn look(store: &'a Home) -> Result<Self, RunsError> {
         let mut house = Self {
             store,
             runs: BTreeMap::new(),
@@ -130,7 +130,7 @@ impl<'a> House<'a> {
                         closed: row.phase.is_terminal(),
                         created_at: row.created_at,
                         updated_at: row.updated_at,
-                        bytes: store.size(&run),
+                        bytes: store.files().size(&run),
                         parent,
                         names,
                         run: run.clone(),
@@ -153,7 +153,7 @@ impl<'a> House<'a> {
                 closed: false,
                 created_at: Timestamp::default(),
                 updated_at: Timestamp::default(),
-                bytes: self.store.size(&run),
+                bytes: self.store.files().size(&run),
                 parent,
                 names,
                 run: run.clone(),

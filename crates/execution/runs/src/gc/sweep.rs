@@ -4,10 +4,10 @@
 use super::house::{House, names};
 use crate::cache;
 use crate::fault;
+use crate::home::Home;
 use rok_artifacts::ContentStore;
 use rok_facades::runs::{CollectReport, CollectRequest, ErrorKind, RunsError};
 use rok_log::{RunEntry, RunFilter, RunIndex as _};
-use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -20,7 +20,7 @@ use std::time::Duration;
 const GRACE: Duration = Duration::from_secs(3600);
 
 pub(super) fn contents(
-    store: &JsonlStore,
+    store: &Home,
     contents: &ContentStore,
     house: &House<'_>,
     request: &CollectRequest,
@@ -46,7 +46,7 @@ pub(super) fn contents(
 }
 
 /// What logs name that have grown, or come, since the house was looked at.
-fn named_since(store: &JsonlStore, house: &House<'_>) -> Result<HashSet<String>, RunsError> {
+fn named_since(store: &Home, house: &House<'_>) -> Result<HashSet<String>, RunsError> {
     let mut out = HashSet::new();
     let entries = store
         .list(&RunFilter::default())
@@ -72,7 +72,7 @@ fn named_since(store: &JsonlStore, house: &House<'_>) -> Result<HashSet<String>,
 
 /// Entries of the cache whose run is no run any more.
 pub(super) fn cache(
-    store: &JsonlStore,
+    store: &Home,
     house: &House<'_>,
     request: &CollectRequest,
     report: &mut CollectReport,
@@ -111,13 +111,18 @@ pub(super) fn cache(
 
 /// Folders of runs that were never finished.
 pub(super) fn unfinished(
-    store: &JsonlStore,
+    store: &Home,
     request: &CollectRequest,
     report: &mut CollectReport,
 ) -> Result<(), RunsError> {
-    for folder in store.unfinished().map_err(|error| fault::store(&error))? {
+    for folder in store
+        .files()
+        .unfinished()
+        .map_err(|error| fault::store(&error))?
+    {
         if !request.dry_run {
             store
+                .files()
                 .remove_unfinished(&folder)
                 .map_err(|error| fault::store(&error))?;
         }

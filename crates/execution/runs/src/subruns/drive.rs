@@ -3,6 +3,7 @@
 
 use super::{Family, Link};
 use crate::engine::Runs;
+use crate::home::Home;
 use crate::load::Loaded;
 use crate::submit::{NewRun, load_secrets};
 use rok_chain::Digest;
@@ -71,7 +72,9 @@ fn begin(
     let step = &request.attempt.step;
     let attempt = format!("{}.{}", step.epoch, step.attempt);
     loop {
-        let begun = if engine.store_of(&work.run).run_dir(&work.run).exists() {
+        let home = engine.store_of(&work.run);
+        let exists = home.exists(&work.run);
+        let begun = if exists.map_err(|error| crate::fault::store(&error))? {
             go_on(engine, family, work, &attempt, link)
         } else {
             create(engine, family, request, work, attempt.clone()).map(Begun::new)
@@ -123,6 +126,8 @@ fn create(
         profile: reconciles.then_some(family.settings.profile),
         max_parallel: (family.settings.max_parallel == 1).then_some(1),
         never_retry: family.settings.never_retry,
+        idempotency_key: None,
+        priority: None,
         no_cache: family.settings.no_cache,
     };
     let documents = documents_of(engine, parent, &sub.plans)?;
@@ -331,7 +336,7 @@ pub(crate) fn sub_runs(state: &RunState) -> Vec<RunId> {
 }
 
 /// Where a run's plans lie, by digest: for those who vouch for the record.
-pub(crate) fn missing_plans(engine: &rok_store_jsonl::JsonlStore, loaded: &Loaded) -> Vec<String> {
+pub(crate) fn missing_plans(engine: &crate::home::Home, loaded: &Loaded) -> Vec<String> {
     let state = loaded.state();
     let mut digests = named_plans(loaded);
     digests.retain(|sha256| {

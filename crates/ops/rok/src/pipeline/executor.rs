@@ -89,6 +89,8 @@ impl PipelineExecutor {
             profile: None,
             max_parallel: None,
             never_retry: false,
+            priority: None,
+            idempotency_key: None,
             run_id: Some(run),
             submitter: self.rok.actor().clone(),
             reason: Some(reason.into()),

@@ -183,10 +183,7 @@ fn what_comes_later_is_refused_by_name() {
     for text in [json, yaml] {
         let error = refused(&written("plan.yaml", text.as_bytes()), "plan.yaml");
         for key in &keys {
-            let refusal = match *key {
-                "priority" => "`priority` needs `rok serve`".to_owned(),
-                key => format!("`{key}` is not supported yet"),
-            };
+            let refusal = format!("`{key}` is not supported yet");
             assert!(error.contains(&refusal), "{key}: {error}");
         }
     }

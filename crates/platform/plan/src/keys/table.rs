@@ -75,7 +75,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Plan, "overrides", Ty::Object(Overrides), "How often a failed hard gate may be overridden, and for how long; without it, never.").or("no override is permitted"),
     key(Plan, "defaults", Ty::Object(Defaults), "What holds for every step that does not say otherwise."),
     key(Plan, "steps", Ty::Map(Names::Step, &Ty::Object(Step)), "The steps, by id. Within what is ready, their order decides.").required(),
-    key(Plan, "priority", Ty::Whole { min: -100, max: 100 }, "Rank among the runs that wait.").later(),
+    key(Plan, "priority", Ty::Whole { min: -100, max: 100 }, "Rank among the runs that wait, under `rok serve`.").or("0"),
     key(Plan, "concurrency", Ty::Object(Concurrency), "How many runs with the same key go on at once, among those of one folder of runs."),
     key(Plan, "budget", Ty::Object(Budget), "What a run may use up, over all its epochs. Steps report cost, tokens and energy by `ROK_USAGE`."),
     key(Plan, "notify", Ty::List(&Ty::Object(Notify)), "Who is told how a run ended.").later(),

@@ -93,10 +93,10 @@ steps:
 default_mode: distributed
 steps:
   a: { run: echo a }", &["2:15: `distributed` as `default_mode` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
-#[case::priority_later(r"plan: p
+#[case::priority_bounds(r"plan: p
 priority: 500
 steps:
-  a: { run: echo a }", &["2:1: `priority` needs `rok serve`, which ranks the runs that wait (this version has no server: runs wait in the order of their creation; remove it)", "2:11: `priority` is out of bounds (it is a whole number from -100 to 100)"])]
+  a: { run: echo a }", &["2:11: `priority` is out of bounds (it is a whole number from -100 to 100)"])]
 #[case::concurrency_shape(r"plan: p
 concurrency: { limit: 0, on_limit: wait }
 steps:

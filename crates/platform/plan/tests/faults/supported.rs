@@ -177,10 +177,7 @@ fn what_comes_later_is_refused_by_name() {
             Place::Step => format!("plan: p\nsteps: {{ a: {{ run: x, {key}: x }} }}"),
             other => panic!("{other:?} has a later key"),
         };
-        let refusal = match *key {
-            "priority" => "`priority` needs `rok serve`".to_owned(),
-            key => format!("`{key}` is not supported yet"),
-        };
+        let refusal = format!("`{key}` is not supported yet");
         assert!(
             faults(&text).iter().any(|fault| fault.contains(&refusal)),
             "{key}"
@@ -197,7 +194,6 @@ fn the_whole_format_is_known_and_what_is_not_carried_out_is_refused() {
         .map(|fault| fault.message.as_str())
         .collect();
     let expected = [
-        "`priority` needs `rok serve`, which ranks the runs that wait",
         "`notify` is not supported yet",
         // And what nobody makes cannot be expected.
         "no step declares an artifact `report.json`",

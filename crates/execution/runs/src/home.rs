@@ -1,0 +1,351 @@
+//! Where runs are: their record in a store, their files in a folder each.
+//!
+//! A folder of run folders is both at once. Any other store holds the record
+//! alone: a run's logs, artifacts and notes lie in a folder of the data
+//! directory then, which is made once a run has something to put there.
+
+use crate::changes::{Bulletin, Changes};
+use rok_chain::{LogReport, verify_log};
+use rok_facades::runs::{ErrorKind, RunsError};
+use rok_log::{Cursor, Durability, PoolStore, RunEntry, RunFilter, Store, StoreError};
+use rok_store_jsonl::JsonlStore;
+use rok_vocabulary::RunId;
+use std::io::Write as _;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The folders that every run with files has.
+const DIRS: [&str; 3] = ["logs", "artifacts", "procs"];
+
+/// How many handles wait to be used again.
+const IDLE: usize = 16;
+
+/// A store that all runs share, with the handles on it that nobody uses now.
+#[derive(Clone)]
+pub struct SharedStore {
+    idle: Arc<Mutex<Vec<Box<dyn PoolStore>>>>,
+    bulletin: Bulletin,
+}
+
+impl SharedStore {
+    /// A store, by a handle on it.
+    #[must_use]
+    pub fn new(handle: Box<dyn PoolStore>) -> Self {
+        let bulletin = Bulletin::of(&*handle);
+        Self {
+            idle: Arc::new(Mutex::new(vec![handle])),
+            bulletin,
+        }
+    }
+
+    /// A handle that nobody else will use.
+    #[must_use]
+    pub fn another(&self) -> Box<dyn PoolStore> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first is never lent: it is what others come of.
+        idle.first().expect(FIRST).another()
+    }
+
+    fn lend(&self) -> Lent {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let handle = if idle.len() > 1 {
+            idle.pop().expect(FIRST)
+        } else {
+            idle.first().expect(FIRST).another()
+        };
+        drop(idle);
+        Lent {
+            handle: Some(handle),
+            of: self.clone(),
+        }
+    }
+}
+
+const FIRST: &str = "the handle that came with it stays";
+
+impl std::fmt::Debug for SharedStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SharedStore").finish_non_exhaustive()
+    }
+}
+
+/// A handle that goes back when it is done with.
+struct Lent {
+    handle: Option<Box<dyn PoolStore>>,
+    of: SharedStore,
+}
+
+const LENT: &str = "it is taken once, by value";
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let Some(handle) = self.handle.take() else {
+            return;
+        };
+        let mut idle = self.of.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE {
+            idle.push(handle);
+        }
+    }
+}
+
+/// A handle on the record, and where the files are.
+pub(crate) struct Home {
+    files: JsonlStore,
+    shared: Option<Lent>,
+}
+
+impl Home {
+    /// A folder of run folders.
+    pub(crate) fn folders(root: impl Into<PathBuf>, durability: Durability) -> Self {
+        Self {
+            files: JsonlStore::open(root, durability),
+            shared: None,
+        }
+    }
+
+    /// A shared store, with files below a folder.
+    pub(crate) fn shared(
+        root: impl Into<PathBuf>,
+        durability: Durability,
+        store: &SharedStore,
+    ) -> Self {
+        Self {
+            files: JsonlStore::open(root, durability),
+            shared: Some(store.lend()),
+        }
+    }
+
+    /// The folder of run folders.
+    pub(crate) fn root(&self) -> &Path {
+        self.files.root()
+    }
+
+    pub(crate) const fn durability(&self) -> Durability {
+        self.files.durability()
+    }
+
+    pub(crate) fn contents_dir(&self) -> PathBuf {
+        self.files.contents_dir()
+    }
+
+    pub(crate) fn run_dir(&self, run: &RunId) -> PathBuf {
+        self.files.run_dir(run)
+    }
+
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// What only a folder of run folders can do.
+    pub(crate) fn only_folders(&self, what: &str) -> Result<(), RunsError> {
+        if self.is_shared() {
+            let message = format!("{what} needs run folders, and these runs are in a database");
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("name a folder of run folders by --dir, without --store"));
+        }
+        Ok(())
+    }
+
+    /// The run folders.
+    pub(crate) const fn files(&self) -> &JsonlStore {
+        &self.files
+    }
+
+    /// Whether there is such a run, or anything in its place.
+    pub(crate) fn exists(&self, run: &RunId) -> Result<bool, StoreError> {
+        match self.shared {
+            Some(_) => Ok(self.get(run)?.is_some()),
+            None => Ok(self.run_dir(run).exists()),
+        }
+    }
+
+    /// Judges a run's log against its seal. Writes nothing.
+    pub(crate) fn verify(&self, run: &RunId) -> Result<LogReport, StoreError> {
+        match self.shared {
+            Some(_) => Ok(verify_log(
+                run,
+                &self.read_raw(run)?,
+                self.seal(run)?.as_ref(),
+            )),
+            None => self.files.verify(run),
+        }
+    }
+
+    /// Who drives a run now, in words; `None` when nobody does.
+    pub(crate) fn driver(&self, run: &RunId) -> Result<Option<String>, StoreError> {
+        match &self.shared {
+            Some(_) => Ok(None),
+            None => Ok(self.files.driver(run)?.map(|driver| driver.to_string())),
+        }
+    }
+
+    /// What is left of a run that was collected.
+    pub(crate) fn stub(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.shared {
+            Some(_) => Ok(None),
+            None => self.files.stub(run),
+        }
+    }
+
+    /// A file beside a run's log.
+    pub(crate) fn read_beside(
+        &self,
+        run: &RunId,
+        file: &'static str,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.shared.is_none() {
+            return self.files.read_beside(run, file);
+        }
+        let path = self.run_dir(run).join(file);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::from_io("read", path, error)),
+        }
+    }
+
+    /// Lays a file beside a run's log, in place of the one before.
+    pub(crate) fn lay_beside(
+        &self,
+        run: &RunId,
+        file: &'static str,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        if !self.is_shared() {
+            return self.files.lay_beside(run, file, bytes);
+        }
+        self.make_dirs(run)?;
+        let dir = self.run_dir(run);
+        let (new, path) = (dir.join(format!("{file}.new~")), dir.join(file));
+        let laid = || -> std::io::Result<()> {
+            let mut made = std::fs::File::create(&new)?;
+            made.write_all(bytes)?;
+            made.sync_all()?;
+            std::fs::rename(&new, &path)?;
+            std::fs::File::open(&dir)?.sync_all()
+        };
+        laid().map_err(|error| StoreError::from_io("write", path.clone(), error))
+    }
+
+    /// Makes the folders that a run's steps write to; a folder of run folders
+    /// has made them with the run.
+    pub(crate) fn make_dirs(&self, run: &RunId) -> Result<(), StoreError> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        if !self.is_shared() {
+            return Ok(());
+        }
+        let dir = self.run_dir(run);
+        for name in DIRS {
+            let path = dir.join(name);
+            let made = std::fs::DirBuilder::new()
+                .mode(0o700)
+                .recursive(true)
+                .create(&path);
+            made.map_err(|error| StoreError::from_io("create", path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Wakes whoever drives a run when a command comes in.
+    pub(crate) fn watch(&self, run: &RunId) -> Result<Changes, StoreError> {
+        match &self.shared {
+            Some(lent) => Ok(Changes::Shared(lent.of.bulletin.listen(run))),
+            None => Ok(Changes::Folder(self.files.watch(run)?)),
+        }
+    }
+
+    /// Wakes whoever put a command when one is answered.
+    pub(crate) fn watch_answers(&self, run: &RunId) -> Result<Changes, StoreError> {
+        match &self.shared {
+            Some(lent) => Ok(Changes::Shared(lent.of.bulletin.listen(run))),
+            None => Ok(Changes::Folder(self.files.watch_answers(run)?)),
+        }
+    }
+
+    /// Wakes whoever follows a log when it grows.
+    pub(crate) fn watch_log(&self, run: &RunId) -> Result<Changes, StoreError> {
+        match &self.shared {
+            Some(lent) => Ok(Changes::Shared(lent.of.bulletin.listen(run))),
+            None => Ok(Changes::Folder(self.files.watch_log(run)?)),
+        }
+    }
+
+    /// A handle for a shard: what it claims is let go when it is dropped.
+    pub(crate) fn into_store(self) -> Box<dyn Store> {
+        match self.shared {
+            Some(mut lent) => lent.handle.take().expect(LENT),
+            None => Box::new(self.files),
+        }
+    }
+}
+
+impl std::fmt::Debug for Home {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Home")
+            .field("root", &self.root())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The run that a text names in a shared store: its id, or the beginning of
+/// one id alone.
+pub(crate) fn find(home: &Home, text: &str) -> Result<RunId, RunsError> {
+    let failed = |error: StoreError| crate::fault::store(&error);
+    if let Ok(run) = text.parse::<RunId>()
+        && home.get(&run).map_err(failed)?.is_some()
+    {
+        return Ok(run);
+    }
+    let page = RunFilter {
+        after: Some(Cursor {
+            created_at: None,
+            name: text.to_owned(),
+        }),
+        limit: Some(2),
+        ..RunFilter::default()
+    };
+    let entries = home.list(&page).map_err(failed)?;
+    let names: Vec<&str> = entries.iter().map(RunEntry::name).collect();
+    let mut like = names.iter().filter(|name| name.starts_with(text));
+    match (text.is_empty(), like.next(), like.next()) {
+        (false, Some(only), None) => only.parse().map_err(|_| unknown(text)),
+        (false, Some(_), Some(_)) => Err(RunsError::new(
+            ErrorKind::Usage,
+            "ROK0102",
+            format!("`{text}` is short for several runs: {}", names.join(", ")),
+        )
+        .help("write more of the run's id")),
+        _ => Err(unknown(text)),
+    }
+}
+
+fn unknown(text: &str) -> RunsError {
+    RunsError::new(
+        ErrorKind::Usage,
+        "ROK0101",
+        format!("there is no run `{text}`"),
+    )
+    .help("`rok ls` lists the runs")
+}
+
+impl Deref for Home {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        match &self.shared {
+            Some(lent) => &**lent.handle.as_ref().expect(LENT),
+            None => &self.files,
+        }
+    }
+}
+
+impl DerefMut for Home {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match &mut self.shared {
+            Some(lent) => &mut **lent.handle.as_mut().expect(LENT),
+            None => &mut self.files,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Runs that a pool drives: they are created, left to it, and waited for.
+
+mod commits;
+mod outfit;
+mod places;
+mod request;
+
+pub use outfit::RunsOutfitter;
+
+pub(crate) use commits::Commits;
+
+use crate::engine::Runs;
+use crate::events::line_of;
+use crate::fault;
+use crate::submit::{NewRun, Prepared, end_of};
+use request::{id_of, request_of};
+use rok_events::RequestData;
+use rok_facades::runs::{
+    DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, ResumeOptions, RunsError, StopSignal,
+    Submission,
+};
+use rok_kernel::Resumability;
+use rok_log::{CommitResult, Document, DocumentKind};
+use rok_runner::{Clock as _, Driven, Shard, SystemClock, Turn, newborn};
+use rok_store_jsonl::Woken;
+use rok_vocabulary::{Outcome, RunId, Seq};
+
+impl Runs {
+    /// Whether a pool drives these runs.
+    pub(crate) const fn is_pooled(&self) -> bool {
+        self.setup.store.is_some()
+    }
+
+    /// Creates a run, durably, and leaves it to the pool. The same request
+    /// again is the same run.
+    pub(crate) fn enqueue(
+        &self,
+        mut submission: Submission,
+        within: Option<NewRun>,
+    ) -> Result<RunId, RunsError> {
+        if submission.secrets_file.is_some() {
+            let message = "a server reads secrets from its own environment, and from no file";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0110", message)
+                .help("leave the file out, and set them where the server runs"));
+        }
+        let request = request_of(&submission)?;
+        if let Some(request) = &request {
+            let run = id_of(&submission.submitter, &request.key);
+            if let Some(same) = self.made_before(&run, request)? {
+                return Ok(same);
+            }
+            submission.run_id = Some(run);
+        }
+        let folder = submission.cwd.clone();
+        let mut prepared = self.prepare(submission)?;
+        prepared.spec.request.clone_from(&request);
+        let within = match within {
+            Some(within) => within,
+            None => NewRun::of(&prepared.plan, &folder, prepared.secrets.as_ref().ok())?,
+        };
+        if !within.plans.is_empty() {
+            let message = "a server does not carry out `plan` steps yet";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("run the plan by `rok run` in a folder of run folders"));
+        }
+        let place = self.ask_for_place(&prepared, &within)?;
+        let run = self.create_unclaimed(prepared, within)?;
+        match (run, request) {
+            (Ok(run), _) => {
+                self.make_place(place, &run);
+                Ok(run)
+            }
+            (Err(run), Some(request)) => match self.made_before(&run, &request)? {
+                Some(same) => Ok(same),
+                None => Err(exists(&run)),
+            },
+            (Err(run), None) => Err(exists(&run)),
+        }
+    }
+
+    /// The run is returned as an error where there is one of that name.
+    fn create_unclaimed(
+        &self,
+        prepared: Prepared,
+        within: NewRun,
+    ) -> Result<Result<RunId, RunId>, RunsError> {
+        let Prepared {
+            run,
+            plan,
+            canonical,
+            mut spec,
+            ..
+        } = prepared;
+        spec.plans = within.plans;
+        spec.parent = within.parent;
+        let documents = within.documents.into_iter();
+        let documents = documents.map(|bytes| Document::new(DocumentKind::SubPlan, bytes));
+        let now = SystemClock.now();
+        let commit = newborn(run.clone(), plan, canonical, spec, documents.collect(), now);
+        let commit = commit.map_err(|error| fault::runner(&error))?;
+        Ok(match self.commits()?.commit(commit)? {
+            CommitResult::Committed { .. } => Ok(run),
+            CommitResult::Stale { .. } => Err(run),
+        })
+    }
+
+    /// The run that a request made before; refused where that was another
+    /// request.
+    fn made_before(&self, run: &RunId, request: &RequestData) -> Result<Option<RunId>, RunsError> {
+        let home = self.home();
+        if !home.exists(run).map_err(|error| fault::store(&error))? {
+            return Ok(None);
+        }
+        let log = home.read(run).map_err(|error| fault::store(&error))?;
+        let created = crate::load::created_of(run, &log);
+        match created.ok().and_then(|created| created.request) {
+            Some(made) if made == *request => Ok(Some(run.clone())),
+            _ => {
+                let message = format!(
+                    "idempotency key `{}` was used for another request, which made run {run}",
+                    request.key
+                );
+                Err(RunsError::new(ErrorKind::State, "ROK0170", message)
+                    .help("send the same request again, or take another key"))
+            }
+        }
+    }
+
+    /// Waits until a run that a pool drives ends or only holds remain.
+    pub(crate) fn await_run(
+        &self,
+        run: &RunId,
+        options: &DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        let home = self.home();
+        let failed = |error: &rok_log::StoreError| fault::store(error);
+        let changes = home.watch_log(run).map_err(|error| failed(&error))?;
+        let stopper = changes.stopper();
+        stop.on_stop(move || stopper.stop());
+        let mut next = Seq::FIRST;
+        loop {
+            let log = home.read_from(run, next).map_err(|error| failed(&error))?;
+            let lines: Vec<EventLine> = log.lines().map(line_of).collect();
+            next = Seq(next.0 + lines.len() as u64);
+            if !lines.is_empty() {
+                observer.events(&lines);
+            }
+            let row = home.get(run).map_err(|error| failed(&error))?;
+            let row = row.filter(|row| row.next_seq == next);
+            if let Some(row) = row {
+                if row.phase.is_terminal() {
+                    let loaded = self.load(run)?;
+                    let (phase, outcome) = (row.phase, row.outcome.unwrap_or(Outcome::Failed));
+                    return Ok(end_of(
+                        &Driven::Ended { phase, outcome },
+                        Some(loaded.state()),
+                    ));
+                }
+                if row.hold.is_some() && !options.wait_on_hold {
+                    let loaded = self.load(run)?;
+                    let state = loaded.state();
+                    if state.outstanding().is_empty()
+                        && let Some(hold) = crate::gates::hold(state)
+                    {
+                        return Ok(DriveEnd::Held(hold));
+                    }
+                }
+            }
+            if stop.is_stopped()
+                || changes.wait(None).map_err(|error| failed(&error))? == Woken::Stopped
+            {
+                return Ok(DriveEnd::Interrupted);
+            }
+        }
+    }
+
+    /// Goes on with a run: an interrupted one has the pool already, a failed
+    /// one is told to begin its next epoch, and left to the pool.
+    pub(crate) fn resume_pooled(
+        &self,
+        run: &RunId,
+        options: &ResumeOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<DriveEnd, RunsError> {
+        let resumability = self.load(run)?.state().resumability(SystemClock.now());
+        if resumability != Resumability::SameEpoch {
+            let shard = self.resumed(run, options, None)?;
+            Self::leave_to_pool(shard, run)?;
+        }
+        self.await_run(run, &options.drive, stop, observer)
+    }
+
+    /// Lets go of a run that was told to go on, once nothing of it is about to
+    /// happen here.
+    pub(crate) fn leave_to_pool(
+        (mut shard, _): (Shard, Turn),
+        run: &RunId,
+    ) -> Result<(), RunsError> {
+        while shard.is_busy() {
+            shard.turn().map_err(|error| fault::runner(&error))?;
+        }
+        shard.release(run);
+        Ok(())
+    }
+}
+
+fn exists(run: &RunId) -> RunsError {
+    RunsError::new(
+        ErrorKind::Usage,
+        "ROK0116",
+        format!("there is a run `{run}` already"),
+    )
+    .help("take another --run-id, or leave it out")
+}

@@ -1,0 +1,243 @@
+//! The pool: a thread a shard, and a handle to all of them.
+
+use crate::common::{Common, Monotonic};
+use crate::event::{PoolEvent, PoolLog};
+use crate::outfit::Outfitter;
+use crate::settings::PoolSettings;
+use crate::stats::PoolStats;
+use crate::worker::Worker;
+use rok_log::{PoolStore, Subscription};
+use rok_runner::{Clock, Services, SystemClock};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long a shard rests after a failure, at first and at most.
+const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// Makes a [`WorkerPool`].
+pub struct PoolBuilder {
+    settings: PoolSettings,
+    store: Box<dyn PoolStore>,
+    services: Services,
+    outfitter: Arc<dyn Outfitter>,
+    clock: Arc<dyn Clock>,
+    monotonic: Monotonic,
+    log: PoolLog,
+}
+
+impl PoolBuilder {
+    /// A pool over a store, for runs that are equipped by this outfitter.
+    #[must_use]
+    pub fn new(
+        settings: PoolSettings,
+        store: Box<dyn PoolStore>,
+        services: Services,
+        outfitter: Arc<dyn Outfitter>,
+    ) -> Self {
+        let began = Instant::now();
+        Self {
+            settings,
+            store,
+            services,
+            outfitter,
+            clock: Arc::new(SystemClock),
+            monotonic: Arc::new(move || began.elapsed()),
+            log: Arc::new(|_| {}),
+        }
+    }
+
+    /// Tells what happens to the pool.
+    #[must_use]
+    pub fn log(mut self, log: PoolLog) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// Takes another clock, and another measure of how long it has run.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>, monotonic: Monotonic) -> Self {
+        self.clock = clock;
+        self.monotonic = monotonic;
+        self
+    }
+
+    fn common(self) -> (Arc<Common>, Subscription) {
+        let common = Arc::new(Common::new(
+            self.settings,
+            self.store,
+            self.services,
+            self.outfitter,
+            self.clock,
+            self.monotonic,
+            self.log,
+        ));
+        let heard = Arc::downgrade(&common);
+        let store = common.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let subscription = store.subscribe(Arc::new(move |signal| {
+            if let Some(common) = heard.upgrade() {
+                common.hear(signal);
+            }
+        }));
+        drop(store);
+        (common, subscription)
+    }
+
+    /// Starts the threads.
+    pub fn start(self) -> io::Result<WorkerPool> {
+        let (common, subscription) = self.common();
+        let shared = Arc::new(Shared {
+            threads: Mutex::default(),
+            over: Condvar::new(),
+            common,
+            _subscription: Mutex::new(subscription),
+        });
+        let settings = &shared.common.settings;
+        let shards = settings.shards.max(1);
+        shared.common.tell(&PoolEvent::Started {
+            owner: settings.owner.clone(),
+            shards,
+            in_flight: settings.in_flight,
+        });
+        held(&shared.threads).left = shards;
+        for number in 0..shards {
+            let of = Arc::clone(&shared);
+            let thread = std::thread::Builder::new()
+                .name(format!("rok-shard-{number}"))
+                .spawn(move || {
+                    work(Worker::new(number, Arc::clone(&of.common)), &of.common);
+                    of.one_is_over();
+                })?;
+            held(&shared.threads).joins.push(thread);
+        }
+        Ok(WorkerPool(shared))
+    }
+
+    /// The shards without threads, to be turned by hand.
+    #[cfg(test)]
+    pub(crate) fn by_hand(self) -> (Vec<Worker>, Arc<Common>, Subscription) {
+        let (common, subscription) = self.common();
+        let workers = (0..common.settings.shards)
+            .map(|number| Worker::new(number, Arc::clone(&common)))
+            .collect();
+        (workers, common, subscription)
+    }
+}
+
+impl std::fmt::Debug for PoolBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoolBuilder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Many runs driven at once. A clone is another handle on the same pool; it
+/// works on when all handles are dropped, until it is drained.
+#[derive(Clone)]
+pub struct WorkerPool(Arc<Shared>);
+
+struct Shared {
+    common: Arc<Common>,
+    threads: Mutex<Threads>,
+    over: Condvar,
+    _subscription: Mutex<Subscription>,
+}
+
+#[derive(Default)]
+struct Threads {
+    left: usize,
+    joins: Vec<JoinHandle<()>>,
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn one_is_over(&self) {
+        let mut threads = held(&self.threads);
+        threads.left -= 1;
+        if threads.left == 0 {
+            let owner = self.common.settings.owner.clone();
+            let stats = self.common.counters.read();
+            self.common.tell(&PoolEvent::Stopped { owner, stats });
+        }
+        self.over.notify_all();
+    }
+}
+
+impl WorkerPool {
+    /// Claims nothing more, lets what runs end within the grace period, stops
+    /// the rest and leaves it resumable. Returns at once; see [`Self::join`].
+    pub fn drain(&self) {
+        self.0.common.drain();
+    }
+
+    /// Waits until the pool has drained.
+    pub fn join(&self) {
+        let mut threads = held(&self.0.threads);
+        while threads.left > 0 {
+            let waited = self.0.over.wait(threads);
+            threads = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        for join in std::mem::take(&mut threads.joins) {
+            // A shard's panics are caught within its thread.
+            drop(join.join());
+        }
+    }
+
+    /// What it has done.
+    #[must_use]
+    pub fn stats(&self) -> PoolStats {
+        self.0.common.counters.read()
+    }
+}
+
+impl std::fmt::Debug for WorkerPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkerPool")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Turns a shard until the pool has drained. A failure of the store or a panic
+/// drops what it has in memory, and nothing else.
+fn work(mut worker: Worker, common: &Common) {
+    let mut rest = REST.0;
+    loop {
+        let turned = catch_unwind(AssertUnwindSafe(|| {
+            let on = worker.turn();
+            if matches!(on, Ok(true)) {
+                worker.rest();
+            }
+            on
+        }));
+        let why = match turned {
+            Ok(Ok(true)) => {
+                rest = REST.0;
+                continue;
+            }
+            Ok(Ok(false)) => return,
+            Ok(Err(error)) => crate::worker::chain(&error),
+            Err(panic) => format!("it panicked: {}", text_of(&*panic)),
+        };
+        let begun = catch_unwind(AssertUnwindSafe(|| worker.restart(&why)));
+        if begun.is_err() || (common.is_draining() && rest >= REST.1) {
+            return;
+        }
+        std::thread::sleep(rest);
+        rest = (rest * 2).min(REST.1);
+    }
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a text")
+}
