@@ -170,7 +170,7 @@ impl Envelopes {
 /// Holds the public key in a bundle against the envelopes there: one that did
 /// not sign them would have them checked by whoever put it there.
 pub(crate) fn check_key(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     report: &mut VerifyReport,
 ) -> Result<(), StoreError> {

@@ -32,7 +32,7 @@ pub(crate) fn verify(
 /// As [`verify`], of what came in a bundle: what lies elsewhere on this machine
 /// is not its files, and the key in it must be the one that signed.
 pub(crate) fn verify_bundled(
-    store: &JsonlStore,
+    store: &Home,
     run: &RunId,
     options: &VerifyOptions,
 ) -> Result<VerifyReport, RunsError> {
