@@ -114,7 +114,9 @@ pub(crate) fn create(
         .expect("a UUID is a run id");
     let submitter = Actor::User("bench".into());
     let spec = RunSpec {
-        priority: 0,        request: None,        replays: None,
+        priority: 0,
+        request: None,
+        replays: None,
         inputs: Arc::new(Value::Object(Map::new())),
         labels: BTreeMap::new(),
         settings: Settings {

@@ -42,6 +42,11 @@ pub struct AskedRun {
     pub never_retry: bool,
     /// Take no result from an earlier run.
     pub no_cache: bool,
+    /// Its rank among the runs that wait; `None`: the plan's.
+    pub priority: Option<i8>,
+    /// The same key with the same request is the same run, however often it
+    /// comes. For runs in a database.
+    pub idempotency_key: Option<String>,
     /// The run's id; else a new one.
     pub run_id: Option<RunId>,
     /// Why.
@@ -121,6 +126,8 @@ impl Service {
             profile: asked.profile,
             max_parallel: asked.max_parallel,
             never_retry: asked.never_retry,
+            priority: asked.priority,
+            idempotency_key: asked.idempotency_key,
             run_id: asked.run_id,
             submitter: asked.submitter,
             reason: asked.reason,

@@ -43,7 +43,8 @@ pub use row::newborn;
 pub use run_runner::{RunContext, RunRunner};
 pub use services::Services;
 pub use shard::{
-    CLAIM_LEASE, CommandOutcome, Found, Message, RecoverError, Shard, ShardHandle, Turn, repair_of,
+    Attempts, CLAIM_LEASE, CommandOutcome, Found, Message, RecoverError, Shard, ShardHandle, Turn,
+    repair_of,
 };
 pub use stage::{Files, LostFiles, StepFiles, Upstream, results};
 pub use stock::{Stock, Unmendable};

@@ -154,14 +154,19 @@ impl RunRunner {
     pub fn running(&self) -> BTreeSet<AttemptRef> {
         let effects = self.state().outstanding().into_iter();
         effects
-            .filter_map(|effect| match effect {
-                Effect::StartStep { step, attempt } => Some(self.attempt_ref(step, attempt)),
-                Effect::StartCompensation { done, attempt } => {
-                    Some(self.compensation_ref(done, attempt))
-                }
-                _ => None,
-            })
+            .filter_map(|effect| self.started_by(&effect))
             .collect()
+    }
+
+    /// The attempt that an effect starts, if it starts one.
+    pub(crate) fn started_by(&self, effect: &Effect) -> Option<AttemptRef> {
+        match *effect {
+            Effect::StartStep { step, attempt } => Some(self.attempt_ref(step, attempt)),
+            Effect::StartCompensation { done, attempt } => {
+                Some(self.compensation_ref(done, attempt))
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn drain(&mut self) {
@@ -441,7 +446,7 @@ impl RunRunner {
         }
     }
 
-    fn cancel_attempt(attempt: &AttemptRef, reason: CancelReason, services: &Services) {
+    pub(crate) fn cancel_attempt(attempt: &AttemptRef, reason: CancelReason, services: &Services) {
         if services.stage().cancel(attempt, reason) {
             return;
         }

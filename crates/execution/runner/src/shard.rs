@@ -1,28 +1,30 @@
 //! A shard turns: it drains inputs, lets each run decide, makes everything
 //! durable in ONE commit, and performs the effects.
 
+mod attempts;
+mod commands;
 mod recover;
 
 use crate::error::RunnerError;
 use crate::run_runner::{RunContext, RunRunner};
 use crate::services::Services;
-use crate::stock::{Stock, Unmendable};
-use rok_artifacts::ArtifactError;
-use rok_events::{ArtifactLeft, Encoder, Event};
-use rok_executor::{AttemptRef, ExecutorError, ReportSink, StepReport};
-use rok_kernel::{
-    CompiledPlan, Input, Rejected, RunOrchestrationKernel, RunSpec, StepIx, create_rok,
-};
-use rok_log::{Answer, Claim, CommitResult, Document, DocumentKind, Lease, LogBytes, Owner, Store};
+use rok_events::{Encoder, Event};
+use rok_executor::{AttemptRef, ReportSink, StepReport};
+use rok_kernel::{CompiledPlan, Input, Rejected, RunOrchestrationKernel, RunSpec, create_rok};
+use rok_log::{Claim, CommitResult, Document, DocumentKind, Lease, LogBytes, Owner, Store};
 use rok_projections::Replay;
 use rok_rac::DomainAck;
-use rok_vocabulary::{CommandId, ErrorClass, RunId, Seq, Timestamp};
+use rok_vocabulary::{CommandId, ErrorClass, RunId, Timestamp};
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use commands::{CLOSED_BROKEN, PendingAnswer};
+
+pub use attempts::Attempts;
+pub use commands::CommandOutcome;
 pub use recover::{Found, RecoverError, repair_of};
 
 /// What reaches a shard from other threads.
@@ -58,20 +60,6 @@ impl ReportSink for ShardHandle {
     }
 }
 
-/// What became of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CommandOutcome {
-    /// It is in the log.
-    Accepted,
-    /// It makes no sense, or a policy refuses it.
-    Refused {
-        /// Why.
-        reason: String,
-        /// Whether a policy refused it.
-        denied: bool,
-    },
-}
-
 /// What a turn did.
 #[derive(Debug, Default)]
 pub struct Turn {
@@ -99,13 +87,6 @@ enum Told {
     Absent,
 }
 
-struct PendingAnswer {
-    run: RunId,
-    id: CommandId,
-    outcome: CommandOutcome,
-    seq: Seq,
-}
-
 /// For how long a run that was created here is claimed, in a store that has
 /// leases.
 pub const CLAIM_LEASE: Duration = Duration::from_secs(60);
@@ -128,6 +109,8 @@ pub struct Shard {
     newborn: Vec<RunId>,
     broken: Vec<(RunId, RunnerError)>,
     keep_events: bool,
+    /// What is under way, for who must stop it from another thread.
+    attempts: Attempts,
     /// Attempts that were stopped because the owner stops. Nothing is said of
     /// them: the next owner goes on with their runs.
     stopped: HashSet<AttemptRef>,
@@ -162,6 +145,7 @@ impl Shard {
             newborn: Vec::new(),
             broken: Vec::new(),
             keep_events: false,
+            attempts: Attempts::default(),
             stopped: HashSet::new(),
             interrupted: HashSet::new(),
         }
@@ -172,6 +156,12 @@ impl Shard {
     pub fn reporting_events(mut self) -> Self {
         self.keep_events = true;
         self
+    }
+
+    /// The attempts that are under way here.
+    #[must_use]
+    pub fn attempts(&self) -> Attempts {
+        self.attempts.clone()
     }
 
     /// A sender of messages to this shard.
@@ -339,6 +329,7 @@ impl Shard {
     /// to others at once, or when what it waits for comes.
     pub fn release(&mut self, run: &RunId) {
         self.inputs.retain(|(of, _)| of != run);
+        self.attempts.forget(run);
         if let Some(runner) = self.runs.remove(run) {
             let due = runner.due(self.services.now());
             self.store.release(run, runner.fence(), due);
@@ -350,38 +341,6 @@ impl Shard {
         if let Some(runner) = self.runs.get_mut(run) {
             runner.drain();
         }
-    }
-
-    /// Ends whatever an earlier, dead owner left of a run's attempts; returns
-    /// how many processes that were.
-    pub fn stop_remains(&self, run: &RunId) -> Result<u32, ExecutorError> {
-        let Some(runner) = self.runs.get(run) else {
-            return Ok(0);
-        };
-        let Some(workspace) = runner.context().workspace.clone() else {
-            return Ok(0);
-        };
-        let mut killed = 0;
-        for executor in runner.services(&self.services).executors() {
-            killed += executor.stop_remains(run, &workspace)?.killed.len();
-        }
-        Ok(killed as u32)
-    }
-
-    /// Puts aside what attempts left that nobody ended; their processes must
-    /// be gone.
-    pub fn take_stock(&self, run: &RunId) -> Result<Stock, ArtifactError> {
-        self.runs
-            .get(run)
-            .map_or_else(|| Ok(Stock::default()), RunRunner::take_stock)
-    }
-
-    /// Holds what finished steps made against what lies there, and puts back
-    /// what can be put back; gives what lay in its place, by step.
-    pub fn mend(&self, run: &RunId) -> Result<Vec<(StepIx, Vec<ArtifactLeft>)>, Unmendable> {
-        self.runs
-            .get(run)
-            .map_or_else(|| Ok(Vec::new()), RunRunner::mend)
     }
 
     /// Nothing new starts in a run; its running attempts are stopped, so that
@@ -421,10 +380,11 @@ impl Shard {
         self.runs.is_empty()
     }
 
-    /// The runs that the next turn says something to.
+    /// The runs that the next turn says something to, or answers.
     #[must_use]
     pub fn spoken_to(&self) -> HashSet<&RunId> {
-        self.inputs.iter().map(|(run, _)| run).collect()
+        let inputs = self.inputs.iter().map(|(run, _)| run);
+        inputs.chain(self.answers.iter().map(|a| &a.run)).collect()
     }
 
     /// Whether nothing of a run is under way that only this owner can end:
@@ -489,6 +449,7 @@ impl Shard {
     pub fn take(&mut self, message: Message) {
         match message {
             Message::Report(report) => {
+                self.attempts.remove(&report.attempt);
                 let run = report.attempt.run.clone();
                 let end = report.result.end.as_ref();
                 if self.interrupted.contains(&run)
@@ -531,62 +492,6 @@ impl Shard {
             }
             Message::Say(run, input) => self.inputs.push_back((run, *input)),
             Message::Wake => {}
-        }
-    }
-
-    /// Takes commands from a run's inbox.
-    pub fn read_inbox(&mut self, run: &RunId) {
-        // An unreadable inbox is looked at again with the next message.
-        let Ok(commands) = self.store.take(run) else {
-            return;
-        };
-        for command in commands {
-            let Some(runner) = self.runs.get(run) else {
-                return;
-            };
-            let roles: &[String] = if !command.roles.is_empty() {
-                &command.roles
-            } else if command.actor == runner.context().submitter {
-                &runner.context().roles
-            } else {
-                &[]
-            };
-            let services = runner.services(&self.services);
-            let made = catch_unwind(AssertUnwindSafe(|| {
-                runner.command(&command, roles, &services)
-            }));
-            let outcome = match made {
-                Ok(Ok(input)) => self.obey(run, input),
-                Ok(Err(reason)) => CommandOutcome::refused(reason),
-                Err(panic) => {
-                    self.close_broken(run, &panicked(&*panic));
-                    CommandOutcome::refused(CLOSED_BROKEN)
-                }
-            };
-            let seq = self
-                .runs
-                .get(run)
-                .map_or(Seq::FIRST, |runner| runner.state().next_seq());
-            self.answers.push(PendingAnswer {
-                run: run.clone(),
-                id: command.id,
-                outcome,
-                seq,
-            });
-        }
-    }
-
-    fn obey(&mut self, run: &RunId, input: Input) -> CommandOutcome {
-        let now = self.services.now();
-        match self.tell(run, input, now) {
-            Told::Taken(None) => CommandOutcome::Accepted,
-            Told::Taken(Some(reason)) => CommandOutcome::Refused {
-                reason,
-                denied: true,
-            },
-            Told::Refused(rejected) => CommandOutcome::refused(rejected.to_string()),
-            Told::Broke => CommandOutcome::refused(CLOSED_BROKEN),
-            Told::Absent => CommandOutcome::refused("the run is not driven here"),
         }
     }
 
@@ -685,6 +590,7 @@ impl Shard {
     /// Drops what waits for a run that is not driven here any more. Its
     /// commands stay in its inbox, for the next owner.
     fn forget(&mut self, run: &RunId) {
+        self.attempts.forget(run);
         if self.interrupted.remove(run) {
             self.stopped.retain(|attempt| attempt.run != *run);
         }
@@ -753,6 +659,7 @@ impl Shard {
         for runner in std::mem::take(&mut self.runs).values() {
             self.stop_attempts(runner);
         }
+        self.attempts.clear();
         self.inputs.clear();
         self.answers.clear();
         self.newborn.clear();
@@ -773,31 +680,6 @@ impl Shard {
                     return Err(error.into());
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// Commands are answered once what came of them is durable.
-    fn answer_commands(&mut self, turn: &mut Turn) -> Result<(), RunnerError> {
-        for PendingAnswer {
-            run,
-            id,
-            outcome,
-            seq,
-        } in std::mem::take(&mut self.answers)
-        {
-            let answer = match &outcome {
-                CommandOutcome::Accepted => Answer::accepted(Seq(seq.0.saturating_sub(1))),
-                CommandOutcome::Refused { reason, denied } => {
-                    let word = if *denied { "denied by policy: " } else { "" };
-                    Answer::refused(format!("{word}{reason}"))
-                }
-            };
-            if let Err(error) = self.store.done(&run, &id, &answer) {
-                self.drop_all();
-                return Err(error.into());
-            }
-            turn.commands.push((run, id, outcome));
         }
         Ok(())
     }
@@ -825,25 +707,32 @@ impl Shard {
                 return;
             };
             let (services, sink) = (runner.services(&self.services), &self.sink);
+            let started = runner.started_by(&effect);
+            if let Some(attempt) = &started {
+                self.attempts.add(attempt.clone(), &services);
+            }
             let result = catch_unwind(AssertUnwindSafe(|| {
                 runner.perform(&effect, &services, sink)
             }));
-            match result {
-                Ok(Some(input)) => self.inputs.push_back((run.clone(), input)),
-                Ok(None) => {}
-                Err(panic) => {
-                    let reason = panicked(&*panic);
-                    self.inputs
-                        .push_back((run.clone(), Input::Fault { reason }));
-                }
+            let input = match result {
+                Ok(Some(input)) => input,
+                // What was started reports later.
+                Ok(None) => continue,
+                Err(panic) => Input::Fault {
+                    reason: panicked(&*panic),
+                },
+            };
+            if let Some(attempt) = &started {
+                self.attempts.remove(attempt);
             }
+            self.inputs.push_back((run.clone(), input));
         }
     }
 
     /// Whether the next turn has something to do without a message.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        !self.inputs.is_empty()
+        !self.inputs.is_empty() || !self.answers.is_empty()
     }
 
     /// Waits for a message, at most until something is due by itself.
@@ -865,18 +754,6 @@ impl Shard {
         self.take(message);
     }
 }
-
-impl CommandOutcome {
-    fn refused(reason: impl Into<String>) -> Self {
-        Self::Refused {
-            reason: reason.into(),
-            denied: false,
-        }
-    }
-}
-
-/// The answer to a command of a run that broke.
-const CLOSED_BROKEN: &str = "rok failed while it drove the run: the run is being closed";
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
     format!("rok panicked: {}", panic_text(panic))

@@ -12,7 +12,6 @@ use rok_chain::LogState;
 use rok_facades::runs::{
     AttestOptions, Attested, CommandAnswer, ErrorKind, RunsError, VerifyVerdict,
 };
-use rok_log::EventReader as _;
 use rok_vocabulary::RunId;
 use std::fmt;
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use crate::fault;
 use crate::home::{Home, SharedStore};
 use rok_artifacts::{ContentStore, Digest, Place};
 use rok_events::{ArtifactPlace, Body, CachedData, Event, decode};
-use rok_log::{Durability, EventReader};
+use rok_log::Durability;
 use rok_runner::{CacheAnswer, CacheHit, StepCache};
 use rok_vocabulary::{RunId, Seq, StepId};
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,6 @@ use rok_facades::runs::{
     AttestOptions, CheckpointView, CosignerView, ErrorKind, GivenCheckpoint, RunsError,
     SignatureCheck, VerifyFault, VerifyOptions, VerifyReport,
 };
-use rok_log::EventReader as _;
 use rok_vocabulary::{RunId, Timestamp};
 
 impl Runs {

@@ -7,7 +7,7 @@ use crate::home::Home;
 use crate::submit::{load_secrets, refuse_reason};
 use rok_facades::runs::{CommandAnswer, CommandRequest, ErrorKind, RunsError, Verb};
 use rok_kernel::{RunState, StepIx};
-use rok_log::{Answer, Command, CommandKind, Inbox, REASON_MAX, Verdict};
+use rok_log::{Answer, Command, CommandKind, REASON_MAX, Verdict};
 use rok_runner::{Clock, RunRunner, SystemClock, repair_of};
 use rok_vocabulary::{RunId, RunPhase, StepState};
 use std::time::{Duration, Instant};

@@ -18,7 +18,6 @@ use rok_facades::runs::{
     RollbackOptions, RunListing, RunSelector, RunSummary, RunTiming, RunsEngine, RunsError,
     SignedFile, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
 };
-use rok_log::EventReader as _;
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::resolve;
 use rok_vocabulary::{Actor, PlanId, RunId};

@@ -5,8 +5,7 @@ use crate::fault;
 use crate::home::Home;
 use rok_events::{Body, Event};
 use rok_facades::runs::{EventLine, EventQuery, RunsError, StopSignal};
-use rok_log::EventReader;
-use rok_store_jsonl::{JsonlStore, Woken};
+use rok_store_jsonl::Woken;
 use rok_vocabulary::{RunId, Seq};
 use std::sync::Arc;
 

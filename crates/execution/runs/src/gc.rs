@@ -19,7 +19,7 @@ use rok_chain::LogState;
 use rok_facades::runs::{
     CollectReport, CollectRequest, CollectedRun, ErrorKind, KeptRun, RunsError,
 };
-use rok_log::{ClaimError, EventReader as _};
+use rok_log::ClaimError;
 use rok_runner::{Clock as _, SystemClock};
 use rok_vocabulary::{RunId, Timestamp};
 use std::collections::BTreeMap;

@@ -7,7 +7,7 @@ use rok_chain::Digest;
 use rok_events::{Body, CreatedData, Event, decode};
 use rok_facades::runs::{ErrorKind, RunsError};
 use rok_kernel::{CompiledPlan, RunState};
-use rok_log::{EventReader, LogBytes};
+use rok_log::LogBytes;
 use rok_projections::{History, Replay};
 use rok_vocabulary::RunId;
 use std::path::PathBuf;

@@ -13,7 +13,7 @@ use rok_facades::runs::{
     DivergenceView, ErrorKind, RedecidedView, ReplayRequest, RunsError, Submission,
 };
 use rok_kernel::StepIx;
-use rok_log::{EventReader as _, LogBytes};
+use rok_log::LogBytes;
 use rok_plan::Plan;
 use rok_projections::Redecide;
 use rok_runner::{CacheHit, Recorded, RecordedEnd, RecordedFailure};

@@ -13,7 +13,7 @@ use rok_facades::runs::{
     DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
 };
 use rok_kernel::{Input, Repair, Resumability, RunState};
-use rok_log::{Claim, EventReader, Lease, RunQueue};
+use rok_log::{Claim, Lease};
 use rok_runner::{CLAIM_LEASE, Clock, RecoverError, Shard, SystemClock, Turn, repair_of};
 use rok_vocabulary::{Actor, CommandId, RunId, StepState};
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ use rok_chain::{ChainHash, Seal};
 use rok_facades::runs::{
     AttestationView, SignatureCheck, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict,
 };
-use rok_log::{EventReader as _, RunRow};
+use rok_log::RunRow;
 use rok_vocabulary::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 

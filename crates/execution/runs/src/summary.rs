@@ -13,7 +13,7 @@ use rok_facades::runs::{
 };
 use rok_facades::{Incident, Lesson};
 use rok_kernel::{RunState, StandIn, StepIx};
-use rok_log::{RunEntry, RunFilter, RunIndex, RunRow};
+use rok_log::{RunEntry, RunFilter, RunRow};
 use rok_plan::Gate;
 use rok_projections::Replay;
 use rok_rac::{Duty, Reconciliation, Scope};

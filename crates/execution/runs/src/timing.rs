@@ -9,7 +9,6 @@ use rok_facades::runs::{
     StepTiming, WaitReason, WaitSpan,
 };
 use rok_kernel::CompiledPlan;
-use rok_log::EventReader as _;
 use rok_plan::{Plan, Step};
 use rok_vocabulary::{ErrorClass, RunPhase, StepId, StepState, Timestamp};
 use std::collections::BTreeMap;

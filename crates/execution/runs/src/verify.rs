@@ -12,7 +12,6 @@ use crate::subruns::missing_plans;
 use rok_chain::{LogState, SealCheck};
 use rok_facades::runs::{RunsError, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict};
 use rok_kernel::CompiledPlan;
-use rok_log::EventReader;
 use rok_projections::{Replay, ReplayError};
 use rok_vocabulary::RunId;
 use std::path::Path;

@@ -58,7 +58,9 @@ pub(crate) fn play(
     let store = MemoryStore::new();
     let mut shard = Shard::new(Box::new(store.clone()), services, Owner::new("test"));
     let spec = RunSpec {
-        priority: 0,        request: None,        replays: None,
+        priority: 0,
+        request: None,
+        replays: None,
         inputs: Arc::new(Value::Object(case.test.inputs.clone())),
         labels: {
             let mut labels = case.plan.labels.clone();

@@ -2,11 +2,12 @@
 
 use crate::event::{PoolEvent, PoolLog};
 use crate::outfit::Outfitter;
+use crate::post::Post;
 use crate::rates::Buckets;
 use crate::settings::PoolSettings;
 use crate::stats::Counters;
 use rok_log::{PoolStore, Signal};
-use rok_runner::{Clock, Message, Services, ShardHandle};
+use rok_runner::{Attempts, Clock, Message, Services, ShardHandle};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,83 +27,45 @@ pub(crate) struct Common {
     pub(crate) log: PoolLog,
     /// What other handles come of.
     pub(crate) store: Mutex<Box<dyn PoolStore>>,
-    draining: AtomicBool,
+    pub(crate) draining: AtomicBool,
     /// Something may be due.
-    dirty: AtomicBool,
-    shards: Mutex<Vec<Post>>,
-}
-
-/// How a shard is reached.
-#[derive(Clone)]
-pub(crate) struct Post {
-    handle: ShardHandle,
-    pub(crate) asleep: Arc<AtomicBool>,
+    pub(crate) dirty: AtomicBool,
+    pub(crate) shards: Mutex<Vec<Arc<Post>>>,
 }
 
 impl Common {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is handed in by the one builder"
-    )]
-    pub(crate) fn new(
-        settings: PoolSettings,
-        store: Box<dyn PoolStore>,
-        services: Services,
-        outfitter: Arc<dyn Outfitter>,
-        clock: Arc<dyn Clock>,
-        monotonic: Monotonic,
-        log: PoolLog,
-    ) -> Self {
-        Self {
-            buckets: Buckets::new(&settings.rates),
-            settings,
-            outfitter,
-            services: services.clock(Arc::clone(&clock)),
-            clock,
-            monotonic,
-            counters: Counters::default(),
-            log,
-            store: Mutex::new(store),
-            draining: AtomicBool::new(false),
-            dirty: AtomicBool::new(true),
-            shards: Mutex::default(),
-        }
-    }
-
     pub(crate) fn another_store(&self) -> Box<dyn PoolStore> {
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         store.another()
     }
 
     /// Enters how a shard is reached, in place of who had its number before.
-    pub(crate) fn post(&self, number: usize, handle: ShardHandle) -> Post {
-        let post = Post {
-            handle,
-            asleep: Arc::default(),
-        };
+    pub(crate) fn post(&self, number: usize, handle: ShardHandle, attempts: Attempts) -> Arc<Post> {
+        let post = Arc::new(Post::new(number, handle, attempts));
         let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
         if number < shards.len() {
-            shards[number] = post.clone();
+            shards[number] = Arc::clone(&post);
         } else {
-            shards.push(post.clone());
+            shards.push(Arc::clone(&post));
         }
         post
     }
 
-    fn posts(&self, each: impl FnMut(&Post)) {
+    fn posts(&self, each: impl FnMut(&Arc<Post>)) {
         let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
         shards.iter().for_each(each);
     }
 
-    /// What the store tells. A shard that sleeps is woken; the others look by
-    /// themselves, once they have room.
+    /// What the store tells. A shard that sleeps and has room is woken; the
+    /// others look by themselves, once they have room.
     pub(crate) fn hear(&self, signal: &Signal) {
         match signal {
             Signal::Grown(_) | Signal::Answer(_) => return,
             Signal::Command(run) => {
                 self.posts(|post| post.handle.send(Message::Inbox(run.clone())));
             }
-            Signal::Due | Signal::Any => {}
+            Signal::Any => self.posts(|post| post.tell_news()),
+            Signal::Due => {}
         }
         self.dirty.store(true, Ordering::SeqCst);
         let mut woken = false;
@@ -129,15 +92,35 @@ impl Common {
         }
         let owner = self.settings.owner.clone();
         self.tell(&PoolEvent::Draining { owner });
-        self.wake_all();
-    }
-
-    pub(crate) fn wake_all(&self) {
         self.posts(|post| post.handle.send(Message::Wake));
     }
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Stops what shards started whose leases ran out before they renewed
+    /// them: their threads are held up, and others may drive on by now. Returns
+    /// how long nothing is to be looked at.
+    pub(crate) fn watch(&self) -> Duration {
+        let now = (self.monotonic)();
+        let mut posts = Vec::new();
+        self.posts(|post| posts.push(Arc::clone(post)));
+        // A lease that is made right after this lasts longer than that.
+        let mut rest = self.settings.lease / 2;
+        for post in posts {
+            let Some(until) = post.until() else { continue };
+            if until > now {
+                rest = rest.min(until.saturating_sub(now));
+                continue;
+            }
+            let stopped = post.attempts.stop();
+            if stopped > 0 {
+                let shard = post.number;
+                self.tell(&PoolEvent::LeaseOver { shard, stopped });
+            }
+        }
+        rest
     }
 
     pub(crate) fn tell(&self, event: &PoolEvent) {

@@ -43,6 +43,14 @@ pub enum PoolEvent {
         /// The run.
         run: RunId,
     },
+    /// A shard was held up until its leases ran out: what it had started was
+    /// stopped, because others may drive its runs.
+    LeaseOver {
+        /// Which.
+        shard: usize,
+        /// How many attempts were stopped.
+        stopped: usize,
+    },
     /// A shard dropped all of its runs, and begins anew.
     ShardFailed {
         /// Which.
@@ -65,6 +73,7 @@ impl PoolEvent {
             Self::Stopped { .. } => "worker.pool.stopped",
             Self::RunBroken { .. } => "worker.pool.run_broken",
             Self::RunLost { .. } => "worker.pool.run_lost",
+            Self::LeaseOver { .. } => "worker.pool.lease_over",
             Self::ShardFailed { .. } => "worker.pool.shard_failed",
         }
     }
@@ -87,6 +96,7 @@ impl fmt::Display for PoolEvent {
             ),
             Self::RunBroken { run, why } => write!(f, " run={run}: {why}"),
             Self::RunLost { run } => write!(f, " run={run}"),
+            Self::LeaseOver { shard, stopped } => write!(f, " shard={shard} stopped={stopped}"),
             Self::ShardFailed { shard, why } => write!(f, " shard={shard}: {why}"),
         }
     }

@@ -28,9 +28,12 @@ mod common;
 mod event;
 mod outfit;
 mod pool;
+mod post;
 mod rates;
 mod settings;
 mod stats;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod worker;
 
 pub use common::Monotonic;

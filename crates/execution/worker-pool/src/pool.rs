@@ -3,15 +3,17 @@
 use crate::common::{Common, Monotonic};
 use crate::event::{PoolEvent, PoolLog};
 use crate::outfit::Outfitter;
+use crate::rates::Buckets;
 use crate::settings::PoolSettings;
-use crate::stats::PoolStats;
+use crate::stats::{Counters, PoolStats};
 use crate::worker::Worker;
 use rok_log::{PoolStore, Subscription};
 use rok_runner::{Clock, Services, SystemClock};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long a shard rests after a failure, at first and at most.
@@ -65,17 +67,22 @@ impl PoolBuilder {
     }
 
     fn common(self) -> (Arc<Common>, Subscription) {
-        let common = Arc::new(Common::new(
-            self.settings,
-            self.store,
-            self.services,
-            self.outfitter,
-            self.clock,
-            self.monotonic,
-            self.log,
-        ));
+        let common = Arc::new(Common {
+            buckets: Buckets::new(&self.settings.rates),
+            settings: self.settings,
+            outfitter: self.outfitter,
+            services: self.services.clock(Arc::clone(&self.clock)),
+            clock: self.clock,
+            monotonic: self.monotonic,
+            counters: Counters::default(),
+            log: self.log,
+            store: Mutex::new(self.store),
+            draining: AtomicBool::new(false),
+            dirty: AtomicBool::new(true),
+            shards: Mutex::default(),
+        });
         let heard = Arc::downgrade(&common);
-        let store = common.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = held(&common.store);
         let subscription = store.subscribe(Arc::new(move |signal| {
             if let Some(common) = heard.upgrade() {
                 common.hear(signal);
@@ -88,41 +95,35 @@ impl PoolBuilder {
     /// Starts the threads.
     pub fn start(self) -> io::Result<WorkerPool> {
         let (common, subscription) = self.common();
+        let settings = &common.settings;
+        let shards = settings.shards.max(1);
+        common.tell(&PoolEvent::Started {
+            owner: settings.owner.clone(),
+            shards,
+            in_flight: settings.in_flight,
+        });
         let shared = Arc::new(Shared {
             threads: Mutex::default(),
             over: Condvar::new(),
             common,
             _subscription: Mutex::new(subscription),
         });
-        let settings = &shared.common.settings;
-        let shards = settings.shards.max(1);
-        shared.common.tell(&PoolEvent::Started {
-            owner: settings.owner.clone(),
-            shards,
-            in_flight: settings.in_flight,
-        });
-        held(&shared.threads).left = shards;
-        for number in 0..shards {
-            let of = Arc::clone(&shared);
-            let thread = std::thread::Builder::new()
-                .name(format!("rok-shard-{number}"))
-                .spawn(move || {
-                    work(Worker::new(number, Arc::clone(&of.common)), &of.common);
-                    of.one_is_over();
-                })?;
-            held(&shared.threads).joins.push(thread);
+        let pool = WorkerPool(shared);
+        let begun = (0..shards).try_for_each(|number| pool.begin_shard(number));
+        if let Err(error) = begun.and_then(|()| pool.begin_watch()) {
+            pool.drain();
+            pool.join();
+            return Err(error);
         }
-        Ok(WorkerPool(shared))
+        Ok(pool)
     }
 
-    /// The shards without threads, to be turned by hand.
-    #[cfg(test)]
-    pub(crate) fn by_hand(self) -> (Vec<Worker>, Arc<Common>, Subscription) {
+    /// The pool without threads, to be turned by hand.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn by_hand(self) -> crate::testing::HandPool {
         let (common, subscription) = self.common();
-        let workers = (0..common.settings.shards)
-            .map(|number| Worker::new(number, Arc::clone(&common)))
-            .collect();
-        (workers, common, subscription)
+        crate::testing::HandPool::new(common, subscription)
     }
 }
 
@@ -167,9 +168,46 @@ impl Shared {
         }
         self.over.notify_all();
     }
+
+    /// Looks at the leases until all shards are over.
+    fn watch(&self) {
+        loop {
+            let rest = self.common.watch();
+            let threads = held(&self.threads);
+            let waited = self
+                .over
+                .wait_timeout_while(threads, rest, |threads| threads.left > 0);
+            let (threads, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if threads.left == 0 {
+                return;
+            }
+        }
+    }
 }
 
 impl WorkerPool {
+    fn begin_shard(&self, number: usize) -> io::Result<()> {
+        let shared = Arc::clone(&self.0);
+        let mut threads = held(&self.0.threads);
+        let thread = Builder::new().name(format!("rok-shard-{number}"));
+        let join = thread.spawn(move || {
+            let common = &shared.common;
+            work(Worker::new(number, Arc::clone(common)), common);
+            shared.one_is_over();
+        })?;
+        threads.left += 1;
+        threads.joins.push(join);
+        Ok(())
+    }
+
+    fn begin_watch(&self) -> io::Result<()> {
+        let shared = Arc::clone(&self.0);
+        let thread = Builder::new().name("rok-lease-watch".into());
+        let join = thread.spawn(move || shared.watch())?;
+        held(&self.0.threads).joins.push(join);
+        Ok(())
+    }
+
     /// Claims nothing more, lets what runs end within the grace period, stops
     /// the rest and leaves it resumable. Returns at once; see [`Self::join`].
     pub fn drain(&self) {
@@ -183,7 +221,9 @@ impl WorkerPool {
             let waited = self.0.over.wait(threads);
             threads = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        for join in std::mem::take(&mut threads.joins) {
+        let joins = std::mem::take(&mut threads.joins);
+        drop(threads);
+        for join in joins {
             // A shard's panics are caught within its thread.
             drop(join.join());
         }
@@ -223,7 +263,7 @@ fn work(mut worker: Worker, common: &Common) {
             }
             Ok(Ok(false)) => return,
             Ok(Err(error)) => crate::worker::chain(&error),
-            Err(panic) => format!("it panicked: {}", text_of(&*panic)),
+            Err(panic) => format!("it panicked: {}", crate::worker::text_of(&*panic)),
         };
         let begun = catch_unwind(AssertUnwindSafe(|| worker.restart(&why)));
         if begun.is_err() || (common.is_draining() && rest >= REST.1) {
@@ -232,12 +272,4 @@ fn work(mut worker: Worker, common: &Common) {
         std::thread::sleep(rest);
         rest = (rest * 2).min(REST.1);
     }
-}
-
-fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a text")
 }

@@ -2,22 +2,31 @@
 
 use crate::settings::{Rate, Rates};
 use rok_log::RunRow;
-use rok_vocabulary::Timestamp;
+use rok_vocabulary::{RunId, Timestamp};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The buckets of a pool, shared by its shards.
 #[derive(Debug, Default)]
 pub(crate) struct Buckets {
     rates: Rates,
-    full_at: Mutex<HashMap<String, Timestamp>>,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    /// Each bucket as the moment at which it will be full again.
+    full_at: HashMap<String, Timestamp>,
+    /// Tokens that were promised to runs, and when they may have them: each
+    /// comes once, and nobody overtakes them.
+    promised: HashMap<RunId, Timestamp>,
 }
 
 impl Buckets {
     pub(crate) fn new(rates: &Rates) -> Self {
         Self {
             rates: rates.clone(),
-            full_at: Mutex::default(),
+            taken: Mutex::default(),
         }
     }
 
@@ -25,32 +34,50 @@ impl Buckets {
         self.rates == Rates::default()
     }
 
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes a token for a run that begins, of each bucket that it falls
-    /// under. The error says when there will be one.
-    pub(crate) fn take(&self, row: &RunRow, now: Timestamp) -> Result<(), Timestamp> {
-        let plan = row.plan.as_str();
-        let key = row.concurrency.as_ref().map(|of| of.key.as_str());
-        let of_plan = self.rates.plans.get(plan);
-        let of_plan = of_plan.map(|rate| (format!("plan:{plan}"), *rate));
-        let of_key = key.and_then(|key| Some((format!("key:{key}"), *self.rates.keys.get(key)?)));
-        let buckets: Vec<(String, Rate)> = of_plan.into_iter().chain(of_key).collect();
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut then = Vec::with_capacity(buckets.len());
-        for (name, rate) in &buckets {
-            // The bucket as the moment at which it will be full again.
-            let full = full_at.get(name).copied().unwrap_or(now).max(now);
+    /// under. The error says when there will be one for it.
+    pub(crate) fn take(&self, run: &RunId, row: &RunRow, now: Timestamp) -> Result<(), Timestamp> {
+        let mut taken = self.taken();
+        if let Some(at) = taken.promised.get(run).copied() {
+            if at > now {
+                return Err(at);
+            }
+            taken.promised.remove(run);
+            return Ok(());
+        }
+        let mut begins = now;
+        for (name, rate) in self.of(row) {
+            let full = taken.full_at.get(&name).copied().unwrap_or(now).max(now);
             let after = full.after(rate.every);
             let room = rate.every * rate.burst.max(1);
-            if after.since(now) > room {
-                let wait = after.since(now).saturating_sub(room);
-                return Err(now.after(wait));
-            }
-            then.push(after);
+            begins = begins.max(now.after(after.since(now).saturating_sub(room)));
+            taken.full_at.insert(name, after);
         }
-        for ((name, _), after) in buckets.into_iter().zip(then) {
-            full_at.insert(name, after);
+        if begins > now {
+            taken.promised.insert(run.clone(), begins);
+            return Err(begins);
         }
         Ok(())
+    }
+
+    /// What was promised to a run that is closed goes to nobody.
+    pub(crate) fn forget(&self, run: &RunId) {
+        if !self.is_empty() {
+            self.taken().promised.remove(run);
+        }
+    }
+
+    fn of(&self, row: &RunRow) -> impl Iterator<Item = (String, Rate)> + use<> {
+        let plan = row.plan.as_str();
+        let of_plan = self.rates.plans.get(plan);
+        let of_plan = of_plan.map(|rate| (format!("plan:{plan}"), *rate));
+        let key = row.concurrency.as_ref().map(|of| of.key.as_str());
+        let of_key = key.and_then(|key| Some((format!("key:{key}"), *self.rates.keys.get(key)?)));
+        of_plan.into_iter().chain(of_key)
     }
 }
 
@@ -70,18 +97,25 @@ mod tests {
         let buckets = Buckets::new(&rates);
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1_000);
         let row = |plan: &str| RunRow::new(plan.parse().expect("a plan id"), at(0));
-        let take = |seconds| buckets.take(&row("p"), at(seconds));
-        assert_eq!([take(0), take(0)], [Ok(()), Ok(())]);
-        assert_eq!(take(0), Err(at(10)), "two are out, one comes back in ten");
-        assert_eq!(take(9), Err(at(10)));
-        assert_eq!(take(10), Ok(()));
-        assert_eq!(take(10), Err(at(20)));
-        assert_eq!(buckets.take(&row("other"), at(10)), Ok(()));
+        let take = |run: &str, seconds| {
+            let run = run.parse().expect("a run id");
+            buckets.take(&run, &row("p"), at(seconds))
+        };
+        assert_eq!([take("a", 0), take("b", 0)], [Ok(()), Ok(())]);
+        assert_eq!(take("c", 0), Err(at(10)), "two are out, one comes in ten");
         assert_eq!(
-            [take(100), take(100)],
-            [Ok(()), Ok(())],
-            "never more than the burst"
+            take("d", 5),
+            Err(at(20)),
+            "the next is for whoever came next"
         );
-        assert_eq!(take(100), Err(at(110)));
+        assert_eq!(take("c", 9), Err(at(10)), "asking again costs nothing");
+        assert_eq!([take("c", 10), take("d", 20)], [Ok(()), Ok(())]);
+        assert_eq!(take("e", 20), Err(at(30)));
+        let other = "f".parse().expect("a run id");
+        assert_eq!(buckets.take(&other, &row("other"), at(10)), Ok(()));
+        assert_eq!([take("g", 100), take("h", 100)], [Ok(()), Ok(())]);
+        assert_eq!(take("i", 100), Err(at(110)), "never more than the burst");
+        buckets.forget(&"i".parse().expect("a run id"));
+        assert_eq!(take("i", 100), Err(at(120)));
     }
 }

@@ -3,6 +3,7 @@
 
 use super::Shard;
 use crate::error::RunnerError;
+use crate::run_runner::RunRunner;
 use crate::stock::{Stock, Unmendable};
 use rok_artifacts::ArtifactError;
 use rok_events::ArtifactLeft;
@@ -56,6 +57,38 @@ pub fn repair_of(claim: &Claim) -> Option<Repair> {
 }
 
 impl Shard {
+    /// Ends whatever an earlier, dead owner left of a run's attempts; returns
+    /// how many processes that were.
+    pub fn stop_remains(&self, run: &RunId) -> Result<u32, ExecutorError> {
+        let Some(runner) = self.runs.get(run) else {
+            return Ok(0);
+        };
+        let Some(workspace) = runner.context().workspace.clone() else {
+            return Ok(0);
+        };
+        let mut killed = 0;
+        for executor in runner.services(&self.services).executors() {
+            killed += executor.stop_remains(run, &workspace)?.killed.len();
+        }
+        Ok(killed as u32)
+    }
+
+    /// Puts aside what attempts left that nobody ended; their processes must
+    /// be gone.
+    pub fn take_stock(&self, run: &RunId) -> Result<Stock, ArtifactError> {
+        self.runs
+            .get(run)
+            .map_or_else(|| Ok(Stock::default()), RunRunner::take_stock)
+    }
+
+    /// Holds what finished steps made against what lies there, and puts back
+    /// what can be put back; gives what lay in its place, by step.
+    pub fn mend(&self, run: &RunId) -> Result<Vec<(StepIx, Vec<ArtifactLeft>)>, Unmendable> {
+        self.runs
+            .get(run)
+            .map_or_else(|| Ok(Vec::new()), RunRunner::mend)
+    }
+
     /// Puts aside what attempts left that nobody ended, and puts back what
     /// finished steps made where it is missing or altered.
     pub fn look_over(&self, run: &RunId) -> Result<Found, RecoverError> {

@@ -4,7 +4,7 @@
 use crate::fault;
 use crate::home::Home;
 use rok_facades::runs::{CollectReport, CollectRequest, KeptRun, RunsError};
-use rok_log::{EventReader as _, RunEntry, RunFilter, RunIndex as _};
+use rok_log::{RunEntry, RunFilter};
 use rok_vocabulary::{RunId, Timestamp, format_duration};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

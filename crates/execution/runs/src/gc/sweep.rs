@@ -7,7 +7,7 @@ use crate::fault;
 use crate::home::Home;
 use rok_artifacts::ContentStore;
 use rok_facades::runs::{CollectReport, CollectRequest, ErrorKind, RunsError};
-use rok_log::{RunEntry, RunFilter, RunIndex as _};
+use rok_log::{RunEntry, RunFilter};
 use rok_vocabulary::RunId;
 use serde::Deserialize;
 use std::collections::HashSet;

@@ -4,7 +4,7 @@
 use crate::fault;
 use crate::home::SharedStore;
 use rok_facades::runs::RunsError;
-use rok_log::{Commit, CommitResult, PoolStore, RunStore as _, StoreError};
+use rok_log::{Commit, CommitResult, PoolStore, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One handle on the store, by which new runs are created.

@@ -3,7 +3,6 @@
 
 use super::{Family, Link};
 use crate::engine::Runs;
-use crate::home::Home;
 use crate::load::Loaded;
 use crate::submit::{NewRun, load_secrets};
 use rok_chain::Digest;
@@ -11,7 +10,6 @@ use rok_events::{Body, ParentRef, SubPlan, decode};
 use rok_executor::{PlanWork, StepFailure, StepRequest, StepSuccess, Usage};
 use rok_facades::runs::{DriveEnd, DriveOptions, ErrorKind, ResumeOptions, RunsError, Submission};
 use rok_kernel::{Resumability, RunState, StepIx};
-use rok_log::EventReader as _;
 use rok_plan::SuccessRule;
 use rok_runner::{Clock as _, Shard, SystemClock, Turn};
 use rok_vocabulary::{CommandId, ErrorClass, Outcome, PlanId, RunId, RunPhase, StepState};

@@ -1,0 +1,168 @@
+//! Claiming what is due, and beginning to drive it.
+
+use super::{BATCH, BROKEN_REST, Visit, Worker, chain, text_of};
+use crate::outfit::Outfit;
+use crate::stats::Counters;
+use rok_kernel::{Input, RunState};
+use rok_log::{Claim, Lease, Pull, Pulled, StoreError};
+use rok_runner::RunnerError;
+use rok_vocabulary::{RunId, RunPhase, Timestamp};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+impl Worker {
+    /// Claims what is due, as far as there is room for it.
+    pub(super) fn claim(&mut self, now: Timestamp) -> Result<(), RunnerError> {
+        let room = self.room();
+        if room == 0 || !self.is_to_look(now) {
+            return Ok(());
+        }
+        let settings = &self.common.settings;
+        let pull = Pull {
+            owner: settings.owner.clone(),
+            lease: Lease::new(now, settings.lease),
+            limit: room.min(BATCH),
+            aging: settings.aging,
+        };
+        let pulled = self.queue.claim_due(&pull)?;
+        self.look = pulled.len() >= pull.limit;
+        self.looked = Some(self.monotonic());
+        self.next_due = if self.look {
+            None
+        } else {
+            self.queue.next_due()?
+        };
+        for Pulled {
+            run,
+            claim,
+            may_begin,
+        } in pulled
+        {
+            match claim {
+                Ok(claim) => {
+                    // Held from here on: whatever fails, it is let go again.
+                    self.held.insert(run.clone(), claim.fence);
+                    if !may_begin {
+                        self.visits.insert(run.clone(), Visit::Behind);
+                    }
+                    self.take_up(&run, &claim, now)?;
+                }
+                Err(error) => self.broken(&run, &chain(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something may be due that was not looked for.
+    fn is_to_look(&self, now: Timestamp) -> bool {
+        let glance = self.common.settings.glance;
+        let due = self.next_due.is_some_and(|at| at <= now);
+        let glances = || {
+            let looked = self.looked;
+            looked.is_none_or(|at| self.monotonic().saturating_sub(at) >= glance)
+        };
+        // What others marked is taken off first: it must not be lost.
+        self.common.take_dirt() || self.look || due || glances()
+    }
+
+    /// Begins to drive a run that was claimed. An error is the store's; what
+    /// is wrong with this run alone leaves the others as they are.
+    fn take_up(&mut self, run: &RunId, claim: &Claim, now: Timestamp) -> Result<(), RunnerError> {
+        self.ration(run, now)?;
+        Counters::add(&self.common.counters.claimed, 1);
+        let log = match self.queue.read(run) {
+            Ok(log) => log,
+            Err(error) if is_of_the_store(&error) => return Err(error.into()),
+            Err(error) => {
+                self.refuse(run, &chain(&error), now);
+                return Ok(());
+            }
+        };
+        let handle = self.shard.handle();
+        let outfitter = Arc::clone(&self.common.outfitter);
+        // Whatever a run's plan or log does to its outfitter, it does to that
+        // run alone.
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let Outfit { plan, context } = outfitter.outfit(run, &log, &*self.queue, &handle)?;
+            let adopted = self.shard.adopt_log(run, plan, context, claim.fence, &log);
+            adopted.map_err(|error| chain(&error))?;
+            self.go_on(run, claim)
+        }));
+        let made = made.unwrap_or_else(|panic| Err(format!("it panicked: {}", text_of(&*panic))));
+        match made {
+            Ok(()) => {
+                self.touched.insert(run.clone());
+                self.inboxes.push(run.clone());
+            }
+            Err(why) => {
+                self.shard.abandon(run);
+                self.refuse(run, &why, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// A run that begins takes a token of its rates; without one it is let go
+    /// until there is one.
+    fn ration(&mut self, run: &RunId, now: Timestamp) -> Result<(), RunnerError> {
+        if self.common.buckets.is_empty() || self.visits.contains_key(run) {
+            return Ok(());
+        }
+        if let Some(row) = self.queue.get(run)?
+            && matches!(row.phase, RunPhase::Created | RunPhase::Authorized)
+            && let Err(at) = self.common.buckets.take(run, &row, now)
+        {
+            // Its commands are answered all the same.
+            self.visits.insert(run.clone(), Visit::Rationed(at));
+        }
+        Ok(())
+    }
+
+    /// Leaves a run alone for a while that cannot be driven here.
+    fn refuse(&mut self, run: &RunId, why: &str, now: Timestamp) {
+        self.leave(run, Some(now.after(BROKEN_REST)));
+        self.broken(run, why);
+    }
+
+    /// Says to a run that was folded what it must hear first.
+    fn go_on(&mut self, run: &RunId, claim: &Claim) -> Result<(), String> {
+        let runner = self.shard.run(run).ok_or("it is not driven here")?;
+        let state = runner.state();
+        let repaired = rok_runner::repair_of(claim);
+        if repaired.is_some() || was_interrupted(state) {
+            let owner = self.common.settings.owner.to_string();
+            self.shard
+                .recover(run, owner, repaired)
+                .map_err(|error| chain(&error))?;
+            self.shard.go_on_with_sub_runs(run);
+            return Ok(());
+        }
+        if state.is_sealed() {
+            self.closed.insert(run.clone());
+            return Ok(());
+        }
+        self.shard
+            .perform_outstanding(run)
+            .map_err(|error| chain(&error))?;
+        self.shard.say(run, Input::Tick);
+        Ok(())
+    }
+}
+
+/// Whether an owner that is gone was in the midst of something.
+fn was_interrupted(state: &RunState) -> bool {
+    let begun = !matches!(state.phase(), RunPhase::Created | RunPhase::Authorized);
+    begun && !state.is_sealed() && !state.outstanding().is_empty()
+}
+
+/// Whether the store failed, and not one run in it.
+const fn is_of_the_store(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Poisoned { .. }
+            | StoreError::Full { .. }
+            | StoreError::Denied { .. }
+            | StoreError::Io { .. }
+            | StoreError::Database { .. }
+    )
+}
