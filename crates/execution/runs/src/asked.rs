@@ -8,7 +8,6 @@ use crate::summary::STATUSES;
 use rok_events::EventType;
 use rok_facades::runs::{ErrorKind, EventLine, EventQuery, ListQuery, RunsError};
 use rok_kernel::RunState;
-use rok_log::EventReader as _;
 use rok_vocabulary::{Outcome, PlanId, RunId, RunPhase, Seq};
 
 impl Runs {

@@ -195,6 +195,8 @@ async fn executed(
                 max_parallel: None,
                 never_retry: false,
                 no_cache: false,
+                priority: None,
+                idempotency_key: None,
                 run_id: None,
                 reason: None,
                 submitter: asker.actor.clone(),
