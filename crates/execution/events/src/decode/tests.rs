@@ -92,7 +92,7 @@ fn bodies() -> Vec<Body> {
                 engine: "0.1.0".into(),
                 policies: Some("cd".into()),
                 priority: -7,
-                request: Some(crate::RequestData {
+                request: Some(RequestData {
                     key: nasty(),
                     sha256: "ef".into(),
                 }),
