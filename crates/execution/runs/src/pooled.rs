@@ -120,7 +120,7 @@ impl Runs {
                     "idempotency key `{}` was used for another request, which made run {run}",
                     request.key
                 );
-                Err(RunsError::new(ErrorKind::State, "ROK0170", message)
+                Err(RunsError::new(ErrorKind::State, "ROK0121", message)
                     .help("send the same request again, or take another key"))
             }
         }

@@ -228,9 +228,9 @@ impl Worker {
     pub(crate) fn hear(&mut self) -> bool {
         let message = self.shard.next_message(Duration::ZERO);
         let heard = message.is_some();
-        message
-            .into_iter()
-            .for_each(|message| self.shard.take(message));
+        if let Some(message) = message {
+            self.shard.take(message);
+        }
         heard
     }
 

@@ -56,7 +56,7 @@ impl Commits {
             // One of them is to blame, and nothing was written.
             Err(StoreError::Invalid { .. }) => {
                 for (door, commit) in doors.iter().zip(commits) {
-                    *held(door) = Some(Self::one(&mut *store, commit));
+                    *held(door) = Some(self.one(&mut store, commit));
                 }
             }
             Err(error) => {
@@ -72,9 +72,18 @@ impl Commits {
         result.expect("it was among those that waited")
     }
 
-    fn one(store: &mut Box<dyn PoolStore>, commit: Commit) -> Result<CommitResult, RunsError> {
+    fn one(
+        &self,
+        store: &mut Box<dyn PoolStore>,
+        commit: Commit,
+    ) -> Result<CommitResult, RunsError> {
         let results = store.commit(&[commit]);
-        let mut results = results.map_err(|error| fault::store(&error))?;
+        let mut results = results.map_err(|error| {
+            if !matches!(error, StoreError::Invalid { .. }) {
+                *store = self.shared.another();
+            }
+            fault::store(&error)
+        })?;
         Ok(results.pop().expect("a result each"))
     }
 }

@@ -13,7 +13,9 @@ use rok_vocabulary::RunId;
 use rok_worker_pool::{Outfit, Outfitter};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Builder;
 
 /// How many plans are kept compiled.
 const PLANS: usize = 256;
@@ -23,9 +25,14 @@ pub struct RunsOutfitter {
     runs: Arc<Runs>,
     plans: Mutex<HashMap<String, Arc<CompiledPlan>>>,
     /// By how many processes, for plans without policies of their own.
-    services: Mutex<HashMap<u32, (Arc<Services>, Option<String>)>>,
+    services: Mutex<HashMap<u32, Equipped>>,
     scratches: Mutex<HashMap<RunId, PathBuf>>,
+    /// The thread that signs what is closed, once something is.
+    signer: OnceLock<Option<Sender<RunId>>>,
 }
+
+/// Services, and which policies they hold.
+type Equipped = (Arc<Services>, Option<String>);
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -40,6 +47,27 @@ impl RunsOutfitter {
             plans: Mutex::default(),
             services: Mutex::default(),
             scratches: Mutex::default(),
+            signer: OnceLock::new(),
+        }
+    }
+
+    /// Signs on a thread of its own: it may read a key, and writes files.
+    fn sign(&self, run: &RunId) {
+        let signer = self.signer.get_or_init(|| {
+            let (sender, closed) = channel::<RunId>();
+            let runs = Arc::clone(&self.runs);
+            let thread = Builder::new().name("rok-sign".into()).spawn(move || {
+                for run in closed {
+                    // The seal stands whatever comes of it; `rok attest` signs
+                    // what is not signed.
+                    let _ = runs.attest_closed(&run);
+                }
+            });
+            thread.is_ok().then_some(sender)
+        });
+        if let Some(signer) = signer {
+            // A thread that is gone has told its panic.
+            let _ = signer.send(run.clone());
         }
     }
 
@@ -56,7 +84,7 @@ impl RunsOutfitter {
         Ok(plan)
     }
 
-    fn services(&self, needs: &Needs) -> Result<(Arc<Services>, Option<String>), String> {
+    fn services(&self, needs: &Needs) -> Result<Equipped, String> {
         let processes = needs.processes.filter(|_| needs.policies.is_empty());
         if let Some(known) = processes.and_then(|n| held(&self.services).get(&n).cloned()) {
             return Ok(known);
@@ -110,12 +138,9 @@ impl Outfitter for RunsOutfitter {
     }
 
     fn ended(&self, run: &RunId, _: &RunState) {
-        if self.runs.setup.signing.is_none() {
-            return;
+        if self.runs.setup.signing.is_some() {
+            self.sign(run);
         }
-        let (runs, run) = (Arc::clone(&self.runs), run.clone());
-        // The seal stands whatever comes of it; `rok attest` signs it later.
-        std::thread::spawn(move || drop(runs.attest_closed(&run)));
     }
 
     fn let_go(&self, run: &RunId) {

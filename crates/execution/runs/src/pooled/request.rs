@@ -16,7 +16,7 @@ pub(super) fn request_of(submission: &Submission) -> Result<Option<RequestData>,
         return Ok(None);
     };
     let unfit = |what: String| {
-        RunsError::new(ErrorKind::Usage, "ROK0170", what)
+        RunsError::new(ErrorKind::Usage, "ROK0121", what)
             .help("a key is 1 to 255 visible ASCII characters, a UUID for example")
     };
     let visible = key.bytes().all(|byte| (0x21..0x7f).contains(&byte));

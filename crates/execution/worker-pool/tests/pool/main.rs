@@ -1,5 +1,9 @@
 //! Pools over one store, turned by hand on a virtual clock: who claims what,
 //! who waits, and what is left when an owner dies.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod claims;
 #[path = "../../../runner/tests/audit/hand.rs"]
