@@ -104,6 +104,8 @@ fn submission(order: &Order<'_>) -> Result<Submission, String> {
         reason: Some(reason(order.firing)),
         secrets_file: None,
         no_cache: false,
+        priority: None,
+        idempotency_key: None,
     })
 }
 
