@@ -6,12 +6,7 @@
 )]
 
 mod claims;
-#[path = "../../../runner/tests/audit/hand.rs"]
-#[expect(dead_code, reason = "the runner's tests use more of it")]
 mod hand;
-#[path = "../../../runner/tests/audit/logbook.rs"]
-#[expect(dead_code, reason = "the runner's tests use more of it")]
-mod logbook;
 mod owners;
 mod pressure;
 mod storms;

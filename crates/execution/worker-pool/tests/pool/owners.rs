@@ -153,8 +153,7 @@ fn the_watch_stops_what_a_held_up_shard_has_started() {
     // Its thread does not come to turn: the disk does not answer, say.
     world.clock.advance(seconds(1));
     held_up.watch();
-    let mut cancelled = world.hand.cancelled();
-    cancelled.sort_by(|a, b| a.0.cmp(&b.0));
+    let cancelled = world.hand.cancelled();
     let interrupted = |step: &str| (step.to_owned(), CancelReason::Interrupted);
     assert_eq!(cancelled, [interrupted("one/a"), interrupted("two/a")]);
     assert_eq!(world.tales("worker.pool.lease_over").len(), 1);

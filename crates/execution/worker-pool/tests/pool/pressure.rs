@@ -124,7 +124,6 @@ fn what_does_not_end_within_the_grace_is_stopped_and_resumable() {
     world.pass(&mut [&mut pool], seconds(1));
     let interrupted = |step: &str| (step.to_owned(), CancelReason::Interrupted);
     let mut cancelled = world.hand.cancelled();
-    cancelled.sort_by(|a, b| a.0.cmp(&b.0));
     // Stopping what is over already does nothing.
     cancelled.dedup();
     assert_eq!(cancelled, [interrupted("deaf/a"), interrupted("polite/a")]);

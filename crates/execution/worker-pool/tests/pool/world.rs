@@ -1,7 +1,7 @@
 //! A store, a clock, an executor, and the pools over them.
 
 use crate::hand::Hand;
-use crate::logbook;
+use rok_chain::{LogState, verify_log};
 use rok_events::Settings;
 use rok_facades::Facades;
 use rok_facades::testing::TestEngine;
@@ -16,7 +16,7 @@ use rok_secrets::Secrets;
 use rok_vocabulary::{Actor, Outcome, RunId, RunPhase, Timestamp};
 use rok_worker_pool::testing::HandPool;
 use rok_worker_pool::{Outfit, Outfitter, PoolBuilder, PoolEvent, PoolSettings};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -211,7 +211,7 @@ impl World {
     }
 
     pub(crate) fn end(&self, run: &str, step: &str) {
-        self.hand.end(run, step, Ok(Value::Null));
+        self.hand.end(run, step);
     }
 
     /// Lays a command into a run's inbox, and gives its id.
@@ -260,9 +260,40 @@ impl World {
             .unwrap();
         let state = replay.into_state();
         assert!(state.is_sealed(), "{run} is in {}", state.phase());
-        logbook::check(&self.store, &run_id, &state);
+        let raw = self.store.read_raw(&run_id).unwrap();
+        let seal = self.store.seal(&run_id).unwrap();
+        let report = verify_log(&run_id, &raw, seal.as_ref());
+        assert_eq!(
+            (report.state, report.fault),
+            (LogState::Sealed, None),
+            "{run}"
+        );
+        assert!(
+            state.outstanding().is_empty(),
+            "{run}: something is asked for"
+        );
+        let last = state.last_reconciliation().expect("it was reconciled");
+        assert!(
+            last.missing.is_empty() && last.drift.is_empty(),
+            "{run}: {last:?}"
+        );
         assert_eq!(self.count(run, "run.completed"), 1, "{run} ended once");
+        self.no_step_runs_twice(run);
         (state.phase(), state.outcome().unwrap())
+    }
+
+    /// A step that succeeded is never started again.
+    fn no_step_runs_twice(&self, run: &str) {
+        let mut succeeded = BTreeSet::new();
+        for line in self.store.read(&id(run)).unwrap().lines() {
+            let event: serde_json::Value = serde_json::from_slice(line).unwrap();
+            let step = event["step_id"].to_string();
+            match event["event_type"].as_str() {
+                Some("step.started") => assert!(!succeeded.contains(&step), "{run}: {step}"),
+                Some("step.succeeded") => assert!(succeeded.insert(step), "{run}"),
+                _ => {}
+            }
+        }
     }
 
     pub(crate) fn succeeded(&self, run: &str) {
