@@ -5,8 +5,7 @@ use crate::fault::{Failure, OpenError};
 use crate::open::Place;
 use crate::readers::Readers;
 use crate::writer::Writer;
-use rok_log::{Durability, StoreError, Switchboard};
-use std::path::Path;
+use rok_log::{StoreError, Switchboard};
 use std::sync::Arc;
 
 /// A file that is open.
@@ -20,8 +19,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    pub(crate) fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
-        let place = Place::new(path, durability)?;
+    pub(crate) fn open(place: Place) -> Result<Self, OpenError> {
         let board = Arc::<Switchboard>::default();
         Ok(Self {
             writer: Writer::start(place.clone(), Arc::clone(&board))?,
@@ -47,6 +45,11 @@ impl Database {
         work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.write(operation, work)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn arrived(&self) -> usize {
+        self.writer.arrived()
     }
 
     /// Lets the writer look for what other processes write.

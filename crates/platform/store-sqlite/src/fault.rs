@@ -54,6 +54,8 @@ pub enum OpenError {
 pub(crate) enum Unopened {
     /// The file was judged and refused.
     Refused(OpenError),
+    /// Another file is there, or none.
+    Gone,
     /// The database says so.
     Sql(rusqlite::Error),
 }
@@ -68,8 +70,30 @@ impl Unopened {
     pub(crate) fn into_open(self, path: &Path) -> OpenError {
         match self {
             Self::Refused(error) => error,
+            Self::Gone => gone(path).into(),
             Self::Sql(error) => sort("open", path, &error).into(),
         }
+    }
+
+    pub(crate) fn to_store(&self, operation: &'static str, path: &Path) -> StoreError {
+        match self {
+            Self::Sql(error) => sort(operation, path, error),
+            Self::Gone => gone(path),
+            Self::Refused(error) => StoreError::Database {
+                operation,
+                message: error.to_string(),
+            },
+        }
+    }
+}
+
+/// What was written to a file that nobody finds again would be lost.
+fn gone(path: &Path) -> StoreError {
+    StoreError::Poisoned {
+        cause: format!(
+            "{} was removed or replaced while it was open",
+            path.display()
+        ),
     }
 }
 

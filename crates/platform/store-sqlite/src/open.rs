@@ -5,9 +5,9 @@ use crate::fault::{OpenError, Unopened};
 use crate::schema::{APPLICATION, Header, VERSION, migrate};
 use rok_log::{Durability, StoreError};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,8 +29,28 @@ const WRITER_CACHE: i64 = 32 * 1024;
 pub(crate) struct Place {
     pub(crate) path: PathBuf,
     pub(crate) durability: Durability,
+    /// How long to wait for another process.
+    pub(crate) patience: Duration,
     /// How many pages the file may have; 0 for any number.
     pub(crate) max_pages: Arc<AtomicU32>,
+    identity: Identity,
+}
+
+/// Which file it is, whatever stands at its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
 }
 
 impl Place {
@@ -54,18 +74,34 @@ impl Place {
             let synced = File::open(folder).and_then(|folder| folder.sync_all());
             synced.map_err(|error| StoreError::from_io("sync", folder, error))?;
         }
+        let identity = Identity::of(&path).map_err(|e| failed("look at", e))?;
         Ok(Self {
             path,
             durability,
+            patience: PATIENCE,
             max_pages: Arc::default(),
+            identity,
         })
     }
 
-    fn connect(&self) -> rusqlite::Result<Connection> {
+    /// Which file holds the log, as long as the file itself is in its place.
+    pub(crate) fn log(&self) -> Result<Identity, Unopened> {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        match (Identity::of(&self.path), Identity::of(Path::new(&log))) {
+            (Ok(file), Ok(log)) if file == self.identity => Ok(log),
+            _ => Err(Unopened::Gone),
+        }
+    }
+
+    fn connect(&self) -> Result<Connection, Unopened> {
         // Without CREATE: a file that vanished must not come back empty.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&self.path, flags)?;
-        db.busy_timeout(PATIENCE)?;
+        if !Identity::of(&self.path).is_ok_and(|file| file == self.identity) {
+            return Err(Unopened::Gone);
+        }
+        db.busy_timeout(self.patience)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
         // What the file's schema says is not to be trusted with more than data.
         db.pragma_update(None, "trusted_schema", false)?;
@@ -101,7 +137,7 @@ impl Place {
     }
 
     /// A connection that only reads.
-    pub(crate) fn reader(&self) -> rusqlite::Result<Connection> {
+    pub(crate) fn reader(&self) -> Result<Connection, Unopened> {
         let db = self.connect()?;
         db.pragma_update(None, "query_only", true)?;
         Ok(db)

@@ -40,7 +40,7 @@ impl Readers {
                 Ok(db) => db,
                 Err(error) => {
                     self.give(None);
-                    return Err(failed(error.into()));
+                    return Err(error.to_store(operation, &place.path));
                 }
             },
         };

@@ -4,6 +4,7 @@
 use crate::access::Access;
 use crate::database::Database;
 use crate::fault::{Failure, OpenError};
+use crate::open::Place;
 use crate::{commit, inbox, list, logs, queue, records};
 use rok_chain::{Digest, Seal};
 use rok_log::{
@@ -38,11 +39,13 @@ impl SqliteStore {
     /// Several processes may have the same file open. In one process, clone the
     /// handle instead: callers of one writer share transactions.
     pub fn open(path: impl AsRef<Path>, durability: Durability) -> Result<Self, OpenError> {
-        let database = Arc::new(Database::open(path.as_ref(), durability)?);
-        let namespace = Namespace::default();
+        Self::at(Place::new(path.as_ref(), durability)?)
+    }
+
+    fn at(place: Place) -> Result<Self, OpenError> {
         Ok(Self {
-            namespace,
-            database,
+            namespace: Namespace::default(),
+            database: Arc::new(Database::open(place)?),
         })
     }
 

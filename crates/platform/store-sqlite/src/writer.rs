@@ -2,14 +2,14 @@
 
 use crate::access::Access;
 use crate::fault::{Failure, OpenError, Unopened, sort};
-use crate::open::Place;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crate::open::{Identity, Place};
 use rok_log::{Signal, StoreError, Switchboard};
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ struct Task<F, T> {
     operation: &'static str,
     work: Option<F>,
     value: Option<T>,
-    caller: Sender<Result<T, StoreError>>,
+    caller: SyncSender<Result<T, StoreError>>,
 }
 
 impl<T: Send, F: FnOnce(Access<'_>) -> Result<T, Failure> + Send> Work for Task<F, T> {
@@ -72,14 +72,17 @@ enum Message {
 /// A handle on the writer's thread, which ends with it.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    line: Option<Sender<Message>>,
+    line: Option<SyncSender<Message>>,
     thread: Option<JoinHandle<()>>,
+    /// How many got in line.
+    #[cfg(test)]
+    arrived: std::sync::atomic::AtomicUsize,
 }
 
 impl Writer {
     /// Opens the file for writing.
     pub(crate) fn start(place: Place, board: Arc<Switchboard>) -> Result<Self, OpenError> {
-        let (line, messages) = bounded(LINE);
+        let (line, messages) = sync_channel(LINE);
         let mut desk = Desk {
             messages,
             board,
@@ -87,6 +90,7 @@ impl Writer {
             pages: Arc::default(),
             copied: 0,
             others: 0,
+            log: None,
             looked: Instant::now(),
             place,
         };
@@ -100,6 +104,8 @@ impl Writer {
         Ok(Self {
             line: Some(line),
             thread: Some(thread),
+            #[cfg(test)]
+            arrived: std::sync::atomic::AtomicUsize::default(),
         })
     }
 
@@ -109,7 +115,7 @@ impl Writer {
         operation: &'static str,
         work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (caller, answer) = bounded(1);
+        let (caller, answer) = sync_channel(1);
         let task = Task {
             operation,
             work: Some(work),
@@ -123,7 +129,15 @@ impl Writer {
             .as_ref()
             .and_then(|line| line.send(Message::Work(Box::new(task))).ok())
             .ok_or_else(gone)?;
+        #[cfg(test)]
+        self.arrived.fetch_add(1, Ordering::SeqCst);
+        // Also where the thread ended meanwhile: what is in line then is dropped.
         answer.recv().map_err(|_| gone())?
+    }
+
+    #[cfg(test)]
+    pub(crate) fn arrived(&self) -> usize {
+        self.arrived.load(Ordering::SeqCst)
     }
 
     /// Lets the writer look for what other processes write.
@@ -161,6 +175,8 @@ struct Desk {
     /// Changes when another process writes.
     others: i64,
     looked: Instant,
+    /// Where commits go. Were it removed, they would be lost.
+    log: Option<Identity>,
 }
 
 impl Desk {
@@ -254,6 +270,9 @@ impl Desk {
                 each.collect::<Result<_, _>>()?
             }
         };
+        if self.log != Some(self.place.log()?) {
+            return Err(Unopened::Gone.into());
+        }
         db.prepare_cached("COMMIT")?.execute([])?;
         if others != self.others {
             self.others = others;
@@ -274,6 +293,7 @@ impl Desk {
         }))?;
         // Another connection counts differently: whoever listens looks again.
         self.others = data_version(&db)?;
+        self.log = Some(self.place.log()?);
         self.board.tell_all(&Signal::Any);
         self.db = Some(db);
         Ok(())
@@ -347,16 +367,16 @@ impl From<Unopened> for Broken {
 impl Broken {
     /// The error for one of those who took part.
     fn store(&self, operation: &'static str, path: &Path) -> StoreError {
-        let said = match self {
-            Self::Work(Failure::Sql(error)) | Self::Open(Unopened::Sql(error)) => {
-                return sort(operation, path, error);
-            }
-            Self::Work(Failure::Refused(error)) => error.to_string(),
-            Self::Open(Unopened::Refused(error)) => error.to_string(),
-        };
-        StoreError::Database {
-            operation,
-            message: said,
+        match self {
+            Self::Open(error) => error.to_store(operation, path),
+            Self::Work(Failure::Sql(error)) => sort(operation, path, error),
+            Self::Work(Failure::Refused(error)) => StoreError::Database {
+                operation,
+                message: error.to_string(),
+            },
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

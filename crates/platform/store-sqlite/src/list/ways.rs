@@ -164,7 +164,11 @@ fn text(text: &str) -> Value {
 impl Lane {
     /// How many runs it has, as far as [`FEW`].
     fn count(&self, at: Access<'_>, space: &Namespace) -> Result<i64, Failure> {
-        let mut query = Query::new(format!("SELECT count(*) FROM (SELECT 1{}", self.source()));
+        let source = match self {
+            Self::Label(..) => " FROM labels l",
+            _ => self.source(),
+        };
+        let mut query = Query::new(format!("SELECT count(*) FROM (SELECT 1{source}"));
         self.range(space, &mut query);
         query.sql.push_str(" LIMIT ?)");
         query.values.push(Value::from(FEW));

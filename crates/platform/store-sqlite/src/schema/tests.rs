@@ -1,0 +1,245 @@
+//! From every older version, and from none.
+
+use super::*;
+use crate::{OpenError, SqliteStore};
+use rok_log::{
+    Durability, EventReader, Inbox, Lease, Owner, Pull, Record, Records, RunEntry, RunFilter,
+    RunIndex, RunQueue, RunStore, SCRIPT_START, Script, WorkQueue,
+};
+use rok_vocabulary::RunId;
+use rstest::rstest;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A store as each older version left it.
+const OLDER: &[&str] = &[include_str!("../../tests/versions/v1.sql")];
+
+fn id(text: &str) -> RunId {
+    text.parse().unwrap()
+}
+
+fn older(version: i64) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rok.db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(OLDER[version as usize - 1]).unwrap();
+    assert_eq!(Header::read(&db).unwrap().version, version);
+    (folder, path)
+}
+
+/// The tables, whatever the white space of their text.
+fn tables(path: &Path) -> Vec<(String, String)> {
+    let db = Connection::open(path).unwrap();
+    let sql = "SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
+    let mut select = db.prepare(sql).unwrap();
+    let rows = select.query_map([], |row| {
+        let sql: String = row.get(1)?;
+        let words: Vec<_> = sql.split_whitespace().collect();
+        Ok((row.get(0)?, words.join(" ")))
+    });
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn every_older_version_is_kept_for_tests() {
+    assert_eq!(OLDER.len() as i64, VERSION - 1);
+}
+
+#[rstest]
+fn an_older_file_becomes_what_a_new_one_is(#[values(1)] version: i64) {
+    let (folder, path) = older(version);
+    drop(SqliteStore::open(&path, Durability::Flush).unwrap());
+    let new = folder.path().join("new.db");
+    drop(SqliteStore::open(&new, Durability::Flush).unwrap());
+    assert_eq!(tables(&path), tables(&new));
+    let header = Header::read(&Connection::open(&path).unwrap()).unwrap();
+    assert_eq!((header.application, header.version), (APPLICATION, VERSION));
+}
+
+#[rstest]
+fn all_that_an_older_file_holds_is_there(#[values(1)] version: i64) {
+    let (_folder, path) = older(version);
+    let mut store = SqliteStore::open(&path, Durability::Flush).unwrap();
+    let all = store.list(&RunFilter::default()).unwrap();
+    let names: Vec<_> = all.iter().map(RunEntry::name).collect();
+    assert_eq!(names, ["behind", "done", "held", "open"]);
+    let team = RunFilter {
+        labels: [("team".to_owned(), "core".to_owned())].into(),
+        ..RunFilter::default()
+    };
+    assert_eq!(store.list(&team).unwrap().len(), 1);
+    let second = store.in_namespace("second".parse().unwrap());
+    assert_eq!(second.list(&RunFilter::default()).unwrap().len(), 1);
+
+    let waiting = store.take(&id("held")).unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].id.as_str(), "c-2");
+    let answer = store.answer(&id("held"), &"c-1".parse().unwrap()).unwrap();
+    assert!(answer.is_some());
+    assert_eq!(store.records("kbase_events", None, 9).unwrap().len(), 2);
+    assert!(store.seal(&id("done")).unwrap().is_some());
+
+    // Every log is proven by its claim, and can be gone on with.
+    let lease = Lease::new(
+        SCRIPT_START.after(Duration::from_secs(3_600)),
+        Duration::from_secs(60),
+    );
+    let pull = Pull {
+        owner: Owner::new("new"),
+        lease,
+        limit: 9,
+        aging: Duration::ZERO,
+    };
+    let pulled = store.claim_due(&pull).unwrap();
+    let mut given: Vec<_> = pulled
+        .iter()
+        .map(|pulled| (pulled.run.as_str(), pulled.claim.as_ref().unwrap().fence.0))
+        .collect();
+    given.sort_unstable();
+    assert_eq!(given, [("held", 2), ("open", 1)], "one place for the key");
+    store.claim(&id("done"), &Owner::new("new"), lease).unwrap();
+    let fence = pulled[1].claim.as_ref().unwrap().fence;
+    let mut script = Script::new(&id("open"))
+        .with_labels([("team", "core"), ("site", "a")].into_iter().collect());
+    script.create();
+    let _ = store.commit(&[script.steps(fence, 1)]).unwrap();
+    assert_eq!(store.read(&id("open")).unwrap().lines().count(), 3);
+}
+
+fn kbase(path: &Path) -> Vec<String> {
+    let db = Connection::open(path).unwrap();
+    let mut select = db
+        .prepare(
+            "SELECT id || ' ' || website_id || ' ' || run_id || ' ' || type || ' ' || payload
+             FROM kbase_events WHERE website_id = 'site_123' AND service = 'hermes'
+             ORDER BY created_at DESC",
+        )
+        .unwrap();
+    let rows = select.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[test]
+fn kbase_events_are_filled_from_older_records() {
+    let (_folder, path) = older(1);
+    drop(SqliteStore::open(&path, Durability::Flush).unwrap());
+    assert_eq!(
+        kbase(&path),
+        [
+            r#"evt-2 site_123 done result {"status":"completed","n":2}"#,
+            r#"evt-1 site_123 done run_status {"status":"completed","n":1}"#,
+        ]
+    );
+}
+
+#[test]
+fn kbase_events_follow_their_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rok.db");
+    let mut store = SqliteStore::open(&path, Durability::Flush).unwrap();
+    let mut script = Script::new(&id("r"));
+    let put = |store: &mut SqliteStore, script: &mut Script, key: &str, json: &str| {
+        let mut commit = match script.row().next_seq.0 {
+            0 => script.create(),
+            _ => script.steps(rok_log::Fence(1), 1),
+        };
+        commit.records.push(Record {
+            kind: "kbase_events",
+            key: key.into(),
+            json: json.into(),
+        });
+        let results = store.commit(&[commit]).unwrap();
+        assert!(matches!(
+            results[..],
+            [rok_log::CommitResult::Committed { .. }]
+        ));
+    };
+    let event = |n: u8| {
+        format!(
+            r#"{{"website_id":"site_123","run_id":"r","service":"hermes","type":"run_status","payload":{{"n":{n}}},"created_at":"2026-02-16T00:00:0{n}Z"}}"#
+        )
+    };
+    put(&mut store, &mut script, "a", &event(1));
+    let lease = Lease::new(SCRIPT_START, Duration::from_secs(60));
+    store.claim(&id("r"), &Owner::new("a"), lease).unwrap();
+    put(&mut store, &mut script, "b", &event(2));
+    put(&mut store, &mut script, "a", &event(3));
+    put(&mut store, &mut script, "c", "this is no JSON");
+    assert_eq!(
+        kbase(&path),
+        [
+            r#"a site_123 r run_status {"n":3}"#,
+            r#"b site_123 r run_status {"n":2}"#,
+        ]
+    );
+    assert_eq!(store.records("kbase_events", None, 9).unwrap().len(), 3);
+    store.remove_record("kbase_events", "a").unwrap();
+    assert_eq!(kbase(&path).len(), 1);
+}
+
+#[test]
+fn a_later_version_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rok.db");
+    drop(SqliteStore::open(&path, Durability::Flush).unwrap());
+    let db = Connection::open(&path).unwrap();
+    db.pragma_update(None, "user_version", VERSION + 1).unwrap();
+    drop(db);
+    let before = fs::read(&path).unwrap();
+    let error = SqliteStore::open(&path, Durability::Flush).unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found, known, .. }
+        if (found, known) == (VERSION + 1, VERSION)));
+    assert!(error.to_string().contains("rok.db has schema"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+/// A writer notices that a later version has taken the file over meanwhile.
+#[test]
+fn a_version_that_comes_meanwhile_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rok.db");
+    let mut store = SqliteStore::open(&path, Durability::Flush).unwrap();
+    let _ = store.commit(&[Script::new(&id("a")).create()]).unwrap();
+    let db = Connection::open(&path).unwrap();
+    db.pragma_update(None, "user_version", VERSION + 1).unwrap();
+    let refused = store.commit(&[Script::new(&id("b")).create()]);
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains("has schema"), "{error}");
+    assert!(store.get(&id("b")).unwrap().is_none());
+    db.pragma_update(None, "user_version", VERSION).unwrap();
+    let _ = store.commit(&[Script::new(&id("b")).create()]).unwrap();
+    assert!(store.get(&id("b")).unwrap().is_some());
+}
+
+#[rstest]
+#[case::text(b"this is a text, and long enough to be looked at as a database file, which it is not: it is a text and nothing but a text")]
+#[case::short(b"short")]
+fn what_is_no_database_is_refused_and_left_alone(#[case] content: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    fs::write(&path, content).unwrap();
+    let error = SqliteStore::open(&path, Durability::Flush).unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+    assert!(
+        error.to_string().contains("notes.txt is no store of rok"),
+        "{error}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), content);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[rstest]
+#[case::with_tables("CREATE TABLE t (x)")]
+#[case::with_another_id("PRAGMA application_id = 7")]
+#[case::with_a_version_only("PRAGMA user_version = 1")]
+fn a_database_of_another_program_is_refused_and_left_alone(#[case] sql: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.db");
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = SqliteStore::open(&path, Durability::Flush).unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}

@@ -1,0 +1,124 @@
+//! One transaction for many, and nobody spoils it for the others.
+
+use super::*;
+use crate::database::Database;
+use rok_log::Durability;
+use std::sync::mpsc;
+use tempfile::TempDir;
+
+fn database() -> (TempDir, Arc<Database>) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::new(&folder.path().join("rok.db"), Durability::Flush).unwrap();
+    (folder, Arc::new(Database::open(place).unwrap()))
+}
+
+fn insert(at: Access<'_>, key: &str) -> Result<(), Failure> {
+    let sql = "INSERT INTO records (namespace, kind, key, json) VALUES ('n', 'k', ?1, '1')";
+    at.prepare_cached(sql)?.execute([key])?;
+    Ok(())
+}
+
+fn keys(database: &Database) -> String {
+    let read = database.read("read", |at| {
+        let sql = "SELECT coalesce(group_concat(key, '' ORDER BY key), '') FROM records";
+        Ok(at.query_row(sql, [], |row| row.get(0))?)
+    });
+    read.unwrap()
+}
+
+/// What a caller does, by its key.
+fn act(at: Access<'_>, key: &str) -> Result<(), Failure> {
+    insert(at, key)?;
+    match key {
+        // A second row with the key: a constraint says no.
+        "c" => insert(at, key),
+        "d" => Err(StoreError::Unknown {
+            run: "d".parse().unwrap(),
+        }
+        .into()),
+        "e" => {
+            at.execute_batch("ROLLBACK").unwrap();
+            Ok(at.execute_batch("this is no SQL")?)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Lets callers come while the writer is busy, so that they share its next
+/// transaction, and returns what each was told.
+fn together(database: &Arc<Database>, each: &[&'static str]) -> Vec<Result<(), StoreError>> {
+    let (busy, is_busy) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            database.write("wait in", move |_| {
+                busy.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Ok(())
+            })
+        });
+        is_busy.recv().unwrap();
+        let callers: Vec<_> = each
+            .iter()
+            .zip(1..)
+            .map(|(key, before)| {
+                let caller = scope.spawn(|| database.write("write", |at| act(at, key)));
+                while database.arrived() <= before {
+                    thread::yield_now();
+                }
+                caller
+            })
+            .collect();
+        go_on.send(()).unwrap();
+        first.join().unwrap().unwrap();
+        let results = callers.into_iter().map(|caller| caller.join().unwrap());
+        results.collect()
+    })
+}
+
+#[test]
+fn a_failure_is_its_callers_alone() {
+    let (_folder, database) = database();
+    let results = together(&database, &["a", "c", "b", "d", "z"]);
+    let told: Vec<_> = results.iter().map(Result::is_ok).collect();
+    assert_eq!(told, [true, false, true, false, true]);
+    assert!(matches!(results[1], Err(StoreError::Database { .. })));
+    assert!(matches!(results[3], Err(StoreError::Unknown { .. })));
+    assert_eq!(keys(&database), "abz");
+}
+
+#[test]
+fn nobody_is_told_of_success_when_the_transaction_is_lost() {
+    let (_folder, database) = database();
+    let results = together(&database, &["a", "e", "b"]);
+    assert!(results.iter().all(Result::is_err), "{results:?}");
+    assert_eq!(keys(&database), "");
+    // And the next one is on a new connection.
+    database.write("write", |at| act(at, "f")).unwrap();
+    assert_eq!(keys(&database), "f");
+}
+
+#[test]
+fn one_caller_alone_is_rolled_back_alike() {
+    let (_folder, database) = database();
+    assert!(database.write("write", |at| act(at, "c")).is_err());
+    assert!(database.write("write", |at| act(at, "d")).is_err());
+    database.write("write", |at| act(at, "a")).unwrap();
+    assert_eq!(keys(&database), "a");
+}
+
+#[test]
+fn a_writer_that_panics_answers_nobody_any_more() {
+    let (_folder, database) = database();
+    let broken = database.write("write", |_| -> Result<(), Failure> { panic!("on purpose") });
+    assert!(
+        matches!(broken, Err(StoreError::Poisoned { .. })),
+        "{broken:?}"
+    );
+    let after = database.write("write", |at| act(at, "a"));
+    assert!(
+        matches!(after, Err(StoreError::Poisoned { .. })),
+        "{after:?}"
+    );
+    assert_eq!(keys(&database), "");
+}
