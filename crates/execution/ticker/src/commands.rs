@@ -179,7 +179,7 @@ impl Ticker {
             rok_schedule::backfill(schedule, &entry.state, now, range, &items, asked).map_err(
                 |error| {
                     let message = format!("schedule {id} cannot be backfilled: {error}");
-                    RunsError::new(ErrorKind::Usage, "ROK0172", message).help(
+                    RunsError::new(ErrorKind::Usage, "ROK0182", message).help(
                         "`rok schedule next` shows when it is due; a long range goes in parts",
                     )
                 },
@@ -192,7 +192,7 @@ impl Ticker {
             // One that cannot be read can be removed.
             let (removed, bytes) = match self.entry(id) {
                 Ok((bytes, entry)) => (removed(id, &entry), bytes),
-                Err(error) if error.code == "ROK0173" => {
+                Err(error) if error.code == "ROK0183" => {
                     let cell = self.cells.cell(TABLE, id).map_err(|error| store(&error))?;
                     let Some(bytes) = cell else { continue };
                     let (dropped, running) = (0, Vec::new());
@@ -235,7 +235,7 @@ impl Ticker {
         schedule: &Schedule,
     ) -> Result<Vec<Option<Item>>, RunsError> {
         self.items(entry, schedule)
-            .map_err(|why| RunsError::new(ErrorKind::Usage, "ROK0171", why))
+            .map_err(|why| RunsError::new(ErrorKind::Usage, "ROK0181", why))
     }
 }
 
@@ -287,7 +287,7 @@ fn chosen(
             } else {
                 format!("its items begin with {}", labels.join(", "))
             };
-            return Err(RunsError::new(ErrorKind::NotFound, "ROK0170", message).help(help));
+            return Err(RunsError::new(ErrorKind::NotFound, "ROK0180", message).help(help));
         };
         if !chosen.contains(found) {
             chosen.push(found.clone());

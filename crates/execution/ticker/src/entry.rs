@@ -85,13 +85,13 @@ impl Entry {
 pub(crate) fn parse(text: &[u8], name: &str) -> Result<Schedule, RunsError> {
     rok_schedule::parse(text, name).map_err(|errors| {
         let faults = errors.render().trim_end().to_owned();
-        RunsError::new(ErrorKind::Usage, "ROK0171", faults)
+        RunsError::new(ErrorKind::Usage, "ROK0181", faults)
     })
 }
 
 fn unreadable(id: &str, what: &str) -> RunsError {
     let message = format!("the record of schedule {id} cannot be read: {what}");
-    RunsError::new(ErrorKind::Protocol, "ROK0173", message).help(
+    RunsError::new(ErrorKind::Protocol, "ROK0183", message).help(
         "nothing is fired for it meanwhile; `rok schedule remove` and `add` begin it anew from now on",
     )
 }
@@ -103,7 +103,7 @@ pub(crate) fn unknown(id: &str, known: &[String]) -> RunsError {
         Some(nearest) => format!("did you mean `{nearest}`?"),
         None => "`rok schedule list` lists them; `--dir` names the folder that they are in".into(),
     };
-    RunsError::new(ErrorKind::NotFound, "ROK0170", message).help(help)
+    RunsError::new(ErrorKind::NotFound, "ROK0180", message).help(help)
 }
 
 pub(crate) fn store(error: &StoreError) -> RunsError {

@@ -142,7 +142,7 @@ impl Ticker {
                 wake_at
             }
             // Removed meanwhile.
-            Err(error) if error.code == "ROK0170" => None,
+            Err(error) if error.code == "ROK0180" => None,
             Err(error) => {
                 troubles.push(error.message);
                 Some(now.after(RETRY))

@@ -301,13 +301,13 @@ fn a_refused_run_is_told_of_and_not_tried_again() {
 fn what_people_ask_of_it() {
     let (schedules, runs, clock) = engine("for_each: [a, b]\n");
     let code = |error: RunsError| error.code;
-    assert_eq!(schedules.show("t").map_err(code), Err("ROK0170"));
-    assert_eq!(schedules.show("../s").map_err(code), Err("ROK0170"));
+    assert_eq!(schedules.show("t").map_err(code), Err("ROK0180"));
+    assert_eq!(schedules.show("../s").map_err(code), Err("ROK0180"));
     let bad = ScheduleFile {
         text: b"schedule: s\n".to_vec(),
         ..file("")
     };
-    assert_eq!(schedules.add(&bad, &ada()).map_err(code), Err("ROK0171"));
+    assert_eq!(schedules.add(&bad, &ada()).map_err(code), Err("ROK0181"));
     let same = file("for_each: [a, b]\n");
     assert_eq!(
         schedules.add(&same, &ada()).expect("it is the same").change,
@@ -343,7 +343,7 @@ fn what_people_ask_of_it() {
         schedules
             .trigger("s", &["c".into()], &ada(), None)
             .map_err(code),
-        Err("ROK0170")
+        Err("ROK0180")
     );
     assert_eq!(runs.keys().len(), 0, "the next tick carries it out");
     schedules.tick().expect("it ticks");
@@ -363,11 +363,11 @@ fn what_people_ask_of_it() {
     let late = (at("2026-03-01T07:00:00Z"), at("2026-04-01T07:20:00Z"));
     assert_eq!(
         schedules.backfill("s", late, &ada(), None).map_err(code),
-        Err("ROK0172")
+        Err("ROK0182")
     );
     let removed = schedules.remove("s").expect("it is removed");
     assert_eq!((removed.dropped, removed.running.len()), (3, 2));
-    assert_eq!(schedules.remove("s").map_err(code), Err("ROK0170"));
+    assert_eq!(schedules.remove("s").map_err(code), Err("ROK0180"));
 }
 
 #[test]
@@ -399,7 +399,7 @@ fn a_record_that_cannot_be_read_blocks_nothing_else() {
     );
     assert_eq!(
         schedules.pause("broken", &ada(), None).map_err(|e| e.code),
-        Err("ROK0173")
+        Err("ROK0183")
     );
     schedules.remove("broken").expect("it can be removed");
     assert_eq!(schedules.list().expect("a list").len(), 1);
