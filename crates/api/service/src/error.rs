@@ -20,6 +20,9 @@ pub enum ServiceError {
     /// The plan has faults.
     #[error(transparent)]
     Plan(Box<PlanErrors>),
+    /// A schedule file has faults.
+    #[error(transparent)]
+    Schedule(Box<PlanErrors>),
     /// There is no such plan.
     #[error("no plan file at {name}")]
     NoPlan {
@@ -165,6 +168,7 @@ impl ServiceError {
             Self::Output { .. } | Self::NoFolder { .. } => ErrorKind::Storage,
             Self::Config(_)
             | Self::Plan(_)
+            | Self::Schedule(_)
             | Self::PlanUnreadable { .. }
             | Self::Import(_)
             | Self::Inputs(_)
@@ -185,7 +189,7 @@ impl ServiceError {
     pub fn problems(&self) -> Vec<Problem> {
         match self {
             Self::Config(errors) => errors.faults.iter().map(of_config).collect(),
-            Self::Plan(errors) | Self::Inputs(errors) => {
+            Self::Plan(errors) | Self::Inputs(errors) | Self::Schedule(errors) => {
                 let code = self.code();
                 errors
                     .faults
@@ -213,6 +217,7 @@ impl ServiceError {
         match self {
             Self::Runs(error) => error.code,
             Self::Plan(_) => "ROK0001",
+            Self::Schedule(_) => "ROK0181",
             Self::NoPlan { .. } | Self::NothingToDraw { .. } => "ROK0002",
             Self::PlanUnreadable { .. } => "ROK0003",
             Self::BadName { .. } => "ROK0005",

@@ -48,6 +48,7 @@ mod replay;
 
 mod retention;
 mod runs;
+mod schedules;
 mod service;
 mod stream;
 
@@ -71,6 +72,7 @@ pub use profile::{PathPart, Profile, StepProfile, WallTimes};
 pub use replay::{ReplayOptions, Replayed};
 pub use retention::CollectAsk;
 pub use runs::{RollbackRequest, RunHandle, VerifyRequest};
+pub use schedules::ScheduleBook;
 pub use service::{RunRequest, Service};
 pub use standing::RunStanding;
 pub use stream::StreamFormat;

@@ -167,6 +167,7 @@ impl RunHandle {
             actor: self.actor.clone(),
             reason,
             secrets_file: secrets_file.map(|file| self.cwd.join(file)),
+            same_epoch: false,
             drive,
         };
         Ok(self.runs.resume(&self.id, &options, stop, observer)?)

@@ -10,6 +10,7 @@ use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{DryRun, ListQuery, RunListing, RunSelector, RunsFacade, Submission};
+use rok_facades::schedules::SchedulesFacade;
 use rok_vocabulary::RunId;
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ pub struct Service {
     config: Resolved,
     cwd: PathBuf,
     runs: OnceLock<RunsFacade>,
+    schedules: OnceLock<SchedulesFacade>,
 }
 
 impl Service {
@@ -64,6 +66,7 @@ impl Service {
             cwd: inputs.cwd().to_owned(),
             wiring,
             runs: OnceLock::new(),
+            schedules: OnceLock::new(),
         })
     }
 
@@ -189,6 +192,20 @@ impl Service {
             what: "`plan test` in this program".to_owned(),
             instead: "hand an engine to `Wiring::plan_tests`",
         })
+    }
+
+    pub(crate) fn schedules_facade(&self) -> Result<SchedulesFacade, ServiceError> {
+        if let Some(schedules) = self.schedules.get() {
+            return Ok(schedules.clone());
+        }
+        let Some(compose) = &self.wiring.schedules else {
+            return Err(ServiceError::NotSupported {
+                what: "schedules in this program".to_owned(),
+                instead: "hand an engine to `Wiring::schedules`",
+            });
+        };
+        let schedules = compose(&self.config.settings, self.runs()?)?;
+        Ok(self.schedules.get_or_init(|| schedules).clone())
     }
 
     pub(crate) fn runs(&self) -> Result<RunsFacade, ServiceError> {

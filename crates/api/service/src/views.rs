@@ -5,6 +5,7 @@ pub use rok_attest::{Checkpoint, Head};
 pub use rok_config::{ConfigErrors, ConfigFault, Entry, Source};
 pub use rok_facades::plan_tests::{Mismatch, TestFault, TestVerdict};
 pub use rok_facades::runs::*;
+pub use rok_facades::schedules::*;
 pub use rok_facades::{
     AccessAction, AccessFacade, AccessRequest, AccessTarget, Authorization, Lesson, LessonKind,
     RunIdentity,

@@ -5,10 +5,13 @@ use rok_config::{Inputs, Settings};
 use rok_facades::AccessFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{RunsError, RunsFacade};
+use rok_facades::schedules::SchedulesFacade;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 type ComposeAccess = dyn Fn(&Settings) -> Result<AccessFacade, RunsError> + Send + Sync;
+type ComposeSchedules =
+    dyn Fn(&Settings, RunsFacade) -> Result<SchedulesFacade, RunsError> + Send + Sync;
 type Compose = dyn Fn(&Settings) -> Result<RunsFacade, RunsError> + Send + Sync;
 
 /// How runs are composed, and what settings are resolved from.
@@ -16,6 +19,7 @@ pub struct Wiring {
     pub(crate) compose: Box<Compose>,
     pub(crate) plan_tests: Option<PlanTestsFacade>,
     pub(crate) access: Option<Box<ComposeAccess>>,
+    pub(crate) schedules: Option<Box<ComposeSchedules>>,
     pub(crate) inputs: Option<Inputs>,
 }
 
@@ -29,6 +33,7 @@ impl Wiring {
             compose: Box::new(compose),
             plan_tests: None,
             access: None,
+            schedules: None,
             inputs: None,
         }
     }
@@ -48,6 +53,20 @@ impl Wiring {
         compose: impl Fn(&Settings) -> Result<AccessFacade, RunsError> + Send + Sync + 'static,
     ) -> Self {
         self.access = Some(Box::new(compose));
+        self
+    }
+
+    /// Keeps schedules by this engine, whose runs are those that are composed;
+    /// without one there are no schedules.
+    #[must_use]
+    pub fn schedules(
+        mut self,
+        compose: impl Fn(&Settings, RunsFacade) -> Result<SchedulesFacade, RunsError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.schedules = Some(Box::new(compose));
         self
     }
 

@@ -242,11 +242,7 @@ pub trait SchedulesEngine: Send + Sync {
 
     /// Ticks whenever there is something to look at, until `stop` is given.
     /// Somebody else drives the runs.
-    fn serve(
-        &self,
-        stop: &StopSignal,
-        observer: &mut (dyn TickObserver + Send),
-    ) -> Result<(), RunsError>;
+    fn serve(&self, stop: &StopSignal, observer: &mut dyn TickObserver) -> Result<(), RunsError>;
 
     /// Ticks, and drives the runs to their ends here: until nothing is left to
     /// do, or else until an instant. Gives how each run that was driven ended.
@@ -254,7 +250,7 @@ pub trait SchedulesEngine: Send + Sync {
         &self,
         until: Option<Timestamp>,
         stop: &StopSignal,
-        observer: &mut (dyn TickObserver + Send),
+        observer: &mut dyn TickObserver,
     ) -> Result<TickReport, RunsError>;
 }
 

@@ -238,6 +238,10 @@ impl Runs {
                 shard.go_on_with_sub_runs(run);
                 Ok(())
             }
+            Resumability::NextEpoch if options.same_epoch => {
+                let message = format!("run {run} has ended");
+                Err(RunsError::new(ErrorKind::State, "ROK0104", message))
+            }
             Resumability::NextEpoch => {
                 // A closed epoch may have given up on an attempt that is alive.
                 Self::stop_remains(shard, run)?;

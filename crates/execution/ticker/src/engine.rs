@@ -107,11 +107,7 @@ impl SchedulesEngine for Schedules {
         Ok(ticked.report)
     }
 
-    fn serve(
-        &self,
-        stop: &StopSignal,
-        observer: &mut (dyn TickObserver + Send),
-    ) -> Result<(), RunsError> {
+    fn serve(&self, stop: &StopSignal, observer: &mut dyn TickObserver) -> Result<(), RunsError> {
         self.serve_until(stop, observer);
         Ok(())
     }
@@ -120,7 +116,7 @@ impl SchedulesEngine for Schedules {
         &self,
         until: Option<Timestamp>,
         stop: &StopSignal,
-        observer: &mut (dyn TickObserver + Send),
+        observer: &mut dyn TickObserver,
     ) -> Result<TickReport, RunsError> {
         self.work_until(until, stop, observer)
     }

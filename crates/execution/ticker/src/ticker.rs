@@ -343,6 +343,7 @@ pub(crate) fn news(before: &[Record], after: &[Record]) -> Vec<Record> {
     let mut new = after[at..].to_vec();
     new[0].count -= last.count;
     new[0].since = None;
+    new[0].items.retain(|item| !last.items.contains(item));
     new[0].runs.retain(|run| !last.runs.contains(run));
     new
 }

@@ -119,20 +119,24 @@ fn drive(
 ) -> Result<Option<DriveEnd>, RunsError> {
     let options = DriveOptions::default();
     match runs.drive(run, &options, stop, &mut ()) {
+        // Another ticker, which saw it before it was driven, has it.
+        Err(error) if error.kind == ErrorKind::Busy => return Ok(None),
         Err(error) if error.kind == ErrorKind::State && error.code == "ROK0103" => {}
         driven => return driven.map(Some),
     }
-    if runs.summary(run)?.driven_by.is_some() || runs.resumable(run)?.how != "same_epoch" {
+    if runs.summary(run)?.driven_by.is_some() {
         return Ok(None);
     }
     let options = ResumeOptions {
         actor: actor.clone(),
         reason: Some("its schedule's driver is gone".to_owned()),
         secrets_file: None,
+        // It may end just now.
+        same_epoch: true,
         drive: options,
     };
     match runs.resume(run, &options, stop, &mut ()) {
-        Err(error) if error.kind == ErrorKind::Busy => Ok(None),
+        Err(error) if error.kind == ErrorKind::Busy || error.code == "ROK0104" => Ok(None),
         driven => driven.map(Some),
     }
 }

@@ -205,7 +205,10 @@ fn whatever_fails_each_firing_has_one_run(#[case] keys: &str) {
             }
         }
     }
-    assert!(faults >= 2 * (2 * expected.0.len()), "{faults} effects failed in turn");
+    assert!(
+        faults >= 2 * (2 * expected.0.len()),
+        "{faults} effects failed in turn"
+    );
 }
 
 #[test]

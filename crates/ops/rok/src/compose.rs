@@ -9,13 +9,16 @@ use rok_exec_service::{Environment, ServiceExecutor, ServiceMap};
 use rok_executor::{Executor, Functions};
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{ErrorKind, RunsError, RunsFacade};
+use rok_facades::schedules::SchedulesFacade;
 use rok_facades::{AccessFacade, Facades, GovernanceFacade};
 use rok_governance::{AccessPolicies, CedarEngine, Policies, PolicySources};
 use rok_incidents::IncidentBook;
-use rok_runner::Services;
+use rok_runner::{Services, SystemClock};
 use rok_runs::{Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor};
 use rok_service::TokenBook;
+use rok_store_jsonl::FolderCells;
 use rok_test_runner::TestRunner;
+use rok_ticker::{FacadeSubmit, Schedules};
 use rok_traces::LocalTraces;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -158,6 +161,16 @@ fn egress(settings: &Settings) -> Result<Egress, RunsError> {
             "mend `egress_allow` or `egress_deny`; `rok config show` tells where they come from",
         )
     })
+}
+
+/// Composes the schedules that are kept in the folder of runs, each firing of
+/// which is a run of these.
+#[must_use]
+pub fn schedules(settings: &Settings, runs: RunsFacade) -> SchedulesFacade {
+    let cells = FolderCells::open(settings.dir.clone(), settings.durability);
+    let submit = FacadeSubmit::new(runs.clone());
+    let schedules = Schedules::new(Box::new(cells), Box::new(submit), Arc::new(SystemClock));
+    SchedulesFacade::new(Arc::new(schedules.driving(runs, settings.actor())))
 }
 
 /// Composes tests of plans: the real domains, under each test's own policies.

@@ -87,6 +87,7 @@ impl Rok {
             actor: self.actor.clone(),
             reason: None,
             secrets_file: None,
+            same_epoch: false,
             drive: DriveOptions::default(),
         };
         self.runs

@@ -1,11 +1,12 @@
 //! The `rok` binary: hands the terminal its wiring.
 
-use rok::compose::{Host, access, plan_tests, runs};
+use rok::compose::{Host, access, plan_tests, runs, schedules};
 use rok_executor::Functions;
 use rok_service::Wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let wiring = Wiring::new(|settings| runs(settings, Functions::new(), Host::Binary));
+    let wiring = wiring.schedules(|settings, runs| Ok(schedules(settings, runs)));
     rok_cli::run(wiring.plan_tests(plan_tests()).access(access))
 }

@@ -5,6 +5,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+mod schedule;
+
+pub(crate) use schedule::{BackfillArgs, ScheduleCommand, TriggerArgs};
+
 /// Runs plans under an audit contract: fail-closed, resumable, provable.
 #[derive(Debug, Parser)]
 #[command(
@@ -126,6 +130,9 @@ pub(crate) enum Command {
     Hold(HoldArgs),
     /// Collects runs by age, count or size; leaves stubs that verify
     Gc(GcArgs),
+    /// Schedules: plans that run by the clock
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Plans: check, list, show, begin
     #[command(subcommand)]
     Plan(PlanCommand),

@@ -15,6 +15,7 @@ mod replay;
 mod retention;
 mod rollback;
 mod run;
+mod schedule;
 mod serve;
 mod token;
 
@@ -32,5 +33,6 @@ pub(crate) use replay::replay;
 pub(crate) use retention::{gc, hold};
 pub(crate) use rollback::rollback;
 pub(crate) use run::{resume, run};
+pub(crate) use schedule::schedule;
 pub(crate) use serve::serve;
 pub(crate) use token::token;

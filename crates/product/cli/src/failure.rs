@@ -34,7 +34,10 @@ pub(crate) fn tell(terminal: &mut Terminal, error: &ServiceError) -> Exit {
 }
 
 fn human(terminal: &Terminal, error: &ServiceError) -> String {
-    if let ServiceError::Plan(errors) | ServiceError::Inputs(errors) = error {
+    if let ServiceError::Plan(errors)
+    | ServiceError::Inputs(errors)
+    | ServiceError::Schedule(errors) = error
+    {
         return render::faults(errors, error.code(), terminal.err_look);
     }
     let paint = Paint::of(terminal.err_look);

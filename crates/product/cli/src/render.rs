@@ -13,6 +13,7 @@ mod plan_test;
 mod profile;
 mod replay;
 mod retention;
+mod schedule;
 mod summary;
 mod tables;
 mod verify;
@@ -29,6 +30,9 @@ pub(crate) use plan_test::{plan_test, plan_test_total};
 pub(crate) use profile::profile;
 pub(crate) use replay::{redecided, replayed};
 pub(crate) use retention::{collected, held};
+pub(crate) use schedule::{
+    added, driven, due_times, firings, removed, schedules, trouble, unpaused,
+};
 pub use summary::summary_text;
 pub(crate) use summary::{status, steps, summary};
 pub(crate) use tables::{plans, runs, settings, tokens};

@@ -81,6 +81,8 @@ pub struct ResumeOptions {
     pub reason: Option<String>,
     /// A file with secret values, besides the environment.
     pub secrets_file: Option<PathBuf>,
+    /// Begin no next epoch: a run that has ended is left alone.
+    pub same_epoch: bool,
     /// How to drive it on.
     pub drive: DriveOptions,
 }

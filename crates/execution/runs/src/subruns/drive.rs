@@ -204,6 +204,7 @@ fn go_on(
         actor: family.submitter.clone(),
         reason: parent.map(|parent| format!("step `{}` of run {}", parent.step, parent.run)),
         secrets_file: family.secrets_file.clone(),
+        same_epoch: false,
         drive: DriveOptions::default(),
     };
     if !engine.place_again(run, &link.stop)? {

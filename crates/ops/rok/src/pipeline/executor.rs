@@ -130,6 +130,7 @@ impl PipelineExecutor {
             actor: self.rok.actor().clone(),
             reason: None,
             secrets_file: None,
+            same_epoch: false,
             drive: DriveOptions::default(),
         };
         self.rok

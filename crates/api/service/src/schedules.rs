@@ -1,0 +1,147 @@
+//! Use cases of schedules: whoever asks, from the terminal or from elsewhere.
+
+use crate::error::ServiceError;
+use crate::plan_file;
+use crate::service::Service;
+use rok_facades::runs::{ErrorKind, RunsError, StopSignal};
+use rok_facades::schedules::{
+    AddedSchedule, DueView, FiringView, RemovedSchedule, ScheduleFile, ScheduleView,
+    SchedulesFacade, TickObserver, TickReport,
+};
+use rok_vocabulary::{Actor, Timestamp};
+use std::path::{Path, PathBuf};
+
+/// One byte more than the largest schedule: a larger one is refused by its
+/// parser, and is not read whole.
+const MAX_READ: u64 = 16 * 1024 * 1024 + 1;
+
+/// The schedules of a folder of runs, and who asks.
+#[derive(Debug, Clone)]
+pub struct ScheduleBook {
+    facade: SchedulesFacade,
+    actor: Actor,
+    cwd: PathBuf,
+}
+
+impl Service {
+    /// The schedules that are kept beside the runs.
+    pub fn schedules(&self) -> Result<ScheduleBook, ServiceError> {
+        Ok(ScheduleBook {
+            facade: self.schedules_facade()?,
+            actor: self.config().settings.actor(),
+            cwd: self.cwd().to_owned(),
+        })
+    }
+}
+
+impl ScheduleBook {
+    /// The same schedules, for somebody else.
+    #[must_use]
+    pub fn asked_by(mut self, actor: Actor) -> Self {
+        self.actor = actor;
+        self
+    }
+
+    /// Adds a schedule from its file, or replaces the one with its id. The plan
+    /// that it names must be there and be right.
+    pub fn add(&self, file: &Path) -> Result<AddedSchedule, ServiceError> {
+        let path = self.cwd.join(file);
+        let unreadable = |why: std::io::Error| {
+            let message = format!("cannot read the schedule file {}: {why}", file.display());
+            RunsError::new(ErrorKind::Usage, "ROK0181", message)
+        };
+        let text = rok_files::read(&path, MAX_READ).map_err(unreadable)?;
+        let path = std::path::absolute(path).map_err(unreadable)?;
+        let name = file.to_string_lossy().into_owned();
+        let schedule = rok_schedule::parse(&text, &name)
+            .map_err(|errors| ServiceError::Schedule(Box::new(errors)))?;
+        let folder = path.parent().unwrap_or(&self.cwd);
+        let plan = plan_file::find(&schedule.plan, folder)?;
+        if plan.source.starts_with("builtin:") && !schedule.plan.starts_with("builtin:") {
+            return Err(ServiceError::NoPlan {
+                nearest: Some(format!("`{}`", plan.source)),
+                name: schedule.plan,
+            });
+        }
+        plan.parse()?;
+        let file = ScheduleFile { text, name, path };
+        Ok(self.facade.add(&file, &self.actor)?)
+    }
+
+    /// Every schedule, by id.
+    pub fn list(&self) -> Result<Vec<ScheduleView>, ServiceError> {
+        Ok(self.facade.list()?)
+    }
+
+    /// One schedule.
+    pub fn show(&self, schedule: &str) -> Result<ScheduleView, ServiceError> {
+        Ok(self.facade.show(schedule)?)
+    }
+
+    /// The next due times of a schedule, or of all together.
+    pub fn next(&self, schedule: Option<&str>, count: usize) -> Result<Vec<DueView>, ServiceError> {
+        Ok(self.facade.next(schedule, count)?)
+    }
+
+    /// Lets a schedule fire nothing until it is unpaused.
+    pub fn pause(
+        &self,
+        schedule: &str,
+        reason: Option<String>,
+    ) -> Result<ScheduleView, ServiceError> {
+        Ok(self.facade.pause(schedule, &self.actor, reason)?)
+    }
+
+    /// Lets a paused schedule go on.
+    pub fn unpause(&self, schedule: &str) -> Result<ScheduleView, ServiceError> {
+        Ok(self.facade.unpause(schedule)?)
+    }
+
+    /// Fires a schedule now, for all of its items or these.
+    pub fn trigger(
+        &self,
+        schedule: &str,
+        items: &[String],
+        reason: Option<String>,
+    ) -> Result<Vec<FiringView>, ServiceError> {
+        Ok(self.facade.trigger(schedule, items, &self.actor, reason)?)
+    }
+
+    /// Fires for each due time from `from` on and before `until`.
+    pub fn backfill(
+        &self,
+        schedule: &str,
+        (from, until): (Timestamp, Timestamp),
+        reason: Option<String>,
+    ) -> Result<Vec<FiringView>, ServiceError> {
+        let range = (from, until);
+        Ok(self.facade.backfill(schedule, range, &self.actor, reason)?)
+    }
+
+    /// Removes a schedule. Its runs are not touched.
+    pub fn remove(&self, schedule: &str) -> Result<RemovedSchedule, ServiceError> {
+        Ok(self.facade.remove(schedule)?)
+    }
+
+    /// Keeps the schedules until `stop` is given: what is due is decided, and
+    /// its runs are created. For a server, on a thread of its own; the server's
+    /// pool drives the runs.
+    pub fn serve(
+        &self,
+        stop: &StopSignal,
+        observer: &mut dyn TickObserver,
+    ) -> Result<(), ServiceError> {
+        Ok(self.facade.serve(stop, observer)?)
+    }
+
+    /// Does what is due and drives its runs here, one after another: once, or
+    /// until an instant.
+    pub fn work(
+        &self,
+        until: Option<Timestamp>,
+        stop: &StopSignal,
+        observer: &mut dyn TickObserver,
+    ) -> Result<TickReport, ServiceError> {
+        Ok(self.facade.work(until, stop, observer)?)
+    }
+}
