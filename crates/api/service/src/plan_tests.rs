@@ -122,7 +122,8 @@ impl Service {
             files.extend(file(&name, &path, engine, &request.filters));
         }
         if files.is_empty() {
-            let what = format!("no test has {} in its name", request.filters.join(" or "));
+            let asked: Vec<String> = request.filters.iter().map(|f| format!("`{f}`")).collect();
+            let what = format!("no test has {} in its name", asked.join(" or "));
             return Err(ServiceError::NoTests { what });
         }
         let tests = || files.iter().flat_map(|file| &file.tests);

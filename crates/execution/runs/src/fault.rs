@@ -78,6 +78,12 @@ pub(crate) fn runner(error: &RunnerError) -> RunsError {
     }
 }
 
+/// A file of the folder of run folders cannot be read or written.
+pub(crate) fn folder(message: String) -> RunsError {
+    RunsError::new(ErrorKind::Storage, "ROK0106", message)
+        .help("look whether the disk is full, read-only or gone, and whose the folder is")
+}
+
 /// The policies, or the plan's own rules, deny what somebody wants of a run.
 pub(crate) fn denied(what: &dyn std::fmt::Display, why: &str) -> RunsError {
     let why = why.trim_start_matches("denied: ");

@@ -73,7 +73,7 @@ pub(crate) fn exclusively(root: &Path) -> Result<File, RunsError> {
     };
     locked().map_err(|error| {
         let message = format!("cannot lock {}: {error}", path.display());
-        RunsError::new(ErrorKind::Storage, "ROK0106", message)
+        fault::folder(message)
     })
 }
 
@@ -113,7 +113,7 @@ impl Runs {
         };
         append(&store.run_dir(run), &hold).map_err(|error| {
             let message = format!("run {run} cannot be held: {error}");
-            RunsError::new(ErrorKind::Storage, "ROK0106", message)
+            fault::folder(message)
         })?;
         Ok(hold)
     }

@@ -46,12 +46,11 @@ pub(crate) fn logs(
             )),
         );
     }
-    let slot = state.step(ix);
     let attempt = query
         .attempt
         .map_or_else(|| last_attempt(state, ix, query.compensation), Attempt);
     let path = asked(&loaded.dir.join("logs"), state, query, attempt)
-        .ok_or_else(|| none(run, query, attempt, slot.state))?;
+        .ok_or_else(|| none(state, ix, query, attempt))?;
     let mut file = rok_files::open(&path).map_err(|error| io_fault(&path, &error))?;
     let mut start = match query.tail {
         Some(lines) => tail_start(&mut file, lines).map_err(|error| io_fault(&path, &error))?,
@@ -201,19 +200,53 @@ fn find(dir: &Path, state: &RunState, step: &str, attempt: Attempt) -> Option<Pa
     names.map(|name| dir.join(name)).find(|path| path.is_file())
 }
 
-fn none(run: &RunId, query: &LogQuery, attempt: Attempt, state: StepState) -> RunsError {
-    let of = if query.compensation {
-        "the compensation of step"
+/// Why there is nothing to show, and what there is.
+fn none(state: &RunState, ix: StepIx, query: &LogQuery, attempt: Attempt) -> RunsError {
+    let (run, step) = (state.run_id(), &query.step);
+    let slot = state.step(ix);
+    let last = last_attempt(state, ix, query.compensation);
+    let undone = state.undo(&state.step_id(ix)).is_some();
+    let began = if query.compensation {
+        undone
     } else {
-        "step"
+        slot.started_at.is_some()
     };
-    let message = format!(
-        "run {run} has no output of {of} `{}`, attempt {attempt}: the step is {state}",
-        query.step
-    );
-    RunsError::new(ErrorKind::NotFound, "ROK0115", message).help(
-        "a step has a log once it has started as a process; `--attempt N` names an earlier one",
-    )
+    let what = if query.compensation {
+        format!("the compensation of step `{step}`")
+    } else {
+        format!("step `{step}`")
+    };
+    let (message, help) = if query.compensation && state.definition(ix).compensate.is_none() {
+        (
+            format!("step `{step}` of run {run} has no compensation"),
+            format!("without `--compensation`: `rok logs {run} {step}`"),
+        )
+    } else if !began {
+        let why = if query.compensation {
+            String::from("it has not run")
+        } else {
+            format!("the step is {}", slot.state)
+        };
+        (
+            format!("run {run} has no output of {what}: {why}"),
+            format!(
+                "there is a log once it has started; `rok explain {run} {step}` says why it has not"
+            ),
+        )
+    } else if attempt > last {
+        (
+            format!("{what} of run {run} has no attempt {attempt}: attempts count from 0"),
+            format!("the last one is {last}; leave `--attempt` out to see it"),
+        )
+    } else {
+        (
+            format!("run {run} has no output of {what}, attempt {attempt}: it started no process"),
+            format!(
+                "functions and taken results print nothing; `rok status {run} {step}` shows its outcome"
+            ),
+        )
+    };
+    RunsError::new(ErrorKind::NotFound, "ROK0115", message).help(help)
 }
 
 fn io_fault(path: &Path, error: &io::Error) -> RunsError {

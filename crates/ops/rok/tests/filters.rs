@@ -2,7 +2,6 @@
 //! nothing; what did not happen is shown as nothing.
 #![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
-#[expect(dead_code, reason = "this file needs a part of it")]
 mod support;
 
 use rstest::rstest;
@@ -39,6 +38,9 @@ fn bench() -> Bench {
 #[case(&["events", "r", "--step", "many[2]"], 3, "ROK0111", "run r has no step `many[2]`", "")]
 #[case(&["events", "r", "--step", "build[0]"], 3, "ROK0111", "run r has no step `build[0]`", "")]
 #[case(&["logs", "r", "biuld"], 3, "ROK0111", "run r has no step `biuld`", "did you mean `build`?")]
+#[case(&["logs", "r", "build", "--attempt", "9"], 3, "ROK0115", "step `build` of run r has no attempt 9", "the last one is 0")]
+#[case(&["logs", "r", "none"], 3, "ROK0115", "run r has no output of step `none`: the step is skipped", "`rok explain r none` says why")]
+#[case(&["logs", "r", "build", "--compensation"], 3, "ROK0115", "step `build` of run r has no compensation", "`rok logs r build`")]
 #[case(&["status", "r", "biuld"], 3, "ROK0111", "run r has no step `biuld`", "did you mean `build`?")]
 #[case(&["explain", "r", "biuld"], 3, "ROK0111", "run r has no step `biuld`", "did you mean `build`?")]
 fn what_nothing_can_have_is_refused(
@@ -84,6 +86,25 @@ fn a_type_that_only_the_log_knows_is_no_mistake() {
             assert_eq!(shown.lines().count(), found, "{shown}");
         }
     }
+}
+
+/// What a check of the store left behind is no run.
+#[test]
+fn left_over_probes_are_no_runs() {
+    let bench = bench();
+    std::fs::write(bench.runs().join(".ready-4711-0"), "x").expect("it is ours");
+    let listed = bench.rok(["ls", "--json"]).exits(0).json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    let found = bench.rok(["status", ".ready-4711-0"]).exits(2);
+    assert!(found.err.contains("ROK0101"), "{}", found.err);
+    let report = bench.rok(["gc", "--older-than", "0s", "--json"]);
+    let report = report.exits(0).json();
+    assert_eq!(
+        report["collected"].as_array().map(Vec::len),
+        Some(1),
+        "{report}"
+    );
+    assert_eq!(report["kept"], serde_json::json!([]), "{report}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn nothing_to_run_and_nothing_to_be_run_are_errors() {
         (
             &["good.plantest.yaml", "-k", "zebra"],
             2,
-            "no test has zebra in its name",
+            "no test has `zebra` in its name",
         ),
         (&["bad.plantest.yaml"], 2, "unknown key in `expect` `hold`"),
         (

@@ -24,6 +24,7 @@
 
 mod run_metrics;
 mod server_metrics;
+mod text;
 
 pub use run_metrics::{MAX_PLANS, OTHER_PLANS, RunMetrics};
 pub use server_metrics::ServerMetrics;

@@ -1,10 +1,7 @@
 //! The metrics of runs. A label's values are closed words, but for the plan's
 //! id, of which there are at most [`MAX_PLANS`].
 
-use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder,
-};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 use rok_vocabulary::{ErrorClass, Outcome, PlanId, StepState};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -123,11 +120,7 @@ impl RunMetrics {
     /// Never: a buffer in memory takes everything, and the format is UTF-8.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = Vec::new();
-        TextEncoder::new()
-            .encode(&self.registry.gather(), &mut text)
-            .expect("memory takes everything");
-        String::from_utf8(text).expect("the format is UTF-8")
+        crate::text::text(&self.registry)
     }
 }
 

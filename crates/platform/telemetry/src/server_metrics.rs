@@ -1,7 +1,7 @@
 //! The metrics of a server. Labels are closed words: an operation's name comes
 //! from the server's own table, never from a request.
 
-use prometheus::{Encoder as _, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 
 /// Counts what a server is asked, and how much it holds.
 #[derive(Debug)]
@@ -90,11 +90,7 @@ impl ServerMetrics {
     /// Never: a buffer in memory takes everything, and the format is UTF-8.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = Vec::new();
-        TextEncoder::new()
-            .encode(&self.registry.gather(), &mut text)
-            .expect("memory takes everything");
-        String::from_utf8(text).expect("the format is UTF-8")
+        crate::text::text(&self.registry)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::cache;
 use crate::fault;
 use crate::home::Home;
 use rok_artifacts::ContentStore;
-use rok_facades::runs::{CollectReport, CollectRequest, ErrorKind, RunsError};
+use rok_facades::runs::{CollectReport, CollectRequest, RunsError};
 use rok_log::{RunEntry, RunFilter};
 use rok_vocabulary::RunId;
 use serde::Deserialize;
@@ -26,9 +26,7 @@ pub(super) fn contents(
     request: &CollectRequest,
     report: &mut CollectReport,
 ) -> Result<(), RunsError> {
-    let failed = |error: &rok_artifacts::ArtifactError| {
-        RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(error))
-    };
+    let failed = |error: &rok_artifacts::ArtifactError| fault::folder(fault::chain(error));
     let mut named = house.named();
     let sweeper = contents.sweeper(GRACE).map_err(|error| failed(&error))?;
     // From here on nobody stores, or nothing young is taken: what came since
@@ -101,7 +99,7 @@ pub(super) fn cache(
                 && let Err(error) = fs::remove_file(&path)
             {
                 let message = format!("cannot remove {}: {error}", path.display());
-                return Err(RunsError::new(ErrorKind::Storage, "ROK0106", message));
+                return Err(fault::folder(message));
             }
             report.cache_entries += 1;
         }

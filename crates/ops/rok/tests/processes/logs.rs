@@ -47,7 +47,7 @@ steps:
     assert!(
         never
             .err
-            .contains("has no output of step `never`, attempt 0: the step is skipped"),
+            .contains("has no output of step `never`: the step is skipped"),
         "{}",
         never.err
     );
