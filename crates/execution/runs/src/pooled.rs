@@ -78,6 +78,16 @@ impl Runs {
         }
     }
 
+    /// Creates a run that was judged, durably, and leaves it to the pool.
+    pub(crate) fn leave_unclaimed(
+        &self,
+        prepared: Prepared,
+        within: NewRun,
+    ) -> Result<RunId, RunsError> {
+        let run = self.create_unclaimed(prepared, within)?;
+        run.map_err(|run| exists(&run))
+    }
+
     /// The run is returned as an error where there is one of that name.
     fn create_unclaimed(
         &self,

@@ -45,7 +45,6 @@ impl Runs {
             from: request.from,
         };
         let recorded = self.recorded(&loaded, &replays)?;
-        self.home().only_folders("replaying a run from a step")?;
         let Some(created) = state.created() else {
             return Err(refused(run, "its log has no beginning"));
         };
@@ -80,6 +79,10 @@ impl Runs {
         prepared.spec.settings.max_parallel = created.settings.max_parallel;
         prepared.spec.settings.max_processes = created.settings.max_processes;
         prepared.spec.replays = Some(replays);
+        if self.is_pooled() {
+            // Whoever claims it reads anew what is recorded.
+            return self.leave_unclaimed(prepared, within);
+        }
         // As many at once as then, not as would be here.
         let (cwd, processes) = (prepared.spec.cwd.as_deref(), created.settings.max_processes);
         let needs = Needs::of(prepared.plan.plan(), cwd, processes);

@@ -1,0 +1,248 @@
+//! What can be done with a run in a folder can be done with one in a database.
+
+use crate::house::{In, house};
+use rok_facades::runs::{
+    AttestOptions, CollectRequest, CommandAnswer, DriveEnd, DriveOptions, EventQuery, HoldRequest,
+    ListQuery, ReplayRequest, ResumeOptions, RollbackOptions, RunSelector, StopSignal, Verb,
+};
+use rok_vocabulary::{Actor, Outcome, RunPhase};
+use rstest::rstest;
+use std::io::Read as _;
+
+const TWO: &str = "steps: { a: { call: ok }, b: { call: ok, needs: [a] } }";
+const GATE: &str = "steps: { ask: { call: ok, gate: manual }, b: { call: ok, needs: [ask] } }";
+
+fn ann() -> Actor {
+    Actor::User("ann".into())
+}
+
+#[rstest]
+fn a_run_is_submitted_driven_listed_and_verified(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let run = house.submit(TWO);
+    assert_eq!(house.outcome(&run), Outcome::Succeeded);
+    assert_eq!(
+        house.is_clean(&run),
+        (RunPhase::Completed, Outcome::Succeeded)
+    );
+    assert_eq!(house.summary(&run).status, "succeeded");
+    let events = house.runs.events(&run, &EventQuery::default()).unwrap();
+    assert_eq!(events.last().unwrap().event_type, "run.sealed");
+    let listed = house.runs.list(&ListQuery::default()).unwrap();
+    assert_eq!(listed.len(), 1);
+    let short = RunSelector(run.as_str()[..12].to_owned());
+    assert_eq!(house.runs.find(&short).unwrap(), run);
+    assert_eq!(
+        house
+            .runs
+            .find(&RunSelector("nothing".into()))
+            .unwrap_err()
+            .code,
+        "ROK0101"
+    );
+    house.runs.explain(&run, None).unwrap();
+    house.runs.timing(&run).unwrap();
+    house.runs.ready().unwrap();
+    // Functions that declare no file need no folder.
+    assert!(!house.dir.path().join("runs").join(run.as_str()).exists());
+    pool.drain();
+    pool.join();
+}
+
+#[rstest]
+fn a_gate_waits_for_its_approval(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let run = house.submit(GATE);
+    assert!(matches!(house.rests(&run), DriveEnd::Held(_)));
+    assert_eq!(house.summary(&run).status, "blocked");
+    let refused = house.command(&run, Verb::Approve("b".parse().unwrap()));
+    assert_eq!(refused.unwrap_err().code, "ROK0112");
+    let approved = house.command(&run, Verb::Approve("ask".parse().unwrap()));
+    assert_eq!(approved.unwrap(), CommandAnswer::Done { by_owner: true });
+    assert_eq!(house.outcome(&run), Outcome::Succeeded);
+    house.is_clean(&run);
+    let rejected = house.submit(GATE);
+    house.rests(&rejected);
+    house
+        .command(&rejected, Verb::Reject("ask".parse().unwrap()))
+        .unwrap();
+    assert_eq!(house.outcome(&rejected), Outcome::Failed);
+    pool.drain();
+    pool.join();
+}
+
+#[rstest]
+fn a_running_run_is_paused_and_cancelled(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let run = house.submit("steps: { a: { call: slow }, b: { call: ok, needs: [a] } }");
+    house.comes_to(&run, "step.started");
+    house.command(&run, Verb::Pause).unwrap();
+    house.command(&run, Verb::Unpause).unwrap();
+    house.command(&run, Verb::Cancel).unwrap();
+    assert_eq!(house.outcome(&run), Outcome::Cancelled);
+    house.is_clean(&run);
+    pool.drain();
+    pool.join();
+}
+
+#[rstest]
+fn a_failed_run_is_resumed_in_its_next_epoch(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let run = house.submit("steps: { a: { call: ok }, b: { call: twice, needs: [a] } }");
+    assert_eq!(house.outcome(&run), Outcome::Failed);
+    let options = ResumeOptions {
+        actor: ann(),
+        reason: None,
+        secrets_file: None,
+        drive: DriveOptions::default(),
+    };
+    let end = house
+        .runs
+        .resume(&run, &options, &StopSignal::new(), &mut ())
+        .unwrap();
+    assert!(
+        matches!(
+            end,
+            DriveEnd::Ended {
+                outcome: Outcome::Succeeded,
+                ..
+            }
+        ),
+        "{end:?}"
+    );
+    assert_eq!((house.times(&run, "a"), house.times(&run, "b")), (1, 2));
+    house.is_clean(&run);
+    let again = house
+        .runs
+        .resume(&run, &options, &StopSignal::new(), &mut ());
+    assert_eq!(again.unwrap_err().code, "ROK0104");
+    pool.drain();
+    pool.join();
+}
+
+#[rstest]
+fn what_succeeded_is_undone(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let run = house.submit(
+        "steps: { a: { call: ok, compensate: { call: ok } }, b: { call: bad, needs: [a] } }",
+    );
+    assert_eq!(house.outcome(&run), Outcome::Failed);
+    let options = RollbackOptions {
+        actor: ann(),
+        reason: Some("because".into()),
+        done: Vec::new(),
+        again: Vec::new(),
+        secrets_file: None,
+        drive: DriveOptions::default(),
+    };
+    house
+        .runs
+        .rollback(&run, &options, &StopSignal::new(), &mut ())
+        .unwrap();
+    assert_eq!(house.summary(&run).status, "rolled_back");
+    house.is_clean(&run);
+    pool.drain();
+    pool.join();
+}
+
+#[rstest]
+fn a_failed_hard_gate_is_overridden(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let run = house.submit(
+        "overrides: { max: 1, expires: 1h }\nsteps: { a: { call: bad, gate: hard }, b: { call: ok, needs: [a] } }",
+    );
+    assert_eq!(house.outcome(&run), Outcome::Failed);
+    house
+        .command(&run, Verb::Override("a".parse().unwrap()))
+        .unwrap();
+    let options = ResumeOptions {
+        actor: ann(),
+        reason: None,
+        secrets_file: None,
+        drive: DriveOptions::default(),
+    };
+    house
+        .runs
+        .resume(&run, &options, &StopSignal::new(), &mut ())
+        .unwrap();
+    assert_eq!(house.outcome(&run), Outcome::Partial);
+    assert_eq!(house.times(&run, "b"), 1);
+    pool.drain();
+    pool.join();
+}
+
+#[rstest]
+fn artifacts_lie_in_the_runs_folder_and_are_checked(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let run = house.submit("steps: { a: { call: write, artifacts: [{ path: out.txt }] } }");
+    assert_eq!(house.outcome(&run), Outcome::Succeeded);
+    let mut made = house.runs.artifact(&run, "out.txt", None).unwrap();
+    let mut text = String::new();
+    made.content.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "made");
+    assert_eq!(house.verify(&run).artifacts, 1);
+    pool.drain();
+    pool.join();
+}
+
+#[rstest]
+fn a_run_is_replayed_from_a_step(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let run = house.submit("steps: { a: { call: ok }, b: { call: bad, needs: [a] } }");
+    assert_eq!(house.outcome(&run), Outcome::Failed);
+    let request = ReplayRequest {
+        from: "b".parse().unwrap(),
+        run_id: None,
+        submitter: ann(),
+        reason: None,
+        secrets_file: None,
+    };
+    let replay = house.runs.replay(&run, request).unwrap();
+    assert_eq!(house.outcome(&replay), Outcome::Failed);
+    assert_eq!(
+        (house.times(&replay, "a"), house.times(&replay, "b")),
+        (0, 1)
+    );
+    house.is_clean(&replay);
+    pool.drain();
+    pool.join();
+}
+
+#[rstest]
+fn what_needs_run_folders_says_so(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let run = house.submit(TWO);
+    assert_eq!(house.outcome(&run), Outcome::Succeeded);
+    let held = house.runs.hold(
+        &run,
+        &HoldRequest {
+            reason: "because".into(),
+            actor: ann(),
+            release: false,
+        },
+    );
+    assert_eq!(held.unwrap_err().code, "ROK0117");
+    let collected = house.runs.collect(&CollectRequest {
+        older_than: Some(std::time::Duration::ZERO),
+        keep: None,
+        max_bytes: None,
+        dry_run: false,
+        actor: ann(),
+    });
+    assert_eq!(collected.unwrap_err().code, "ROK0117");
+    assert!(
+        house.runs.attest(&run, &AttestOptions::default()).is_err(),
+        "no key is set"
+    );
+    pool.drain();
+    pool.join();
+}
