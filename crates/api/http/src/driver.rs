@@ -21,6 +21,8 @@ const STACK_BYTES: usize = 1024 * 1024;
 pub(crate) enum How {
     /// It was submitted just now.
     Submitted,
+    /// It goes on, unless somebody drives it or it has ended.
+    GoOn,
     /// It goes on, or begins its next epoch.
     Resume(Option<String>),
     /// What succeeded is undone.
@@ -155,13 +157,16 @@ impl Drivers {
         // A run that waits for a person is driven on: its gate may expire.
         let options = DriveOptions { wait_on_hold: true };
         let driven = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match how {
-            How::Submitted => run.drive(&options, &self.stop, &mut watching),
-            How::Resume(reason) => run.resume(reason, None, options, &self.stop, &mut watching),
-            How::Rollback(request) => run.rollback(request, &self.stop, &mut watching),
+            How::Submitted => run.drive(&options, &self.stop, &mut watching).map(Some),
+            How::GoOn => run.go_on(&options, &self.stop, &mut watching),
+            How::Resume(reason) => run
+                .resume(reason, None, options, &self.stop, &mut watching)
+                .map(Some),
+            How::Rollback(request) => run.rollback(request, &self.stop, &mut watching).map(Some),
         }));
         match driven {
             Ok(Ok(end)) => {
-                if let DriveEnd::Ended { .. } = end {
+                if let Some(DriveEnd::Ended { .. }) = end {
                     self.metrics.run_ended(&run);
                 }
                 watching.tell(Ok(()));

@@ -41,6 +41,7 @@ mod respond;
 mod operations;
 
 mod openapi;
+mod schedules;
 mod server;
 
 mod orchestration;

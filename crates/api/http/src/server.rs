@@ -5,6 +5,7 @@ use crate::dispatch::{dispatch, nowhere};
 use crate::operation::Verb;
 use crate::operations::operations;
 use crate::options::{Limits, ServeOptions, TlsFiles};
+use crate::schedules;
 use axum::Router;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use hyper::server::conn::http1;
@@ -98,6 +99,7 @@ impl Server {
             .thread_name("http")
             .build()
             .map_err(failed)?;
+        schedules::keep(&self.app, stop).map_err(failed)?;
         let stopping = self.stopping.clone();
         stop.on_stop(move || {
             stopping.send_replace(true);

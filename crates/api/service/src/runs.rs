@@ -154,6 +154,18 @@ impl RunHandle {
         Ok(self.runs.drive(&self.id, options, stop, observer)?)
     }
 
+    /// Drives the run, whether it was submitted here or was left by somebody
+    /// who is gone; `None` where somebody drives it, or it has ended.
+    pub fn go_on(
+        &self,
+        options: &DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<DriveEnd>, ServiceError> {
+        let (run, actor) = (&self.id, &self.actor);
+        Ok(self.runs.go_on(run, actor, options, stop, observer)?)
+    }
+
     /// Takes the run over, or begins its next epoch, and drives it.
     pub fn resume(
         &self,

@@ -24,6 +24,12 @@ pub struct ScheduleBook {
 }
 
 impl Service {
+    /// Whether schedules are kept in this program.
+    #[must_use]
+    pub fn has_schedules(&self) -> bool {
+        self.wiring().schedules.is_some()
+    }
+
     /// The schedules that are kept beside the runs.
     pub fn schedules(&self) -> Result<ScheduleBook, ServiceError> {
         Ok(ScheduleBook {

@@ -181,6 +181,10 @@ pub trait TickObserver {
     /// A look that came to something.
     fn ticked(&mut self, _report: &TickReport) {}
 
+    /// The runs that go on after a look, as far as is known, each with its
+    /// schedule: for a server without a pool, which drives them.
+    fn going_on(&mut self, _runs: &[(String, RunId)]) {}
+
     /// A run was driven.
     fn driven(&mut self, _run: &DrivenRun) {}
 }

@@ -3,11 +3,9 @@
 
 use crate::engine::Schedules;
 use crate::ticker::Ticked;
-use rok_facades::runs::{
-    DriveEnd, DriveOptions, ErrorKind, ResumeOptions, RunsError, RunsFacade, StopSignal,
-};
+use rok_facades::runs::{DriveOptions, ErrorKind, RunsError, StopSignal};
 use rok_facades::schedules::{DrivenRun, ScheduleTrouble, TickObserver, TickReport};
-use rok_vocabulary::{Actor, RunId, Timestamp};
+use rok_vocabulary::{RunId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -25,7 +23,10 @@ impl Schedules {
         while !stop.is_stopped() {
             let now = self.clock.now();
             let report = match self.ticker.tick(now, usize::MAX) {
-                Ok(ticked) => ticked.report,
+                Ok(ticked) => {
+                    observer.going_on(&ticked.running);
+                    ticked.report
+                }
                 Err(error) => TickReport {
                     troubles: vec![ScheduleTrouble {
                         schedule: String::new(),
@@ -76,7 +77,8 @@ impl Schedules {
             total.wake_at = report.wake_at;
             let next = running.into_iter().find(|(_, run)| !left.contains_key(run));
             if let Some((schedule, run)) = next {
-                let end = drive(runs, &run, actor, stop);
+                let options = DriveOptions::default();
+                let end = runs.go_on(&run, actor, &options, stop, &mut ());
                 self.ticker.forget(&schedule);
                 left.insert(run.clone(), now.after(AGAIN));
                 if let Some(end) = end.transpose() {
@@ -106,37 +108,5 @@ fn told(stop: &StopSignal) -> Receiver<()> {
 fn tell(report: &TickReport, observer: &mut dyn TickObserver) {
     if !report.firings.is_empty() || !report.troubles.is_empty() {
         observer.ticked(report);
-    }
-}
-
-/// Drives a run that was submitted here, or that was left by somebody who is
-/// gone; `None` where somebody drives it, or it has ended.
-fn drive(
-    runs: &RunsFacade,
-    run: &RunId,
-    actor: &Actor,
-    stop: &StopSignal,
-) -> Result<Option<DriveEnd>, RunsError> {
-    let options = DriveOptions::default();
-    match runs.drive(run, &options, stop, &mut ()) {
-        // Another ticker, which saw it before it was driven, has it.
-        Err(error) if error.kind == ErrorKind::Busy => return Ok(None),
-        Err(error) if error.kind == ErrorKind::State && error.code == "ROK0103" => {}
-        driven => return driven.map(Some),
-    }
-    if runs.summary(run)?.driven_by.is_some() {
-        return Ok(None);
-    }
-    let options = ResumeOptions {
-        actor: actor.clone(),
-        reason: Some("its schedule's driver is gone".to_owned()),
-        secrets_file: None,
-        // It may end just now.
-        same_epoch: true,
-        drive: options,
-    };
-    match runs.resume(run, &options, stop, &mut ()) {
-        Err(error) if error.kind == ErrorKind::Busy || error.code == "ROK0104" => Ok(None),
-        driven => driven.map(Some),
     }
 }

@@ -165,12 +165,17 @@ fn egress(settings: &Settings) -> Result<Egress, RunsError> {
 
 /// Composes the schedules that are kept in the folder of runs, each firing of
 /// which is a run of these.
-#[must_use]
-pub fn schedules(settings: &Settings, runs: RunsFacade) -> SchedulesFacade {
+pub fn schedules(settings: &Settings, runs: RunsFacade) -> Result<SchedulesFacade, RunsError> {
+    if settings.server.is_some() {
+        let message = "schedules are kept where their runs are, and these are a server's";
+        return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+            .help("leave --server and ROK_SERVER out, and name the server's folder by --dir"));
+    }
     let cells = FolderCells::open(settings.dir.clone(), settings.durability);
     let submit = FacadeSubmit::new(runs.clone());
     let schedules = Schedules::new(Box::new(cells), Box::new(submit), Arc::new(SystemClock));
-    SchedulesFacade::new(Arc::new(schedules.driving(runs, settings.actor())))
+    let schedules = schedules.driving(runs, settings.actor());
+    Ok(SchedulesFacade::new(Arc::new(schedules)))
 }
 
 /// Composes tests of plans: the real domains, under each test's own policies.

@@ -7,6 +7,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let wiring = Wiring::new(|settings| runs(settings, Functions::new(), Host::Binary));
-    let wiring = wiring.schedules(|settings, runs| Ok(schedules(settings, runs)));
+    let wiring = wiring.schedules(schedules);
     rok_cli::run(wiring.plan_tests(plan_tests()).access(access))
 }

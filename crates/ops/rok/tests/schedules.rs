@@ -313,3 +313,90 @@ fn it_goes_on_until_it_is_told_to_end() {
     let unique: BTreeSet<_> = lines.iter().collect();
     assert!(lines.len() >= 2 && unique.len() == lines.len(), "{lines:?}");
 }
+
+/// A server that keeps the schedules; it is killed when it is dropped.
+struct Server(std::process::Child);
+
+impl Server {
+    fn start(bench: &Bench) -> Self {
+        use std::io::BufRead as _;
+        let args = ["serve", "--listen", "127.0.0.1:0", "--insecure-no-auth"];
+        let mut command = bench.command(args);
+        command.stdout(std::process::Stdio::piped());
+        command.stderr(std::process::Stdio::null());
+        let mut child = command.spawn().expect("it starts");
+        let out = child.stdout.take().expect("it is piped");
+        let mut line = String::new();
+        std::io::BufReader::new(out)
+            .read_line(&mut line)
+            .expect("it says where it listens");
+        assert!(line.starts_with("rok serves on"), "{line}");
+        Self(child)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until something is so, for half a minute at most.
+fn until(what: &str, is: impl Fn() -> bool) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !is() {
+        assert!(std::time::Instant::now() < end, "{what}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_server_keeps_schedules_and_goes_on_where_one_was_killed() {
+    let step = "    run: |\n      echo \"begins $ROK_RUN_ID\" >> journal\n      \
+                while [ ! -e go ]; do sleep 0.05; done\n      echo \"ends $ROK_RUN_ID\" >> journal";
+    let bench = bench(step, "");
+    bench.rok(["schedule", "trigger", "s"]).exits(0);
+    let server = Server::start(&bench);
+    until("both begin", || journal(&bench).len() >= 2);
+    drop(server);
+    let server = Server::start(&bench);
+    // What the first left of the two steps was ended before they began anew.
+    until("both begin anew", || journal(&bench).len() >= 4);
+    bench.write("go", "");
+    let ended = || {
+        let runs = bench.rok(["ls", "--status", "succeeded", "--json"]);
+        runs.json().as_array().map_or(0, Vec::len)
+    };
+    until("both go on to their ends", || ended() == 2);
+    // Another is taken up without a word to the server.
+    bench
+        .rok(["schedule", "trigger", "s", "--item", "1"])
+        .exits(0);
+    until("a third comes", || ended() == 3);
+    let ends: Vec<_> = journal(&bench)
+        .into_iter()
+        .filter(|line| line.starts_with("ends"))
+        .collect();
+    let unique: BTreeSet<_> = ends.iter().collect();
+    assert_eq!((ends.len(), unique.len()), (3, 3));
+    drop(server);
+    assert_eq!(
+        bench.rok(["ls", "--json"]).json().as_array().map(Vec::len),
+        Some(3)
+    );
+}
+
+#[test]
+fn schedules_are_kept_where_their_runs_are() {
+    let bench = Bench::new();
+    let refused = bench
+        .rok(["schedule", "list", "--server", "http://127.0.0.1:1"])
+        .exits(2);
+    assert!(
+        refused.err.contains("kept where their runs are"),
+        "{}",
+        refused.err
+    );
+}

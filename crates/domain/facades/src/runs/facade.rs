@@ -1,7 +1,7 @@
 //! The engine trait of runs and the facade over it.
 
 use super::dry_run::DryRun;
-use super::error::RunsError;
+use super::error::{ErrorKind, RunsError};
 use super::fetch::{Fetched, SignedFile};
 use super::proof::{
     AttestOptions, Attested, ExportOptions, Exported, ImportOptions, Imported, VerifyOptions,
@@ -20,7 +20,7 @@ use super::views::{
     RunSummary, StepSummary,
 };
 use rok_attest::{Checkpoint, Head};
-use rok_vocabulary::RunId;
+use rok_vocabulary::{Actor, RunId};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -191,6 +191,41 @@ impl RunsFacade {
     /// A facade over an engine.
     pub fn new(engine: Arc<dyn RunsEngine>) -> Self {
         Self { engine }
+    }
+
+    /// Drives a run that was submitted here, or that was left by somebody who
+    /// is gone; `None` where somebody drives it, or it has ended. Begins no
+    /// next epoch.
+    pub fn go_on(
+        &self,
+        run: &RunId,
+        actor: &Actor,
+        drive: &DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<DriveEnd>, RunsError> {
+        match self.drive(run, drive, stop, observer) {
+            // Somebody saw it before it was driven, and has it.
+            Err(error) if error.kind == ErrorKind::Busy => return Ok(None),
+            // It was not submitted here.
+            Err(error) if error.kind == ErrorKind::State && error.code == "ROK0103" => {}
+            driven => return driven.map(Some),
+        }
+        if self.summary(run)?.driven_by.is_some() {
+            return Ok(None);
+        }
+        let options = ResumeOptions {
+            actor: actor.clone(),
+            reason: None,
+            secrets_file: None,
+            // It may end just now.
+            same_epoch: true,
+            drive: drive.clone(),
+        };
+        match self.resume(run, &options, stop, observer) {
+            Err(error) if error.kind == ErrorKind::Busy || error.code == "ROK0104" => Ok(None),
+            driven => driven.map(Some),
+        }
     }
 }
 
