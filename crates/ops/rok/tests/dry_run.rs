@@ -2,12 +2,16 @@
 //! changes nothing.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+#[expect(dead_code, reason = "this file needs a part of it")]
+mod support;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
+use support::command_in;
 
 const PLAN: &str = r#"
 plan: ship
@@ -30,12 +34,8 @@ steps:
 "#;
 
 fn dry(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rok"))
-        .args(["run", "--mode", "dry-run"])
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+    let all = ["run", "--mode", "dry-run"].iter().chain(arguments);
+    command_in(folder, all)
         .env("ROK_USER", "ada")
         .env("TOKEN", "s3cret-value")
         .env("TMPDIR", folder.join("tmp"))
@@ -224,11 +224,7 @@ fn the_cache_is_looked_at_and_left_alone() {
         steps.iter().map(|step| step["cache"].clone()).collect()
     };
     assert_eq!(told(dir.path(), &[])[0]["hit"], false);
-    let run = Command::new(env!("CARGO_BIN_EXE_rok"))
-        .args(["run", "plan.yaml", "--run-id", "r1"])
-        .current_dir(dir.path())
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+    let run = command_in(dir.path(), ["run", "plan.yaml", "--run-id", "r1"])
         .env("ROK_USER", "ada")
         .env("TMPDIR", dir.path().join("tmp"))
         .output()

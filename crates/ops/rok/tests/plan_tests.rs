@@ -2,22 +2,20 @@
 //! command says and exits with.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+#[expect(dead_code, reason = "this file needs a part of it")]
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
+use support::command_in;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
 }
 
 fn rok(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rok"))
-        .args(["plan", "test"])
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .output()
-        .unwrap()
+    let all = ["plan", "test"].iter().chain(arguments);
+    command_in(folder, all).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -2,10 +2,14 @@
 //! the kernel's own accounting.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+#[expect(dead_code, reason = "this file needs a part of it")]
+mod support;
+
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
+use support::command_in;
 
 /// One step turns the processor, one holds memory, one fails where a retry
 /// would have helped.
@@ -19,14 +23,7 @@ steps:
 "#;
 
 fn rok(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rok"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("ROK_USER", "ada")
-        .output()
-        .unwrap()
+    command_in(folder, arguments).output().unwrap()
 }
 
 fn json(output: &Output) -> Value {

@@ -6,6 +6,24 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+/// A command that runs `rok` in a folder, in a clean environment.
+pub(crate) fn command_in<A: AsRef<OsStr>>(
+    folder: &Path,
+    args: impl IntoIterator<Item = A>,
+) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rok"));
+    command
+        .args(args)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", folder)
+        .env("TMPDIR", folder)
+        .env("ROK_USER", "tester")
+        .stdin(Stdio::null());
+    command
+}
+
 /// A folder of its own, with the `rok` binary run in it.
 pub(crate) struct Bench {
     dir: tempfile::TempDir,
@@ -38,17 +56,7 @@ impl Bench {
 
     /// A command that runs `rok` here, in a clean environment.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rok"));
-        command
-            .args(args)
-            .current_dir(self.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.path())
-            .env("TMPDIR", self.path())
-            .env("ROK_USER", "tester")
-            .stdin(Stdio::null());
-        command
+        command_in(self.path(), args)
     }
 
     /// Runs `rok` to its end.
