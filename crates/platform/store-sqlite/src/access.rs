@@ -46,6 +46,15 @@ impl<'a> Access<'a> {
         })
     }
 
+    /// An index gives its entries in another order than it says.
+    pub(crate) fn disordered(self, operation: &'static str) -> Failure {
+        Failure::Refused(StoreError::Damaged {
+            operation,
+            path: self.path.to_owned(),
+            message: "an index is out of order".into(),
+        })
+    }
+
     /// Where a run is, in words for people.
     pub(crate) fn place_of(self, run: &RunId) -> PathBuf {
         PathBuf::from(format!("{} (run {run})", self.path.display()))

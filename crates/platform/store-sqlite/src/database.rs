@@ -57,3 +57,6 @@ impl Database {
         self.writer.look();
     }
 }
+
+#[cfg(test)]
+mod tests;

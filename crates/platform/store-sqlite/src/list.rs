@@ -6,8 +6,8 @@ mod ways;
 use crate::access::Access;
 use crate::fault::Failure;
 use crate::row;
-use rok_log::{Namespace, RunEntry, RunFilter, RunOrder, RunRow};
-use rok_vocabulary::RunId;
+use rok_log::{Cursor, Namespace, RunEntry, RunFilter, RunOrder, RunRow};
+use rok_vocabulary::{RunId, Timestamp};
 use rusqlite::OptionalExtension;
 
 /// The run's row.
@@ -42,6 +42,11 @@ pub(crate) fn list(
     space: &Namespace,
     filter: &RunFilter,
 ) -> Result<Vec<RunEntry>, Failure> {
+    let after = filter.after.as_ref().map(|after| placed(at, space, after));
+    let filter = &RunFilter {
+        after: after.transpose()?,
+        ..filter.clone()
+    };
     let mut keys = Vec::new();
     for lane in ways::choose(at, space, filter)? {
         lane.keys(at, space, filter, &mut keys)?;
@@ -52,29 +57,28 @@ pub(crate) fn list(
             keys.sort_unstable_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
         }
     }
-    let limit = filter.limit.unwrap_or(usize::MAX);
+    keys.truncate(filter.limit.unwrap_or(usize::MAX));
     let sql = format!("SELECT {} FROM runs WHERE no = ?1", row::COLUMNS);
     let mut select = at.prepare_cached(&sql)?;
-    let mut entries = Vec::with_capacity(keys.len().min(limit));
-    let mut sound = false;
+    let mut entries = Vec::with_capacity(keys.len());
     for key in keys {
-        // A page goes on to its first sound run: behind one that is broken
-        // there is no knowing where the next page begins.
-        if entries.len() >= limit && (sound || limit == 0) {
-            break;
-        }
         let read = select.query_row([key.no], |row| row::read(row, 0))?;
-        let entry = entry(key.id, read);
-        sound |= entry.row().is_some();
-        entries.push(entry);
+        entries.push(entry(key.id, read));
     }
-    entries.sort_by(|a, b| {
-        let place = |entry: &RunEntry| entry.row().map(|row| row.created_at);
-        filter
-            .order
-            .compare((place(a), a.name()), (place(b), b.name()))
-    });
     Ok(entries)
+}
+
+/// The cursor of a broken entry names no time; its row has one all the same,
+/// and stands in the list by that.
+fn placed(at: Access<'_>, space: &Namespace, after: &Cursor) -> Result<Cursor, Failure> {
+    let mut after = after.clone();
+    if after.created_at.is_none() {
+        let mut select =
+            at.prepare_cached("SELECT created_at FROM runs WHERE namespace = ?1 AND id = ?2")?;
+        let found = select.query_row([space.as_str(), after.name.as_str()], |row| row.get(0));
+        after.created_at = found.optional()?.map(Timestamp::from_millis);
+    }
+    Ok(after)
 }
 
 fn entry(id: String, read: Result<RunRow, String>) -> RunEntry {

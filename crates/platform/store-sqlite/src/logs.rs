@@ -188,3 +188,6 @@ pub(crate) fn prove(at: Access<'_>, run: &RunId, ending: &Ending) -> Result<(), 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

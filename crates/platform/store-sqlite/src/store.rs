@@ -42,7 +42,7 @@ impl SqliteStore {
         Self::at(Place::new(path.as_ref(), durability)?)
     }
 
-    fn at(place: Place) -> Result<Self, OpenError> {
+    pub(crate) fn at(place: Place) -> Result<Self, OpenError> {
         Ok(Self {
             namespace: Namespace::default(),
             database: Arc::new(Database::open(place)?),

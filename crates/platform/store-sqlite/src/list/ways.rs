@@ -94,8 +94,11 @@ fn states(at: Access<'_>, space: &Namespace, plan: Option<&str>) -> Result<Vec<S
         let last = states.last().map_or("", String::as_str);
         let mut rows = select.query((space.as_str(), plan, last))?;
         let Some(row) = rows.next()? else { break };
-        let state = row.get(0)?;
+        let state: String = row.get(0)?;
         drop(rows);
+        if states.last().is_some_and(|last| state <= *last) {
+            return Err(at.disordered("list"));
+        }
         states.push(state);
     }
     Ok(states)
@@ -238,7 +241,7 @@ impl Lane {
                 let condition = format!("{age} <= ? AND ({age} < ? OR {id} < ?)");
                 query.and(&condition, [moment.clone(), moment, text(name)]);
             }
-            // What is broken comes before all runs.
+            // The first page.
             _ => {}
         }
         let order = match filter.order {

@@ -51,7 +51,7 @@ impl Lane {
                    AND ready_at <= ?3 AND ready_at >= ?4 AND (ready_at > ?4 OR id > ?5)
                  ORDER BY ready_at, id LIMIT ?6",
             )?;
-            let from = (space.as_str(), self.priority, until, time, id, BLOCK);
+            let from = (space.as_str(), self.priority, until, time, &id, BLOCK);
             let mut rows = select.query(from)?;
             while let Some(row) = rows.next()? {
                 let key: Option<String> = row.get(3)?;
@@ -67,6 +67,9 @@ impl Lane {
             }
             if self.rows.len() as i64 == BLOCK {
                 self.next = self.rows.back().map(|last| (last.at, last.id.clone()));
+                if self.next <= Some((time, id)) {
+                    return Err(at.disordered("look for what is due in"));
+                }
             }
         }
         Ok(self.rows.front())
@@ -90,8 +93,12 @@ fn lanes(at: Access<'_>, space: &Namespace) -> Result<Vec<Lane>, Failure> {
         let Some(row) = rows.next()? else {
             return Ok(lanes);
         };
+        let priority = row.get(0)?;
+        if i64::from(priority) <= above {
+            return Err(at.disordered("look for what is due in"));
+        }
         lanes.push(Lane {
-            priority: row.get(0)?,
+            priority,
             rows: VecDeque::new(),
             next: Some((i64::MIN, String::new())),
         });

@@ -1,0 +1,270 @@
+//! A file that cannot be written, a file that is gone, and many at once.
+
+use crate::SqliteStore;
+use crate::open::Place;
+use rok_chain::verify_log;
+use rok_log::{
+    CommitResult, Durability, EventReader, Fence, Namespace, Owner, RunFilter, RunIndex, RunQueue,
+    RunStore, SCRIPT_LEASE, Script, Signal, Signals, StoreError,
+};
+use rok_vocabulary::RunId;
+use rstest::rstest;
+use rusqlite::Connection;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+use tempfile::TempDir;
+
+fn id(text: &str) -> RunId {
+    text.parse().unwrap()
+}
+
+fn place() -> (TempDir, Place) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::new(&folder.path().join("rok.db"), Durability::Fsync).unwrap();
+    (folder, place)
+}
+
+fn owned(store: &mut SqliteStore, run: &str) -> (Script, Fence) {
+    let mut script = Script::new(&id(run));
+    let _ = store.commit(&[script.create()]).unwrap();
+    let claim = store.claim(&id(run), &Owner::new("a"), SCRIPT_LEASE);
+    (script, claim.unwrap().fence)
+}
+
+fn is_committed(results: &[CommitResult]) -> bool {
+    matches!(results, [CommitResult::Committed { .. }])
+}
+
+fn beside(place: &Place, suffix: &str) -> PathBuf {
+    let mut path = place.path.clone().into_os_string();
+    path.push(suffix);
+    path.into()
+}
+
+#[test]
+fn only_its_owner_may_read_the_file() {
+    let (_folder, place) = place();
+    let mut store = SqliteStore::at(place.clone()).unwrap();
+    owned(&mut store, "r");
+    for suffix in ["", "-wal", "-shm"] {
+        let mode = fs::metadata(beside(&place, suffix))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{suffix}");
+    }
+}
+
+#[test]
+fn a_folder_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = SqliteStore::open(folder.path().join("no/rok.db"), Durability::Flush).unwrap_err();
+    assert!(error.to_string().contains("could not create"), "{error}");
+    assert!(SqliteStore::open(folder.path(), Durability::Flush).is_err());
+}
+
+/// Nothing is acknowledged that is not stored, readers go on, and so does the
+/// writer as soon as there is room.
+#[test]
+fn a_full_disk_is_told_and_outlived() {
+    let (_folder, place) = place();
+    place.max_pages.store(60, Ordering::Relaxed);
+    let mut store = SqliteStore::at(place.clone()).unwrap();
+    let (mut script, fence) = owned(&mut store, "r");
+    let (mut acknowledged, mut full) = (script.row().next_seq, None);
+    for _ in 0..10_000 {
+        let mut next = script.clone();
+        match store.commit(&[next.steps(fence, 20)]) {
+            Ok(results) => {
+                assert!(is_committed(&results));
+                (script, acknowledged) = (next.clone(), next.row().next_seq);
+            }
+            Err(error) => {
+                full = Some(error);
+                break;
+            }
+        }
+    }
+    let full = full.expect("60 pages are not enough");
+    assert!(
+        matches!(&full, StoreError::Full { path, .. } if *path == place.path),
+        "{full:?}"
+    );
+    assert!(matches!(
+        store.commit(&[Script::new(&id("s")).create()]),
+        Err(StoreError::Full { .. })
+    ));
+    let check = |store: &SqliteStore, next: u64| {
+        let log = store.read_raw(&id("r")).unwrap();
+        let report = verify_log(&id("r"), &log, None);
+        assert_eq!((report.fault, report.events), (None, next));
+        assert_eq!(store.get(&id("r")).unwrap().unwrap().next_seq.0, next);
+    };
+    check(&store, acknowledged.0);
+    assert_eq!(store.get(&id("s")).unwrap(), None);
+
+    place.max_pages.store(1_000_000, Ordering::Relaxed);
+    assert!(is_committed(
+        &store.commit(&[script.steps(fence, 20)]).unwrap()
+    ));
+    check(&store, acknowledged.0 + 20);
+}
+
+/// Another program that keeps the file to itself is waited for, and then
+/// named; it hinders no reader.
+#[test]
+fn a_locked_file_is_told_and_read_all_the_same() {
+    let (_folder, mut place) = place();
+    place.patience = Duration::from_millis(20);
+    let mut store = SqliteStore::at(place.clone()).unwrap();
+    let (mut script, fence) = owned(&mut store, "r");
+    let other = Connection::open(&place.path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let commit = script.steps(fence, 1);
+    let refused = store.commit(std::slice::from_ref(&commit)).unwrap_err();
+    assert!(matches!(&refused, StoreError::Busy { path, .. } if *path == place.path));
+    assert!(
+        refused
+            .to_string()
+            .contains("another program kept it locked")
+    );
+    assert_eq!(store.list(&RunFilter::default()).unwrap().len(), 1);
+    assert_eq!(store.read(&id("r")).unwrap().lines().count(), 2);
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(is_committed(&store.commit(&[commit]).unwrap()));
+}
+
+/// A reader that takes its time sees what was, and nobody waits for it.
+#[test]
+fn a_slow_reader_keeps_nobody_waiting() {
+    let (_folder, place) = place();
+    let mut store = SqliteStore::at(place.clone()).unwrap();
+    let (mut script, fence) = owned(&mut store, "r");
+    let slow = Connection::open(&place.path).unwrap();
+    slow.execute_batch("BEGIN").unwrap();
+    let events = || slow.query_row("SELECT sum(n) FROM chunks", [], |row| row.get::<_, i64>(0));
+    assert_eq!(events().unwrap(), 2);
+    // Far more than fits between two checkpoints.
+    for _ in 0..40 {
+        assert!(is_committed(
+            &store.commit(&[script.steps(fence, 2_000)]).unwrap()
+        ));
+    }
+    assert_eq!(events().unwrap(), 2);
+    assert_eq!(store.read(&id("r")).unwrap().lines().count(), 80_002);
+    slow.execute_batch("COMMIT").unwrap();
+    assert_eq!(events().unwrap(), 80_002);
+}
+
+#[rstest]
+#[case::the_file("")]
+#[case::its_log("-wal")]
+fn what_would_be_lost_is_not_acknowledged(
+    #[case] suffix: &str,
+    #[values(false, true)] replaced: bool,
+) {
+    let (_folder, place) = place();
+    let mut store = SqliteStore::at(place.clone()).unwrap();
+    let (mut script, fence) = owned(&mut store, "r");
+    let path = beside(&place, suffix);
+    let copy = fs::read(&path).unwrap();
+    // Kept under another name, so that its number is not given away again.
+    fs::rename(&path, beside(&place, ".aside")).unwrap();
+    if replaced {
+        fs::write(&path, copy).unwrap();
+    }
+    let refused = store.commit(&[script.steps(fence, 1)]).unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Poisoned { .. }),
+        "{refused:?}"
+    );
+    assert!(
+        refused.to_string().contains("was removed or replaced"),
+        "{refused}"
+    );
+}
+
+/// Many write and many read; every log that is read is whole.
+#[test]
+fn readers_and_writers_do_not_meet() {
+    let (_folder, place) = place();
+    let store = SqliteStore::at(place).unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|n| {
+                let mut store = store.clone();
+                scope.spawn(move || {
+                    let (mut script, fence) = owned(&mut store, &format!("r{n}"));
+                    for round in 0..60 {
+                        let commit = script.steps(fence, 1 + round % 3);
+                        assert!(is_committed(&store.commit(&[commit]).unwrap()));
+                    }
+                    script
+                })
+            })
+            .collect();
+        for n in 0..2 {
+            let (store, done) = (store.clone(), &done);
+            scope.spawn(move || {
+                let mut seen = 0;
+                while !done.load(Ordering::Relaxed) {
+                    let run = id(&format!("r{}", seen % (n + 3)));
+                    match store.read_raw(&run) {
+                        Ok(log) => assert_eq!(verify_log(&run, &log, None).fault, None),
+                        Err(error) => assert!(matches!(error, StoreError::Unknown { .. })),
+                    }
+                    store.list(&RunFilter::default()).unwrap();
+                    seen += 1;
+                }
+            });
+        }
+        let scripts: Vec<_> = writers.into_iter().map(|it| it.join().unwrap()).collect();
+        done.store(true, Ordering::Relaxed);
+        for script in scripts {
+            let log = store.read_raw(script.run()).unwrap();
+            let report = verify_log(script.run(), &log, None);
+            assert_eq!((report.fault, report.head), (None, script.head()));
+        }
+    });
+}
+
+/// What another process writes is told, if not in words; and only while
+/// somebody listens.
+#[test]
+fn what_others_write_is_told() {
+    let (_folder, place) = place();
+    let listening = SqliteStore::at(place.clone()).unwrap();
+    let mut other = SqliteStore::at(place).unwrap();
+    let (sender, heard) = mpsc::channel();
+    let held = listening.subscribe(Arc::new(move |signal: &Signal| {
+        drop(sender.send(signal.clone()));
+    }));
+    owned(&mut other, "r");
+    let patience = Duration::from_secs(20);
+    assert_eq!(heard.recv_timeout(patience).unwrap(), Signal::Any);
+    drop(held);
+    assert!(heard.iter().all(|signal| signal == Signal::Any));
+}
+
+#[test]
+fn namespaces_have_nothing_to_do_with_each_other() {
+    let (_folder, place) = place();
+    let mut first = SqliteStore::at(place).unwrap();
+    let other: Namespace = "other".parse().unwrap();
+    let mut second = first.in_namespace(other.clone());
+    owned(&mut first, "r");
+    assert_eq!(second.get(&id("r")).unwrap(), None);
+    assert_eq!(second.list(&RunFilter::default()).unwrap(), []);
+    let mut commit = Script::new(&id("r")).create();
+    commit.namespace = other;
+    assert!(is_committed(&first.commit(&[commit]).unwrap()));
+    let claim = second.claim(&id("r"), &Owner::new("b"), SCRIPT_LEASE);
+    assert_eq!(claim.unwrap().fence, Fence(1));
+    assert_eq!(first.get(&id("r")).unwrap().unwrap().next_seq.0, 2);
+}
