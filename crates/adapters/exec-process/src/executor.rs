@@ -1,6 +1,7 @@
 //! [`ProcessExecutor`]: the port's side of the supervisor thread.
 
 use crate::command::Programs;
+use crate::neighbours;
 use crate::orphans::Orphans;
 use crate::procfs;
 use crate::record::Records;
@@ -140,7 +141,7 @@ impl Executor for ProcessExecutor {
     }
 
     fn stop_remains(&self, run: &RunId, workspace: &Workspace) -> Result<Remains, ExecutorError> {
-        remains::stop(run, workspace, &|pid| self.shared.is_leader(pid))
+        remains::stop(run, workspace, &neighbours::is_leader)
     }
 }
 

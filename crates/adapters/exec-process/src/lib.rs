@@ -66,6 +66,7 @@ mod contract;
 mod executor;
 mod finish;
 mod log;
+mod neighbours;
 mod orphans;
 mod peak;
 mod places;

@@ -14,6 +14,7 @@ mod shared;
 use crate::command::Programs;
 use crate::finish::Ended;
 use crate::log::{self, Held, MaskThread};
+use crate::neighbours::{self, Neighbour};
 use crate::orphans::{Origin, Orphans};
 use crate::places::{Folders, Places, io_failure};
 use crate::procfs;
@@ -88,6 +89,7 @@ struct Waiting {
 
 pub(crate) struct Supervisor {
     shared: Arc<Shared>,
+    neighbour: Neighbour,
     settings: Settings,
     epoll: OwnedFd,
     null: File,
@@ -118,6 +120,7 @@ impl Supervisor {
         )?;
         Ok(Self {
             shared,
+            neighbour: Neighbour::new(),
             settings,
             epoll,
             null: File::options().read(true).write(true).open("/dev/null")?,
@@ -250,6 +253,9 @@ impl Supervisor {
                 Ok(spawned) => {
                     let attempt = Attempt::new(id, request, sink, spawned);
                     self.timers.extend(attempt.timer.map(|at| (at, id)));
+                    if self.settings.orphans.is_some() {
+                        self.neighbour.begins(id, &attempt.mark, attempt.start);
+                    }
                     self.attempts.insert(id, attempt);
                     self.in_flight += 1;
                 }
@@ -305,7 +311,7 @@ impl Supervisor {
             places.clear();
             io_failure("cannot watch the process", &error)
         })?;
-        self.shared.add_leader(pid);
+        neighbours::add_leader(pid.as_raw_nonzero().get());
         Ok(Spawned {
             places,
             pid,
@@ -498,7 +504,7 @@ impl Supervisor {
             let reason = "its exit status was taken by somebody else in this process";
             attempt.fault = Some(StepFailure::new(ErrorClass::Internal, reason));
         }
-        self.shared.remove_leader(attempt.pid);
+        neighbours::remove_leader(attempt.pid.as_raw_nonzero().get());
         attempt.stage = Stage::Draining;
         attempt.look = FIRST_LOOK;
         attempt.until = Some(Instant::now() + KILL_PATIENCE);
@@ -548,7 +554,9 @@ impl Supervisor {
                 mark: &other.mark,
                 start: other.start,
             });
-            left = orphans.sweep(&attempt.mark, &others, |pid| self.shared.is_leader(pid));
+            let elsewhere = self.neighbour.others();
+            let others = others.chain(neighbours::origins(&elsewhere));
+            left = orphans.sweep(&attempt.mark, &others, neighbours::is_leader);
         }
         // Zombies count here; the table, which costs more, says whether it is
         // only these, which somebody else has to reap.
@@ -576,6 +584,7 @@ impl Supervisor {
     /// Nothing of it is alive, and its log is complete.
     fn processes_over(&mut self, id: u64) {
         self.set_timer(id, None);
+        self.neighbour.is_over(id);
         let Some(mut attempt) = self.attempts.remove(&id) else {
             return;
         };

@@ -89,6 +89,23 @@ fn an_orphan_of_another_step_is_left_alone() {
     assert!(!lives(&pid) && !lives(&unknown));
 }
 
+/// As where a server drives several runs at once.
+#[test]
+fn an_orphan_of_another_executor_is_left_alone() {
+    let (_turn, first) = bench();
+    let executor = ProcessExecutor::builder().max_in_flight(4).subreaper();
+    let second = Bench::with(executor.build().unwrap());
+    let (pipe, go) = (first.pipe("pipe"), first.pipe("go"));
+    let script = "(setsid sh -c 'echo $$ > pipe; exec sleep 3600' &) ; read line < go";
+    let reports = first.start(first.sh("a", script));
+    let pid = said(&pipe);
+    second.run(second.sh("b", "(true &) ; true")).end.unwrap();
+    assert!(lives(&pid), "its step lives");
+    std::fs::write(go, "go\n").unwrap();
+    reports.recv().unwrap().result.end.unwrap();
+    assert!(!lives(&pid));
+}
+
 #[test]
 fn no_zombie_stays() {
     let (_turn, bench) = bench();

@@ -1,11 +1,9 @@
 //! What the supervisor shares with its callers and helper threads: a queue of
-//! commands that wakes it, and the ids of live leaders.
+//! commands that wakes it.
 
 use crate::contract::Verdict;
 use rok_executor::{AttemptRef, CancelReason, ReportSink, StepRequest};
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::process::Pid;
-use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +24,6 @@ pub(crate) struct Shared {
     /// Set once the wake-up is written, so that one write serves many commands.
     woken: AtomicBool,
     wake: OwnedFd,
-    leaders: Mutex<BTreeSet<i32>>,
 }
 
 impl Shared {
@@ -35,7 +32,6 @@ impl Shared {
             commands: Mutex::default(),
             woken: AtomicBool::new(false),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
-            leaders: Mutex::default(),
         })
     }
 
@@ -55,19 +51,6 @@ impl Shared {
     pub(super) fn take(&self) -> Vec<Command> {
         self.woken.store(false, Ordering::Release);
         std::mem::take(&mut *lock(&self.commands))
-    }
-
-    pub(super) fn add_leader(&self, pid: Pid) {
-        lock(&self.leaders).insert(pid.as_raw_nonzero().get());
-    }
-
-    pub(super) fn remove_leader(&self, pid: Pid) {
-        lock(&self.leaders).remove(&pid.as_raw_nonzero().get());
-    }
-
-    /// Whether a process is one of ours that has not been reaped.
-    pub(crate) fn is_leader(&self, pid: i32) -> bool {
-        lock(&self.leaders).contains(&pid)
     }
 }
 

@@ -42,8 +42,9 @@ pub(crate) enum ScheduleCommand {
         /// Only this one
         schedule: Option<String>,
         /// So many
-        #[arg(long, short = 'n', value_name = "N", default_value_t = 10)]
-        count: usize,
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 10,
+            value_parser = clap::value_parser!(u16).range(1..=1000))]
+        count: u16,
     },
     /// Does what is due, and runs it to its end; for cron or systemd, where no server does
     Tick {

@@ -51,7 +51,7 @@ pub(crate) fn schedule(
             tell(terminal, &removed, &text)
         }
         ScheduleCommand::Next { schedule, count } => {
-            let dues = book.next(schedule.as_deref(), count)?;
+            let dues = book.next(schedule.as_deref(), count.into())?;
             let text = render::due_times(&dues, terminal.out_look);
             tell(terminal, &dues, &text)
         }
