@@ -185,7 +185,7 @@ steps:
     let told: &str = &told;
     for why in [
         "there is no plan `nowhere`",
-        "unknown key in the plan `stepz`",
+        "unknown key `stepz`",
         "plan `child` has no input `regio`",
         "plan `child` needs the input `count`",
         "plans run each other: p → back → p",
