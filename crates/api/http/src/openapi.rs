@@ -70,6 +70,9 @@ fn told(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         json!({ "$ref": "#/components/responses/problem" }),
     );
     let params: Vec<Value> = operation.params.iter().map(parameter).collect();
+    if let Some(created) = responses.get_mut("201") {
+        created["links"] = links();
+    }
     let mut told = json!({
         "operationId": operation.id,
         "tags": [operation.tag],
@@ -89,6 +92,20 @@ fn told(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     told
 }
 
+/// What can be asked of a run that was just created.
+fn links() -> Value {
+    let of_run = operations().filter(|operation| {
+        let mut params = operation.params.iter();
+        params.any(|param| param.name == "run" && param.place == Place::Path)
+    });
+    let link = |operation: &Operation| {
+        let parameters = json!({ "run": "$response.body#/run_id" });
+        let link = json!({ "operationId": operation.id, "parameters": parameters });
+        (operation.id.to_owned(), link)
+    };
+    Value::Object(of_run.map(link).collect())
+}
+
 fn answer(reply: &Reply, generator: &mut SchemaGenerator) -> Value {
     let text = || json!({ "type": "string" });
     let content = match reply.content {
@@ -101,6 +118,12 @@ fn answer(reply: &Reply, generator: &mut SchemaGenerator) -> Value {
         Content::Of(kind) => json!({ kind: { "schema": text() } }),
         Content::Nothing => return json!({ "description": reply.doc }),
     };
+    let mut content = content;
+    // What every operation is asked first is refused as a problem everywhere.
+    if reply.status >= 400 {
+        let problem = generator.subschema_for::<ProblemBody<'static>>();
+        content[PROBLEM_JSON] = json!({ "schema": problem });
+    }
     json!({ "description": reply.doc, "content": content })
 }
 

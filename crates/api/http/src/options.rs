@@ -96,7 +96,8 @@ impl Default for Limits {
             // A plan may have 16 MiB; what people write is far below.
             body_bytes: 4 * 1024 * 1024,
             headers: 64,
-            header_bytes: 32 * 1024,
+            // A path of 4096 characters, each of them encoded.
+            header_bytes: 64 * 1024,
             heartbeat: Duration::from_secs(15),
             glance: Duration::from_secs(1),
             blocking: 32,

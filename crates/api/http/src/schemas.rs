@@ -3,7 +3,8 @@
 use rok_service::PlanListing;
 use rok_service::views::{PlanId, Profile, RunId, RunListing};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -12,6 +13,13 @@ use std::num::NonZeroU32;
 /// A run that is asked for: a plan that the server knows, or one of one's own.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [
+    { "definition": { "plan": "hello", "steps": { "greet": { "run": ["echo", "hello"] } } } },
+]))]
+#[schemars(extend("oneOf" = [
+    { "required": ["plan"], "properties": { "plan": { "type": "string" } } },
+    { "required": ["definition"], "properties": { "definition": { "type": ["string", "object"] } } },
+]))]
 pub struct SubmitRequest {
     /// The id of a plan that the server knows; or else `definition`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,9 +52,26 @@ pub struct SubmitRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
     /// Why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 4096))]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "reason"
+    )]
+    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
     pub reason: Option<String>,
+}
+
+/// A reason says something, and no more than a record should keep.
+fn needed_reason<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    let fits = (1..=4096).contains(&text.chars().count()) && !text.trim().is_empty();
+    fits.then_some(text).ok_or_else(|| D::Error::custom("no reason"))
+}
+
+fn reason<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Given(#[serde(deserialize_with = "needed_reason")] String);
+    Ok(Option::<Given>::deserialize(from)?.map(|given| given.0))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -79,6 +104,7 @@ impl Definition {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Decide {
     /// Why: the record keeps it.
+    #[serde(deserialize_with = "needed_reason")]
     #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
     pub(crate) reason: String,
 }
@@ -88,7 +114,7 @@ pub(crate) struct Decide {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Command {
     /// Why: the record keeps it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "reason")]
     #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
     pub(crate) reason: Option<String>,
 }
@@ -98,7 +124,7 @@ pub(crate) struct Command {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rollback {
     /// Why: the record keeps it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "reason")]
     #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
     pub(crate) reason: Option<String>,
     /// Steps that were undone by hand: their compensations do not run.
