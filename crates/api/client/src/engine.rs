@@ -20,6 +20,7 @@ use std::io::Write;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Events on a page, runs on a page: as many as the server gives at once.
 const EVENTS: usize = 5000;
@@ -155,7 +156,9 @@ impl RunsEngine for RemoteRuns {
     fn submit(&self, submission: Submission) -> Result<RunId, RunsError> {
         let asked = asked(submission)?;
         let path = ["api", "v1", "runs"];
-        let made: RunStanding = self.connection.post(&path, &asked, None)?;
+        // A request that broke off can be sent again, and makes one run.
+        let key = asked.run_id.is_none().then(|| Uuid::new_v4().to_string());
+        let made: RunStanding = self.connection.post(&path, &asked, key.as_deref())?;
         Ok(made.run_id)
     }
 

@@ -65,7 +65,8 @@ pub struct SubmitRequest {
 fn needed_reason<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let text = String::deserialize(from)?;
     let fits = (1..=4096).contains(&text.chars().count()) && !text.trim().is_empty();
-    fits.then_some(text).ok_or_else(|| D::Error::custom("no reason"))
+    fits.then_some(text)
+        .ok_or_else(|| D::Error::custom("no reason"))
 }
 
 fn reason<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {

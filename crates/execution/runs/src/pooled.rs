@@ -25,6 +25,14 @@ use rok_runner::{Clock as _, Driven, Shard, SystemClock, Turn, newborn};
 use rok_store_jsonl::Woken;
 use rok_vocabulary::{Outcome, RunId, Seq};
 
+/// What a submission's idempotency key says of it.
+pub(crate) enum Keyed {
+    /// It made this run.
+    Made(RunId),
+    /// It has made none, or has no key.
+    New(Option<RequestData>),
+}
+
 impl Runs {
     /// Whether a pool drives these runs.
     pub(crate) const fn is_pooled(&self) -> bool {
@@ -43,14 +51,10 @@ impl Runs {
             return Err(RunsError::new(ErrorKind::Usage, "ROK0110", message)
                 .help("leave the file out, and set them where the server runs"));
         }
-        let request = request_of(&submission)?;
-        if let Some(request) = &request {
-            let run = id_of(&submission.submitter, &request.key);
-            if let Some(same) = self.made_before(&run, request)? {
-                return Ok(same);
-            }
-            submission.run_id = Some(run);
-        }
+        let request = match self.keyed(&mut submission)? {
+            Keyed::Made(run) => return Ok(run),
+            Keyed::New(request) => request,
+        };
         let folder = submission.cwd.clone();
         let mut prepared = self.prepare(submission)?;
         prepared.spec.request.clone_from(&request);
@@ -112,6 +116,20 @@ impl Runs {
             CommitResult::Committed { .. } => Ok(run),
             CommitResult::Stale { .. } => Err(run),
         })
+    }
+
+    /// Whether a request made its run before; one that has not is given the run
+    /// that its key stands for.
+    pub(crate) fn keyed(&self, submission: &mut Submission) -> Result<Keyed, RunsError> {
+        let request = request_of(submission)?;
+        if let Some(request) = &request {
+            let run = id_of(&submission.submitter, &request.key);
+            if let Some(same) = self.made_before(&run, request)? {
+                return Ok(Keyed::Made(same));
+            }
+            submission.run_id = Some(run);
+        }
+        Ok(Keyed::New(request))
     }
 
     /// The run that a request made before; refused where that was another

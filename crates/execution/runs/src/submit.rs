@@ -7,10 +7,11 @@ use crate::events::live_line;
 use crate::fault;
 use crate::home::Home;
 use crate::places::Waiting;
+use crate::pooled::Keyed;
 use crate::setup::{Governed, Needs};
 use rok_artifacts::ContentStore;
 use rok_chain::Digest;
-use rok_events::{CreatedData, ParentRef, Settings, SubPlan};
+use rok_events::{CreatedData, ParentRef, RequestData, Settings, SubPlan};
 use rok_executor::Workspace;
 use rok_facades::runs::{
     DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, RunsError, StopSignal, Submission,
@@ -32,7 +33,7 @@ use std::fs::DirBuilder;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// A submission that was judged.
 pub(crate) struct Prepared {
@@ -89,7 +90,23 @@ impl Runs {
         if self.is_pooled() {
             return self.enqueue(submission, None);
         }
-        let (run, shard) = self.create(submission, None)?;
+        if submission.idempotency_key.is_some() {
+            return self.submit_once(submission);
+        }
+        let (run, shard) = self.create(submission, None, None)?;
+        self.keep(run.clone(), shard);
+        Ok(run)
+    }
+
+    /// The same request again is the same run, whoever drives it by now.
+    fn submit_once(&self, mut submission: Submission) -> Result<RunId, RunsError> {
+        // Two at a time would see the half of each other.
+        let _alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        let request = match self.keyed(&mut submission)? {
+            Keyed::Made(run) => return Ok(run),
+            Keyed::New(request) => request,
+        };
+        let (run, shard) = self.create(submission, None, request)?;
         self.keep(run.clone(), shard);
         Ok(run)
     }
@@ -99,9 +116,11 @@ impl Runs {
         &self,
         submission: Submission,
         within: Option<NewRun>,
+        request: Option<RequestData>,
     ) -> Result<(RunId, (Shard, Turn)), RunsError> {
         let (folder, secrets_file) = (submission.cwd.clone(), submission.secrets_file.clone());
-        let prepared = self.prepare(submission)?;
+        let mut prepared = self.prepare(submission)?;
+        prepared.spec.request = request;
         let within = match within {
             Some(within) => within,
             None => NewRun::of(&prepared.plan, &folder, prepared.secrets.as_ref().ok())?,

@@ -54,30 +54,18 @@ impl Served {
     }
 
     fn with(bench: Bench, flags: &[&str]) -> Self {
-        let mut args = vec!["serve", "--listen", "127.0.0.1:0"];
-        args.extend(flags);
-        let mut child = bench
-            .command(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("rok starts");
-        let mut line = String::new();
-        let out = child.stdout.as_mut().expect("a pipe");
-        BufReader::new(out).read_line(&mut line).expect("a line");
-        let mut err = child.stderr.take();
-        let url = line.trim().strip_prefix("rok serves on ");
-        let Some((_, address)) = url.and_then(|url| url.split_once("://")) else {
-            let mut told = String::new();
-            let _ = err.as_mut().expect("a pipe").read_to_string(&mut told);
-            panic!("it does not serve: {line}{told}");
-        };
+        let (child, err, client) = start(&bench, flags);
         Self {
-            client: Client::of(address),
             bench,
             child,
             err,
+            client,
         }
+    }
+
+    /// Another server in the same folder, once the first one is gone.
+    fn restart(&mut self, flags: &[&str]) {
+        (self.child, self.err, self.client) = start(&self.bench, flags);
     }
 
     fn get(&self, path: &str) -> Answer {
@@ -111,6 +99,28 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn start(bench: &Bench, flags: &[&str]) -> (Child, Option<ChildStderr>, Client) {
+    let mut args = vec!["serve", "--listen", "127.0.0.1:0"];
+    args.extend(flags);
+    let mut child = bench
+        .command(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("rok starts");
+    let mut line = String::new();
+    let out = child.stdout.as_mut().expect("a pipe");
+    BufReader::new(out).read_line(&mut line).expect("a line");
+    let mut err = child.stderr.take();
+    let url = line.trim().strip_prefix("rok serves on ");
+    let Some((_, address)) = url.and_then(|url| url.split_once("://")) else {
+        let mut told = String::new();
+        let _ = err.as_mut().expect("a pipe").read_to_string(&mut told);
+        panic!("it does not serve: {line}{told}");
+    };
+    (child, err, Client::of(address))
 }
 
 /// A folder with the plan in it.

@@ -30,24 +30,18 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .access(Access::Asked)
         .params(&[
             Param::header(
-                "Idempotency-Key",
+                KEY,
                 Kind::Key,
                 "The same key with the same request is the same run.",
             ),
             WAIT,
         ])
         .body(true, SchemaGenerator::subschema_for::<SubmitRequest>)
-        .replies(&[
-            Reply::json(
-                "The run was created.",
-                SchemaGenerator::subschema_for::<RunStanding>,
-            )
-            .status(201),
-            Reply::json(
-                "It was created by an earlier request with this key.",
-                SchemaGenerator::subschema_for::<RunStanding>,
-            ),
-        ])
+        .replies(&[Reply::json(
+            "The run that this request made, now or before.",
+            SchemaGenerator::subschema_for::<RunStanding>,
+        )
+        .status(201)])
         .patient(),
     Operation::get("/api/v1/runs", "list_runs", list)
         .doc("runs", "Runs that one may look at, the newest first.")
@@ -90,6 +84,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .patient(),
 ];
 
+const KEY: &str = "Idempotency-Key";
+
 /// How long to wait.
 const WAIT: Param = Param::query(
     "wait",
@@ -103,15 +99,21 @@ fn submit(app: Arc<App>, call: Call) -> Answering {
         let wait = call.values.wait("wait");
         let caller = call.caller()?.clone();
         let asker = caller.clone();
+        let key = call.values.text(KEY).map(str::to_owned);
         let run = app
             .perform(move |app| {
-                let asked = asked(app, &asker, request)?;
+                let asked = asked(app, &asker, request, key)?;
                 let run = app.service.submit_asked(asked);
                 run.map_err(|error| app.problem(&error))
             })
             .await?;
         let id = run.id().clone();
-        app.drivers.drive(run, How::Submitted);
+        // An earlier request may have made it, and its server may be gone.
+        let how = match call.values.text(KEY) {
+            Some(_) => How::GoOn,
+            None => How::Submitted,
+        };
+        app.drivers.drive(run, how);
         let standing = settled(&app, &caller, &id, wait).await?;
         let answer = respond::json(StatusCode::CREATED, &standing)?;
         let address = format!("/api/v1/runs/{id}");
@@ -120,7 +122,12 @@ fn submit(app: Arc<App>, call: Call) -> Answering {
 }
 
 /// What is asked for, where the caller may ask for it.
-fn asked(app: &App, caller: &Caller, request: SubmitRequest) -> Result<AskedRun, Problem> {
+fn asked(
+    app: &App,
+    caller: &Caller,
+    request: SubmitRequest,
+    idempotency_key: Option<String>,
+) -> Result<AskedRun, Problem> {
     let reserved = request.labels.keys().find(|name| name.starts_with("rok."));
     if let Some(name) = reserved {
         let detail = format!("the label `{name}` begins with `rok.`, as only the server's own do");
@@ -148,7 +155,7 @@ fn asked(app: &App, caller: &Caller, request: SubmitRequest) -> Result<AskedRun,
         never_retry: request.never_retry,
         no_cache: request.no_cache,
         priority: None,
-        idempotency_key: None,
+        idempotency_key,
         run_id: request.run_id,
         reason: request.reason,
         submitter: caller.actor.clone(),

@@ -46,7 +46,7 @@ pub struct Submission {
     /// Its rank among the runs that wait; `None`: the plan's.
     pub priority: Option<i8>,
     /// The same key with the same request is the same run, however often it
-    /// comes. For runs in a database.
+    /// comes.
     pub idempotency_key: Option<String>,
 }
 

@@ -140,7 +140,7 @@ fn create(
         parent: Some(parent),
     };
     engine
-        .create(submission, Some(within))
+        .create(submission, Some(within), None)
         .map(|(_, shard)| shard)
 }
 

@@ -165,3 +165,65 @@ fn a_server_that_is_told_to_stop_leaves_runs_that_can_be_resumed() {
         .exits(0);
     assert_eq!(check.json()["how"], "same_epoch");
 }
+
+#[test]
+fn a_request_with_a_key_makes_one_run_however_often_it_comes() {
+    let served = Served::open(bench());
+    let asked = json!({ "plan": "hello", "inputs": { "who": "ada" } });
+    let keyed = served.client.with("idempotency-key", "k-1");
+    // All at once: none of them is refused, and none makes a second run.
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let ask = || keyed.post("/api/v1/runs?wait=30s", &asked).is(201).json();
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("an answer"))
+            .collect()
+    });
+    assert!(
+        made.iter().all(|run| run["run_id"] == made[0]["run_id"]),
+        "{made:?}"
+    );
+    let runs = served.get("/api/v1/runs").is(200).json();
+    assert_eq!(runs["runs"].as_array().map(Vec::len), Some(1));
+
+    let other = json!({ "plan": "hello", "inputs": { "who": "eve" } });
+    let refused = keyed.post("/api/v1/runs", &other).is(409).json();
+    assert_eq!(refused["code"], "ROK0121");
+    let second = served.client.with("idempotency-key", "k-2");
+    let second = second.post("/api/v1/runs", &asked).is(201).json();
+    assert_ne!(second["run_id"], made[0]["run_id"]);
+    served
+        .client
+        .with("idempotency-key", "k 1")
+        .post("/api/v1/runs", &asked)
+        .is(400);
+    let named = json!({ "plan": "hello", "run_id": "r1" });
+    keyed.post("/api/v1/runs", &named).is(422);
+}
+
+#[test]
+fn a_request_that_is_repeated_after_a_crash_goes_on_with_its_run() {
+    let mut served = Served::open(bench());
+    let asked = json!({ "plan": "hello" });
+    let made = served.client.with("idempotency-key", "k-1");
+    let made = made.post("/api/v1/runs?wait=30s", &asked).is(201).json();
+    served.child.kill().expect("it lives");
+    served.child.wait().expect("it ends");
+    served.restart(&["--insecure-no-auth"]);
+    let again = served.client.with("idempotency-key", "k-1");
+    let again = again.post("/api/v1/runs?wait=30s", &asked).is(201).json();
+    assert_eq!(again["run_id"], made["run_id"]);
+    let run = made["run_id"].as_str().expect("an id");
+    let why = json!({ "reason": "fine" });
+    let told = served
+        .post(&format!("/api/v1/runs/{run}/steps/ask/approve"), &why)
+        .is(200);
+    assert_eq!(told.json()["driven"], true);
+    let ended = served
+        .get(&format!("/api/v1/runs/{run}/wait"))
+        .is(200)
+        .json();
+    assert_eq!(ended["status"], "succeeded");
+    served.bench.rok(["verify", run, "--sealed"]).exits(0);
+}
