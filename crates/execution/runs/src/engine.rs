@@ -143,6 +143,7 @@ impl Runs {
             secrets_file: secrets_file.map(ToOwned::to_owned),
             live: Mutex::default(),
             parent: Mutex::default(),
+            paused: crate::subruns::Paused::default(),
         });
         let performer = children.clone();
         self.children

@@ -336,6 +336,10 @@ impl Runs {
         if let Some(link) = &self.link {
             link.driven_by(shard.handle());
         }
+        if let (Some(children), Some(runner)) = (&children, shard.run(run)) {
+            // Before any of them is begun.
+            children.paused_with(runner.state());
+        }
         let held = RefCell::new(None);
         let place = match shard.run(run) {
             Some(runner) => Waiting::of(self, runner.state())?,
@@ -362,10 +366,18 @@ impl Runs {
                 if let Some(why) = place.as_ref().and_then(Waiting::news) {
                     observer.borrow_mut().waits(&why);
                 }
+                if let Some(children) = &children {
+                    children.paused_with(state);
+                }
+                if let Some(link) = &self.link {
+                    link.follow(state);
+                }
                 let waiting = children.as_ref();
                 let waiting = waiting.and_then(|children| children.all_wait(state));
                 if let Some(link) = &self.link {
-                    link.waits_for(waiting.or_else(|| crate::gates::hold(state)));
+                    // One that goes on at once waits for nobody.
+                    let own = || crate::gates::hold(state).filter(|_| !link.lets_go(state));
+                    link.waits_for(waiting.or_else(own));
                     if let Some(why) = place.as_ref().and_then(Waiting::never) {
                         link.never(why);
                     }

@@ -15,9 +15,9 @@ use rok_executor::{
     Work, Workspace,
 };
 use rok_facades::runs::{HoldView, StopSignal};
-use rok_kernel::{Command, CommandKind, Input, RunState};
+use rok_kernel::{Command, CommandKind, Hold, Input, RunState};
 use rok_runner::{Clock as _, Message, Services, ShardHandle, SystemClock};
-use rok_vocabulary::{Actor, ErrorClass, PlanId, RunId};
+use rok_vocabulary::{Actor, ErrorClass, HoldReason, PlanId, RunId, RunPhase};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +36,11 @@ pub(crate) struct Family {
     pub(crate) secrets_file: Option<PathBuf>,
     pub(crate) live: Mutex<BTreeMap<AttemptRef, Arc<Link>>>,
     pub(crate) parent: Mutex<Option<ShardHandle>>,
+    pub(crate) paused: Paused,
 }
+
+/// Why a run is paused, where it is: its sub-runs are as well.
+pub(crate) type Paused = Arc<Mutex<Option<String>>>;
 
 /// The executor of a run's `plan` steps.
 #[derive(Clone)]
@@ -50,6 +54,7 @@ pub(crate) struct Link {
     pub(crate) stop: StopSignal,
     state: Mutex<LinkState>,
     parent: Option<ShardHandle>,
+    paused: Paused,
 }
 
 #[derive(Default)]
@@ -57,6 +62,8 @@ struct LinkState {
     handle: Option<ShardHandle>,
     ended_by: Option<StepFailure>,
     held: Option<HoldView>,
+    /// What was last said about a pause: it is said once.
+    said: Option<CommandKind>,
 }
 
 impl Link {
@@ -82,6 +89,55 @@ impl Link {
                 parent.send(Message::Wake);
             }
         }
+    }
+
+    /// The run was paused with its parent, which goes on.
+    pub(crate) fn lets_go(&self, child: &RunState) -> bool {
+        let why = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_parent = |hold: &Hold| hold.reason == HoldReason::Pause && hold.by == Actor::Runner;
+        why.is_none() && child.hold().is_some_and(by_parent)
+    }
+
+    /// Pauses the run with its parent, and lets it go on with it. A pause that
+    /// a person asked for stays: it is theirs to end.
+    pub(crate) fn follow(&self, child: &RunState) {
+        let why = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        let hold = child.hold();
+        let pause = hold.filter(|hold| hold.reason == HoldReason::Pause);
+        let (kind, reason, id) = match (&*why, pause) {
+            (Some(why), None) if child.phase() == RunPhase::Executing => {
+                // Each pause is another: the place in the log tells them apart.
+                let id = format!("parent-pause-{}", child.next_seq().0);
+                (CommandKind::Pause, why.clone(), id)
+            }
+            (None, Some(hold)) if hold.by == Actor::Runner => {
+                let reason = format!("run {} goes on", self.attempt.run);
+                let id = format!("parent-unpause-{}", child.next_seq().0);
+                (CommandKind::Unpause, reason, id)
+            }
+            _ => {
+                self.state().said = None;
+                return;
+            }
+        };
+        let mut state = self.state();
+        let said = state.said.as_ref() == Some(&kind);
+        let Some(handle) = state.handle.clone().filter(|_| !said) else {
+            return;
+        };
+        state.said = Some(kind.clone());
+        let command = Command {
+            id: id.parse().expect("words and numbers are a command id"),
+            actor: Actor::Runner,
+            roles: Vec::new(),
+            kind,
+            reason: Some(reason),
+            authorization: None,
+        };
+        handle.send(Message::Say(
+            self.child.clone(),
+            Box::new(Input::Command(command)),
+        ));
     }
 
     /// Ends the run, in order: it is cancelled.
@@ -137,6 +193,31 @@ impl SubRuns {
         *of = Some(parent);
     }
 
+    /// Tells the sub-runs whether their run is paused. What a budget holds back
+    /// is new steps only: they go on, as steps do.
+    pub(crate) fn paused_with(&self, state: &RunState) {
+        let hold = state.hold();
+        let pause = hold.filter(|hold| hold.reason == HoldReason::Pause);
+        let run = state.run_id();
+        let why = pause.map(|hold| match &hold.note {
+            Some(note) => format!("run {run} was paused by {}: {note}", hold.by),
+            None => format!("run {run} was paused by {}", hold.by),
+        });
+        let mut paused = { &self.0.paused }
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *paused == why {
+            return;
+        }
+        *paused = why;
+        drop(paused);
+        for link in self.live().values() {
+            if let Some(handle) = &link.state().handle {
+                handle.send(Message::Wake);
+            }
+        }
+    }
+
     /// What a run waits for, where all that runs of it are sub-runs that wait.
     pub(crate) fn all_wait(&self, state: &RunState) -> Option<HoldView> {
         let waits = |link: &Arc<Link>| link.state().held.is_some();
@@ -160,6 +241,10 @@ impl SubRuns {
         });
         let held: Option<Vec<_>> = held.collect();
         let (id, child, hold) = held?.into_iter().next()?;
+        if state.is_paused() {
+            // They wait with it: what ends that is said of the run itself.
+            return crate::gates::hold(state);
+        }
         Some(HoldView {
             message: format!("step `{id}` waits for its run {child}: {}", hold.message),
             run: hold.run.or(Some(child)),
@@ -220,6 +305,7 @@ impl Executor for SubRuns {
             stop: StopSignal::new(),
             state: Mutex::default(),
             parent: parent.clone(),
+            paused: Arc::clone(&self.0.paused),
         });
         drop(parent);
         self.live()

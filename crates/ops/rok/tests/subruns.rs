@@ -383,6 +383,120 @@ fn cancelling_a_killed_parent_cancels_the_sub_run() {
     assert_eq!(scene.survivors(), Vec::<String>::new());
 }
 
+fn events_of(scene: &Scene, run: &str) -> Vec<String> {
+    let events = scene.bench.events(run);
+    let types = events
+        .iter()
+        .filter_map(|event| event["event_type"].as_str());
+    types.map(str::to_owned).collect()
+}
+
+/// Why a run was paused.
+fn why_held(scene: &Scene, run: &str) -> Option<String> {
+    let events = scene.bench.events(run);
+    let held = events
+        .iter()
+        .find(|event| event["event_type"] == "run.held")?;
+    Some(held["reason"].as_str().unwrap_or_default().to_owned())
+}
+
+fn until(what: &str, done: impl Fn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !done() {
+        assert!(begun.elapsed().as_secs() < 60, "{what}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// The step that runs goes on, and no other begins.
+const PAUSED: &str = "plan: child
+steps:
+  stays:
+    run: |
+      echo up >ready
+      cat go
+      echo stays >>journal
+  last: { needs: [stays], run: 'echo last >>journal' }
+";
+
+fn paused() -> (Scene, Fifo, Fifo) {
+    let scene = scene();
+    scene.write("child.yaml", PAUSED);
+    let (ready, go) = (Fifo::new(&scene, "ready"), Fifo::new(&scene, "go"));
+    (scene, ready, go)
+}
+
+fn journal(scene: &Scene) -> String {
+    fs::read_to_string(scene.bench.path().join("journal")).unwrap_or_default()
+}
+
+#[test]
+fn pausing_the_parent_pauses_the_sub_run_and_unpausing_lets_both_go_on() {
+    let (scene, ready, _go) = paused();
+    let run = Running::start(scene.bench.command([
+        "run",
+        "plan.yaml",
+        "--run-id",
+        "r",
+        "--quiet",
+        "--wait",
+    ]));
+    ready.read();
+    let child = the_child(&scene);
+    scene
+        .bench
+        .rok(["pause", "r", "--reason", "lunch"])
+        .exits(0);
+    until("the sub-run is paused", || {
+        why_held(&scene, &child).is_some()
+    });
+    let why = why_held(&scene, &child).expect("it is held");
+    assert!(why.starts_with("run r was paused by user:"), "{why}");
+    assert!(why.ends_with(": lunch"), "{why}");
+    scene.write("go", "");
+    until("the step that ran has ended", || {
+        journal(&scene) == "stays\n"
+    });
+    assert_eq!(json_of(&scene.bench, &child)["status"], "blocked");
+    scene.bench.rok(["unpause", "r"]).exits(0);
+    run.finish().exits(0);
+    assert_eq!(journal(&scene), "stays\nlast\n");
+    scene.bench.rok(["verify", &child, "--sealed"]).exits(0);
+}
+
+/// Whoever takes a paused run over finds its sub-run paused, and lets both go
+/// on together; a pause of the sub-run's own is not the parent's to end.
+#[rstest]
+#[case::by_the_parent(false)]
+#[case::by_a_person(true)]
+fn a_paused_sub_run_of_a_killed_parent_goes_on_when_the_parent_does(#[case] own: bool) {
+    let (scene, ready, _go) = paused();
+    let run = scene.start();
+    ready.read();
+    let child = the_child(&scene);
+    let target = if own { child.as_str() } else { "r" };
+    scene.bench.rok(["pause", target]).exits(0);
+    until("the sub-run is paused", || {
+        events_of(&scene, &child).contains(&"run.held".to_owned())
+    });
+    run.signal(Signal::KILL);
+    run.finish();
+    if !own {
+        scene.bench.rok(["unpause", "r"]).exits(0);
+    }
+    let resumed = Running::start(scene.bench.command(["resume", "r", "--quiet"]));
+    if own {
+        // It waits for the one who paused it.
+        resumed.finish().exits(1);
+        assert_eq!(json_of(&scene.bench, &child)["status"], "blocked");
+        return;
+    }
+    ready.read();
+    scene.write("go", "");
+    resumed.finish().exits(0);
+    assert_eq!(journal(&scene), "stays\nlast\n");
+}
+
 #[test]
 fn a_step_s_timeout_ends_its_sub_run() {
     let scene = Scene::new("plan: parent\nsteps: { sub: { plan: child, timeout: 1s } }\n");
