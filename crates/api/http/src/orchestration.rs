@@ -79,7 +79,7 @@ fn ended(step: &StepSummary, as_what: StepState, by_time: bool) -> bool {
 }
 
 impl RunSummaryView {
-    pub(crate) fn of(run: &RunSummary) -> Self {
+    pub(crate) fn of(run: &RunSummary, diagnosis: Option<String>) -> Self {
         let count =
             |fits: &dyn Fn(&StepSummary) -> bool| run.steps.iter().filter(|s| fits(s)).count();
         let input = |name: &str| run.inputs.get(name)?.as_str().map(str::to_owned);
@@ -103,7 +103,7 @@ impl RunSummaryView {
             services_timeout: count(&|step| ended(step, StepState::Failed, true)),
             services_skipped: count(&|step| step.state == StepState::Skipped),
             services_total: run.steps.len(),
-            diagnosis_event_id: None,
+            diagnosis_event_id: diagnosis,
             error: run.error.as_ref().map(|error| error.reason.clone()),
         }
     }

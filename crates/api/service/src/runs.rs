@@ -11,7 +11,7 @@ use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
     ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, Fetched,
     GivenCheckpoint, HeldView, HoldRequest, LogQuery, LogTail, Observer, Resumable, ResumeOptions,
-    RollbackOptions, RunSummary, RunTiming, RunsError, RunsFacade, SignedFile, StepSummary,
+    RollbackOptions, RunSummary, RunTiming, RunsError, RunsFacade, ServiceRunView, SignedFile, StepSummary,
     StopSignal, TailQuery, Verb, VerifyOptions, VerifyReport,
 };
 use rok_vocabulary::{Actor, RunId, StepId};
@@ -101,6 +101,11 @@ impl RunHandle {
     /// The signed statements beside its log.
     pub fn envelopes(&self) -> Result<Vec<SignedFile>, ServiceError> {
         Ok(self.runs.envelopes(&self.id)?)
+    }
+
+    /// The run of services that it is; `None` where its plan calls none.
+    pub fn service_run(&self) -> Result<Option<ServiceRunView>, ServiceError> {
+        Ok(self.runs.service_run(&self.id)?)
     }
 
     /// When what happened.

@@ -51,6 +51,7 @@ mod lessons;
 pub mod plan_tests;
 pub mod runs;
 pub mod schedules;
+mod synthesis;
 mod traces;
 
 mod bounded;
@@ -75,5 +76,8 @@ pub use incidents::{
 };
 pub use lessons::{Lesson, LessonDecision, LessonError, LessonKind, LessonState};
 pub use owned::{OwnedOutcomeFacts, OwnedRunFacts};
+pub use synthesis::{
+    Cause, Diagnosis, ServiceFact, ServiceRunFacts, Signal, SynthesisEngine, SynthesisFacade,
+};
 pub use together::Facades;
 pub use traces::{SpanSummary, StepSpan, TraceEngine, TraceFacade, TraceRecord};

@@ -11,6 +11,7 @@ mod proof;
 mod replay;
 mod requests;
 mod retention;
+mod service_run;
 mod stop;
 mod timing;
 mod views;
@@ -34,6 +35,7 @@ pub use requests::{
     RollbackOptions, RunSelector, Submission, Verb,
 };
 pub use retention::{CollectReport, CollectRequest, CollectedRun, HeldView, HoldRequest, KeptRun};
+pub use service_run::{ServiceResult, ServiceRunView};
 pub use stop::StopSignal;
 pub use timing::{
     AttemptSpan, AttemptUsage, EpochSpan, LogTail, PauseSpan, RollbackSpan, RunTiming, StepTiming,

@@ -2,6 +2,7 @@
 
 use crate::governance::{GovernanceEngine, GovernanceFacade};
 use crate::incidents::{IncidentEngine, IncidentFacade};
+use crate::synthesis::{SynthesisEngine, SynthesisFacade};
 use crate::traces::{TraceEngine, TraceFacade};
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ pub struct Facades {
     pub governance: GovernanceFacade,
     /// The door to the trace domain.
     pub traces: TraceFacade,
+    /// The door to the synthesis domain, where runs of services are diagnosed.
+    pub synthesis: Option<SynthesisFacade>,
 }
 
 impl Facades {
@@ -28,6 +31,14 @@ impl Facades {
             incidents: IncidentFacade::new(incidents),
             governance: GovernanceFacade::new(governance),
             traces: TraceFacade::new(traces),
+            synthesis: None,
         }
+    }
+
+    /// Diagnoses runs of services by this engine.
+    #[must_use]
+    pub fn synthesis(mut self, engine: Arc<dyn SynthesisEngine>) -> Self {
+        self.synthesis = Some(SynthesisFacade::new(engine));
+        self
     }
 }

@@ -27,8 +27,10 @@ mod history;
 mod large;
 mod redecide;
 mod replay;
+mod service_run;
 
 pub use history::{AckEntry, Artifact, Decision, History, LogEntry, StepHistory};
 pub use large::Contents;
 pub use redecide::{Divergence, Redecide, Redecided};
 pub use replay::{Replay, ReplayError};
+pub use service_run::{KbaseRow, ServiceEntry, ServiceRun, ServiceRunStatus, ServiceStatus};

@@ -2,6 +2,7 @@
 
 use crate::history::History;
 use crate::large::Contents;
+use crate::service_run::ServiceRun;
 use alloc::string::String;
 use alloc::sync::Arc;
 use rok_chain::ChainHash;
@@ -56,6 +57,7 @@ impl ReplayError {
 pub struct Replay {
     state: RunState,
     history: History,
+    service_run: Option<ServiceRun>,
     run: RunId,
     head: ChainHash,
     lines: u64,
@@ -69,6 +71,7 @@ impl Replay {
         Self {
             head: ChainHash::genesis(&run),
             history: History::new(&plan),
+            service_run: ServiceRun::of(plan.plan(), &run),
             state: RunState::new(plan, run.clone()),
             run,
             lines: 0,
@@ -102,6 +105,9 @@ impl Replay {
                 source,
             })?;
         self.history.note(&event);
+        if let Some(services) = &mut self.service_run {
+            services.note(&event);
+        }
         self.head = self.head.next(line);
         self.lines = number;
         Ok(event)
@@ -128,6 +134,12 @@ impl Replay {
     #[must_use]
     pub const fn history(&self) -> &History {
         &self.history
+    }
+
+    /// The run of services that it is; `None` where its plan calls none.
+    #[must_use]
+    pub const fn service_run(&self) -> Option<&ServiceRun> {
+        self.service_run.as_ref()
     }
 
     /// The hash after the last line.

@@ -3,8 +3,8 @@
 use crate::run_runner::RunContext;
 use rok_events::{PolicyData, PolicyStage};
 use rok_facades::{
-    Answer, Authorization, EnforcementLevel, FacadeError, Lesson, OutcomeFacts, PolicyVerdict,
-    RunFacts, StepCounts,
+    Answer, Authorization, Diagnosis, EnforcementLevel, FacadeError, Lesson, OutcomeFacts,
+    PolicyVerdict, RunFacts, StepCounts,
 };
 use rok_kernel::{Input, PolicyAnswer, RunState};
 use rok_rac::Reconciliation;
@@ -166,19 +166,33 @@ struct Judged<'a> {
     /// Why none could be drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     lessons_error: Option<String>,
+    /// What the services of the run found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diagnosis: Option<Diagnosis>,
+    /// Why nobody can say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    synthesis_error: Option<String>,
 }
 
 /// The policies' answer as an input.
 pub(crate) fn evaluated(
     answer: Answer<PolicyVerdict>,
     lessons: Result<Vec<Lesson>, FacadeError>,
+    diagnosis: Option<Result<Diagnosis, String>>,
     profile: Profile,
 ) -> Input {
     let lessons_error = lessons.as_ref().err().map(ToString::to_string);
+    let (diagnosis, synthesis_error) = match diagnosis {
+        Some(Ok(diagnosis)) => (Some(diagnosis), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
     let judged = answer.record.as_ref().map(|verdict| Judged {
         verdict,
         lessons: lessons.unwrap_or_default(),
         lessons_error,
+        diagnosis,
+        synthesis_error,
     });
     let record = judged.as_ref().and_then(raw);
     let verdict = answer.record.map(|verdict| {

@@ -5,6 +5,7 @@ mod asking;
 mod compensation;
 mod context;
 mod files;
+mod services;
 
 use crate::facts::{Ending, acked, authorization, evaluated, run_facts};
 use crate::made::{Made, cwd_of};
@@ -25,8 +26,9 @@ use rok_kernel::{
     Admission, Decision, Effect, Input, Rejected, ResolvedAction, RunOrchestrationKernel, RunState,
     StepIx, StopReason, SubInputs,
 };
-use rok_log::{Commit, Document, Fence};
+use rok_log::{Commit, Document, Fence, Record};
 use rok_plan::Shell;
+use rok_projections::ServiceRun;
 use rok_rac::Duty;
 use rok_secrets::{Masker, Secrets};
 use rok_trace_ids::{SpanId, TraceId, traceparent};
@@ -64,6 +66,8 @@ pub struct RunRunner {
     spans_of: Epoch,
     fixed: Fixed,
     made: Made,
+    service_run: Option<ServiceRun>,
+    records: Vec<Record>,
 }
 
 impl RunRunner {
@@ -77,7 +81,10 @@ impl RunRunner {
             .secrets
             .as_ref()
             .map_or_else(|_| Masker::new(&Secrets::none()), Masker::new);
+        let state = kernel.state();
         Self {
+            service_run: ServiceRun::of(state.plan().plan(), state.run_id()),
+            records: Vec::new(),
             committed: kernel.state().next_seq(),
             trace: TraceId::of(kernel.state().run_id()),
             kernel,
@@ -206,6 +213,7 @@ impl RunRunner {
         for event in &events {
             self.note_span(event);
             self.note_made(event);
+            self.note_services(event);
         }
         self.encoder.encode(&events, &mut self.lines);
         self.seal = match events.last() {
@@ -334,6 +342,7 @@ impl RunRunner {
         commit.fence = self.fence;
         commit.seal = self.seal.take();
         commit.documents = std::mem::take(&mut self.documents);
+        commit.records = std::mem::take(&mut self.records);
         self.events = 0;
         self.committed = commit.next_seq();
         Some(commit)
@@ -381,7 +390,9 @@ impl RunRunner {
                 };
                 let lessons = facades.governance.lessons(&judged);
                 self.verdict.clone_from(&answer.record);
-                Some(evaluated(answer, lessons, self.state().settings().profile))
+                let diagnosis = self.diagnosis(services);
+                let profile = self.state().settings().profile;
+                Some(evaluated(answer, lessons, diagnosis, profile))
             }
             Effect::CreateIncident => {
                 let ending = Ending::of(self.state(), self.verdict.clone(), now);

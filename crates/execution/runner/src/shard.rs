@@ -271,8 +271,10 @@ impl Shard {
             .filter(|event| event.as_ref().map_or(true, RunRunner::is_noted))
             .collect::<Result<_, _>>()?;
         let encoder = Encoder::resume(run.clone(), replay.head());
+        let services = replay.service_run().cloned();
         let kernel = RunOrchestrationKernel::over(replay.into_state());
         let mut runner = RunRunner::new(kernel, context, encoder, fence);
+        runner.over_services(services);
         for event in &noted {
             runner.note(event);
         }

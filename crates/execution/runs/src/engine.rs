@@ -16,7 +16,8 @@ use rok_facades::runs::{
     ExportOptions, Exported, Fetched, HeldView, HoldRequest, ImportOptions, Imported, ListQuery,
     LogQuery, LogTail, Observer, RedecidedView, ReplayRequest, Resumable, ResumeOptions,
     RollbackOptions, RunListing, RunSelector, RunSummary, RunTiming, RunsEngine, RunsError,
-    SignedFile, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
+    ServiceRunView, SignedFile, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions,
+    VerifyReport,
 };
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::resolve;
@@ -349,6 +350,10 @@ impl RunsEngine for Runs {
         out: &mut dyn Write,
     ) -> Result<(), RunsError> {
         crate::logs::logs(self, run, query, stop, out)
+    }
+
+    fn service_run(&self, run: &RunId) -> Result<Option<ServiceRunView>, RunsError> {
+        Ok(crate::service_run::view(&self.load(run)?))
     }
 
     fn timing(&self, run: &RunId) -> Result<RunTiming, RunsError> {

@@ -53,6 +53,7 @@ mod record;
 mod replay;
 mod resume;
 mod rollback;
+mod service_run;
 mod setup;
 mod slots;
 mod stub;

@@ -17,6 +17,7 @@ use rok_runner::{Services, SystemClock};
 use rok_runs::{Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor};
 use rok_service::TokenBook;
 use rok_store_jsonl::FolderCells;
+use rok_synthesis::{Rules, Synthesis};
 use rok_test_runner::TestRunner;
 use rok_ticker::{FacadeSubmit, Schedules};
 use rok_traces::LocalTraces;
@@ -98,7 +99,8 @@ pub fn runs(
         Arc::new(IncidentBook::new()),
         Arc::new(governance),
         Arc::new(LocalTraces::new()),
-    );
+    )
+    .synthesis(Arc::new(synthesis(settings)?));
     let functions = Arc::new(functions);
     let http = Arc::new(HttpExecutor::new(egress(settings)?));
     let workers = Arc::new(workers(settings)?);
@@ -130,6 +132,19 @@ pub fn runs(
         setup(settings, policies),
         services,
     ))))
+}
+
+/// What diagnoses runs of services.
+fn synthesis(settings: &Settings) -> Result<Synthesis, RunsError> {
+    let Some(file) = &settings.synthesis_rules else {
+        return Ok(Synthesis::standard());
+    };
+    let rules = Rules::read(file).map_err(|error| {
+        let message = format!("{}: {error}", file.display());
+        RunsError::new(ErrorKind::Usage, "ROK0171", message)
+            .help("mend the file that the setting `synthesis_rules` names")
+    })?;
+    Ok(Synthesis::new(rules))
 }
 
 /// What calls the services of the service map.

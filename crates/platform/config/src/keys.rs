@@ -229,6 +229,14 @@ pub const KEYS: &[KeySpec] = &[
         "The service map (TOML): which worker stands behind a slug; it adds to the five built-in services.",
     ),
     key(
+        "synthesis_rules",
+        "ROK_SYNTHESIS_RULES",
+        None,
+        Kind::Path,
+        None,
+        "The rules (TOML, CEL) by which runs of services are diagnosed, instead of the built-in ones.",
+    ),
+    key(
         "signing_key",
         "ROK_SIGNING_KEY",
         None,

@@ -261,6 +261,10 @@ fn settings(entries: &[Entry]) -> Settings {
             Some(Value::Path(file)) => Some(file),
             _ => None,
         },
+        synthesis_rules: match value("synthesis_rules") {
+            Some(Value::Path(file)) => Some(file),
+            _ => None,
+        },
         signing_key: match (value("signing_key"), value("signing_key_file")) {
             (Some(Value::Secret(pem)), _) => Some(SigningKeySource::Pem(pem)),
             (_, Some(Value::Path(file))) => Some(SigningKeySource::File(file)),

@@ -102,7 +102,7 @@ fn every_setting_can_be_set_in_every_layer() {
         "enabled" | "rac_enabled" => "true",
         "policies" | "roles" | "access_policies" | "egress_allow" | "egress_deny" => "[\"a\"]",
         "server" => "\"https://x\"",
-        "dir" | "user" | "signing_key_file" | "tokens" | "services" => "\"x\"",
+        "dir" | "user" | "signing_key_file" | "tokens" | "services" | "synthesis_rules" => "\"x\"",
         _ => "7",
     };
     // A secret comes by the environment alone; see below.

@@ -212,7 +212,10 @@ async fn executed(
         let looking = Arc::clone(&reader);
         let summary = app.blocking(move |_| looking.summary()).await?;
         if summary.sealed {
-            return Ok(RunSummaryView::of(&summary));
+            let looking = Arc::clone(&reader);
+            let run = app.blocking(move |_| looking.service_run()).await?;
+            let diagnosis = run.and_then(|run| run.diagnosis_event_id);
+            return Ok(RunSummaryView::of(&summary, diagnosis));
         }
         if *app.stopping.borrow() {
             return Err(Problem::busy(format!(

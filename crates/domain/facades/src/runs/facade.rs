@@ -13,6 +13,7 @@ use super::requests::{
     RollbackOptions, RunSelector, Submission,
 };
 use super::retention::{CollectReport, CollectRequest, HeldView, HoldRequest};
+use super::service_run::ServiceRunView;
 use super::stop::StopSignal;
 use super::timing::{LogTail, RunTiming, TailQuery};
 use super::views::{
@@ -134,6 +135,12 @@ pub trait RunsEngine: Send + Sync {
         stop: &StopSignal,
         out: &mut dyn Write,
     ) -> Result<(), RunsError>;
+
+    /// The run of services that it is; `None` where its plan calls none.
+    fn service_run(&self, run: &RunId) -> Result<Option<ServiceRunView>, RunsError> {
+        let _ = run;
+        Ok(None)
+    }
 
     /// When what happened: attempts, waits, pauses, the critical path.
     fn timing(&self, run: &RunId) -> Result<RunTiming, RunsError>;

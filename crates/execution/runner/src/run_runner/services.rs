@@ -1,0 +1,53 @@
+//! Runs of services: their rows, and their diagnosis.
+
+use super::RunRunner;
+use crate::services::Services;
+use rok_events::Event;
+use rok_facades::{Diagnosis, ServiceFact, ServiceRunFacts};
+use rok_log::Record;
+use rok_projections::ServiceRun;
+
+/// The table that the rows of service runs go to.
+const KBASE: &str = "kbase_events";
+
+impl RunRunner {
+    /// Goes on from what an earlier owner's log tells.
+    pub(crate) fn over_services(&mut self, run: Option<ServiceRun>) {
+        self.service_run = run;
+    }
+
+    /// Takes an event into the run of services; its rows go with the commit.
+    pub(super) fn note_services(&mut self, event: &Event) {
+        let Some(run) = &mut self.service_run else {
+            return;
+        };
+        let before = run.rows.len();
+        run.note(event);
+        let rows = run.rows[before..].iter().map(|row| Record {
+            kind: KBASE,
+            key: row.id.clone(),
+            json: row.to_json().to_string().into_bytes(),
+        });
+        self.records.extend(rows);
+    }
+
+    /// What the services found; `None` where the run has none, or nobody makes
+    /// diagnoses here.
+    pub(super) fn diagnosis(&self, services: &Services) -> Option<Result<Diagnosis, String>> {
+        let run = self.service_run.as_ref()?;
+        let synthesis = services.facades().synthesis.as_ref()?;
+        let facts = run.services.iter().map(|entry| ServiceFact {
+            service: &entry.service,
+            required: entry.required,
+            status: entry.status.as_str(),
+            error: entry.error.as_deref(),
+            payload: entry.payload.as_deref(),
+        });
+        Some(synthesis.synthesize(&ServiceRunFacts {
+            run: &run.run,
+            website_id: &run.website_id,
+            domain: &run.domain,
+            services: facts.collect(),
+        }))
+    }
+}

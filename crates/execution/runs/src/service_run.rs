@@ -1,0 +1,31 @@
+//! A run of services as its log tells it.
+
+use crate::load::Loaded;
+use rok_facades::runs::{ServiceResult, ServiceRunView};
+use rok_projections::{KbaseRow, ServiceRun};
+
+pub(crate) fn view(loaded: &Loaded) -> Option<ServiceRunView> {
+    let run: &ServiceRun = loaded.replay.service_run()?;
+    let services = run.services.iter().map(|entry| ServiceResult {
+        service: entry.service.clone(),
+        status: entry.status.as_str().to_owned(),
+        duration_ms: entry.duration_ms,
+        error: entry.error.clone(),
+    });
+    Some(ServiceRunView {
+        run_id: run.run.clone(),
+        website_id: run.website_id.clone(),
+        domain: run.domain.clone(),
+        plan_id: run.plan_id.clone(),
+        status: run.status.as_str().to_owned(),
+        started_at: run.started_at,
+        completed_at: run.completed_at,
+        duration_ms: run.duration_ms(),
+        services: services.collect(),
+        diagnosis_event_id: run.diagnosis_event_id.clone(),
+        diagnosis: run.diagnosis.clone(),
+        synthesis_error: run.synthesis_error.clone(),
+        error: run.error.clone(),
+        kbase: run.rows.iter().map(KbaseRow::to_json).collect(),
+    })
+}
