@@ -11,8 +11,8 @@ use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CommandAnswer, CommandRequest, DriveEnd, DriveOptions,
     ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, Fetched,
     GivenCheckpoint, HeldView, HoldRequest, LogQuery, LogTail, Observer, Resumable, ResumeOptions,
-    RollbackOptions, RunSummary, RunTiming, RunsError, RunsFacade, ServiceRunView, SignedFile, StepSummary,
-    StopSignal, TailQuery, Verb, VerifyOptions, VerifyReport,
+    RollbackOptions, RunSummary, RunTiming, RunsError, RunsFacade, ServiceRunView, SignedFile,
+    StepSummary, StopSignal, TailQuery, Verb, VerifyOptions, VerifyReport,
 };
 use rok_vocabulary::{Actor, RunId, StepId};
 use std::io::Write;

@@ -26,6 +26,7 @@ pub struct RokBuilder {
     dir: PathBuf,
     functions: Functions,
     user: String,
+    services: Option<PathBuf>,
 }
 
 impl Rok {
@@ -35,6 +36,7 @@ impl Rok {
             dir: dir.into(),
             functions: Functions::new(),
             user: "embedder".into(),
+            services: None,
         }
     }
 
@@ -157,11 +159,20 @@ impl RokBuilder {
         self
     }
 
+    /// Calls the services of this map, besides the built-in ones.
+    #[must_use]
+    pub fn services(mut self, map: impl Into<PathBuf>) -> Self {
+        self.services = Some(map.into());
+        self
+    }
+
     /// Composes. Settings are the documented defaults: an embedder's
     /// environment and files are left alone.
     pub fn open(self) -> Result<Rok, RunsError> {
         let dir = std::path::absolute(&self.dir).unwrap_or(self.dir);
-        let settings = settings(&dir, &self.user)?;
+        let mut settings = settings(&dir, &self.user)?;
+        let absolute = |map: PathBuf| std::path::absolute(&map).unwrap_or(map);
+        settings.services = self.services.map(absolute);
         let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let actor = settings.actor();
         Ok(Rok {

@@ -35,6 +35,7 @@
 pub mod compose;
 mod embed;
 pub mod pipeline;
+pub mod service_runs;
 
 pub use embed::{Rok, RokBuilder};
 pub use rok_executor::{Call, Functions, StepFailure};

@@ -7,6 +7,8 @@ mod workers;
 
 #[path = "seed_002/calls.rs"]
 mod calls;
+#[path = "seed_002/diagnosis.rs"]
+mod diagnosis;
 #[path = "seed_002/traps.rs"]
 mod traps;
 
