@@ -140,8 +140,8 @@ impl ScheduleBook {
         Ok(self.facade.serve(stop, observer)?)
     }
 
-    /// Does what is due and drives its runs here, one after another: once, or
-    /// until an instant.
+    /// Does what is due and drives its runs here, a few at once: once, or until
+    /// an instant.
     pub fn work(
         &self,
         until: Option<Timestamp>,

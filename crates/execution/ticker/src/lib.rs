@@ -1,8 +1,8 @@
 //! Keeps schedules: decides what is due, once, and has each firing's run
 //! created, once, through crashes and beside other tickers.
 //!
-//! It decides nothing itself (`rok-schedule` does), drives no run but one at a
-//! time where it is asked to, and has no thread or timer per schedule.
+//! It decides nothing itself (`rok-schedule` does), drives runs only where it is
+//! asked to, a few at once, and has no thread or timer per schedule.
 //!
 //! ```text
 //!           ┌ read ─▶ decide ─▶ swap: cursor, outbox, records ┐   ONE step, or nothing

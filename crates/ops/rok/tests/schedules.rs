@@ -389,6 +389,45 @@ fn a_server_keeps_schedules_and_goes_on_where_one_was_killed() {
 }
 
 #[test]
+fn a_long_run_holds_up_no_other() {
+    let step = "    timeout: 30s\n    run: |\n      if [ ${{ inputs.n }} = 1 ]; then while [ ! -e go ]; do sleep 0.05; done\n      \
+                else touch go; fi";
+    let bench = bench(step, "");
+    bench.rok(["schedule", "trigger", "s"]).exits(0);
+    bench.rok(["schedule", "tick"]).exits(0);
+}
+
+#[test]
+fn a_tick_that_is_told_to_stop_leaves_its_runs_to_the_next() {
+    let step =
+        "    run: |\n      echo begins >> journal\n      while [ ! -e go ]; do sleep 0.05; done";
+    let bench = bench(step, "");
+    bench.rok(["schedule", "trigger", "s"]).exits(0);
+    let mut tick = bench.command(["schedule", "tick", "--json"]);
+    let tick = tick
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    until("both begin", || journal(&bench).len() == 2);
+    let pid = i32::try_from(tick.id())
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    let pid = pid.expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is told");
+    let ran = support::Ran::from(tick.wait_with_output().expect("it ends")).exits(143);
+    let ends = ran.json();
+    let ends = ends["runs"]
+        .as_array()
+        .expect("runs")
+        .iter()
+        .map(|run| &run["end"]);
+    assert_eq!(ends.collect::<Vec<_>>(), ["interrupted", "interrupted"]);
+    bench.write("go", "");
+    let ticked = bench.rok(["schedule", "tick"]).exits(0);
+    assert_eq!(ticked.out.matches("succeeded").count(), 2, "{}", ticked.out);
+}
+
+#[test]
 fn schedules_are_kept_where_their_runs_are() {
     let bench = Bench::new();
     let refused = bench
