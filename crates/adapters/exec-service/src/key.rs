@@ -135,10 +135,10 @@ async fn printed(program: &str, arguments: &[String]) -> Result<Key, KeyError> {
 #[must_use]
 pub fn fingerprint(key: &Key) -> String {
     let digest = Sha256::digest(key.expose().as_bytes());
-    digest[..4]
+    let first: u32 = digest[..4]
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+    format!("{first:08x}")
 }
 
 impl fmt::Debug for Key {

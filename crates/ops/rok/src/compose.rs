@@ -89,7 +89,7 @@ pub fn runs(
     host: Host,
 ) -> Result<RunsFacade, RunsError> {
     if let Some(server) = &settings.server {
-        let token = settings.token.as_ref().map(|token| token.expose());
+        let token = settings.token.as_ref().map(rok_config::Hidden::expose);
         return Ok(RunsFacade::new(Arc::new(RemoteRuns::at(server, token)?)));
     }
     let configured = configured(&settings.policies)?;

@@ -1,6 +1,8 @@
 //! Calls of workers: what they are told, how their answers are read, keys,
 //! what is not configured, and time.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod server;
 
 use rok_exec_service::{Environment, ServiceExecutor, ServiceMap};

@@ -98,6 +98,7 @@ fn a_failed_run_is_resumed_in_its_next_epoch(#[values(In::Memory, In::Sqlite)] o
         actor: ann(),
         reason: None,
         secrets_file: None,
+        same_epoch: false,
         drive: DriveOptions::default(),
     };
     let end = house
@@ -165,6 +166,7 @@ fn a_failed_hard_gate_is_overridden(#[values(In::Memory, In::Sqlite)] of: In) {
         actor: ann(),
         reason: None,
         secrets_file: None,
+        same_epoch: false,
         drive: DriveOptions::default(),
     };
     house

@@ -2,7 +2,7 @@
 //! none finishes twice, every log verifies, every duty is done.
 
 use crate::house::{House, In, house};
-use rok_facades::runs::Verb;
+use rok_facades::runs::{EventQuery, Verb};
 use rok_log::Owner;
 use rok_runner::{Clock as _, SystemClock, VirtualClock};
 use rok_vocabulary::{Outcome, RunId};
@@ -79,7 +79,7 @@ fn whatever_dies_nothing_is_lost(#[values(In::Memory, In::Sqlite)] of: In) {
             _ => Outcome::Succeeded,
         };
         assert_eq!(outcome, expected, "{run}");
-        let events = house.runs.events(run, &Default::default()).unwrap();
+        let events = house.runs.events(run, &EventQuery::default()).unwrap();
         let ended = events
             .iter()
             .filter(|event| event.event_type == "run.completed");

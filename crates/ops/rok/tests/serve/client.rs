@@ -96,13 +96,12 @@ impl Client {
             self.address
         );
         for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            text += &[name, ": ", value, "\r\n"].concat();
         }
         if let Some(body) = body {
-            let length = body.len();
-            text.push_str(&format!(
-                "content-type: application/json\r\ncontent-length: {length}\r\n"
-            ));
+            let length = body.len().to_string();
+            text += "content-type: application/json\r\n";
+            text += &["content-length: ", &length, "\r\n"].concat();
         }
         text.push_str("\r\n");
         text.push_str(body.unwrap_or_default());

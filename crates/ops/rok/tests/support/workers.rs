@@ -36,7 +36,7 @@ impl Workers {
             let (slug, calls, gone) = (slug.to_owned(), Arc::clone(&calls), gone.clone());
             std::thread::spawn(move || {
                 for stream in listener.incoming().flatten() {
-                    serve(stream, &slug, &does, &calls, &gone);
+                    serve(&stream, &slug, &does, &calls, &gone);
                 }
             });
         }
@@ -69,13 +69,13 @@ impl Workers {
 }
 
 fn serve(
-    stream: TcpStream,
+    stream: &TcpStream,
     slug: &str,
     does: &Does,
     calls: &Mutex<Vec<(String, String)>>,
     gone: &Sender<String>,
 ) {
-    let mut reader = BufReader::new(&stream);
+    let mut reader = BufReader::new(stream);
     let (mut length, mut first) = (0, String::new());
     loop {
         let mut line = String::new();
@@ -108,8 +108,8 @@ fn serve(
                 let _ = gone.send(slug.to_owned());
             }
         }
-        Does::Answers(status, json) if !health => answer(&stream, *status, json),
-        _ => answer(&stream, 200, "{}"),
+        Does::Answers(status, json) if !health => answer(stream, *status, json),
+        _ => answer(stream, 200, "{}"),
     }
 }
 

@@ -399,6 +399,7 @@ impl RunsEngine for Engine {
                 max_duration_ms: None,
                 governance_timeout_ms: 5000,
             },
+            budget: None,
             secrets: Vec::new(),
             steps: Vec::new(),
             findings: Vec::new(),
