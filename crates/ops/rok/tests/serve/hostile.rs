@@ -181,7 +181,8 @@ fn heads_are_bounded_in_size_and_number() {
         "a".repeat(100_000)
     );
     served.client.raw(long.as_bytes()).is(431);
-    let many = Vec::from_iter((0..200).map(|n| format!("x{n}: 1\r\n"))).concat();
+    let many: Vec<_> = (0..200).map(|n| format!("x{n}: 1\r\n")).collect();
+    let many = many.concat();
     let many = format!("GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\n{many}\r\n");
     served.client.raw(many.as_bytes()).is(431);
     let line = format!(
@@ -265,7 +266,8 @@ fn a_failure_of_the_store_is_told_in_the_log_alone() {
         .map(|l| serde_json::from_str(l).expect("JSON"))
         .collect();
     lines[2]["reason"] = json!("changed");
-    let text = Vec::from_iter(lines.iter().map(|line| format!("{line}\n"))).concat();
+    let lines: Vec<_> = lines.iter().map(|line| format!("{line}\n")).collect();
+    let text = lines.concat();
     std::fs::write(&log, text).expect("it is ours");
     let answer = served.get("/api/v1/runs/r1/summary");
     assert_eq!(answer.status, 500, "{}", answer.body);
