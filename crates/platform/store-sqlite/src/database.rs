@@ -4,9 +4,20 @@ use crate::access::Access;
 use crate::fault::{Failure, OpenError};
 use crate::open::Place;
 use crate::readers::Readers;
-use crate::writer::Writer;
+use crate::writer::{Posted, Writer};
 use rok_log::{StoreError, Switchboard};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How much may be in line that nobody waits for: as much as one transaction
+/// takes in easily.
+const POSTED: usize = 128;
+
+fn settle(posted: &mut Vec<Posted<()>>) {
+    for posted in posted.drain(..) {
+        // A claim that could not be let go runs out.
+        drop(posted.wait());
+    }
+}
 
 /// A file that is open.
 #[derive(Debug)]
@@ -14,6 +25,8 @@ pub(crate) struct Database {
     // Before the readers: whoever closes the file last copies its log.
     writer: Writer,
     readers: Readers,
+    /// What nobody waited for yet.
+    posted: Mutex<Vec<Posted<()>>>,
     pub(crate) place: Place,
     pub(crate) board: Arc<Switchboard>,
 }
@@ -24,6 +37,7 @@ impl Database {
         Ok(Self {
             writer: Writer::start(place.clone(), Arc::clone(&board))?,
             readers: Readers::default(),
+            posted: Mutex::default(),
             place,
             board,
         })
@@ -45,6 +59,36 @@ impl Database {
         work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.write(operation, work)
+    }
+
+    /// Puts work in line that changes the queue only, and that nobody needs to
+    /// wait for: whoever reads the queue does.
+    pub(crate) fn post(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(Access<'_>) -> Result<(), Failure> + Send + 'static,
+    ) {
+        let mut posted = self.lock();
+        if posted.len() >= POSTED {
+            settle(&mut posted);
+        }
+        posted.push(self.writer.post(operation, work));
+    }
+
+    /// Reads the queue, with all that was posted to it.
+    pub(crate) fn read_queue<T>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(Access<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        // Within the lock: what another thread waits for is not there yet.
+        settle(&mut self.lock());
+        self.read(operation, work)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Posted<()>>> {
+        // Waiting for what is done twice finds it done.
+        self.posted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]

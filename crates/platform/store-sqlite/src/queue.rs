@@ -101,6 +101,15 @@ fn proven(
     pulled: bool,
 ) -> Result<Claim, StoreError> {
     let looked = store.database.read("read", |at| prove(at, run, ending));
+    claim_or_let_go(store, ending, looked, pulled)
+}
+
+fn claim_or_let_go(
+    store: &SqliteStore,
+    ending: &Ending,
+    looked: Result<(), StoreError>,
+    pulled: bool,
+) -> Result<Claim, StoreError> {
     if let Err(error) = looked {
         let (no, fence) = (ending.no, ending.fence.0 as i64);
         store.database.write("let go a run of", move |at| {
@@ -149,10 +158,11 @@ pub(crate) fn renew(
     })
 }
 
-/// Lets a run go. Where that cannot be written, its lease runs out.
+/// Lets a run go, before all that comes later; those who let go many wait for
+/// none. Where it cannot be written, the lease runs out.
 pub(crate) fn release(store: &SqliteStore, run: &RunId, fence: Fence, due: Option<Timestamp>) {
     let (space, run) = (store.namespace.clone(), run.clone());
-    let written = store.database.write("let go a run of", move |at| {
+    store.database.post("let go a run of", move |at| {
         let mut update = at.prepare_cached(
             "UPDATE runs SET owner = NULL, leased_until = NULL, due = ?4
              WHERE namespace = ?1 AND id = ?2 AND fence = ?3",
@@ -161,7 +171,6 @@ pub(crate) fn release(store: &SqliteStore, run: &RunId, fence: Fence, due: Optio
         update.execute((space.as_str(), run.as_str(), fence.0 as i64, due))?;
         Ok(())
     });
-    drop(written);
     store.tell(&Signal::Due);
 }
 

@@ -25,6 +25,9 @@ use std::sync::Arc;
 /// was not stored, and the store goes on as soon as the file can be written
 /// again: its connection is opened anew. Whoever met the error folds its runs
 /// again, as [`RunStore::commit`] says.
+///
+/// [`RunQueue::release`] does not wait: what was let go is so for every handle
+/// of this process, and for another process with the next transaction.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     pub(crate) namespace: Namespace,
@@ -140,11 +143,15 @@ impl WorkQueue for SqliteStore {
     }
 
     fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.read("read", queue::next_due)
+        let namespace = &self.namespace;
+        let database = &self.database;
+        database.read_queue("read", |at| queue::next_due(at, namespace))
     }
 
     fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
-        self.read("read", |at, space| queue::backlog(at, space, now))
+        let namespace = &self.namespace;
+        let database = &self.database;
+        database.read_queue("read", |at| queue::backlog(at, namespace, now))
     }
 }
 

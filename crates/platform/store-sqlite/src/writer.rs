@@ -115,6 +115,15 @@ impl Writer {
         operation: &'static str,
         work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.post(operation, work).wait()
+    }
+
+    /// Puts work in line, before all that comes later.
+    pub(crate) fn post<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Posted<T> {
         let (caller, answer) = sync_channel(1);
         let task = Task {
             operation,
@@ -122,17 +131,13 @@ impl Writer {
             value: None,
             caller,
         };
-        let gone = || StoreError::Poisoned {
-            cause: "the thread that writes ended".into(),
-        };
-        self.line
-            .as_ref()
-            .and_then(|line| line.send(Message::Work(Box::new(task))).ok())
-            .ok_or_else(gone)?;
+        if let Some(line) = &self.line {
+            // Where the thread ended, the answer will say so.
+            drop(line.send(Message::Work(Box::new(task))));
+        }
         #[cfg(test)]
         self.arrived.fetch_add(1, Ordering::SeqCst);
-        // Also where the thread ended meanwhile: what is in line then is dropped.
-        answer.recv().map_err(|_| gone())?
+        Posted(answer)
     }
 
     #[cfg(test)]
@@ -146,6 +151,22 @@ impl Writer {
             // A writer that is gone tells nothing any more.
             drop(line.send(Message::Look));
         }
+    }
+}
+
+/// Work that is in line.
+#[derive(Debug)]
+pub(crate) struct Posted<T>(Receiver<Result<T, StoreError>>);
+
+impl<T> Posted<T> {
+    /// Waits until it is durable.
+    pub(crate) fn wait(self) -> Result<T, StoreError> {
+        // What is in line when the thread ends is dropped unanswered.
+        self.0.recv().unwrap_or_else(|_| {
+            Err(StoreError::Poisoned {
+                cause: "the thread that writes ended".into(),
+            })
+        })
     }
 }
 

@@ -120,9 +120,8 @@ pub(crate) fn claim_due(store: &SqliteStore, pull: &Pull) -> Result<Vec<Pulled>,
     }
     // Who asks in vain keeps nobody waiting.
     let (space, now) = (store.namespace.clone(), pull.lease.now);
-    let first = store
-        .database
-        .read("read", |at| earliest(at, &space, Some(now)))?;
+    let database = &store.database;
+    let first = database.read_queue("read", |at| earliest(at, &space, Some(now)))?;
     if first.is_none() {
         return Ok(Vec::new());
     }

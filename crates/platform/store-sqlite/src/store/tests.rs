@@ -2,8 +2,8 @@
 
 use super::*;
 use proptest::prelude::*;
-use rok_log::MemoryStore;
 use rok_log::contract::{Fixture, same_history, same_queue_history};
+use rok_log::{MemoryStore, SCRIPT_LEASE, Script};
 use rok_store_jsonl::JsonlStore;
 use tempfile::TempDir;
 
@@ -71,16 +71,57 @@ mod contract {
 }
 
 mod contract_between_writers {
-    rok_log::store_contract!(super::Apart::new());
-    // All but those of signals: what another process did is not told in words.
+    // All but those that see at once what another process lets go, and those
+    // of signals: what another process did is not told in words.
     rok_log::store_contract! { @rules super::Apart::new();
-        a_claim_that_ran_out_is_taken_over,
+        a_batch_goes_on_past_a_stale_commit,
         a_claim_is_renewed_while_it_lasts,
+        a_claim_that_ran_out_is_taken_over,
+        a_command_contradicts_nothing,
         a_command_makes_a_run_due,
+        a_command_waits_until_it_is_done,
         a_lost_claim_is_told,
         a_place_is_held_until_the_run_is_closed,
+        a_run_is_created_once,
+        a_seal_is_kept_with_its_events,
+        a_second_delivery_is_absorbed,
+        an_append_at_another_seq_is_stale,
+        an_append_needs_a_claim,
+        an_unknown_run_is_an_error,
+        documents_are_kept_by_digest,
+        everyone_reads_while_one_writes,
+        reading_starts_where_it_is_asked_to,
         records_are_paged_and_removed,
+        rows_are_what_was_committed,
+        the_first_answer_stands,
         two_pools_never_share_a_run,
+        what_was_committed_verifies,
+    }
+}
+
+/// What one process lets go another may have, and the first writes no more.
+#[test]
+fn a_run_passes_from_one_process_to_another() {
+    let fixture = Apart::new();
+    let (mut first, mut second) = (fixture.open(), fixture.open());
+    let mut script = Script::new(&"r".parse().unwrap());
+    let _ = first.commit(&[script.create()]).unwrap();
+    let owner = Owner::new("a");
+    for round in 1..8 {
+        let claim = first.claim(script.run(), &owner, SCRIPT_LEASE).unwrap();
+        assert_eq!(claim.fence, Fence(round));
+        assert_eq!(claim.head, script.head());
+        let early = second.claim(script.run(), &owner, SCRIPT_LEASE);
+        assert!(matches!(early, Err(ClaimError::Held { .. })), "{early:?}");
+        let _ = first.commit(&[script.steps(claim.fence, 1)]).unwrap();
+        first.release(script.run(), claim.fence, None);
+        // Whoever reads the queue waits for it.
+        assert_eq!(first.next_due().unwrap(), None);
+        let stale = first
+            .commit(&[script.clone().steps(claim.fence, 1)])
+            .unwrap();
+        assert!(matches!(stale[..], [CommitResult::Stale { .. }]));
+        std::mem::swap(&mut first, &mut second);
     }
 }
 
