@@ -1,5 +1,5 @@
 //! The external verifier: public Python libraries that check our attestations,
-//! installed once into `target/tools/verifier`.
+//! and tools that check the server by its OpenAPI document, installed once into `target/tools/verifier`.
 //!
 //! A test runs it, so that what we sign is read by somebody else's code. Where
 //! it cannot be installed, that is told and counts as a failure.

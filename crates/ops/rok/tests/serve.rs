@@ -7,6 +7,8 @@ mod client;
 mod hostile;
 #[path = "serve/limits.rs"]
 mod limits;
+#[path = "serve/openapi.rs"]
+mod openapi;
 #[path = "serve/orchestration.rs"]
 mod orchestration;
 #[path = "serve/remote.rs"]
