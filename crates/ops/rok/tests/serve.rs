@@ -5,12 +5,17 @@
 mod client;
 #[path = "serve/hostile.rs"]
 mod hostile;
+#[path = "serve/howto.rs"]
+mod howto;
 #[path = "serve/limits.rs"]
 mod limits;
 #[path = "serve/openapi.rs"]
 mod openapi;
 #[path = "serve/orchestration.rs"]
 mod orchestration;
+#[expect(dead_code, reason = "this file reads the page itself")]
+#[path = "support/page.rs"]
+mod page;
 #[path = "serve/remote.rs"]
 mod remote;
 #[path = "serve/runs.rs"]
