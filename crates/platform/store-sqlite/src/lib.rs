@@ -42,6 +42,7 @@
 //! ```
 
 mod access;
+mod cells;
 mod commit;
 mod database;
 mod fault;

@@ -9,17 +9,28 @@ use rusqlite::types::{Value, ValueRef};
 
 /// Writes a row that came with a commit.
 pub(crate) fn put(at: Access<'_>, space: &Namespace, record: &Record) -> Result<(), Failure> {
+    put_row(at, space, record.kind, &record.key, &record.json)
+}
+
+/// Writes a row, in the place of an earlier one.
+pub(crate) fn put_row(
+    at: Access<'_>,
+    space: &Namespace,
+    kind: &str,
+    key: &str,
+    json: &[u8],
+) -> Result<(), Failure> {
     let mut put = at.prepare_cached(
         "INSERT INTO records (namespace, kind, key, json) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (namespace, kind, key) DO UPDATE SET json = excluded.json",
     )?;
     // As text, so that SQL can look into it.
-    let json = match std::str::from_utf8(&record.json) {
+    let json = match std::str::from_utf8(json) {
         Ok(text) => ValueRef::Text(text.as_bytes()),
-        Err(_) => ValueRef::Blob(&record.json),
+        Err(_) => ValueRef::Blob(json),
     };
     let json = ToSqlOutput::Borrowed(json);
-    put.execute((space.as_str(), record.kind, &record.key, json))?;
+    put.execute((space.as_str(), kind, key, json))?;
     Ok(())
 }
 
@@ -45,14 +56,18 @@ pub(crate) fn records(
     let mut rows = select.query((space.as_str(), kind, limit, after))?;
     let mut page = Vec::new();
     while let Some(row) = rows.next()? {
-        let json = match row.get(1)? {
-            Value::Text(text) => text.into_bytes(),
-            Value::Blob(bytes) => bytes,
-            other => format!("{other:?}").into_bytes(),
-        };
-        page.push((row.get(0)?, json));
+        page.push((row.get(0)?, json(row.get(1)?)));
     }
     Ok(page)
+}
+
+/// A row's content.
+pub(crate) fn json(value: Value) -> Vec<u8> {
+    match value {
+        Value::Text(text) => text.into_bytes(),
+        Value::Blob(bytes) => bytes,
+        other => format!("{other:?}").into_bytes(),
+    }
 }
 
 /// Removes a row, durably.
@@ -60,10 +75,19 @@ pub(crate) fn remove(store: &SqliteStore, kind: &str, key: &str) -> Result<(), S
     let space = store.namespace.clone();
     let (kind, key) = (kind.to_owned(), key.to_owned());
     store.database.write("remove a record of", move |at| {
-        let mut remove = at.prepare_cached(
-            "DELETE FROM records WHERE namespace = ?1 AND kind = ?2 AND key = ?3",
-        )?;
-        remove.execute((space.as_str(), kind, key))?;
-        Ok(())
+        remove_row(at, &space, &kind, &key)
     })
+}
+
+/// Removes a row; nothing happens where there is none.
+pub(crate) fn remove_row(
+    at: Access<'_>,
+    space: &Namespace,
+    kind: &str,
+    key: &str,
+) -> Result<(), Failure> {
+    let mut remove =
+        at.prepare_cached("DELETE FROM records WHERE namespace = ?1 AND kind = ?2 AND key = ?3")?;
+    remove.execute((space.as_str(), kind, key))?;
+    Ok(())
 }
