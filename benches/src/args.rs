@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// A folder of WfCommons instances (WfFormat JSON), for `wfcommons`
     #[arg(long, value_name = "DIR", env = "ROK_WFINSTANCES")]
     pub(crate) wfinstances: Option<PathBuf>,
-    /// A tenth of the work in `core`: for trying out a change
+    /// A tenth of the work in `core` and `store`: for trying out a change
     #[arg(long)]
     pub(crate) quick: bool,
 }
@@ -35,6 +35,8 @@ pub(crate) struct Args {
 pub(crate) enum Bench {
     /// Ten-step runs on the memory store
     Core,
+    /// Ten-step runs on the SQLite store, and a store of 1,000,000 finished runs
+    Store,
     /// 1,000 processes beside GNU make and ninja
     Spawn,
     /// In-process steps in one run folder
@@ -56,6 +58,7 @@ impl Bench {
     pub(crate) const fn about(self) -> &'static str {
         match self {
             Self::Core => "runs of 10 sequential in-process steps, 64 in flight, memory store",
+            Self::Store => "the SQLite store: ten-step runs, and among 1,000,000 finished ones",
             Self::Spawn => "1,000 /bin/true, two at once, with GNU make and ninja",
             Self::Steps => "in-process steps in one run folder",
             Self::Replay => "100,000 events folded, and verified",

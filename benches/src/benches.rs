@@ -7,6 +7,7 @@ mod reports;
 mod spawn;
 mod startup;
 mod steps;
+mod store;
 mod wfcommons;
 
 use crate::args::{Args, Bench};
@@ -20,6 +21,7 @@ pub(crate) fn run(bench: Bench, args: &Args, place: &Place) -> Table {
     let mut table = Table::new(bench);
     let result = match bench {
         Bench::Core => core_runs::run(args, &mut table),
+        Bench::Store => store::run(args, place, &mut table),
         Bench::Spawn => spawn::run(args, place, &mut table),
         Bench::Steps => steps::run(args, place, &mut table),
         Bench::Replay => replay::run(args, place, &mut table),

@@ -8,13 +8,14 @@ use crate::report::Table;
 use crate::world::{self, Ready, Shape};
 use rok_chain::verify_log;
 use rok_facades::Facades;
-use rok_log::{EventReader, MemoryStore};
+use rok_log::{EventReader, MemoryStore, Store};
+use rok_vocabulary::RunId;
 use std::thread;
 
-const SHARDS: usize = 2;
+pub(super) const SHARDS: usize = 2;
 const RUNS: usize = 10_000;
-const IN_FLIGHT: usize = 64;
-const STEPS: usize = 10;
+pub(super) const IN_FLIGHT: usize = 64;
+pub(super) const STEPS: usize = 10;
 const GOAL: Goal = Goal::AtLeast(15_000.0);
 
 pub(super) fn run(args: &Args, table: &mut Table) -> Result<(), Failed> {
@@ -57,7 +58,20 @@ pub(super) fn run(args: &Args, table: &mut Table) -> Result<(), Failed> {
 }
 
 fn repetition(plan: &Ready, runs: usize, domains: &Facades) -> Result<Spent, Failed> {
-    let store = MemoryStore::new();
+    on(&MemoryStore::new(), plan, runs, domains, |store, run| {
+        store.forget(run);
+    })
+}
+
+/// Drives that many runs on a store, from two threads; `ended` sees each run
+/// that was sealed and let go.
+pub(super) fn on<S: Store + Clone + 'static>(
+    store: &S,
+    plan: &Ready,
+    runs: usize,
+    domains: &Facades,
+    ended: impl Fn(&S, &RunId) + Copy + Send,
+) -> Result<Spent, Failed> {
     let (results, spent) = time(|| {
         thread::scope(|scope| {
             let threads = [(); SHARDS].map(|()| {
@@ -65,7 +79,7 @@ fn repetition(plan: &Ready, runs: usize, domains: &Facades) -> Result<Spent, Fai
                 scope.spawn(move || {
                     let mut shard = world::shard(Box::new(store.clone()), domains);
                     let (total, in_flight) = (runs / SHARDS, IN_FLIGHT / SHARDS);
-                    load::many(&mut shard, plan, total, in_flight, |run| store.forget(run))
+                    load::many(&mut shard, plan, total, in_flight, |run| ended(&store, run))
                 })
             });
             threads.map(|thread| {
