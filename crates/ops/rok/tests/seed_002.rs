@@ -2,6 +2,8 @@
 //! the test of each.
 
 mod support;
+#[path = "support/table.rs"]
+mod table;
 #[path = "support/workers.rs"]
 mod workers;
 
@@ -15,6 +17,11 @@ mod traps;
 use serde_json::Value;
 use support::{Bench, Ran};
 use workers::Workers;
+
+#[test]
+fn the_table_names_tests_that_exist() {
+    table::names_tests_that_exist("seed-002.md", "Seed 002", 50);
+}
 
 /// Runs a plan for the site of the seed, as run `r1`.
 pub(crate) fn run(bench: &Bench, workers: &Workers, plan: &str) -> Ran {

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "support/live.rs"]
 mod live;
+#[path = "support/table.rs"]
+mod table;
 
 #[path = "seed_004/states.rs"]
 mod states;
@@ -14,7 +16,6 @@ use rok::pipeline::PipelineState;
 use rstest::rstest;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use support::Bench;
 
 const RUN: &str = "run_abc";
@@ -43,47 +44,9 @@ fn failed() -> Bench {
     bench
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
-}
-
-/// Every row names tests, and each of them is in the file that it is said to
-/// be in.
 #[test]
 fn the_table_names_tests_that_exist() {
-    let table = std::fs::read_to_string(root().join("crates/ops/rok/tests/seed-004.md"))
-        .expect("the table");
-    let rows: Vec<&str> = table
-        .lines()
-        .filter(|line| {
-            line.starts_with("| ") && !line.starts_with("| Seed 004") && !line.starts_with("| ---")
-        })
-        .collect();
-    assert!(rows.len() >= 80, "only {} rows", rows.len());
-    let mut faults = Vec::new();
-    for row in rows {
-        let cell = row
-            .trim_end_matches(" |")
-            .rsplit(" | ")
-            .next()
-            .unwrap_or_default();
-        let names: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
-        if names.is_empty() {
-            faults.push(format!("no test: {row}"));
-        }
-        for name in names {
-            let Some((file, test)) = name.split_once("::") else {
-                faults.push(format!("`{name}` is not FILE::TEST"));
-                continue;
-            };
-            let text =
-                std::fs::read_to_string(root().join("crates").join(file)).unwrap_or_default();
-            if !text.contains(&format!("fn {test}(")) {
-                faults.push(format!("`{name}` is nowhere"));
-            }
-        }
-    }
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    table::names_tests_that_exist("seed-004.md", "Seed 004", 80);
 }
 
 #[test]

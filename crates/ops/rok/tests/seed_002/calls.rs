@@ -114,3 +114,22 @@ fn the_built_in_plans_are_the_seed_s() {
     ];
     check("onboarding-v1", "1m30s", &onboarding);
 }
+
+#[test]
+fn waves_are_what_is_ready() {
+    use rok::service_runs::{STANDARD_RUN_PLAN, get_ready_services, get_run_plan};
+    let plan = get_run_plan("standard-v1").unwrap();
+    assert_eq!(plan, &*STANDARD_RUN_PLAN);
+    let slugs = |completed: &[&str]| -> Vec<&str> {
+        let ready = get_ready_services(plan, completed).into_iter();
+        ready.map(|service| service.service.as_str()).collect()
+    };
+    let all_but_one: Vec<&str> = FIVE
+        .into_iter()
+        .filter(|slug| *slug != "competitive-intelligence")
+        .collect();
+    assert_eq!(slugs(&[]), all_but_one);
+    assert_eq!(slugs(&all_but_one), ["competitive-intelligence"]);
+    assert!(slugs(&FIVE).is_empty());
+    assert_eq!(get_run_plan("custom-v9"), None);
+}

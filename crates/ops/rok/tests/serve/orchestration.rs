@@ -67,6 +67,10 @@ fn a_run_is_answered_when_it_has_ended_as_the_seed_shows() {
     all.sort_unstable();
     assert_eq!(called, all);
     let run = answer["run_id"].as_str().expect("an id");
+    let diagnosis = summary["diagnosisEventId"]
+        .as_str()
+        .expect("it was diagnosed");
+    assert!(diagnosis.starts_with(&format!("{run}:")), "{diagnosis}");
     served.get(&format!("/api/v1/runs/{run}")).is(200);
 }
 
