@@ -56,6 +56,7 @@ impl App {
         let (hub, metrics) = (Arc::new(Hub::default()), Arc::new(Metrics::default()));
         let drivers = Drivers::new(
             options.limits.driven,
+            service.config().settings.store.is_some(),
             Arc::clone(&hub),
             Arc::clone(&metrics),
             options.log.clone(),

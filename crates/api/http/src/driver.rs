@@ -54,11 +54,21 @@ pub(crate) struct Drivers {
     hub: Arc<Hub>,
     metrics: Arc<Metrics>,
     log: Log,
+    /// Whether a pool drives the runs; what is done here is to tell them to go
+    /// on.
+    pooled: bool,
 }
 
 impl Drivers {
-    pub(crate) fn new(at_once: usize, hub: Arc<Hub>, metrics: Arc<Metrics>, log: Log) -> Self {
+    pub(crate) fn new(
+        at_once: usize,
+        pooled: bool,
+        hub: Arc<Hub>,
+        metrics: Arc<Metrics>,
+        log: Log,
+    ) -> Self {
         Self {
+            pooled,
             state: Mutex::default(),
             idle: Condvar::new(),
             stop: StopSignal::new(),
@@ -83,6 +93,10 @@ impl Drivers {
         let (begun, told) = channel();
         let (ended, end) = watch::channel(false);
         let mut state = self.state();
+        // A pool has it already, and costs no thread while it waits.
+        if self.pooled && matches!(how, How::Submitted | How::GoOn) {
+            return None;
+        }
         if state.closed || state.live.contains_key(run.id()) {
             return None;
         }
@@ -149,7 +163,14 @@ impl Drivers {
             begun,
             ended,
         } = job;
+        // A pool goes on without whoever told it to.
+        let stop = if self.pooled {
+            StopSignal::new()
+        } else {
+            self.stop.clone()
+        };
         let mut watching = Watching {
+            leave: self.pooled.then(|| stop.clone()),
             run: run.id().clone(),
             hub: Arc::clone(&self.hub),
             begun: Some(begun),
@@ -157,12 +178,12 @@ impl Drivers {
         // A run that waits for a person is driven on: its gate may expire.
         let options = DriveOptions { wait_on_hold: true };
         let driven = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match how {
-            How::Submitted => run.drive(&options, &self.stop, &mut watching).map(Some),
-            How::GoOn => run.go_on(&options, &self.stop, &mut watching),
+            How::Submitted => run.drive(&options, &stop, &mut watching).map(Some),
+            How::GoOn => run.go_on(&options, &stop, &mut watching),
             How::Resume(reason) => run
-                .resume(reason, None, options, &self.stop, &mut watching)
+                .resume(reason, None, options, &stop, &mut watching)
                 .map(Some),
-            How::Rollback(request) => run.rollback(request, &self.stop, &mut watching).map(Some),
+            How::Rollback(request) => run.rollback(request, &stop, &mut watching).map(Some),
         }));
         match driven {
             Ok(Ok(end)) => {
@@ -229,6 +250,8 @@ struct Watching {
     run: RunId,
     hub: Arc<Hub>,
     begun: Option<Sender<Result<(), ServiceError>>>,
+    /// Given once it began, where somebody else drives it.
+    leave: Option<StopSignal>,
 }
 
 impl Watching {
@@ -243,6 +266,9 @@ impl Watching {
 impl Observer for Watching {
     fn events(&mut self, _: &[EventLine]) {
         self.tell(Ok(()));
+        if let Some(leave) = &self.leave {
+            leave.stop();
+        }
         self.hub.went_on(&self.run);
     }
 }

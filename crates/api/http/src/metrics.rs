@@ -1,14 +1,16 @@
 //! What the server counts, in the Prometheus text format.
 
 use rok_service::RunHandle;
-use rok_service::views::{ErrorClass, EventQuery};
+use rok_service::views::{ErrorClass, EventQuery, PoolFigures, RunsPool};
 use rok_telemetry::{RunMetrics, ServerMetrics};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Counts runs that ended here, and requests.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Metrics {
     runs: RunMetrics,
+    pool: OnceLock<Arc<dyn RunsPool>>,
     pub(crate) server: ServerMetrics,
 }
 
@@ -35,8 +37,64 @@ impl Metrics {
         }
     }
 
+    /// The pool that drives the runs, where one does.
+    pub(crate) fn pooled(&self, pool: Arc<dyn RunsPool>) {
+        self.pool.get_or_init(|| pool);
+    }
+
     /// Everything.
     pub(crate) fn text(&self) -> String {
-        self.runs.text() + &self.server.text()
+        let pool = self.pool.get().map(|pool| figures(&pool.figures()));
+        self.runs.text() + &self.server.text() + &pool.unwrap_or_default()
     }
+}
+
+/// What a pool has done: its queue, commits and leases.
+fn figures(pool: &PoolFigures) -> String {
+    let in_flight = u64::try_from(pool.in_flight).unwrap_or(u64::MAX);
+    [
+        ("rok_pool_in_flight", "gauge", "Runs in memory.", in_flight),
+        (
+            "rok_pool_claims_total",
+            "counter",
+            "Runs that were claimed.",
+            pool.claimed,
+        ),
+        (
+            "rok_pool_ended_total",
+            "counter",
+            "Runs that were closed.",
+            pool.ended,
+        ),
+        (
+            "rok_pool_parked_total",
+            "counter",
+            "Runs that left the memory to wait.",
+            pool.parked,
+        ),
+        (
+            "rok_pool_lost_total",
+            "counter",
+            "Runs that another owner took.",
+            pool.lost,
+        ),
+        ("rok_commits_total", "counter", "Commits.", pool.commits),
+        (
+            "rok_events_total",
+            "counter",
+            "Events that became durable.",
+            pool.events,
+        ),
+        (
+            "rok_lease_renewals_total",
+            "counter",
+            "Leases that were renewed.",
+            pool.renewals,
+        ),
+    ]
+    .iter()
+    .map(|(name, kind, help, value)| {
+        format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
+    })
+    .collect()
 }

@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rok_exec_service::ServiceMap;
-use rok_service::views::StopSignal;
+use rok_service::views::{PoolAsk, RunsPool, StopSignal};
 use rok_service::{Service, ServiceError};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -99,18 +99,34 @@ impl Server {
             .thread_name("http")
             .build()
             .map_err(failed)?;
+        let pool = self.start_pool()?;
         schedules::keep(&self.app, stop).map_err(failed)?;
         let stopping = self.stopping.clone();
         stop.on_stop(move || {
             stopping.send_replace(true);
         });
-        let served = runtime.block_on(self.serve()).map_err(failed);
+        let served = runtime.block_on(self.serve(pool)).map_err(failed);
         // Copies that nobody reads any more are not waited for.
         runtime.shutdown_background();
         served
     }
 
-    async fn serve(self) -> std::io::Result<()> {
+    /// Starts what drives the runs, where they are in a database.
+    fn start_pool(&self) -> Result<Option<Arc<dyn RunsPool>>, ServiceError> {
+        let (hub, log) = (Arc::clone(&self.app.hub), self.app.options.log.clone());
+        let pool = self.app.service.start_pool(PoolAsk {
+            grace: self.app.options.grace,
+            grown: Arc::new(move |run| hub.went_on(run)),
+            log: Arc::new(move |line| log.tell(line)),
+        })?;
+        let pool: Option<Arc<dyn RunsPool>> = pool.map(Arc::from);
+        if let Some(pool) = &pool {
+            self.app.metrics.pooled(Arc::clone(pool));
+        }
+        Ok(pool)
+    }
+
+    async fn serve(self, pool: Option<Arc<dyn RunsPool>>) -> std::io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let limits = self.app.options.limits;
         let room = Arc::new(Semaphore::new(limits.connections));
@@ -148,7 +164,13 @@ impl Server {
         drop(listener);
         let drivers = Arc::clone(&self.app.drivers);
         let grace = self.app.options.grace;
-        let _ = tokio::task::spawn_blocking(move || drivers.shut_down(grace)).await;
+        let stopped = tokio::task::spawn_blocking(move || {
+            if let Some(pool) = pool {
+                pool.stop();
+            }
+            drivers.shut_down(grace);
+        });
+        let _ = stopped.await;
         let left = async { while open.join_next().await.is_some() {} };
         // Those who are not done by now are cut off.
         let _ = tokio::time::timeout(LAST_WORDS, left).await;

@@ -77,4 +77,4 @@ pub use service::{RunRequest, Service};
 pub use standing::RunStanding;
 pub use stream::StreamFormat;
 pub use tokens::{NewToken, ROLES, TokenBook, TokenError, TokenView};
-pub use wiring::{Flag, Startup, Wiring};
+pub use wiring::{Flag, Pooled, Startup, Wiring};

@@ -9,7 +9,9 @@ use crate::tokens::TokenBook;
 use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
 use rok_facades::plan_tests::PlanTestsFacade;
-use rok_facades::runs::{DryRun, ListQuery, RunListing, RunSelector, RunsFacade, Submission};
+use rok_facades::runs::{
+    DryRun, ListQuery, PoolAsk, RunListing, RunSelector, RunsFacade, RunsPool, Submission,
+};
 use rok_facades::schedules::SchedulesFacade;
 use rok_vocabulary::RunId;
 use serde_json::Map;
@@ -206,6 +208,24 @@ impl Service {
         };
         let schedules = compose(&self.config.settings, self.runs()?)?;
         Ok(self.schedules.get_or_init(|| schedules).clone())
+    }
+
+    /// Starts what drives the runs of a database; `None` where runs are in run
+    /// folders, each driven by whoever submits it.
+    pub fn start_pool(&self, ask: PoolAsk) -> Result<Option<Box<dyn RunsPool>>, ServiceError> {
+        let settings = &self.config.settings;
+        if settings.store.is_none() {
+            return Ok(None);
+        }
+        let compose = self.wiring.pool.as_ref();
+        let compose = compose.ok_or_else(|| ServiceError::NotSupported {
+            what: "a pool in this program".to_owned(),
+            instead: "hand one to `Wiring::pool`",
+        })?;
+        let (runs, pool) = compose(settings, ask)?;
+        // Whoever submits here and the pool have one engine.
+        self.runs.get_or_init(|| runs);
+        Ok(Some(pool))
     }
 
     pub(crate) fn runs(&self) -> Result<RunsFacade, ServiceError> {

@@ -4,7 +4,7 @@
 use rok_config::{Inputs, Settings};
 use rok_facades::AccessFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
-use rok_facades::runs::{RunsError, RunsFacade};
+use rok_facades::runs::{PoolAsk, RunsError, RunsFacade, RunsPool};
 use rok_facades::schedules::SchedulesFacade;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,11 +14,17 @@ type ComposeSchedules =
     dyn Fn(&Settings, RunsFacade) -> Result<SchedulesFacade, RunsError> + Send + Sync;
 type Compose = dyn Fn(&Settings) -> Result<RunsFacade, RunsError> + Send + Sync;
 
+/// Runs in a database, and the pool that drives them.
+pub type Pooled = (RunsFacade, Box<dyn RunsPool>);
+
+type ComposePool = dyn Fn(&Settings, PoolAsk) -> Result<Pooled, RunsError> + Send + Sync;
+
 /// How runs are composed, and what settings are resolved from.
 pub struct Wiring {
     pub(crate) compose: Box<Compose>,
     pub(crate) plan_tests: Option<PlanTestsFacade>,
     pub(crate) access: Option<Box<ComposeAccess>>,
+    pub(crate) pool: Option<Box<ComposePool>>,
     pub(crate) schedules: Option<Box<ComposeSchedules>>,
     pub(crate) inputs: Option<Inputs>,
 }
@@ -33,6 +39,7 @@ impl Wiring {
             compose: Box::new(compose),
             plan_tests: None,
             access: None,
+            pool: None,
             schedules: None,
             inputs: None,
         }
@@ -67,6 +74,17 @@ impl Wiring {
         + 'static,
     ) -> Self {
         self.schedules = Some(Box::new(compose));
+        self
+    }
+
+    /// Drives the runs of a database by this pool; without one there are only
+    /// run folders.
+    #[must_use]
+    pub fn pool(
+        mut self,
+        compose: impl Fn(&Settings, PoolAsk) -> Result<Pooled, RunsError> + Send + Sync + 'static,
+    ) -> Self {
+        self.pool = Some(Box::new(compose));
         self
     }
 

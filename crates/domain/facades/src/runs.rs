@@ -7,6 +7,7 @@ mod event_line;
 mod facade;
 mod fetch;
 mod gates;
+mod pool;
 mod proof;
 mod replay;
 mod requests;
@@ -24,6 +25,7 @@ pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};
 pub use fetch::{Fetched, SignedFile};
 pub use gates::{GateView, GivenApproval, OverrideView};
+pub use pool::{PoolAsk, PoolFigures, RunsPool};
 pub use proof::{
     AttestOptions, AttestationView, Attested, CheckpointView, CosignerView, ExportOptions,
     Exported, GivenCheckpoint, ImportOptions, Imported, SignatureCheck, VerifyFault, VerifyOptions,

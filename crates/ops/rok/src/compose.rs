@@ -1,5 +1,9 @@
 //! Composition: the one place that names engines, executors and stores.
 
+mod pool;
+
+pub use pool::pooled;
+
 use rok_client::RemoteRuns;
 use rok_config::{Settings, SigningKeySource};
 use rok_events::Contract;
@@ -14,7 +18,7 @@ use rok_facades::{AccessFacade, Facades, GovernanceFacade};
 use rok_governance::{AccessPolicies, CedarEngine, Policies, PolicySources};
 use rok_incidents::IncidentBook;
 use rok_runner::{Services, SystemClock};
-use rok_runs::{Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor};
+use rok_runs::{Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor, SharedStore};
 use rok_service::TokenBook;
 use rok_store_jsonl::FolderCells;
 use rok_synthesis::{Rules, Synthesis};
@@ -92,6 +96,21 @@ pub fn runs(
         let token = settings.token.as_ref().map(rok_config::Hidden::expose);
         return Ok(RunsFacade::new(Arc::new(RemoteRuns::at(server, token)?)));
     }
+    let store = settings.store.as_deref();
+    let store = store
+        .map(|file| pool::open(file, settings.durability))
+        .transpose()?;
+    let (engine, _) = composed(settings, functions, host, store.map(SharedStore::new))?;
+    Ok(RunsFacade::new(engine))
+}
+
+/// The engine of runs, and what makes the services of each.
+fn composed(
+    settings: &Settings,
+    functions: Functions,
+    host: Host,
+    store: Option<SharedStore>,
+) -> Result<(Arc<Runs>, ServicesFor), RunsError> {
     let configured = configured(&settings.policies)?;
     // Faults are told at start-up, before any run is asked for.
     let (governance, policies) = engine(configured.as_ref(), &[])?;
@@ -128,10 +147,12 @@ pub fn runs(
         };
         Ok(Governed { services, policies })
     });
-    Ok(RunsFacade::new(Arc::new(Runs::new(
-        setup(settings, policies),
-        services,
-    ))))
+    let setup = RunsSetup {
+        store,
+        ..setup(settings, policies)
+    };
+    let engine = Arc::new(Runs::new(setup, Arc::clone(&services)));
+    Ok((engine, services))
 }
 
 /// What diagnoses runs of services.

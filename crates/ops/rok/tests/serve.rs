@@ -16,6 +16,8 @@ mod orchestration;
 #[expect(dead_code, reason = "this file reads the page itself")]
 #[path = "support/page.rs"]
 mod page;
+#[path = "serve/pooled.rs"]
+mod pooled;
 #[path = "serve/remote.rs"]
 mod remote;
 #[path = "serve/runs.rs"]

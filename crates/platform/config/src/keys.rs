@@ -20,6 +20,8 @@ pub enum Kind {
     Paths,
     /// A person's name.
     Name,
+    /// A store: `sqlite:PATH`, the path as [`Kind::Path`].
+    Store,
     /// The address of a server: `https://host:port`.
     Url,
     /// Words, separated by commas outside files.
@@ -171,6 +173,14 @@ pub const KEYS: &[KeySpec] = &[
         Kind::Words,
         Some(""),
         "The roles of that user, for policies.",
+    ),
+    key(
+        "store",
+        "ROK_STORE",
+        Some("--store"),
+        Kind::Store,
+        None,
+        "The database that holds the runs, sqlite:PATH; `rok serve` drives them by a pool. None: run folders in `dir`.",
     ),
     key(
         "server",

@@ -242,6 +242,10 @@ fn settings(entries: &[Entry]) -> Settings {
         },
         user: get!(Name, "user"),
         roles: get!(Words, "roles"),
+        store: match value("store") {
+            Some(Value::Path(file)) => Some(file),
+            _ => None,
+        },
         server: match value("server") {
             Some(Value::Name(url)) => Some(url),
             _ => None,

@@ -37,6 +37,8 @@ pub struct Settings {
     pub user: String,
     /// That user's roles.
     pub roles: Vec<String>,
+    /// The SQLite file that holds the runs, absolute; `None`: run folders.
+    pub store: Option<PathBuf>,
     /// The server whose runs are meant; `None`: those in `dir`.
     pub server: Option<String>,
     /// The token that is shown to it.

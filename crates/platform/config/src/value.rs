@@ -95,6 +95,10 @@ impl Value {
             Kind::Path => Ok(Self::Path(base.join(text))),
             Kind::Name => name(text).map(Self::Name),
             Kind::Url => url(text).map(Self::Name),
+            Kind::Store => match text.strip_prefix("sqlite:") {
+                Some(path) if !path.is_empty() => Ok(Self::Path(base.join(path))),
+                _ => Err(format!("{quoted} is no store (write sqlite:PATH)")),
+            },
             Kind::Secret => Ok(Self::Secret(Hidden(Zeroizing::new(text.to_owned())))),
             Kind::Paths | Kind::Words | Kind::Hosts => unreachable!("lists returned above"),
         }

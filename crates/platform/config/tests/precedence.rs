@@ -101,6 +101,7 @@ fn every_setting_can_be_set_in_every_layer() {
         "durability" => "\"flush\"",
         "enabled" | "rac_enabled" => "true",
         "policies" | "roles" | "access_policies" | "egress_allow" | "egress_deny" => "[\"a\"]",
+        "store" => "\"sqlite:x\"",
         "server" => "\"https://x\"",
         "dir" | "user" | "signing_key_file" | "tokens" | "services" | "synthesis_rules" => "\"x\"",
         _ => "7",

@@ -100,6 +100,7 @@ fn startup(global: &Global) -> Startup {
         ("profile", "--profile", &global.profile),
         ("dir", "--dir", &global.dir),
         ("durability", "--durability", &global.durability),
+        ("store", "--store", &global.store),
         ("server", "--server", &global.server),
     ];
     for (key, flag, value) in named {
@@ -125,6 +126,9 @@ fn program(global: &Global) -> String {
     };
     if let Some(config) = &global.config {
         flag("--config", &config.to_string_lossy());
+    }
+    if let Some(store) = &global.store {
+        flag("--store", store);
     }
     if let Some(server) = &global.server {
         flag("--server", server);

@@ -33,6 +33,9 @@ pub(crate) struct Global {
     /// The folder of run folders
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) dir: Option<String>,
+    /// sqlite:PATH: the runs in a database, in place of those in a folder
+    #[arg(long, global = true, value_name = "STORE", conflicts_with = "server")]
+    pub(crate) store: Option<String>,
     /// A server's address: its runs, in place of those in a folder
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) server: Option<String>,
