@@ -7,7 +7,7 @@ use crate::pooled::Commits;
 use crate::setup::{Governed, Needs, RunsSetup, ServicesFor};
 use crate::slots::Slot;
 use crate::submit::parsed;
-use crate::subruns::{Family, Link, SubRuns};
+use crate::subruns::{Family, Lineage, Link, SubRuns};
 use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_events::{Settings, SubPlan};
 use rok_facades::runs::{
@@ -138,10 +138,12 @@ impl Runs {
             },
             services_for: Arc::clone(&self.services),
             services: services.clone(),
-            settings,
-            plans: plans.clone(),
-            submitter: submitter.clone(),
-            secrets_file: secrets_file.map(ToOwned::to_owned),
+            of: Lineage {
+                settings,
+                plans: plans.clone(),
+                submitter: submitter.clone(),
+                secrets_file: secrets_file.map(ToOwned::to_owned),
+            },
             live: Mutex::default(),
             parent: Mutex::default(),
             paused: crate::subruns::Paused::default(),

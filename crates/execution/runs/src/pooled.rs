@@ -4,6 +4,7 @@ mod commits;
 mod outfit;
 mod places;
 mod request;
+mod subruns;
 
 pub use outfit::RunsOutfitter;
 
@@ -62,11 +63,6 @@ impl Runs {
             Some(within) => within,
             None => NewRun::of(&prepared.plan, &folder, prepared.secrets.as_ref().ok())?,
         };
-        if !within.plans.is_empty() {
-            let message = "a server does not carry out `plan` steps yet";
-            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
-                .help("run the plan by `rok run` in a folder of run folders"));
-        }
         let place = self.ask_for_place(&prepared, &within)?;
         let run = self.create_unclaimed(prepared, within)?;
         match (run, request) {

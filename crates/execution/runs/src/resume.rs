@@ -5,6 +5,7 @@ use crate::engine::Runs;
 use crate::explain::waits_for_people;
 use crate::fault;
 use crate::gates::override_command;
+use crate::home::Home;
 use crate::load::{Loaded, plan_of};
 use crate::setup::{Governed, Needs};
 use crate::submit::{load_secrets, owner, refuse_reason};
@@ -13,11 +14,18 @@ use rok_facades::runs::{
     DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
 };
 use rok_kernel::{Input, Repair, Resumability, RunState};
-use rok_log::{Claim, Lease};
+use rok_log::{Claim, ClaimError, Lease};
 use rok_runner::{CLAIM_LEASE, Clock, RecoverError, Shard, SystemClock, Turn, repair_of};
 use rok_vocabulary::{Actor, CommandId, RunId, StepState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a run is waited for that a pool is about to let go of.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it is tried.
+const GLANCE: Duration = Duration::from_millis(10);
 
 /// Whether and from where a run can be resumed.
 pub(crate) fn resumable(loaded: &Loaded) -> Resumable {
@@ -154,15 +162,45 @@ impl Runs {
         run: &RunId,
         secrets_file: Option<&Path>,
     ) -> Result<(Shard, Claim), RunsError> {
+        let (store, claim) = self.claimed(run)?;
+        let taken = self.equipped(store, run, claim, secrets_file);
+        if taken.is_err() && self.is_pooled() {
+            // In a shared store nothing lets go of it by itself.
+            self.home()
+                .release(run, claim.fence, Some(SystemClock.now()));
+        }
+        taken
+    }
+
+    /// Claims a run. A pool lets go of one that is closed or waits within
+    /// moments, so that is waited for.
+    fn claimed(&self, run: &RunId) -> Result<(Home, Claim), RunsError> {
         let mut store = self.store_of(run);
         let raw = store.read_raw(run).map_err(|error| fault::store(&error))?;
         if Framing::of(&raw).torn_tail(&raw).is_some() {
             // A claim drops a torn end. A log that will be refused is left alone.
             self.load(run)?;
         }
-        let claim = store
-            .claim(run, &owner(), Lease::new(SystemClock.now(), CLAIM_LEASE))
-            .map_err(|error| fault::claim(&error))?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let lease = Lease::new(SystemClock.now(), CLAIM_LEASE);
+            match store.claim(run, &owner(), lease) {
+                Ok(claim) => return Ok((store, claim)),
+                Err(ClaimError::Held { .. }) if self.is_pooled() && Instant::now() < until => {
+                    std::thread::sleep(GLANCE);
+                }
+                Err(error) => return Err(fault::claim(&error)),
+            }
+        }
+    }
+
+    fn equipped(
+        &self,
+        store: Home,
+        run: &RunId,
+        claim: Claim,
+        secrets_file: Option<&Path>,
+    ) -> Result<(Shard, Claim), RunsError> {
         let log = store.read(run).map_err(|error| fault::store(&error))?;
         let (plan, created) = plan_of(&store, run, &log)?;
         let processes = created.settings.max_processes;

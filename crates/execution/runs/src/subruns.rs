@@ -1,7 +1,7 @@
 //! Sub-runs: the executor of `plan` steps. Each is a run of its own, with its
 //! own folder, audit and seal, driven on a thread of its own.
 
-mod drive;
+pub(crate) mod drive;
 pub(crate) mod plans;
 
 pub(crate) use drive::{PARENT_RUN, documents_of, missing_plans, named_plans, sub_runs};
@@ -17,7 +17,7 @@ use rok_executor::{
 use rok_facades::runs::{HoldView, StopSignal};
 use rok_kernel::{Command, CommandKind, Hold, Input, RunState};
 use rok_runner::{Clock as _, Message, Services, ShardHandle, SystemClock};
-use rok_vocabulary::{Actor, ErrorClass, HoldReason, PlanId, RunId, RunPhase};
+use rok_vocabulary::{Actor, CommandId, ErrorClass, HoldReason, PlanId, RunId, RunPhase};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,14 +29,19 @@ pub(crate) struct Family {
     pub(crate) services_for: ServicesFor,
     /// The executors of the run itself: its sub-runs share their limits.
     pub(crate) services: Services,
-    /// What the run's decisions depend on: its sub-runs are as strict.
+    pub(crate) of: Lineage,
+    pub(crate) live: Mutex<BTreeMap<AttemptRef, Arc<Link>>>,
+    pub(crate) parent: Mutex<Option<ShardHandle>>,
+    pub(crate) paused: Paused,
+}
+
+/// What sub-runs have of the run that they are within.
+pub(crate) struct Lineage {
+    /// What its decisions depend on: its sub-runs are as strict.
     pub(crate) settings: Settings,
     pub(crate) plans: BTreeMap<PlanId, SubPlan>,
     pub(crate) submitter: Actor,
     pub(crate) secrets_file: Option<PathBuf>,
-    pub(crate) live: Mutex<BTreeMap<AttemptRef, Arc<Link>>>,
-    pub(crate) parent: Mutex<Option<ShardHandle>>,
-    pub(crate) paused: Paused,
 }
 
 /// Why a run is paused, where it is: its sub-runs are as well.
@@ -164,18 +169,26 @@ impl Link {
     /// No person asks for it, so no policy is asked either: a sub-run ends with
     /// the step that it is for.
     fn cancellation(&self, why: &StepFailure) -> Message {
-        let AttemptRef { run, step } = &self.attempt;
-        let id = format!("parent-{}-{}", step.epoch, step.attempt);
+        let (id, reason) = cancelled_by(&self.attempt, why);
         let command = Command {
-            id: id.parse().expect("words and numbers are a command id"),
+            id,
             actor: Actor::Runner,
             roles: Vec::new(),
             kind: CommandKind::Cancel,
-            reason: Some(format!("step `{}` of run {run}: {}", step.step, why.reason)),
+            reason: Some(reason),
             authorization: None,
         };
         Message::Say(self.child.clone(), Box::new(Input::Command(command)))
     }
+}
+
+/// By which command an attempt ends its run, and why.
+pub(crate) fn cancelled_by(attempt: &AttemptRef, why: &StepFailure) -> (CommandId, String) {
+    let AttemptRef { run, step } = attempt;
+    let id = format!("parent-{}-{}", step.epoch, step.attempt);
+    let id = id.parse().expect("words and numbers are a command id");
+    let reason = format!("step `{}` of run {run}: {}", step.step, why.reason);
+    (id, reason)
 }
 
 impl SubRuns {
@@ -252,6 +265,12 @@ impl SubRuns {
         })
     }
 
+    fn usage_of(&self, child: &RunId) -> Usage {
+        let family = &self.0;
+        let engine = Runs::new(family.setup.clone(), Arc::clone(&family.services_for));
+        drive::usage_of(&engine, child)
+    }
+
     fn perform(&self, request: &StepRequest, link: &Arc<Link>) -> Result<StepSuccess, StepFailure> {
         let Work::Plan(work) = &request.work else {
             let reason = format!("a `{}` step was given to sub-runs", request.work.kind());
@@ -284,14 +303,9 @@ impl Executor for SubRuns {
         let Work::Plan(PlanWork { plan, .. }) = &request.work else {
             return Vec::new();
         };
-        match drive::secrets_of(&self.0, &request.attempt.run, plan) {
-            Ok(()) => Vec::new(),
-            Err(reason) => vec![PreflightFault {
-                step: request.attempt.step.step.to_string(),
-                class: ErrorClass::ConfigError,
-                reason,
-            }],
-        }
+        let family = &self.0;
+        let engine = Runs::new(family.setup.clone(), Arc::clone(&family.services_for));
+        drive::missing_secrets(&engine, &family.of, &request.attempt, plan)
     }
 
     fn start(&self, request: StepRequest, sink: Arc<dyn ReportSink>) {
@@ -318,7 +332,7 @@ impl Executor for SubRuns {
             sink.report(StepReport {
                 attempt: request.attempt.clone(),
                 result: StepResult {
-                    usage: drive::usage_of(&this.0, &link.child),
+                    usage: this.usage_of(&link.child),
                     end,
                     started_at: Some(began),
                     wall: clock.elapsed(),

@@ -66,7 +66,11 @@ impl RunRunner {
             rok_log::CommandKind::Override => CommandKind::Override(step()?),
         };
         let reason = command.reason.as_deref();
-        let authorization = self.ask(&kind, &command.actor, roles, reason, services);
+        let authorization = if self.ends_with_its_step(command) {
+            None
+        } else {
+            self.ask(&kind, &command.actor, roles, reason, services)
+        };
         Ok(Input::Command(Command {
             id: command.id.clone(),
             actor: command.actor.clone(),
@@ -78,6 +82,17 @@ impl RunRunner {
                 .map(|reason| self.masker.mask_str(reason).into_owned()),
             authorization,
         }))
+    }
+
+    /// A sub-run ends with the step that it is for: no person asks for it, so
+    /// no policy is asked either. Where each run has services of its own, a
+    /// pool drives, and nobody but the pool speaks as the runner.
+    fn ends_with_its_step(&self, command: &rok_log::Command) -> bool {
+        let created = self.state().created();
+        self.context.services.is_some()
+            && command.kind == rok_log::CommandKind::Cancel
+            && command.actor == Actor::Runner
+            && created.is_some_and(|created| created.parent.is_some())
     }
 
     /// What the gate asks for that a command decides on.

@@ -1,9 +1,11 @@
 //! What a run needs that a pool has claimed: its plan, services and files.
 
+use super::subruns::Nursery;
 use crate::engine::Runs;
 use crate::load::{event_of, plan_by};
 use crate::setup::{Governed, Needs};
 use crate::submit::load_secrets;
+use crate::subruns::Lineage;
 use rok_events::{Body, CreatedData};
 use rok_kernel::{CompiledPlan, RunState};
 use rok_log::{LogBytes, PoolStore};
@@ -29,6 +31,7 @@ pub struct RunsOutfitter {
     scratches: Mutex<HashMap<RunId, PathBuf>>,
     /// The thread that signs what is closed, once something is.
     signer: OnceLock<Option<Sender<RunId>>>,
+    nursery: Nursery,
 }
 
 /// Services, and which policies they hold.
@@ -48,6 +51,7 @@ impl RunsOutfitter {
             services: Mutex::default(),
             scratches: Mutex::default(),
             signer: OnceLock::new(),
+            nursery: Nursery::default(),
         }
     }
 
@@ -133,11 +137,23 @@ impl Outfitter for RunsOutfitter {
             let recorded = self.runs.recorded_of(replays);
             context.recorded = Some(Arc::new(recorded.map_err(|error| error.message)?));
         }
-        context.services = Some(services);
+        context.services = Some(if created.plans.is_empty() {
+            services
+        } else {
+            let of = Lineage {
+                settings: created.settings,
+                plans: created.plans.clone(),
+                submitter: context.submitter.clone(),
+                secrets_file: None,
+            };
+            let sub_runs = self.nursery.executor(&self.runs, of);
+            Arc::new((*services).clone().executor(Arc::new(sub_runs)))
+        });
         Ok(Outfit { plan, context })
     }
 
     fn ended(&self, run: &RunId, _: &RunState) {
+        self.nursery.ended(run);
         if self.runs.setup.signing.is_some() {
             self.sign(run);
         }

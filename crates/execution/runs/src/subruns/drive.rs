@@ -1,13 +1,15 @@
 //! One sub-run: created or gone on with, driven, and what its end means to the
 //! step that it is for.
 
-use super::{Family, Link};
+use super::{Family, Lineage, Link};
 use crate::engine::Runs;
 use crate::load::Loaded;
 use crate::submit::{NewRun, load_secrets};
 use rok_chain::Digest;
 use rok_events::{Body, ParentRef, SubPlan, decode};
-use rok_executor::{PlanWork, StepFailure, StepRequest, StepSuccess, Usage};
+use rok_executor::{
+    AttemptRef, PlanWork, PreflightFault, StepFailure, StepRequest, StepSuccess, Usage,
+};
 use rok_facades::runs::{DriveEnd, DriveOptions, ErrorKind, ResumeOptions, RunsError, Submission};
 use rok_kernel::{Resumability, RunState, StepIx};
 use rok_plan::SuccessRule;
@@ -67,15 +69,14 @@ fn begin(
     work: &PlanWork,
     link: &Link,
 ) -> Result<Begun, RunsError> {
-    let step = &request.attempt.step;
-    let attempt = format!("{}.{}", step.epoch, step.attempt);
+    let attempt = asker(request);
     loop {
         let home = engine.store_of(&work.run);
         let exists = home.exists(&work.run);
         let begun = if exists.map_err(|error| crate::fault::store(&error))? {
-            go_on(engine, family, work, &attempt, link)
+            go_on(engine, &family.of, work, &attempt, link)
         } else {
-            create(engine, family, request, work, attempt.clone()).map(Begun::new)
+            create(engine, family, request, work).map(Begun::new)
         };
         match begun {
             Err(error) if error.kind == ErrorKind::Busy => {
@@ -100,8 +101,27 @@ fn create(
     family: &Family,
     request: &StepRequest,
     work: &PlanWork,
-    attempt: String,
 ) -> Result<(Shard, Turn), RunsError> {
+    let (submission, within) = order(engine, &family.of, request, work)?;
+    engine
+        .create(submission, Some(within), None)
+        .map(|(_, shard)| shard)
+}
+
+/// Which attempt at a step asks for a run.
+pub(crate) fn asker(request: &StepRequest) -> String {
+    let step = &request.attempt.step;
+    format!("{}.{}", step.epoch, step.attempt)
+}
+
+/// What the run of an attempt is created from.
+pub(crate) fn order(
+    engine: &Runs,
+    family: &Lineage,
+    request: &StepRequest,
+    work: &PlanWork,
+) -> Result<(Submission, NewRun), RunsError> {
+    let attempt = asker(request);
     let (parent, step) = (&request.attempt.run, &request.attempt.step.step);
     let sub = family.plans.get(&work.plan).ok_or_else(|| unfound(work))?;
     let bytes = plan_bytes(engine, parent, &sub.sha256)?;
@@ -139,9 +159,7 @@ fn create(
         documents,
         parent: Some(parent),
     };
-    engine
-        .create(submission, Some(within), None)
-        .map(|(_, shard)| shard)
+    Ok((submission, within))
 }
 
 /// The bytes of the plans that a run's steps name, and that those name.
@@ -179,18 +197,17 @@ fn unfound(work: &PlanWork) -> RunsError {
     RunsError::new(ErrorKind::Usage, "ROK0119", message)
 }
 
-/// Goes on with a run that is there: its epoch where that is open, the next one
-/// where this attempt has not asked for it yet.
-fn go_on(
-    engine: &Runs,
-    family: &Family,
-    work: &PlanWork,
-    attempt: &str,
-    link: &Link,
-) -> Result<Begun, RunsError> {
-    let run = &work.run;
-    let loaded = engine.load(run)?;
-    let state = loaded.state();
+/// What is to be done about a run that is there, for an attempt.
+pub(crate) enum Standing {
+    /// It has ended for this attempt.
+    Ended,
+    /// It goes on: its epoch where that is open, the next one where this
+    /// attempt has not asked for it yet, by this command.
+    GoesOn(ResumeOptions, CommandId),
+}
+
+/// How a run that is there stands to an attempt.
+pub(crate) fn standing(state: &RunState, family: &Lineage, attempt: &str) -> Standing {
     let command: CommandId = format!("attempt-{attempt}")
         .parse()
         .expect("words and numbers are a command id");
@@ -198,7 +215,7 @@ fn go_on(
     let asked = parent.is_some_and(|parent| parent.attempt == attempt) || state.has_seen(&command);
     let resumable = state.resumability(SystemClock.now());
     if state.is_sealed() && (asked || resumable != Resumability::NextEpoch) {
-        return Ok(Begun::Ended);
+        return Standing::Ended;
     }
     let options = ResumeOptions {
         actor: family.submitter.clone(),
@@ -207,6 +224,23 @@ fn go_on(
         same_epoch: false,
         drive: DriveOptions::default(),
     };
+    Standing::GoesOn(options, command)
+}
+
+/// Goes on with a run that is there.
+fn go_on(
+    engine: &Runs,
+    family: &Lineage,
+    work: &PlanWork,
+    attempt: &str,
+    link: &Link,
+) -> Result<Begun, RunsError> {
+    let run = &work.run;
+    let loaded = engine.load(run)?;
+    let (options, command) = match standing(loaded.state(), family, attempt) {
+        Standing::Ended => return Ok(Begun::Ended),
+        Standing::GoesOn(options, command) => (options, command),
+    };
     if !engine.place_again(run, &link.stop)? {
         let message = format!("run {run} waits for a place");
         return Err(RunsError::new(ErrorKind::Busy, "ROK0103", message));
@@ -214,13 +248,34 @@ fn go_on(
     engine.resumed(run, &options, Some(command)).map(Begun::new)
 }
 
+/// The faults of a step whose plan names secrets that cannot be had.
+pub(crate) fn missing_secrets(
+    engine: &Runs,
+    family: &Lineage,
+    attempt: &AttemptRef,
+    plan: &PlanId,
+) -> Vec<PreflightFault> {
+    match secrets_of(engine, family, &attempt.run, plan) {
+        Ok(()) => Vec::new(),
+        Err(reason) => vec![PreflightFault {
+            step: attempt.step.step.to_string(),
+            class: ErrorClass::ConfigError,
+            reason,
+        }],
+    }
+}
+
 /// Whether the secrets that a plan names can be had.
-pub(super) fn secrets_of(family: &Family, parent: &RunId, plan: &PlanId) -> Result<(), String> {
-    let engine = Runs::new(family.setup.clone(), Arc::clone(&family.services_for));
+fn secrets_of(
+    engine: &Runs,
+    family: &Lineage,
+    parent: &RunId,
+    plan: &PlanId,
+) -> Result<(), String> {
     let sub = family.plans.get(plan);
     let sub = sub.ok_or_else(|| format!("plan `{plan}` was not found when the run was created"))?;
     // Before the run is durable its plans lie nowhere: they were read just now.
-    let Ok(bytes) = plan_bytes(&engine, parent, &sub.sha256) else {
+    let Ok(bytes) = plan_bytes(engine, parent, &sub.sha256) else {
         return Ok(());
     };
     let Ok(plan) = rok_plan::parse(&bytes, "plan.json") else {
@@ -230,8 +285,7 @@ pub(super) fn secrets_of(family: &Family, parent: &RunId, plan: &PlanId) -> Resu
 }
 
 /// What a sub-run used, all attempts of all its steps.
-pub(super) fn usage_of(family: &Family, run: &RunId) -> Usage {
-    let engine = Runs::new(family.setup.clone(), Arc::clone(&family.services_for));
+pub(crate) fn usage_of(engine: &Runs, run: &RunId) -> Usage {
     let mut usage = super::no_usage();
     let Ok(log) = engine.store_of(run).read(run) else {
         return usage;
@@ -253,7 +307,7 @@ pub(super) fn usage_of(family: &Family, run: &RunId) -> Usage {
 
 /// What a run's end means to the step that it is for. Fail closed: a partial
 /// success is none, unless the plan says that any success will do.
-fn came_to(state: &RunState) -> Result<StepSuccess, StepFailure> {
+pub(crate) fn came_to(state: &RunState) -> Result<StepSuccess, StepFailure> {
     let run = state.run_id();
     let outcome = state.outcome().unwrap_or(Outcome::Failed);
     let any = state.plan().plan().success == SuccessRule::Any;
@@ -311,7 +365,7 @@ fn outputs(state: &RunState) -> Value {
 }
 
 /// A fault of the machinery as the failure of the step.
-fn failed(error: &RunsError) -> StepFailure {
+pub(crate) fn failed(error: &RunsError) -> StepFailure {
     let class = match error.kind {
         ErrorKind::Usage | ErrorKind::NotFound => ErrorClass::ConfigError,
         ErrorKind::Denied => ErrorClass::PolicyViolation,

@@ -9,3 +9,4 @@ mod asking;
 mod house;
 mod operations;
 mod storms;
+mod subruns;
