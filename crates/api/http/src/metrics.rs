@@ -3,6 +3,7 @@
 use rok_service::RunHandle;
 use rok_service::views::{ErrorClass, EventQuery, PoolFigures, RunsPool};
 use rok_telemetry::{RunMetrics, ServerMetrics};
+use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -51,50 +52,46 @@ impl Metrics {
 
 /// What a pool has done: its queue, commits and leases.
 fn figures(pool: &PoolFigures) -> String {
+    let mut text = String::new();
+    let mut tell = |name: &str, help: &str, value: u64| {
+        let kind = if name.ends_with("_total") {
+            "counter"
+        } else {
+            "gauge"
+        };
+        let _ = writeln!(
+            text,
+            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
+        );
+    };
     let in_flight = u64::try_from(pool.in_flight).unwrap_or(u64::MAX);
-    [
-        ("rok_pool_in_flight", "gauge", "Runs in memory.", in_flight),
-        (
-            "rok_pool_claims_total",
-            "counter",
-            "Runs that were claimed.",
-            pool.claimed,
-        ),
-        (
-            "rok_pool_ended_total",
-            "counter",
-            "Runs that were closed.",
-            pool.ended,
-        ),
-        (
-            "rok_pool_parked_total",
-            "counter",
-            "Runs that left the memory to wait.",
-            pool.parked,
-        ),
-        (
-            "rok_pool_lost_total",
-            "counter",
-            "Runs that another owner took.",
-            pool.lost,
-        ),
-        ("rok_commits_total", "counter", "Commits.", pool.commits),
-        (
-            "rok_events_total",
-            "counter",
-            "Events that became durable.",
-            pool.events,
-        ),
-        (
-            "rok_lease_renewals_total",
-            "counter",
-            "Leases that were renewed.",
-            pool.renewals,
-        ),
-    ]
-    .iter()
-    .map(|(name, kind, help, value)| {
-        format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
-    })
-    .collect()
+    tell("rok_pool_in_flight", "Runs in memory.", in_flight);
+    tell(
+        "rok_pool_claims_total",
+        "Runs that were claimed.",
+        pool.claimed,
+    );
+    tell("rok_pool_ended_total", "Runs that were closed.", pool.ended);
+    tell(
+        "rok_pool_parked_total",
+        "Runs that left the memory to wait.",
+        pool.parked,
+    );
+    tell(
+        "rok_pool_lost_total",
+        "Runs that another owner took.",
+        pool.lost,
+    );
+    tell("rok_commits_total", "Commits.", pool.commits);
+    tell(
+        "rok_events_total",
+        "Events that became durable.",
+        pool.events,
+    );
+    tell(
+        "rok_lease_renewals_total",
+        "Leases that were renewed.",
+        pool.renewals,
+    );
+    text
 }
