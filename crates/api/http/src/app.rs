@@ -66,6 +66,8 @@ impl App {
             settings.dir.display().to_string(),
             service.folder().display().to_string(),
         ];
+        let database = settings.store.as_ref();
+        hide.extend(database.map(|file| file.display().to_string()));
         // A folder of one letter would take letters out of every word.
         hide.retain(|path| path.len() > 1);
         hide.sort_by_key(|path| std::cmp::Reverse(path.len()));

@@ -187,7 +187,8 @@ impl Drivers {
         }));
         match driven {
             Ok(Ok(end)) => {
-                if let Some(DriveEnd::Ended { .. }) = end {
+                // A pool tells of those that it closed.
+                if let (Some(DriveEnd::Ended { .. }), false) = (end, self.pooled) {
                     self.metrics.run_ended(&run);
                 }
                 watching.tell(Ok(()));

@@ -65,6 +65,13 @@ impl Hub {
         channel
     }
 
+    /// Any of them may have gone on.
+    pub(crate) fn all_went_on(&self) {
+        for channel in self.channels().values().filter_map(Weak::upgrade) {
+            channel.went_on.send_modify(|times| *times += 1);
+        }
+    }
+
     /// A run went on: its followers look again.
     pub(crate) fn went_on(&self, run: &RunId) {
         let channel = self.channels().get(run).and_then(Weak::upgrade);

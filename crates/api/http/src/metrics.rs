@@ -1,7 +1,9 @@
 //! What the server counts, in the Prometheus text format.
 
 use rok_service::RunHandle;
-use rok_service::views::{ErrorClass, EventQuery, PoolFigures, RunsPool};
+use rok_service::views::{
+    EndedRun, ErrorClass, EventQuery, PoolFigures, QueueFigures, RunsError, RunsPool,
+};
 use rok_telemetry::{RunMetrics, ServerMetrics};
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -38,6 +40,17 @@ impl Metrics {
         }
     }
 
+    /// Counts a run that a pool closed.
+    pub(crate) fn closed(&self, run: &EndedRun) {
+        self.runs.run_ended(&run.plan, run.outcome, run.duration);
+        for state in &run.steps {
+            self.runs.steps(*state, 1);
+        }
+        for (class, count) in &run.retries {
+            self.runs.retries(*class, u64::from(*count));
+        }
+    }
+
     /// The pool that drives the runs, where one does.
     pub(crate) fn pooled(&self, pool: Arc<dyn RunsPool>) {
         self.pool.get_or_init(|| pool);
@@ -45,8 +58,16 @@ impl Metrics {
 
     /// Everything.
     pub(crate) fn text(&self) -> String {
-        let pool = self.pool.get().map(|pool| figures(&pool.figures()));
-        self.runs.text() + &self.server.text() + &pool.unwrap_or_default()
+        self.runs.text() + &self.server.text()
+    }
+
+    /// What the pool has done and what waits for it, where there is one. Reads
+    /// the database; where that fails, why.
+    pub(crate) fn of_pool(&self) -> Result<String, RunsError> {
+        let Some(pool) = self.pool.get() else {
+            return Ok(String::new());
+        };
+        Ok(figures(&pool.figures()) + &queue(&pool.queue()?))
     }
 }
 
@@ -54,15 +75,7 @@ impl Metrics {
 fn figures(pool: &PoolFigures) -> String {
     let mut text = String::new();
     let mut tell = |name: &str, help: &str, value: u64| {
-        let kind = if name.ends_with("_total") {
-            "counter"
-        } else {
-            "gauge"
-        };
-        let _ = writeln!(
-            text,
-            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
-        );
+        let _ = writeln!(text, "{}", row(name, help, value));
     };
     let in_flight = u64::try_from(pool.in_flight).unwrap_or(u64::MAX);
     tell("rok_pool_in_flight", "Runs in memory.", in_flight);
@@ -82,6 +95,16 @@ fn figures(pool: &PoolFigures) -> String {
         "Runs that another owner took.",
         pool.lost,
     );
+    tell(
+        "rok_pool_broken_total",
+        "Runs that could not be driven.",
+        pool.broken,
+    );
+    tell(
+        "rok_pool_restarts_total",
+        "Shards that began anew after a failure.",
+        pool.restarts,
+    );
     tell("rok_commits_total", "Commits.", pool.commits);
     tell(
         "rok_events_total",
@@ -94,4 +117,33 @@ fn figures(pool: &PoolFigures) -> String {
         pool.renewals,
     );
     text
+}
+
+/// How much waits in the database.
+fn queue(queue: &QueueFigures) -> String {
+    let rows = [
+        ("rok_queue_due", "Runs that wait to be claimed.", queue.due),
+        ("rok_queue_later", "Runs that wait for a time.", queue.later),
+        (
+            "rok_queue_behind",
+            "Runs that wait for others with their concurrency key.",
+            queue.behind,
+        ),
+        (
+            "rok_queue_claimed",
+            "Runs that a server has.",
+            queue.claimed,
+        ),
+    ];
+    let rows = rows.map(|(name, help, value)| row(name, help, value) + "\n");
+    rows.concat()
+}
+
+fn row(name: &str, help: &str, value: u64) -> String {
+    let kind = if name.ends_with("_total") {
+        "counter"
+    } else {
+        "gauge"
+    };
+    format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}")
 }

@@ -114,9 +114,14 @@ impl Server {
     /// Starts what drives the runs, where they are in a database.
     fn start_pool(&self) -> Result<Option<Arc<dyn RunsPool>>, ServiceError> {
         let (hub, log) = (Arc::clone(&self.app.hub), self.app.options.log.clone());
+        let metrics = Arc::clone(&self.app.metrics);
         let pool = self.app.service.start_pool(PoolAsk {
             grace: self.app.options.grace,
-            grown: Arc::new(move |run| hub.went_on(run)),
+            grown: Arc::new(move |run| match run {
+                Some(run) => hub.went_on(run),
+                None => hub.all_went_on(),
+            }),
+            ended: Arc::new(move |run| metrics.closed(run)),
             log: Arc::new(move |line| log.tell(line)),
         })?;
         let pool: Option<Arc<dyn RunsPool>> = pool.map(Arc::from);

@@ -10,7 +10,8 @@ use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{
-    DryRun, ListQuery, PoolAsk, RunListing, RunSelector, RunsFacade, RunsPool, Submission,
+    DryRun, ErrorKind, ListQuery, PoolAsk, RunListing, RunSelector, RunsError, RunsFacade,
+    RunsPool, Submission,
 };
 use rok_facades::schedules::SchedulesFacade;
 use rok_vocabulary::RunId;
@@ -154,6 +155,8 @@ impl Service {
         };
         let settings = Settings {
             dir,
+            // A folder that is named holds all of its run.
+            store: None,
             ..self.config.settings.clone()
         };
         let runs = (self.wiring.compose)(&settings)?;
@@ -226,6 +229,19 @@ impl Service {
         // Whoever submits here and the pool have one engine.
         self.runs.get_or_init(|| runs);
         Ok(Some(pool))
+    }
+
+    /// Refuses what would drive a run here where the pool of a server does.
+    pub fn drives_here(&self, command: &str) -> Result<(), ServiceError> {
+        if self.config.settings.store.is_none() {
+            return Ok(());
+        }
+        let message = format!(
+            "`rok {command}` drives a run here, and `rok serve` drives the runs of a database"
+        );
+        Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+            .help("ask the server, by --server in place of --store")
+            .into())
     }
 
     pub(crate) fn runs(&self) -> Result<RunsFacade, ServiceError> {

@@ -25,7 +25,7 @@ pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};
 pub use fetch::{Fetched, SignedFile};
 pub use gates::{GateView, GivenApproval, OverrideView};
-pub use pool::{PoolAsk, PoolFigures, RunsPool};
+pub use pool::{EndedRun, PoolAsk, PoolFigures, QueueFigures, RunsPool};
 pub use proof::{
     AttestOptions, AttestationView, Attested, CheckpointView, CosignerView, ExportOptions,
     Exported, GivenCheckpoint, ImportOptions, Imported, SignatureCheck, VerifyFault, VerifyOptions,

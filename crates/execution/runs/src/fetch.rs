@@ -85,7 +85,9 @@ impl Runs {
         let file = root.join(format!(".ready-{}-{number}", std::process::id()));
         let tried = fs::create_dir_all(root).and_then(|()| probe(&file));
         let removed = fs::remove_file(&file);
-        tried.and(removed).map_err(|error| unwritable(&error))
+        tried.and(removed).map_err(|error| unwritable(&error))?;
+        let written = self.home().try_to_write();
+        written.map_err(|error| fault::store(&error))
     }
 }
 

@@ -161,6 +161,14 @@ impl Home {
         }
     }
 
+    /// Writes to a shared store as a commit does.
+    pub(crate) fn try_to_write(&self) -> Result<(), StoreError> {
+        match &self.shared {
+            Some(lent) => lent.handle.as_ref().expect(LENT).try_to_write(),
+            None => Ok(()),
+        }
+    }
+
     /// Judges a run's log against its seal. Writes nothing.
     pub(crate) fn verify(&self, run: &RunId) -> Result<LogReport, StoreError> {
         match self.shared {

@@ -147,10 +147,14 @@ fn composed(
         };
         Ok(Governed { services, policies })
     });
-    let setup = RunsSetup {
+    let mut setup = RunsSetup {
         store,
         ..setup(settings, policies)
     };
+    if let Some(files) = settings.files_of_store() {
+        // Apart from run folders, which would take them for broken ones.
+        setup.root = files;
+    }
     let engine = Arc::new(Runs::new(setup, Arc::clone(&services)));
     Ok((engine, services))
 }

@@ -3,6 +3,8 @@
 
 #[path = "serve/client.rs"]
 mod client;
+#[path = "serve/database.rs"]
+mod database;
 #[path = "serve/hostile.rs"]
 mod hostile;
 #[path = "serve/howto.rs"]

@@ -207,6 +207,13 @@ fn contradictions(entries: &[Entry], faults: &mut Vec<ConfigFault>) {
             said("signing_key_file"),
         ));
     }
+    if find(entries, "store").value.is_some() && find(entries, "server").value.is_some() {
+        tell(format!(
+            "{} contradicts {}: whose runs are meant?",
+            said("store"),
+            said("server"),
+        ));
+    }
     for entry in entries {
         if matches!(entry.value, Some(Value::Millis(ms)) if ms <= 0) {
             tell(format!("{}: a time must be positive", said(entry.key)));
@@ -246,6 +253,12 @@ fn settings(entries: &[Entry]) -> Settings {
             Some(Value::Path(file)) => Some(file),
             _ => None,
         },
+        shards: match value("shards") {
+            Some(Value::Count(count)) => Some(count),
+            _ => None,
+        },
+        in_flight: get!(Count, "in_flight"),
+        lease: millis("lease_ms"),
         server: match value("server") {
             Some(Value::Name(url)) => Some(url),
             _ => None,

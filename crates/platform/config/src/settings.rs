@@ -39,6 +39,12 @@ pub struct Settings {
     pub roles: Vec<String>,
     /// The SQLite file that holds the runs, absolute; `None`: run folders.
     pub store: Option<PathBuf>,
+    /// Threads that drive the runs of a database; `None`: the CPUs.
+    pub shards: Option<NonZeroU32>,
+    /// Runs of a database that are in memory at once.
+    pub in_flight: NonZeroU32,
+    /// How long a run of a database stays with a server that says nothing.
+    pub lease: Duration,
     /// The server whose runs are meant; `None`: those in `dir`.
     pub server: Option<String>,
     /// The token that is shown to it.
@@ -74,6 +80,15 @@ impl Settings {
     pub fn tokens_file(&self) -> PathBuf {
         let own = || self.dir.join(".tokens.json");
         self.tokens.clone().unwrap_or_else(own)
+    }
+
+    /// Where what the runs of a database write is: beside it. `None`: run
+    /// folders hold all of a run.
+    #[must_use]
+    pub fn files_of_store(&self) -> Option<PathBuf> {
+        let mut files = self.store.as_ref()?.as_os_str().to_owned();
+        files.push(".files");
+        Some(files.into())
     }
 
     /// Who acts, as events name it.

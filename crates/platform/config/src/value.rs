@@ -95,14 +95,25 @@ impl Value {
             Kind::Path => Ok(Self::Path(base.join(text))),
             Kind::Name => name(text).map(Self::Name),
             Kind::Url => url(text).map(Self::Name),
-            Kind::Store => match text.strip_prefix("sqlite:") {
-                Some(path) if !path.is_empty() => Ok(Self::Path(base.join(path))),
-                _ => Err(format!("{quoted} is no store (write sqlite:PATH)")),
-            },
+            Kind::Store => store(text, base).map(Self::Path),
             Kind::Secret => Ok(Self::Secret(Hidden(Zeroizing::new(text.to_owned())))),
             Kind::Paths | Kind::Words | Kind::Hosts => unreachable!("lists returned above"),
         }
     }
+}
+
+/// The file of a database. Another address may hold a password: it is not shown.
+fn store(text: &str, base: &Path) -> Result<PathBuf, String> {
+    let path = text.strip_prefix("sqlite:");
+    if let Some(path) = path.filter(|path| !path.is_empty()) {
+        return Ok(base.join(path));
+    }
+    let postgres = ["postgres:", "postgresql:"];
+    Err(if postgres.iter().any(|scheme| text.starts_with(scheme)) {
+        "runs cannot be kept in PostgreSQL (write sqlite:PATH)".to_owned()
+    } else {
+        "the value is no store (write sqlite:PATH)".to_owned()
+    })
 }
 
 /// An address of a server, without a path of its own.

@@ -403,6 +403,10 @@ impl PoolStore for MemoryStore {
     fn another(&self) -> Box<dyn PoolStore> {
         Box::new(self.clone())
     }
+
+    fn try_to_write(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[cfg(any(test, feature = "testing"))]

@@ -130,4 +130,8 @@ impl<S: RunStore + EventReader + RunIndex + RunQueue + Inbox> Store for S {}
 pub trait PoolStore: Store + WorkQueue + Signals + Records {
     /// Another handle on the same runs, for another thread.
     fn another(&self) -> Box<dyn PoolStore>;
+
+    /// Writes as a commit does, durably, and leaves nothing behind: whether one
+    /// could be made now.
+    fn try_to_write(&self) -> Result<(), StoreError>;
 }

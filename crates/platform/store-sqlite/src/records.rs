@@ -91,3 +91,15 @@ pub(crate) fn remove_row(
     remove.execute((space.as_str(), kind, key))?;
     Ok(())
 }
+
+/// Puts a row in and takes it out again: pages are written, and say the same.
+pub(crate) fn try_to_write(store: &SqliteStore) -> Result<(), StoreError> {
+    const PROBE: &str = "rok.probe";
+    let space = store.namespace.clone();
+    store.database.write("write to", move |at| {
+        put_row(at, &space, PROBE, "", b"")?;
+        at.prepare_cached("DELETE FROM records WHERE namespace = ?1 AND kind = ?2 AND key = ''")?
+            .execute((space.as_str(), PROBE))?;
+        Ok(())
+    })
+}

@@ -205,6 +205,10 @@ impl PoolStore for SqliteStore {
     fn another(&self) -> Box<dyn PoolStore> {
         Box::new(self.clone())
     }
+
+    fn try_to_write(&self) -> Result<(), StoreError> {
+        records::try_to_write(self)
+    }
 }
 
 #[cfg(test)]

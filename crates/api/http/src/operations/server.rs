@@ -81,7 +81,13 @@ fn metrics(app: Arc<App>, _: Call) -> Answering {
     Box::pin(async move {
         let (driven, waiting) = app.drivers.counts();
         app.metrics.server.runs(driven, waiting);
-        Ok(respond::document(METRICS, app.metrics.text()))
+        let of_pool = app.perform(|app| Ok(app.metrics.of_pool())).await?;
+        let of_pool = of_pool.unwrap_or_else(|error| {
+            // What is counted in memory is told all the same.
+            app.options.log.tell(&format!("metrics: {error}"));
+            String::new()
+        });
+        Ok(respond::document(METRICS, app.metrics.text() + &of_pool))
     })
 }
 

@@ -1,6 +1,7 @@
 //! What drives the runs of a database, as a server sees it.
 
-use rok_vocabulary::RunId;
+use super::error::RunsError;
+use rok_vocabulary::{ErrorClass, Outcome, PlanId, RunId, StepState};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +11,11 @@ use std::time::Duration;
 pub struct PoolAsk {
     /// How long runs may go on once it is told to stop.
     pub grace: Duration,
-    /// Hears of runs whose log grew. Called on threads of others; must not
-    /// block.
-    pub grown: Arc<dyn Fn(&RunId) + Send + Sync>,
+    /// Hears of runs whose log grew; `None`: any of them may have. Called on
+    /// threads of others, as the next one is; must not block.
+    pub grown: Arc<dyn Fn(Option<&RunId>) + Send + Sync>,
+    /// Hears of runs that were closed here.
+    pub ended: Arc<dyn Fn(&EndedRun) + Send + Sync>,
     /// Hears what happens to the pool, a line at a time.
     pub log: Arc<dyn Fn(&str) + Send + Sync>,
 }
@@ -23,6 +26,34 @@ impl fmt::Debug for PoolAsk {
             .field("grace", &self.grace)
             .finish_non_exhaustive()
     }
+}
+
+/// A run that was closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedRun {
+    /// Its plan.
+    pub plan: PlanId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long its last epoch took.
+    pub duration: Duration,
+    /// The state of each step.
+    pub steps: Vec<StepState>,
+    /// Attempts after a failure, by the class of the step's last one.
+    pub retries: Vec<(ErrorClass, u32)>,
+}
+
+/// How much waits in the database, for whichever server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueFigures {
+    /// Runs that wait to be claimed.
+    pub due: u64,
+    /// Runs that wait for a time.
+    pub later: u64,
+    /// Runs that wait for others with their concurrency key.
+    pub behind: u64,
+    /// Runs that a server has.
+    pub claimed: u64,
 }
 
 /// What a pool has done since it was started.
@@ -38,6 +69,10 @@ pub struct PoolFigures {
     pub parked: u64,
     /// Runs that another owner took over.
     pub lost: u64,
+    /// Runs that could not be driven.
+    pub broken: u64,
+    /// Shards that began anew after a failure.
+    pub restarts: u64,
     /// Commits.
     pub commits: u64,
     /// Events that became durable.
@@ -54,4 +89,7 @@ pub trait RunsPool: Send + Sync {
 
     /// What it has done.
     fn figures(&self) -> PoolFigures;
+
+    /// How much waits; read from the database.
+    fn queue(&self) -> Result<QueueFigures, RunsError>;
 }

@@ -223,6 +223,10 @@ impl PoolStore for Flaky {
             poisoned: false,
         })
     }
+
+    fn try_to_write(&self) -> Result<(), StoreError> {
+        self.inner.try_to_write()
+    }
 }
 
 #[rstest]

@@ -3,14 +3,20 @@
 use super::{Host, composed};
 use rok_config::Settings;
 use rok_executor::Functions;
-use rok_facades::runs::{ErrorKind, PoolAsk, PoolFigures, RunsError, RunsFacade, RunsPool};
-use rok_log::{Durability, Owner, PoolStore, Signal, Subscription};
+use rok_facades::runs::{
+    EndedRun, ErrorKind, PoolAsk, PoolFigures, QueueFigures, RunsError, RunsFacade, RunsPool,
+};
+use rok_kernel::RunState;
+use rok_log::{Durability, LogBytes, Owner, PoolStore, Signal, Subscription};
+use rok_runner::{Clock as _, ShardHandle, SystemClock};
 use rok_runs::{Needs, RunsOutfitter, SharedStore};
 use rok_store_sqlite::SqliteStore;
-use rok_worker_pool::{PoolBuilder, PoolEvent, PoolSettings, WorkerPool};
+use rok_vocabulary::{ErrorClass, RunId};
+use rok_worker_pool::{Outfit, Outfitter, PoolBuilder, PoolEvent, PoolSettings, WorkerPool};
+use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Opens the database, which need not be there yet.
 pub(super) fn open(file: &Path, durability: Durability) -> Result<Box<dyn PoolStore>, RunsError> {
@@ -51,20 +57,21 @@ pub fn pooled(
     };
     let services = services(&needs)?.services;
     let grown = ask.grown;
-    let heard = store.subscribe(Arc::new(move |signal| {
-        if let Signal::Grown(run) = signal {
-            grown(run);
-        }
+    let heard = store.subscribe(Arc::new(move |signal| match signal {
+        Signal::Grown(run) => grown(Some(run)),
+        Signal::Any => grown(None),
+        Signal::Command(_) | Signal::Answer(_) | Signal::Due => {}
     }));
     let log = ask.log;
-    let pool_settings = PoolSettings {
-        grace: ask.grace,
-        ..PoolSettings::new(owner())
-    };
-    let outfitter = Arc::new(RunsOutfitter::new(Arc::clone(&engine)));
+    let pool_settings = pool_settings(settings, ask.grace);
+    let queue = Mutex::new(store.another());
+    let outfitter = Arc::new(Told {
+        outfitter: RunsOutfitter::new(Arc::clone(&engine)),
+        ended: ask.ended,
+    });
     let pool = PoolBuilder::new(pool_settings, store, services, outfitter)
         .log(Arc::new(move |event: &PoolEvent| {
-            log(&format!("{}: {event:?}", event.name()));
+            log(&event.to_string());
         }))
         .start();
     let pool = pool.map_err(|error| {
@@ -73,6 +80,7 @@ pub fn pooled(
     })?;
     let driving = Driving {
         pool,
+        queue,
         _heard: Mutex::new(heard),
     };
     Ok((RunsFacade::new(engine), Box::new(driving)))
@@ -85,8 +93,63 @@ fn owner() -> Owner {
     Owner::new(format!("serve:{}:{since}", std::process::id()))
 }
 
+fn pool_settings(settings: &Settings, grace: Duration) -> PoolSettings {
+    let number = |count: NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
+    let defaults = PoolSettings::new(owner());
+    PoolSettings {
+        shards: settings.shards.map_or(defaults.shards, number),
+        in_flight: number(settings.in_flight),
+        lease: settings.lease,
+        grace,
+        // A short lease is looked at before it has run out.
+        glance: defaults.glance.min(settings.lease / 4),
+        ..defaults
+    }
+}
+
+/// Equips runs, and tells of each that is closed.
+struct Told {
+    outfitter: RunsOutfitter,
+    ended: Arc<dyn Fn(&EndedRun) + Send + Sync>,
+}
+
+impl Outfitter for Told {
+    fn outfit(
+        &self,
+        run: &RunId,
+        log: &LogBytes,
+        store: &dyn PoolStore,
+        shard: &ShardHandle,
+    ) -> Result<Outfit, String> {
+        self.outfitter.outfit(run, log, store, shard)
+    }
+
+    fn ended(&self, run: &RunId, state: &RunState) {
+        self.outfitter.ended(run, state);
+        let Some(outcome) = state.outcome() else {
+            return;
+        };
+        let slots = state.steps();
+        let retried = slots.iter().filter(|slot| slot.retries > 0);
+        (self.ended)(&EndedRun {
+            plan: state.plan().plan().id.clone(),
+            outcome,
+            duration: state.last_at().since(state.epoch_began()),
+            steps: slots.iter().map(|slot| slot.state).collect(),
+            retries: retried
+                .map(|slot| (slot.class.unwrap_or(ErrorClass::Unknown), slot.retries))
+                .collect(),
+        });
+    }
+
+    fn let_go(&self, run: &RunId) {
+        self.outfitter.let_go(run);
+    }
+}
+
 struct Driving {
     pool: WorkerPool,
+    queue: Mutex<Box<dyn PoolStore>>,
     _heard: Mutex<Subscription>,
 }
 
@@ -104,9 +167,24 @@ impl RunsPool for Driving {
             ended: stats.ended,
             parked: stats.parked,
             lost: stats.lost,
+            broken: stats.broken,
+            restarts: stats.restarts,
             commits: stats.turns,
             events: stats.events,
             renewals: stats.renewals,
         }
+    }
+
+    fn queue(&self) -> Result<QueueFigures, RunsError> {
+        let store = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let backlog = store
+            .backlog(SystemClock.now())
+            .map_err(|error| RunsError::new(ErrorKind::Storage, "ROK0106", super::told(&error)))?;
+        Ok(QueueFigures {
+            due: backlog.due,
+            later: backlog.later,
+            behind: backlog.behind,
+            claimed: backlog.claimed,
+        })
     }
 }

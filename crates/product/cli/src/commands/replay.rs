@@ -26,6 +26,7 @@ pub(crate) fn replay(
         }
         return Ok(verdict(!found.divergences.is_empty()));
     };
+    service.drives_here("replay")?;
     let mut progress = Progress::of(terminal);
     let stop = Stop::listen(terminal.live, progress.teller());
     let options = ReplayOptions {

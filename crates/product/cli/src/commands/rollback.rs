@@ -15,6 +15,7 @@ pub(crate) fn rollback(
     terminal: &mut Terminal,
     args: RollbackArgs,
 ) -> Result<Exit, ServiceError> {
+    service.drives_here("rollback")?;
     let run = service.find(&args.run)?;
     let request = RollbackRequest {
         reason: args.reason,

@@ -37,6 +37,7 @@ pub(crate) fn run(
     if dry {
         return dry_run(service, terminal, request);
     }
+    service.drives_here("run")?;
     let mut progress = Progress::of(terminal);
     // Before the run exists, so that a signal never ends the process between.
     let stop = Stop::listen(terminal.live, progress.teller());
@@ -90,6 +91,7 @@ pub(crate) fn resume(
     if args.check {
         return check(terminal, &run);
     }
+    service.drives_here("resume")?;
     let options = DriveOptions {
         wait_on_hold: args.wait,
     };

@@ -55,7 +55,10 @@ pub(crate) fn schedule(
             let text = render::due_times(&dues, terminal.out_look);
             tell(terminal, &dues, &text)
         }
-        ScheduleCommand::Tick { until, strict } => tick(&book, terminal, until.as_deref(), strict),
+        ScheduleCommand::Tick { until, strict } => {
+            service.drives_here("schedule tick")?;
+            tick(&book, terminal, until.as_deref(), strict)
+        }
     }
 }
 
