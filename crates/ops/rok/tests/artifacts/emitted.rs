@@ -179,10 +179,9 @@ fn a_link_within_the_folder_is_followed() {
 fn a_broken_pattern_is_found_before_the_run_starts() {
     let bench = Bench::new();
     let plan = "plan: p\nsteps:\n  make: { run: touch ran, artifacts: [{ path: 'out/[a' }] }\n";
-    run(&bench, plan).exits(1);
-    assert!(!bench.path().join("ran").exists());
-    let summary = bench.rok(["summary", "r"]).exits(0).out;
-    assert!(summary.contains("`out/[a` is no pattern"), "{summary}");
+    let ran = run(&bench, plan).exits(2);
+    assert!(ran.err.contains("`[` is never closed"), "{}", ran.err);
+    assert!(!bench.path().join("ran").exists() && !bench.runs().exists());
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn what_comes_later_is_refused_by_name() {
             .map(|spec| spec.key)
     };
     let keys: Vec<&str> = later(Place::Plan).chain(later(Place::Step)).collect();
-    assert!(keys.len() > 5, "{keys:?}");
+    assert!(keys.contains(&"agent"), "{keys:?}");
     let of_plan: Vec<String> = later(Place::Plan)
         .map(|key| format!("\"{key}\": 1, "))
         .collect();
@@ -209,11 +209,7 @@ fn later_values_are_refused(#[case] name: &str, #[case] text: &str, #[case] part
 #[test]
 fn later_flags_are_refused() {
     let bench = written("plan.yaml", b"plan: p\nsteps: { a: { run: touch ran } }\n");
-    for flags in [
-        &["--detach"][..],
-        &["--mode", "replay"],
-        &["--server", "http://localhost"],
-    ] {
+    for flags in [&["--detach"][..], &["--mode", "replay"]] {
         let ran = bench.rok([&["run", "plan.yaml"], flags].concat());
         assert_eq!(ran.code, 2, "{flags:?}: {ran:?}");
     }
