@@ -16,7 +16,7 @@ use rok_executor::Workspace;
 use rok_facades::runs::{
     DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, RunsError, StopSignal, Submission,
 };
-use rok_kernel::{CompiledPlan, RunSpec, RunState};
+use rok_kernel::{CompiledPlan, Effect, RunSpec, RunState};
 use rok_log::{Document, DocumentKind, Durability, Owner};
 use rok_plan::{Plan, check_inputs, parse_input};
 use rok_projections::Contents;
@@ -375,8 +375,10 @@ impl Runs {
                 let waiting = children.as_ref();
                 let waiting = waiting.and_then(|children| children.all_wait(state));
                 if let Some(link) = &self.link {
-                    // One that goes on at once waits for nobody.
-                    let own = || crate::gates::hold(state).filter(|_| !link.lets_go(state));
+                    // One that goes on at once waits for nobody, nor does one
+                    // whose steps still run under a pause.
+                    let goes_on = || link.lets_go(state) || steps_run(state);
+                    let own = || crate::gates::hold(state).filter(|_| !goes_on());
                     link.waits_for(waiting.or_else(own));
                     if let Some(why) = place.as_ref().and_then(Waiting::never) {
                         link.never(why);
@@ -414,6 +416,16 @@ impl Runs {
         }
         Ok(end)
     }
+}
+
+/// Whether something that a step does is under way.
+fn steps_run(state: &RunState) -> bool {
+    state.outstanding().iter().any(|effect| {
+        matches!(
+            effect,
+            Effect::StartStep { .. } | Effect::StartCompensation { .. }
+        )
+    })
 }
 
 /// Ends the inbox's watch, after a panic too: the scope waits for its thread.
