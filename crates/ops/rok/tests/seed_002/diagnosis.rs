@@ -39,19 +39,19 @@ fn workers() -> Workers {
 fn rok(dir: &tempfile::TempDir, workers: &Workers) -> Rok {
     let keyless = "[domain-authority]\nworker_key = 'backlink_authority'\nname = 'Domain Authority'\nbase_url = ";
     let map = workers.map();
-    let (before, after) = map.split_once("[domain-authority]").unwrap();
-    let (_, base) = after.split_once("base_url = ").unwrap();
+    let (before, after) = map.split_once("[domain-authority]").expect("it has it");
+    let (_, base) = after.split_once("base_url = ").expect("it has one");
     let base = base.replacen("bearer = false\n", "", 1);
     let file = dir.path().join("services.toml");
-    std::fs::write(&file, format!("{before}{keyless}{base}")).unwrap();
+    std::fs::write(&file, format!("{before}{keyless}{base}")).expect("a folder of ours");
     let rok = Rok::in_folder(dir.path().join("runs")).services(file);
-    rok.open().unwrap()
+    rok.open().expect("it opens")
 }
 
 fn standard() -> (RunSummary, Workers) {
-    let (dir, workers) = (tempfile::tempdir().unwrap(), workers());
+    let (dir, workers) = (tempfile::tempdir().expect("a folder"), workers());
     let rok = rok(&dir, &workers);
-    let summary = execute_run(&rok, "site_123", "example.com", "standard-v1").unwrap();
+    let summary = execute_run(&rok, "site_123", "example.com", "standard-v1").expect("it ends");
     (summary, workers)
 }
 
