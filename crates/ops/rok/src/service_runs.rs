@@ -13,7 +13,7 @@
 //!
 //! let circle = "plan: c\ninputs: { website_id: { type: string }, domain: { type: string } }\nsteps:\n  \
 //!     a: { service: a, needs: [b] }\n  b: { service: b, needs: [a] }\n";
-//! assert!(validate_run_plan(circle).unwrap_err().to_string().contains("circle"));
+//! assert!(validate_run_plan(circle).unwrap_err().to_string().contains("wait for each other"));
 //! ```
 
 use crate::Rok;
