@@ -6,6 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Hears of a run whose log grew.
+type GrownRun = dyn Fn(Option<&RunId>) + Send + Sync;
+
 /// What a pool is started with.
 #[derive(Clone)]
 pub struct PoolAsk {
@@ -13,7 +16,7 @@ pub struct PoolAsk {
     pub grace: Duration,
     /// Hears of runs whose log grew; `None`: any of them may have. Called on
     /// threads of others, as the next one is; must not block.
-    pub grown: Arc<dyn Fn(Option<&RunId>) + Send + Sync>,
+    pub grown: Arc<GrownRun>,
     /// Hears of runs that were closed here.
     pub ended: Arc<dyn Fn(&EndedRun) + Send + Sync>,
     /// Hears what happens to the pool, a line at a time.
