@@ -482,7 +482,13 @@ impl RunsEngine for RemoteRuns {
     }
 
     fn verify(&self, run: &RunId, options: &VerifyOptions) -> Result<VerifyReport, RunsError> {
-        if options.key.is_some() || options.checkpoint.is_some() || !options.cosigners.is_empty() {
+        let VerifyOptions {
+            key,
+            checkpoint,
+            cosigners,
+            attested,
+        } = options;
+        if key.is_some() || checkpoint.is_some() || !cosigners.is_empty() || *attested {
             // A proof that the server itself gives against a key proves nothing.
             return Err(not_here("a proof against a key or a checkpoint"));
         }

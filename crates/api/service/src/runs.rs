@@ -22,8 +22,11 @@ use std::sync::Arc;
 /// What is to be verified beside the log itself.
 #[derive(Debug, Clone, Default)]
 pub struct VerifyRequest {
-    /// The file of the public key that must have signed the attestations.
+    /// The file of the public key that must have signed the checkpoint, where
+    /// one is named, and the attestations.
     pub key: Option<PathBuf>,
+    /// Whether attestations must be there also where a checkpoint is named.
+    pub attested: bool,
     /// The file of a checkpoint that the log must still continue.
     pub checkpoint: Option<PathBuf>,
     /// Files of public keys that must have cosigned it.
@@ -42,6 +45,7 @@ impl VerifyRequest {
         });
         Ok(VerifyOptions {
             key: self.key.as_ref().map(read).transpose()?,
+            attested: self.attested,
             checkpoint: checkpoint.transpose()?,
             cosigners: self.cosigners.iter().map(read).collect::<Result<_, _>>()?,
         })

@@ -55,7 +55,25 @@ fn after(run: &RunId, log: &[u8], lines: u64) -> Option<Head> {
 }
 
 /// Holds an intact log against the checkpoint that was given, if one was.
-pub(crate) fn check(run: &RunId, log: &[u8], options: &VerifyOptions, report: &mut VerifyReport) {
+pub(crate) fn check_log(
+    run: &RunId,
+    log: &[u8],
+    options: &VerifyOptions,
+    report: &mut VerifyReport,
+) {
+    check(run, options, report, |head| {
+        contradiction(head, after(run, log, head.lines))
+    });
+}
+
+/// Judges the checkpoint that was given, if one was: whose it is, who signed
+/// it, and by `against` whether the record has its head.
+pub(crate) fn check(
+    run: &RunId,
+    options: &VerifyOptions,
+    report: &mut VerifyReport,
+    against: impl FnOnce(Head) -> Option<String>,
+) {
     let Some(given) = &options.checkpoint else {
         return;
     };
@@ -63,7 +81,7 @@ pub(crate) fn check(run: &RunId, log: &[u8], options: &VerifyOptions, report: &m
     let checkpoint = &given.checkpoint;
     let head = checkpoint.head();
     if checkpoint.run() == run {
-        faults.extend(contradiction(head, after(run, log, head.lines)));
+        faults.extend(against(head));
     } else {
         faults.push(format!("is of run {}, not of {run}", checkpoint.run()));
     }

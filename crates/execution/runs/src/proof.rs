@@ -4,7 +4,9 @@ use crate::export::KEY;
 use crate::home::Home;
 use crate::record::{LINES, LOG, Statements};
 use rok_attest::{Envelope, PublicKey, Statement};
-use rok_facades::runs::{AttestationView, SignatureCheck, VerifyFault, VerifyReport};
+use rok_facades::runs::{
+    AttestationView, SignatureCheck, VerifyFault, VerifyOptions, VerifyReport,
+};
 use rok_log::StoreError;
 use rok_vocabulary::RunId;
 
@@ -43,15 +45,16 @@ fn lines_of(statement: &Statement) -> Option<u64> {
 }
 
 impl Envelopes {
-    /// Reads them; what is missing where a key is given, and what cannot be
-    /// read or was not signed, is a fault.
+    /// Reads them; what is missing where attestations are asked for, and what
+    /// cannot be read or was not signed, is a fault.
     pub(crate) fn read(
         store: &Home,
         run: &RunId,
-        key: Option<&PublicKey>,
+        options: &VerifyOptions,
         report: &mut VerifyReport,
     ) -> Result<Self, StoreError> {
-        let mut found = Vec::new();
+        let (key, asked) = (options.key.as_ref(), options.asks_for_attestations());
+        let (mut found, mut absent) = (Vec::new(), 0);
         for file in [ATTESTATION, PROVENANCE_FILE] {
             let bytes = match store.read_beside(run, file) {
                 Ok(bytes) => bytes,
@@ -62,12 +65,12 @@ impl Envelopes {
                 Err(error) => return Err(error),
             };
             match bytes {
-                None if key.is_some() => fault(
+                None if asked => fault(
                     report,
                     file,
                     "is missing, and a key was given to check it by: `rok attest` writes it",
                 ),
-                None => {}
+                None => absent += 1,
                 Some(bytes) => match read(file, &bytes, key) {
                     Ok(read) => found.push(read),
                     Err(what) => fault(report, file, what),
@@ -75,7 +78,7 @@ impl Envelopes {
             }
         }
         // One without the other was taken away, not forgotten.
-        if let ([read], None) = (found.as_slice(), key) {
+        if let ([read], false) = (found.as_slice(), asked) {
             let other = if read.file == ATTESTATION {
                 PROVENANCE_FILE
             } else {
@@ -85,6 +88,12 @@ impl Envelopes {
                 let what = format!("is missing, and {} is there", read.file);
                 fault(report, other, what);
             }
+        }
+        if absent == 2 && key.is_some() && !asked {
+            report.notes.push(
+                "the key was held against the checkpoint only: the run is not attested (`--attested` asks for that)"
+                    .into(),
+            );
         }
         Ok(Self(found))
     }
@@ -124,9 +133,10 @@ impl Envelopes {
         &self,
         lines: u64,
         sealed: bool,
-        key: Option<&PublicKey>,
+        options: &VerifyOptions,
         report: &mut VerifyReport,
     ) {
+        let key = options.key.as_ref();
         for read in &self.0 {
             if read.lines > lines {
                 let what = format!(
@@ -140,7 +150,7 @@ impl Envelopes {
                     read.lines
                 );
                 // Who asks for a signature is not to be given unsigned lines.
-                if key.is_some() && sealed {
+                if options.asks_for_attestations() && sealed {
                     fault(report, read.file, what);
                 } else {
                     report.notes.push(format!("{} {what}", read.file));

@@ -2,12 +2,12 @@
 //! decision's lines and the hash before them give the head, and the head is
 //! that of the seal, and of the attestations where there are any.
 
+use crate::checkpoint;
 use crate::fault;
 use crate::home::Home;
 use crate::proof::{ATTESTATION, PROVENANCE_FILE, names, read};
 use crate::record::{HEAD, LOG};
 use rok_artifacts::Digest;
-use rok_attest::PublicKey;
 use rok_chain::{ChainHash, Seal};
 use rok_facades::runs::{
     AttestationView, SignatureCheck, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict,
@@ -139,16 +139,12 @@ pub(crate) fn judge(
         Ok(None) => wrong(report, "seal.json", "is missing".into()),
         Err(error) => wrong(report, "seal.json", fault::chain(&error)),
     }
-    attested(store, run, &stub, options.key.as_ref(), report);
-    if let Some(given) = &options.checkpoint {
-        let head = given.checkpoint.head();
-        let same =
-            given.checkpoint.run() == run && (head.lines, head.hash) == (stub.lines, stub.head);
-        if !same {
-            let what = "is of other lines than the last: a stub has no others to hold it against";
-            wrong(report, &given.file, what.into());
-        }
-    }
+    attested(store, run, &stub, options, report);
+    checkpoint::check(run, options, report, |head| {
+        let same = (head.lines, head.hash) == (stub.lines, stub.head);
+        let what = "is of other lines than the last: a stub has no others to hold it against";
+        (!same).then(|| what.to_owned())
+    });
     let (files, bytes) = (
         stub.removed.len(),
         stub.removed.iter().map(|file| file.bytes).sum::<u64>(),
@@ -204,15 +200,16 @@ fn attested(
     store: &Home,
     run: &RunId,
     stub: &Stub,
-    key: Option<&PublicKey>,
+    options: &VerifyOptions,
     report: &mut VerifyReport,
 ) {
+    let (key, asked) = (options.key.as_ref(), options.asks_for_attestations());
     for file in [ATTESTATION, PROVENANCE_FILE] {
         let bytes = match store.read_beside(run, file) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
                 let listed = stub.kept.iter().any(|kept| kept == file);
-                if listed || key.is_some() {
+                if listed || asked {
                     wrong(report, file, "is missing".into());
                 }
                 continue;
@@ -242,7 +239,7 @@ fn attested(
                 "covers lines 1 to {}, and the log had {}",
                 found.lines, stub.lines
             );
-            if key.is_some() {
+            if asked {
                 wrong(report, file, what);
             } else {
                 report.notes.push(format!("{file} {what}"));

@@ -165,16 +165,16 @@ fn replay(
 ) -> Result<(), RunsError> {
     let log = store.read(run).map_err(|error| fault::store(&error))?;
     if let Some(options) = options {
-        crate::checkpoint::check(run, &log.bytes, options, report);
+        crate::checkpoint::check_log(run, &log.bytes, options, report);
     }
-    let key = options.and_then(|options| options.key.as_ref());
-    let envelopes = match options {
-        Some(_) => Some(Envelopes::read(store, run, key, report).map_err(|e| fault::store(&e))?),
-        None => None,
-    };
+    let envelopes = options
+        .map(|options| Envelopes::read(store, run, options, report).map(|found| (found, options)));
+    let envelopes = envelopes
+        .transpose()
+        .map_err(|error| fault::store(&error))?;
     if log.bytes.is_empty() {
-        if let Some(envelopes) = envelopes {
-            envelopes.conclude(0, false, key, report);
+        if let Some((envelopes, options)) = envelopes {
+            envelopes.conclude(0, false, options, report);
         }
         return Ok(());
     }
@@ -193,7 +193,7 @@ fn replay(
         }
     };
     let folded = match &envelopes {
-        Some(envelopes) if !envelopes.is_empty() => {
+        Some((envelopes, _)) if !envelopes.is_empty() => {
             compared(store, plan, run, &log.bytes, envelopes, report)
         }
         _ => {
@@ -224,8 +224,8 @@ fn replay(
     };
     // An override is no fault, and whoever looks is told for ever.
     report.notes.extend(replay.state().overrides_in_words());
-    if let Some(envelopes) = envelopes {
-        envelopes.conclude(replay.count(), replay.state().is_sealed(), key, report);
+    if let Some((envelopes, options)) = envelopes {
+        envelopes.conclude(replay.count(), replay.state().is_sealed(), options, report);
     }
     let loaded = Loaded {
         replay,

@@ -525,9 +525,12 @@ pub(crate) struct VerifyArgs {
     /// A log that is intact and not sealed exits with 4
     #[arg(long)]
     pub(crate) sealed: bool,
-    /// The public key that must have signed the attestations
+    /// The public key that must have signed: the checkpoint, else the attestations
     #[arg(long, value_name = "PUBLIC")]
     pub(crate) key: Option<PathBuf>,
+    /// With --checkpoint: the run must be attested too
+    #[arg(long, requires = "key")]
+    pub(crate) attested: bool,
     /// A checkpoint whose head the log must still have
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,

@@ -35,12 +35,23 @@ pub struct Attested {
 /// What `verify` is to check beside the log itself.
 #[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
-    /// The key that must have signed the attestations.
+    /// The key that must have signed: the checkpoint where one is given, and
+    /// the attestations.
     pub key: Option<PublicKey>,
+    /// Whether attestations must be there. A key without a checkpoint asks for
+    /// them too.
+    pub attested: bool,
     /// A head that the log must still have.
     pub checkpoint: Option<GivenCheckpoint>,
     /// Keys that must have cosigned that checkpoint.
     pub cosigners: Vec<PublicKey>,
+}
+
+impl VerifyOptions {
+    /// Whether attestations of every line are asked for.
+    pub const fn asks_for_attestations(&self) -> bool {
+        self.attested || (self.key.is_some() && self.checkpoint.is_none())
+    }
 }
 
 /// A checkpoint and the name of its file, for messages.

@@ -109,6 +109,61 @@ fn a_log_that_goes_on_still_has_the_head_that_was_cosigned() {
 }
 
 #[test]
+fn the_key_judges_the_checkpoint_and_attestations_where_they_are_asked_for() {
+    let desk = Desk::held();
+    desk.checkpoint("one");
+    desk.cosign(&["one", "--run", RUN]).exits(0);
+    let by_key = |more: &[&str]| {
+        let args = ["verify", RUN, "--checkpoint", "one", "--key"].as_slice();
+        let cosigner = ["ours.key.pub", "--cosigner", "other.key.pub"];
+        desk.rok(&[args, &cosigner[..], more].concat())
+    };
+    let not_attested = |text: &str| {
+        assert!(text.contains("signature valid"), "{text}");
+        assert!(text.contains("the run is not attested"), "{text}");
+    };
+    // Open, then sealed by somebody without a key.
+    let open = by_key(&[]).exits(0).out;
+    assert!(open.contains("OPEN"), "{open}");
+    not_attested(&open);
+    by_key(&["--attested"]).exits(4);
+    desk.rok(&["approve", RUN, "gate", "--reason", "seen"])
+        .exits(0);
+    desk.rok(&["resume", RUN]).exits(0);
+    let sealed = by_key(&[]).exits(0).out;
+    assert!(sealed.contains("INTACT"), "{sealed}");
+    not_attested(&sealed);
+    let asked = by_key(&["--attested"]).exits(4).out;
+    assert!(
+        asked.contains("attestation.dsse.json: is missing"),
+        "{asked}"
+    );
+    desk.verify().exits(4);
+
+    // One of the two without the other was taken away.
+    desk.rok(&["attest", RUN, "--key", "ours.key"]).exits(0);
+    by_key(&["--attested"]).exits(0);
+    fs::remove_file(desk.file(super::PROVENANCE)).unwrap();
+    by_key(&[]).exits(4);
+}
+
+#[test]
+fn a_stub_is_held_against_a_checkpoint_and_its_signatures() {
+    let desk = Desk::held();
+    desk.rok(&["approve", RUN, "gate", "--reason", "seen"])
+        .exits(0);
+    desk.rok(&["resume", RUN]).exits(0);
+    desk.checkpoint("last");
+    desk.rok(&["gc", "--keep", "0"]).exits(0);
+    let by = |key: &str| desk.rok(&["verify", RUN, "--checkpoint", "last", "--key", key]);
+    let text = by("ours.key.pub").exits(0).out;
+    assert!(text.contains("Checkpoint: last"), "{text}");
+    by("other.key.pub").exits(4);
+    // Nobody has cosigned it.
+    desk.verify_at("last").exits(4);
+}
+
+#[test]
 fn a_log_that_was_rewritten_and_sealed_again_does_not_have_it() {
     let desk = Desk::sealed();
     desk.checkpoint("seen");

@@ -17,6 +17,7 @@ pub(crate) fn verify(
 ) -> Result<Exit, ServiceError> {
     let request = VerifyRequest {
         key: args.key.clone(),
+        attested: args.attested,
         checkpoint: args.checkpoint.clone(),
         cosigners: args.cosigners.clone(),
     };
