@@ -287,12 +287,17 @@ impl RunsEngine for Runs {
     }
 
     fn summary(&self, run: &RunId) -> Result<RunSummary, RunsError> {
-        let driver = self
-            .store_of(run)
-            .driver(run)
-            .map_err(|error| fault::store(&error))?;
-        let mut summary = crate::summary::summary(&self.load(run)?);
+        let store = self.store_of(run);
+        let driver = store.driver(run).map_err(|error| fault::store(&error))?;
+        let loaded = Loaded::read(&store, run)?;
+        let mut summary = crate::summary::summary(&loaded);
         summary.driven_by = driver;
+        if summary.hold.is_none() {
+            summary.hold = crate::waits::waits(&store, loaded.state());
+        }
+        if summary.hold.is_some() {
+            summary.status = crate::summary::of_held(loaded.state()).into();
+        }
         Ok(summary)
     }
 
@@ -321,11 +326,9 @@ impl RunsEngine for Runs {
     }
 
     fn explain(&self, run: &RunId, step: Option<&str>) -> Result<Explanation, RunsError> {
-        let holder = self
-            .store_of(run)
-            .driver(run)
-            .map_err(|error| fault::store(&error))?;
-        crate::explain::explain(&self.load(run)?, step, holder)
+        let store = self.store_of(run);
+        let holder = store.driver(run).map_err(|error| fault::store(&error))?;
+        crate::explain::explain(&store, &Loaded::read(&store, run)?, step, holder)
     }
 
     fn events(&self, run: &RunId, query: &EventQuery) -> Result<Vec<EventLine>, RunsError> {

@@ -9,6 +9,7 @@ mod sub_run;
 
 use crate::fault;
 use crate::gates::{gate, override_command};
+use crate::home::Home;
 use crate::load::Loaded;
 use crate::logs::has_output;
 use crate::resume::resumable;
@@ -23,11 +24,13 @@ mod undo;
 pub(crate) use open::waits_for_people;
 
 pub(crate) fn explain(
+    store: &Home,
     loaded: &Loaded,
     step: Option<&str>,
     holder: Option<String>,
 ) -> Result<Explanation, RunsError> {
     let story = Story {
+        store,
         loaded,
         state: loaded.state(),
         holder,
@@ -51,6 +54,7 @@ fn retry(attempt: Attempt) -> String {
 }
 
 struct Story<'a> {
+    store: &'a Home,
     loaded: &'a Loaded,
     state: &'a RunState,
     holder: Option<String>,

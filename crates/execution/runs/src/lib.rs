@@ -62,6 +62,7 @@ mod subruns;
 mod summary;
 mod timing;
 mod verify;
+mod waits;
 
 pub use attest::KeySource;
 pub use engine::Runs;

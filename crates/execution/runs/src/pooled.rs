@@ -25,6 +25,7 @@ use rok_log::{CommitResult, Document, DocumentKind};
 use rok_runner::{Clock as _, Driven, Shard, SystemClock, Turn, newborn};
 use rok_store_jsonl::Woken;
 use rok_vocabulary::{Outcome, RunId, Seq};
+use std::time::{Duration, Instant};
 
 /// What a submission's idempotency key says of it.
 pub(crate) enum Keyed {
@@ -33,6 +34,9 @@ pub(crate) enum Keyed {
     /// It has made none, or has no key.
     New(Option<RequestData>),
 }
+
+/// How often it is looked whether sub-runs wait for somebody.
+const GLANCE: Duration = Duration::from_secs(1);
 
 impl Runs {
     /// Whether a pool drives these runs.
@@ -164,10 +168,12 @@ impl Runs {
         let stopper = changes.stopper();
         stop.on_stop(move || stopper.stop());
         let mut next = Seq::FIRST;
+        let (mut has_sub_runs, mut looked) = (false, None::<Instant>);
         loop {
             let log = home.read_from(run, next).map_err(|error| failed(&error))?;
             let lines: Vec<EventLine> = log.lines().map(line_of).collect();
             next = Seq(next.0 + lines.len() as u64);
+            has_sub_runs |= lines.iter().any(EventLine::begins_a_sub_run);
             if !lines.is_empty() {
                 observer.events(&lines);
             }
@@ -188,6 +194,15 @@ impl Runs {
                     if state.outstanding().is_empty()
                         && let Some(hold) = crate::gates::hold(state)
                     {
+                        return Ok(DriveEnd::Held(hold));
+                    }
+                } else if has_sub_runs
+                    && !options.wait_on_hold
+                    && looked.is_none_or(|at| at.elapsed() >= GLANCE)
+                {
+                    // That a sub-run waits is told by its own log.
+                    looked = Some(Instant::now());
+                    if let Some(hold) = crate::waits::waits(&home, self.load(run)?.state()) {
                         return Ok(DriveEnd::Held(hold));
                     }
                 }

@@ -6,6 +6,7 @@ use crate::gates;
 use crate::home::Home;
 use crate::load::Loaded;
 use crate::subruns::PARENT_RUN;
+use crate::waits::WaitingParents;
 use rok_facades::runs::{
     AckView, ApprovalView, ArtifactView, AuditView, BudgetView, ErrorView, ExpectationView,
     IncidentView, ListQuery, ParentView, RunListing, RunSummary, RunsError, StepSummary,
@@ -58,6 +59,11 @@ pub(crate) fn status(
         RunPhase::Completed => "succeeded",
         RunPhase::Failed => "failed",
     }
+}
+
+/// The word for a run that waits, be it for a sub-run of its.
+pub(crate) fn of_held(state: &RunState) -> &'static str {
+    status(state.phase(), true, state.disposition(), state.outcome())
 }
 
 fn reconciliation(state: &RunState) -> Reconciliation {
@@ -375,13 +381,17 @@ pub(crate) fn list(store: &Home, query: &ListQuery) -> Result<Vec<RunListing>, R
         ..RunFilter::default()
     };
     let entries = store.list(&filter).map_err(|error| fault::store(&error))?;
+    let waiting = WaitingParents::among(store, &entries).map_err(|error| fault::store(&error))?;
     let listings = entries.into_iter().map(|entry| match entry {
-        RunEntry::Run { run, row } => (listing(run.to_string(), &row), Some(row)),
+        RunEntry::Run { run, row } => {
+            let held = row.hold.is_some() || waiting.contains(&run);
+            (listing(run.to_string(), &row, held), Some(row))
+        }
         RunEntry::Collected { run, row } => {
             let status = COLLECTED.into();
             let listing = RunListing {
                 status,
-                ..listing(run.to_string(), &row)
+                ..listing(run.to_string(), &row, row.hold.is_some())
             };
             (listing, Some(row))
         }
@@ -415,13 +425,13 @@ fn has_status(listing: &RunListing, word: &str) -> bool {
         || outcome.is_some_and(|outcome| outcome.eq_ignore_ascii_case(word))
 }
 
-fn listing(run_id: String, row: &RunRow) -> RunListing {
+fn listing(run_id: String, row: &RunRow, held: bool) -> RunListing {
     RunListing {
         run_id,
         plan: Some(row.plan.clone()),
         status: status(
             row.phase,
-            row.hold.is_some(),
+            held,
             row.disposition.unwrap_or(Disposition::None),
             row.outcome,
         )

@@ -536,6 +536,89 @@ fn a_sub_run_that_waits_for_a_person_holds_its_parent() {
     assert_eq!(json_of(&bench, "r")["steps"][0]["attempt"], 0);
 }
 
+/// Its log says nothing of it: it is told by where the sub-run stands, however
+/// deep the gate lies.
+#[rstest]
+#[case::child(false)]
+#[case::grandchild(true)]
+fn a_parent_whose_sub_run_waits_is_blocked_wherever_it_is_told(#[case] deep: bool) {
+    let gated = "plan: child\nsteps: { two: { gate: manual, run: 'true' } }\n";
+    let within = "plan: child\nsteps: { inner: { plan: inner } }\n";
+    let bench = bench(
+        "plan: parent\nsteps: { p: { plan: child }, q: { needs: [p], run: 'true' } }\n",
+        if deep { within } else { gated },
+    );
+    bench.write("plans/inner.yaml", &gated.replace("child", "inner"));
+    run(&bench, &[]).exits(1);
+    let waiting = if deep {
+        let child = &json_of(&bench, &run_of(&bench, 0))["steps"][0];
+        child["run"].as_str().expect("it has a run").to_owned()
+    } else {
+        run_of(&bench, 0)
+    };
+    let approve = format!("rok approve {waiting} two");
+    let ran = bench.rok(["status", "r"]).exits(0);
+    assert!(ran.out.contains("BLOCKED"), "{}", ran.out);
+    assert!(ran.err.contains(&approve), "{}", ran.err);
+    assert!(ran.err.contains("rok resume r"), "{}", ran.err);
+    let summary = bench.rok(["summary", "r"]).exits(0).out;
+    assert!(
+        summary.contains("BLOCKED") && summary.contains("manual gate two"),
+        "{summary}"
+    );
+    let json = bench.rok(["status", "r", "--json"]).exits(0).json();
+    assert_eq!(json["status"], "blocked");
+    assert_eq!(json["hold"]["run"], json!(waiting));
+    assert_eq!(json["hold"]["steps"], json!(["two"]));
+    let why = bench.rok(["explain", "r"]).exits(0).out;
+    let why: &str = &why;
+    for told in ["it waits: step `p` waits for its run", &approve, "resume r"] {
+        assert!(why.contains(told), "{told} in {why}");
+    }
+    assert!(!why.contains("interrupted"), "{why}");
+    let status_of = |args: &[&str]| {
+        let list = bench.rok(["ls", "--json"].iter().chain(args)).exits(0);
+        let list = list.json();
+        let mut list = list.as_array().expect("runs").iter();
+        let row = list.find(|row| row["run_id"] == "r");
+        row.map(|row| row["status"].clone())
+    };
+    // Also where its sub-run is not among those that are asked for.
+    for args in [&[][..], &["--status", "blocked"], &["--plan", "parent"]] {
+        assert_eq!(status_of(args), Some(json!("blocked")), "{args:?}");
+    }
+    bench
+        .rok(["approve", &waiting, "two", "--reason", "fine"])
+        .exits(0);
+    assert_eq!(status_of(&[]), Some(json!("executing")));
+    bench.rok(["resume", "r", "--quiet"]).exits(0);
+    assert_eq!(status_of(&[]), Some(json!("succeeded")));
+}
+
+/// What cannot be read waits for nobody, and is said.
+#[test]
+fn a_parent_whose_waiting_sub_run_is_gone_or_broken_is_not_blocked() {
+    let bench = bench(
+        "plan: parent\nsteps: { p: { plan: child } }\n",
+        "plan: child\nsteps: { two: { gate: manual, run: 'true' } }\n",
+    );
+    run(&bench, &[]).exits(1);
+    let child = bench.runs().join(run_of(&bench, 0));
+    let log = child.join("events.jsonl");
+    let text = fs::read_to_string(&log).expect("a log");
+    fs::write(&log, text.replacen("two", "TWO", 1)).expect("it is ours");
+    for gone in [false, true] {
+        if gone {
+            fs::remove_dir_all(&child).expect("it is ours");
+        }
+        let json = bench.rok(["status", "r", "--json"]).exits(0).json();
+        assert_eq!(json["status"], "executing", "{json}");
+        bench.rok(["ls"]).exits(0);
+        let why = bench.rok(["explain", "r"]).exits(0).out;
+        assert!(why.contains("cannot be read"), "{why}");
+    }
+}
+
 #[test]
 fn a_plan_within_a_plan_within_a_plan() {
     let bench = bench(

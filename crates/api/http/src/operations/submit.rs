@@ -198,7 +198,7 @@ pub(super) async fn until_it_rests(app: &Arc<App>, run: &Arc<RunHandle>) -> Resu
     let channel = app.hub.channel(run.id());
     let (mut went_on, mut stopping) = (channel.listen(), app.stopping.clone());
     let mut next = 0;
-    let (mut sealed, mut held) = (false, false);
+    let (mut sealed, mut held, mut has_sub_runs) = (false, false, false);
     loop {
         for event in channel.from(app, run, next).await? {
             next = event.seq.0 + 1;
@@ -208,6 +208,13 @@ pub(super) async fn until_it_rests(app: &Arc<App>, run: &Arc<RunHandle>) -> Resu
                 "run.released" | "run.resumed" | "run.rollback_started" => (false, false),
                 _ => (sealed, held),
             };
+            has_sub_runs |= event.begins_a_sub_run();
+        }
+        if has_sub_runs && !sealed && !held {
+            // A run whose sub-runs wait says nothing of it in its log.
+            let run = Arc::clone(run);
+            let summary = app.blocking(move |_| Ok(run.summary()?)).await?;
+            held = summary.hold.is_some();
         }
         if sealed {
             app.drivers.let_go(run.id()).await;

@@ -355,6 +355,23 @@ pub struct EventLine {
     pub line: Arc<str>,
 }
 
+impl EventLine {
+    /// Whether a step was started whose work is a run of its own.
+    #[must_use]
+    pub fn begins_a_sub_run(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Line {
+            data: Started,
+        }
+        #[derive(Deserialize)]
+        struct Started {
+            run: Option<String>,
+        }
+        self.event_type == "step.started"
+            && serde_json::from_str::<Line>(&self.line).is_ok_and(|line| line.data.run.is_some())
+    }
+}
+
 /// Which events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventQuery {

@@ -1,11 +1,12 @@
 //! What there is to say of a run that is not closed.
 
 use super::{Story, retry};
-use crate::gates::{gates, hold};
+use crate::gates::gates;
+use crate::waits::waits;
 use rok_facades::runs::{Explanation, HoldView};
 use rok_kernel::{RunState, StepIx};
 use rok_runner::{Clock, SystemClock};
-use rok_vocabulary::{Attempt, RunPhase, StepState};
+use rok_vocabulary::{Attempt, HoldReason, RunId, RunPhase, StepState};
 
 /// Whether only people can move a run on: to resume it would change nothing.
 pub(crate) fn waits_for_people(state: &RunState) -> bool {
@@ -19,8 +20,9 @@ pub(crate) fn waits_for_people(state: &RunState) -> bool {
 
 impl Story<'_> {
     pub(super) fn open(&self, phase: RunPhase, story: &mut Explanation) {
-        if let Some(hold) = hold(self.state) {
-            self.held(&hold, story);
+        let waits = waits(self.store, self.state);
+        if let Some(hold) = &waits {
+            self.held(hold, story);
         } else if let Some(rollback) = self.state.rollback() {
             self.undoing(rollback, story);
         } else if let Some(stopping) = self.state.stopping() {
@@ -44,14 +46,17 @@ impl Story<'_> {
                 story
                     .remedies
                     .push(self.remedy("shows what happens as it happens", "events RUN --follow"));
-                if self.state.hold().is_none() {
+                if waits.is_none() {
                     story.next.push("it goes on by itself".into());
                 }
             }
             None => {
                 story.because.push("no process drives it".into());
                 story.next.push("nothing by itself".into());
-                if !waits_for_people(self.state) {
+                if self.state.hold().is_none() && waits.is_some() {
+                    let does = "goes on with it, once that is decided";
+                    story.remedies.push(self.remedy(does, "resume RUN"));
+                } else if !waits_for_people(self.state) {
                     story
                         .remedies
                         .push(self.remedy("goes on with it", "resume RUN"));
@@ -79,6 +84,13 @@ impl Story<'_> {
                 .remedies
                 .push(self.remedy("lets it go on", "unpause RUN"));
         }
+        let whose = hold.run.as_ref().map_or("RUN", RunId::as_str);
+        if hold.run.is_some() && matches!(hold.reason, HoldReason::Pause | HoldReason::Budget) {
+            let unpause = format!("unpause {whose}");
+            story
+                .remedies
+                .push(self.remedy("lets that run go on", &unpause));
+        }
         let now = SystemClock.now();
         for gate in &hold.gates {
             let step = &gate.step;
@@ -89,8 +101,8 @@ impl Story<'_> {
                 story.because.push(late);
                 continue;
             }
-            let approve = format!("approve RUN {step} --reason …");
-            let reject = format!("reject RUN {step} --reason …");
+            let approve = format!("approve {whose} {step} --reason …");
+            let reject = format!("reject {whose} {step} --reason …");
             story
                 .remedies
                 .push(self.remedy("lets the step pass", &approve));
@@ -164,6 +176,7 @@ impl Story<'_> {
                     None => format!("step `{id}` was running{retry}{since}"),
                 };
                 story.because.push(running);
+                story.because.extend(self.unreadable_sub_run(ix));
                 story.because.extend(self.left_behind(&id, slot.attempt));
             } else if let Some(due) = slot.retry_due {
                 let why = slot.reason.as_deref().unwrap_or("it failed");

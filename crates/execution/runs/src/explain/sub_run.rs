@@ -2,12 +2,11 @@
 //! a run.
 
 use super::Story;
-use crate::home::Home;
 use crate::load::Loaded;
-use rok_facades::runs::Explanation;
+use crate::waits::waits;
+use rok_facades::runs::{Explanation, RunsError};
 use rok_kernel::StepIx;
-use rok_log::Durability;
-use rok_vocabulary::StepState;
+use rok_vocabulary::{RunId, StepState};
 
 impl Story<'_> {
     /// Tells how the run of a step is.
@@ -15,23 +14,20 @@ impl Story<'_> {
         let Some(child) = self.state.step(ix).run.clone() else {
             return false;
         };
-        let root = self.loaded.dir.parent().unwrap_or(&self.loaded.dir);
-        let store = Home::folders(root.to_owned(), Durability::Flush);
-        match Loaded::read(&store, &child) {
+        let store = self.store;
+        match Loaded::read(store, &child) {
             Ok(loaded) => {
                 let holder = store.driver(&child).ok().flatten();
-                let told = super::explain(&loaded, None, holder);
+                let told = super::explain(store, &loaded, None, holder);
                 let told = told.map_or_else(|error| error.message, |told| told.headline);
                 story.because.push(format!("its run {child}: {told}"));
-                let waits = loaded.state().hold().is_some();
+                let waits = waits(store, loaded.state()).is_some();
                 if waits && self.state.step(ix).state == StepState::Running {
                     story.headline = format!("step `{}` waits for its run {child}", self.id(ix));
                 }
             }
             Err(error) => {
-                story
-                    .because
-                    .push(format!("its run {child} cannot be read: {}", error.message));
+                story.because.push(unreadable(&child, &error));
             }
         }
         let look = rok_facades::runs::Remedy {
@@ -40,6 +36,13 @@ impl Story<'_> {
         };
         story.remedies.push(look);
         true
+    }
+
+    /// Tells of a step that runs and whose run cannot be read.
+    pub(super) fn unreadable_sub_run(&self, ix: StepIx) -> Option<String> {
+        let child = self.state.step(ix).run.as_ref()?;
+        let error = Loaded::read(self.store, child).err()?;
+        Some(unreadable(child, &error))
     }
 
     /// Tells whose run this is.
@@ -54,4 +57,8 @@ impl Story<'_> {
         );
         story.because.push(told);
     }
+}
+
+fn unreadable(child: &RunId, error: &RunsError) -> String {
+    format!("its run {child} cannot be read: {}", error.message)
 }

@@ -1,7 +1,38 @@
 //! A run from elsewhere: submitted, followed, decided, looked at.
 
 use super::{Served, bench};
+use rstest::rstest;
 use serde_json::json;
+
+/// A run whose sub-run waits waits for somebody as well, with either kind of
+/// store, and goes on once that is decided.
+#[rstest]
+#[case::folders(&["--insecure-no-auth"])]
+#[case::database(&["--insecure-no-auth", "--store", "sqlite:rok.db"])]
+fn a_run_whose_sub_run_waits_is_not_waited_for(#[case] flags: &[&str]) {
+    let bench = bench();
+    bench.write("par.yaml", "plan: par\nsteps: { p: { plan: hello } }\n");
+    let served = Served::with(bench, flags);
+    let asked = json!({ "plan": "par", "run_id": "r1" });
+    let begun = std::time::Instant::now();
+    let made = served.post("/api/v1/runs?wait=60s", &asked).is(201).json();
+    assert!(begun.elapsed().as_secs() < 50, "{made}");
+    assert_eq!(made["status"], "blocked", "{made}");
+    assert_eq!(made["hold"]["steps"], json!(["ask"]));
+    let child = made["hold"]["run"].as_str().expect("it names the run");
+    let list = served.get("/api/v1/runs?status=blocked").is(200).json();
+    let listed = list["runs"].as_array().expect("runs").iter();
+    let listed: Vec<_> = listed.map(|run| run["run_id"].clone()).collect();
+    assert!(listed.contains(&json!("r1")), "{list}");
+    let why = served.get("/api/v1/runs/r1/explain").is(200).body;
+    assert!(why.contains(&format!("approve {child} ask")), "{why}");
+    let reason = json!({ "reason": "fine" });
+    served
+        .post(&format!("/api/v1/runs/{child}/steps/ask/approve"), &reason)
+        .is(200);
+    let ended = served.get("/api/v1/runs/r1/wait?wait=60s").is(200).json();
+    assert_eq!(ended["status"], "succeeded", "{ended}");
+}
 
 #[test]
 fn a_run_is_submitted_waits_is_approved_and_ends() {
