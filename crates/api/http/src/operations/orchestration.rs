@@ -178,7 +178,7 @@ async fn executed(
     inputs: Vec<(String, String)>,
 ) -> Result<RunSummaryView, Problem> {
     let asker = caller.clone();
-    let run = app
+    let id = app
         .perform(move |app| {
             app.may(&asker, AccessAction::Submit, AccessTarget::Plan(&plan))?;
             let refused = |error| app.problem(&error);
@@ -201,11 +201,13 @@ async fn executed(
                 reason: None,
                 submitter: asker.actor.clone(),
             };
-            app.service.submit_asked(asked).map_err(refused)
+            let run = app.service.submit_asked(asked).map_err(refused)?;
+            // Here, where no client that goes away comes between the two.
+            let id = run.id().clone();
+            app.drivers.drive(run, How::Submitted);
+            Ok(id)
         })
         .await?;
-    let id = run.id().clone();
-    app.drivers.drive(run, How::Submitted);
     let reader = handle(app, caller, &id).await?;
     loop {
         until_it_rests(app, &reader).await?;

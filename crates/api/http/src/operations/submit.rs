@@ -100,20 +100,22 @@ fn submit(app: Arc<App>, call: Call) -> Answering {
         let caller = call.caller()?.clone();
         let asker = caller.clone();
         let key = call.values.text(KEY).map(str::to_owned);
-        let run = app
-            .perform(move |app| {
-                let asked = asked(app, &asker, request, key)?;
-                let run = app.service.submit_asked(asked);
-                run.map_err(|error| app.problem(&error))
-            })
-            .await?;
-        let id = run.id().clone();
         // An earlier request may have made it, and its server may be gone.
-        let how = match call.values.text(KEY) {
+        let how = match key {
             Some(_) => How::GoOn,
             None => How::Submitted,
         };
-        app.drivers.drive(run, how);
+        let id = app
+            .perform(move |app| {
+                let asked = asked(app, &asker, request, key)?;
+                let run = app.service.submit_asked(asked);
+                let run = run.map_err(|error| app.problem(&error))?;
+                // Here, where no client that goes away comes between the two.
+                let id = run.id().clone();
+                app.drivers.drive(run, how);
+                Ok(id)
+            })
+            .await?;
         let standing = settled(&app, &caller, &id, wait).await?;
         let answer = respond::json(StatusCode::CREATED, &standing)?;
         let address = format!("/api/v1/runs/{id}");
