@@ -98,7 +98,7 @@ pub fn runs(
     }
     let store = settings.store.as_deref();
     let store = store
-        .map(|file| pool::open(file, settings.durability))
+        .map(|file| pool::open_made(file, settings.durability))
         .transpose()?;
     let (engine, _) = composed(settings, functions, host, store.map(SharedStore::new))?;
     Ok(RunsFacade::new(engine))

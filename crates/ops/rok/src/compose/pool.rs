@@ -28,6 +28,20 @@ pub(super) fn open(file: &Path, durability: Durability) -> Result<Box<dyn PoolSt
     Ok(Box::new(store))
 }
 
+/// Opens the database that a server made: whoever only looks makes none.
+pub(super) fn open_made(
+    file: &Path,
+    durability: Durability,
+) -> Result<Box<dyn PoolStore>, RunsError> {
+    if !file.exists() {
+        let message = format!("there is no database {}", file.display());
+        return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message).help(
+            "write its path as it was written for `rok serve --store sqlite:PATH`, which makes it",
+        ));
+    }
+    open(file, durability)
+}
+
 /// Composes runs in the database that the settings name, and starts the pool
 /// that drives them.
 pub fn pooled(

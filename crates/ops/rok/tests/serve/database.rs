@@ -1,6 +1,8 @@
 //! A server over a database: its pool drives, and nobody waits on a thread.
 
 use super::{Served, bench};
+use rok_log::Durability;
+use rok_store_sqlite::SqliteStore;
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -81,14 +83,28 @@ fn the_terminal_sees_the_same_runs_while_a_server_drives_them() {
 }
 
 #[rstest]
-#[case(&["run", "hello.yaml"])]
-#[case(&["schedule", "tick"])]
-#[case(&["gc", "--older-than", "1d"])]
-fn what_only_a_server_or_folders_can_do_is_refused(#[case] args: &[&str]) {
+#[case(&["run", "hello.yaml"], "`rok serve` drives")]
+#[case(&["schedule", "tick"], "`rok serve` drives")]
+#[case(&["gc", "--older-than", "1d"], "needs run folders")]
+fn what_only_a_server_or_folders_can_do_is_refused(#[case] args: &[&str], #[case] why: &str) {
     let bench = bench();
+    SqliteStore::open(bench.path().join("rok.db"), Durability::Flush).expect("a database");
     let args = ["--store", "sqlite:rok.db"].iter().chain(args);
     let refused = bench.rok(args).exits(2);
     assert!(refused.err.contains("ROK0117"), "{}", refused.err);
+    assert!(refused.err.contains(why), "{}", refused.err);
+}
+
+#[test]
+fn whoever_only_looks_makes_no_database() {
+    let bench = bench();
+    let refused = bench.rok(["ls", "--store", "sqlite:typo.db"]).exits(2);
+    assert!(
+        refused.err.contains("there is no database"),
+        "{}",
+        refused.err
+    );
+    assert!(!bench.path().join("typo.db").exists());
 }
 
 #[rstest]
