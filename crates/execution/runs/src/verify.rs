@@ -103,11 +103,23 @@ fn judge(
             .faults
             .push(fault_at(Path::new(LOG), line, byte, fault.what.to_string()));
     }
-    if let Some(tail) = &chain.torn_tail {
-        report.notes.push(format!(
+    match &chain.torn_tail {
+        // Nobody can tell a writer that died from one who adds to what is closed.
+        Some(tail) if chain.state == LogState::Sealed => {
+            let what = format!(
+                "is after the seal: {} bytes follow a closed log; `rok resume` drops them, and says so in it",
+                tail.bytes
+            );
+            let line = chain.events + 1;
+            report
+                .faults
+                .push(fault_at(Path::new(LOG), line, chain.bytes, what));
+        }
+        Some(tail) => report.notes.push(format!(
             "an unfinished decision of {} bytes follows line {}; the next owner drops it and says so",
             tail.bytes, chain.events
-        ));
+        )),
+        None => {}
     }
     match chain.seal {
         SealCheck::Missing => report.notes.push(

@@ -14,5 +14,7 @@ mod hidden;
 mod injection;
 #[path = "secrets/interrupted.rs"]
 mod interrupted;
+#[path = "secrets/kept.rs"]
+mod kept;
 #[path = "secrets/refused.rs"]
 mod refused;

@@ -646,12 +646,8 @@ fn a_torn_end_of_a_closed_run_is_repaired_with_an_event() {
     let run = sealed();
     let (log, sealed) = (run.log(), run.lines().len());
     run.write("events.jsonl", [&log[..], b"{\"event_id\":\"jud"].concat());
-    let report = run.verify(&["--sealed"]).exits(0).json();
-    assert!(
-        report["notes"]
-            .to_string()
-            .contains("unfinished decision of 16 bytes")
-    );
+    run.wrong_at(&[sealed + 1]);
+    assert!(run.fault()["what"].to_string().contains("16 bytes"));
     let refused = run.bench.rok(["resume", RUN]).exits(1);
     assert!(refused.err.contains("it is COMPLETED"), "{}", refused.err);
     let events = run.bench.events(RUN);
@@ -662,6 +658,34 @@ fn a_torn_end_of_a_closed_run_is_repaired_with_an_event() {
     run.verify(&["--sealed"]).exits(0);
     run.bench.rok(["resume", RUN]).exits(1);
     assert_eq!(run.lines().len(), sealed + 2, "once is enough");
+}
+
+/// What follows a seal is no part of what was closed, whatever it looks like,
+/// and such a run is handed to nobody.
+#[test]
+fn what_follows_a_seal_is_a_fault() {
+    let origin = sealed();
+    let (log, lines) = (origin.log(), origin.lines().len());
+    for tail in [
+        &b"{\"se"[..],
+        b"x",
+        b"\n",
+        b"\0\0\0",
+        b"{\"more\":true}\n",
+        b"{}\n",
+    ] {
+        let run = origin.again();
+        run.write("events.jsonl", [&log[..], tail].concat());
+        run.wrong_at(&[lines + 1]);
+        run.verify(&["--sealed"]).exits(4);
+        let exported = run.bench.rok(["export", RUN, "-o", "r.tar.zst"]);
+        assert!(exported.err.contains("ROK0143"), "{}", exported.err);
+        assert!(!run.bench.path().join("r.tar.zst").exists());
+    }
+    origin
+        .bench
+        .rok(["export", RUN, "-o", "r.tar.zst"])
+        .exits(0);
 }
 
 /// A log that is refused is left as it is, its torn end too.

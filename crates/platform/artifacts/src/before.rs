@@ -89,6 +89,11 @@ impl Before {
         self.files.contains_key(&key(file))
     }
 
+    /// Whether something stood at a path before, as far as anybody knows.
+    pub(crate) fn may_have_known(&self, file: &Path) -> bool {
+        self.unknown || self.knew(file)
+    }
+
     /// Writes it down for the next owner, who may have to tell what a killed
     /// attempt left.
     pub fn save(&self, to: &Path) -> Result<(), ArtifactError> {

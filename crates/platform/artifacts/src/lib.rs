@@ -4,7 +4,7 @@
 //! what the step made of it, takes it into the [`ContentStore`] and names it,
 //! [`quarantine`] puts aside what a failed step left. This crate never follows
 //! a link out of the step's folder, never waits on a pipe or a device, and
-//! never deletes what somebody made, but for what holds a secret.
+//! deletes nothing but what the step itself made and what holds a secret.
 //!
 //! ```text
 //! Before ──(step)──▶ emit ──▶ ContentStore: sha256/ab/cdef…   success

@@ -1,5 +1,6 @@
 //! What an attempt left that must not be taken for a result: put aside before
-//! anything else reads it, never deleted.
+//! anything else reads it. Only what the attempt itself made, and what holds a
+//! secret, is deleted.
 //!
 //! ```text
 //! QUARANTINE/STEP.ATTEMPT/cwd/…   paths from the step's working directory
@@ -14,24 +15,39 @@ use crate::digest::{ArtifactError, measure_file};
 use crate::store::store_fault;
 use rok_secrets::Masker;
 use rustix::fs::OFlags;
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 /// Something that was put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {
-    /// As declared; of a pattern, as it matched.
+    /// As declared; of a pattern, as it matched. Secrets in it are masked, as
+    /// they are in the name under which it is kept.
     pub path: String,
-    /// sha-256 of its content; absent where it is no regular file, or was
-    /// removed because it holds a secret.
+    /// sha-256 of its content; absent where it is no regular file, or holds a
+    /// secret.
     pub sha256: Option<String>,
     /// Size in bytes.
     pub bytes: u64,
-    /// It held a secret and is gone.
+    /// It holds a secret.
+    pub secret: bool,
+    /// The attempt made it, and it is gone.
     pub removed: bool,
+    /// Something stood there before the attempt.
+    pub earlier: bool,
+}
+
+/// Whose a file is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// The attempt made it, and can make it again.
+    Attempt,
+    /// It may have stood there before.
+    Another,
 }
 
 /// Puts everything aside that an attempt made of what it declared. What
@@ -47,7 +63,16 @@ pub fn quarantine(
     for declared in declared {
         for candidate in candidates(declared, roots)? {
             if is_the_attempts(&candidate.file, before) {
-                out.extend(put_aside(&candidate, roots, into, secrets)?);
+                let owner = if before.may_have_known(&candidate.file) {
+                    Owner::Another
+                } else {
+                    Owner::Attempt
+                };
+                let left = put_aside(&candidate, roots, into, secrets, owner)?;
+                out.extend(left.map(|left| Quarantined {
+                    earlier: before.knew(&candidate.file),
+                    ..left
+                }));
             }
         }
     }
@@ -69,7 +94,7 @@ pub fn quarantine_file(
         file: roots.file(place, path),
         leaves: false,
     };
-    put_aside(&candidate, roots, into, secrets)
+    put_aside(&candidate, roots, into, secrets, Owner::Another)
 }
 
 /// Puts aside what lies at a place beneath a folder, whoever made it. What
@@ -82,7 +107,7 @@ pub fn quarantine_at(
 ) -> Result<Option<Quarantined>, ArtifactError> {
     let name = file.display().to_string();
     let to = Path::new("abs").join(plain(file));
-    move_aside(&name, bound, file, &into.join(to), secrets)
+    move_aside(&name, bound, file, (into, &to), secrets, Owner::Another)
 }
 
 /// A folder that was there before is the user's, whatever changed in it.
@@ -96,13 +121,14 @@ fn put_aside(
     roots: &Roots,
     into: &Path,
     secrets: &Masker,
+    owner: Owner,
 ) -> Result<Option<Quarantined>, ArtifactError> {
     let Candidate {
         path, place, file, ..
     } = candidate;
     let bound = roots.bound(*place, path);
-    let to = into.join(within(*place, path, roots));
-    move_aside(path, &bound, file, &to, secrets)
+    let to = within(*place, path, roots);
+    move_aside(path, &bound, file, (into, &to), secrets, owner)
 }
 
 /// Through the folder itself, which is held open: a link that leads out of the
@@ -111,8 +137,9 @@ fn move_aside(
     path: &str,
     bound: &Path,
     file: &Path,
-    to: &Path,
+    (into, to): (&Path, &Path),
     secrets: &Masker,
+    owner: Owner,
 ) -> Result<Option<Quarantined>, ArtifactError> {
     let (Some(above), Some(name)) = (file.parent(), file.file_name()) else {
         return Ok(None);
@@ -129,12 +156,13 @@ fn move_aside(
         Err(source) => return Err(store_fault("look at", file, source)),
     };
     let mut left = Quarantined {
-        path: path.to_owned(),
+        path: secrets.mask_str(path).into_owned(),
         sha256: None,
         bytes: if meta.is_file() { meta.len() } else { 0 },
+        secret: false,
         removed: false,
+        earlier: false,
     };
-    let mut hides = secrets.find(path.as_bytes()).is_some();
     if meta.is_file() {
         let mut detector = secrets.detector();
         // One that nobody can read is put aside unread.
@@ -147,16 +175,20 @@ fn move_aside(
         }) {
             (left.sha256, left.bytes) = (Some(digest.sha256), digest.bytes);
         }
-        hides |= detector.found().is_some();
+        left.secret = detector.found().is_some();
     } else if let Ok(target) = fs::read_link(file) {
-        hides |= secrets.find(target.as_os_str().as_bytes()).is_some();
+        left.secret = secrets.find(target.as_os_str().as_bytes()).is_some();
     }
-    if hides {
+    if left.secret {
+        // The digest of a text that can be guessed tells the text.
+        left.sha256 = None;
+    }
+    if left.secret && owner == Owner::Attempt {
         fs::remove_file(file).map_err(|source| store_fault("remove", file, source))?;
-        (left.sha256, left.removed) = (None, true);
+        left.removed = true;
         return Ok(Some(left));
     }
-    let to = free(to);
+    let to = free(&into.join(masked(to, secrets)));
     if let Some(folder) = to.parent() {
         DirBuilder::new()
             .recursive(true)
@@ -165,7 +197,16 @@ fn move_aside(
             .map_err(|source| store_fault("make", folder, source))?;
     }
     move_to(file, &to, &meta).map_err(|source| store_fault("put aside", file, source))?;
+    if left.secret && meta.is_file() {
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&to, mode).map_err(|source| store_fault("close", &to, source))?;
+    }
     Ok(Some(left))
+}
+
+fn masked(path: &Path, secrets: &Masker) -> PathBuf {
+    let bytes = secrets.mask_bytes(path.as_os_str().as_bytes());
+    PathBuf::from(OsString::from_vec(bytes.into_owned()))
 }
 
 fn read_entry(file: &Path) -> io::Result<fs::File> {
@@ -247,15 +288,20 @@ fn move_to(from: &Path, to: &Path, meta: &fs::Metadata) -> io::Result<()> {
 }
 
 /// What lies in a quarantine, by the names that the paths had.
-pub fn quarantined(folder: &Path) -> Result<Vec<Quarantined>, ArtifactError> {
+pub fn quarantined(folder: &Path, secrets: &Masker) -> Result<Vec<Quarantined>, ArtifactError> {
     let mut out = Vec::new();
     for (kind, front) in [("cwd", ""), ("run", ""), ("abs", "/")] {
-        list(&folder.join(kind), front, &mut out)?;
+        list(&folder.join(kind), front, secrets, &mut out)?;
     }
     Ok(out)
 }
 
-fn list(folder: &Path, front: &str, out: &mut Vec<Quarantined>) -> Result<(), ArtifactError> {
+fn list(
+    folder: &Path,
+    front: &str,
+    secrets: &Masker,
+    out: &mut Vec<Quarantined>,
+) -> Result<(), ArtifactError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -270,18 +316,26 @@ fn list(folder: &Path, front: &str, out: &mut Vec<Quarantined>) -> Result<(), Ar
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{front}{name}");
         if meta.is_dir() {
-            list(&path, &format!("{name}/"), out)?;
+            list(&path, &format!("{name}/"), secrets, out)?;
             continue;
         }
+        let mut detector = secrets.detector();
+        let read = |chunk: &[u8]| {
+            detector.push(chunk);
+            Ok(())
+        };
         let digest = meta
             .is_file()
-            .then(|| measure_file(read_entry(&path).ok()?, &path, |_| Ok(())).ok())
+            .then(|| measure_file(read_entry(&path).ok()?, &path, read).ok())
             .flatten();
+        let secret = detector.found().is_some();
         out.push(Quarantined {
-            path: name,
+            path: secrets.mask_str(&name).into_owned(),
             bytes: digest.as_ref().map_or(0, |digest| digest.bytes),
-            sha256: digest.map(|digest| digest.sha256),
+            sha256: digest.map(|digest| digest.sha256).filter(|_| !secret),
+            secret,
             removed: false,
+            earlier: false,
         });
     }
     Ok(())

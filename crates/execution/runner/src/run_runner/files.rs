@@ -171,13 +171,17 @@ impl RunRunner {
             exit_code,
             log_bytes: record.log.as_ref().map(|log| log.bytes),
             log_sha256: record.log.and_then(|log| log.sha256),
-            restored: record.restored,
+            restored: record
+                .restored
+                .iter()
+                .map(|path| self.masked(path))
+                .collect(),
             inputs_hash: record.inputs_sha256.as_deref().and_then(InputsHash::of),
             inputs_sha256: record.inputs_sha256,
             cached: record
                 .cached
                 .map(|(run, step, seq)| CachedData { run, step, seq }),
-            cache_note: record.cache_note,
+            cache_note: record.cache_note.map(|note| self.masked(&note)),
             ..StepEndData::default()
         };
         let mut left: Vec<ArtifactLeft> = record.quarantined.into_iter().map(told).collect();

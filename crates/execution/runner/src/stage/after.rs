@@ -2,8 +2,9 @@
 //! left is put aside, then told. Nobody hears of the end before that is done.
 
 use super::before::{Ready, failure, text};
+use super::files::{Files, reason};
 use super::{Job, Stage};
-use rok_artifacts::{Before, EmitError, emit, quarantine};
+use rok_artifacts::{Before, EmitError, Quarantined, emit, quarantine};
 use rok_executor::{
     AttemptRecord, ReportSink, StepFailure, StepReport, StepResult, StepSuccess, Usage,
 };
@@ -11,6 +12,9 @@ use rok_vocabulary::ErrorClass;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// How many files are named that were put aside.
+const MISSED: usize = 3;
 
 /// Takes the executor's report, and hands it on when the files are dealt with.
 pub(super) struct Collector(Mutex<Option<(Arc<Stage>, Job, Ready)>>);
@@ -76,12 +80,11 @@ fn collect(job: &Job, before: &Before, report: &mut StepReport) {
     let (declared, roots) = (&job.step.declared, &job.step.roots);
     match quarantine(declared, roots, before, &aside, &job.masker) {
         Ok(left) => {
+            let ended = format!("the attempt ended as {}", why.class);
+            let step = &job.request.attempt.step;
+            why.reason.extend(missed(&left, &Files::aside_name(step)));
             let told = left.into_iter().map(|left| {
-                let reason = if left.removed {
-                    "removed: it holds a secret".to_owned()
-                } else {
-                    format!("the attempt ended as {}", why.class)
-                };
+                let reason = reason(&left, &ended);
                 (left, reason)
             });
             result.record.quarantined.extend(told);
@@ -94,6 +97,24 @@ fn collect(job: &Job, before: &Before, report: &mut StepReport) {
             );
         }
     }
+}
+
+/// What stood there before is missed by whoever put it there.
+fn missed(left: &[Quarantined], aside: &str) -> Option<String> {
+    let earlier: Vec<&str> = left
+        .iter()
+        .filter(|left| left.earlier && !left.removed)
+        .map(|left| left.path.as_str())
+        .collect();
+    let more = match earlier.len() {
+        0 => return None,
+        n if n > MISSED => format!(" and {} more", n - MISSED),
+        _ => String::new(),
+    };
+    let named = earlier[..earlier.len().min(MISSED)].join("`, `");
+    Some(format!(
+        "; what was there before it, and changed, is put aside in {aside}: `{named}`{more}"
+    ))
 }
 
 fn made(job: &Job, before: &Before, success: &mut StepSuccess) -> Result<(), StepFailure> {

@@ -56,6 +56,11 @@ pub(super) fn prepare(job: &Job) -> Result<Prepared, Refused> {
     }
     if let Some(recorded) = &job.recorded {
         return match recorded {
+            Ok(hit) if tells(job, hit) => {
+                let reason = "what it made then has a secret of this run in its name";
+                let failure = StepFailure::new(ErrorClass::PolicyViolation, reason);
+                Err((failure, record))
+            }
             Ok(hit) => match take(job, hit.clone(), &mut record) {
                 Ok(success) => Ok(Prepared::Done(success, record)),
                 Err(error) => Err((failure(&error), record)),
@@ -99,6 +104,10 @@ fn cached(job: &Job, record: &mut AttemptRecord) -> Result<Option<StepSuccess>, 
         return Ok(None);
     };
     let hit = match cache.find(key) {
+        CacheAnswer::Hit(hit) if tells(job, &hit) => {
+            record.cache_note = Some("an earlier result is not taken: it names a secret".into());
+            return Ok(None);
+        }
         CacheAnswer::Hit(hit) => *hit,
         CacheAnswer::Miss(note) => {
             record.cache_note = note;
@@ -106,6 +115,12 @@ fn cached(job: &Job, record: &mut AttemptRecord) -> Result<Option<StepSuccess>, 
         }
     };
     take(job, hit, record).map(Some)
+}
+
+/// Whether a path of a result holds what is a secret here.
+fn tells(job: &Job, hit: &CacheHit) -> bool {
+    let mut paths = hit.artifacts.iter().map(|(path, ..)| path);
+    paths.any(|path| job.masker.find(path.as_bytes()).is_some())
 }
 
 /// A result of another run, with what it made put where it was made.

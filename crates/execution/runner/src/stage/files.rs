@@ -111,6 +111,11 @@ impl Files {
         self.quarantine.join(name(attempt))
     }
 
+    /// The same, as it is named to people: from the run's folder.
+    pub(crate) fn aside_name(attempt: &StepRef) -> String {
+        format!("quarantine/{}", name(attempt))
+    }
+
     pub(crate) fn note(&self, attempt: &StepRef) -> PathBuf {
         self.notes.join(format!("{}.json", name(attempt)))
     }
@@ -186,7 +191,7 @@ impl Files {
             .restore(digest, bound, file, artifact.executable)?;
         self.remember(file, identity, &digest.sha256);
         Ok(Looked::Restored(lay.map(|lay| Quarantined {
-            path: artifact.path.clone(),
+            path: masker.mask_str(&artifact.path).into_owned(),
             ..lay
         })))
     }
@@ -232,7 +237,7 @@ impl Files {
                 left: Vec::new(),
             });
         }
-        let earlier = quarantined(&aside)?;
+        let earlier = quarantined(&aside, masker)?;
         let before = Before::load(&self.note(attempt)).unwrap_or_else(|| {
             let since = u64::try_from(started_at.as_millis()).unwrap_or_default();
             Before::unknown(SystemTime::UNIX_EPOCH + Duration::from_millis(since))
@@ -241,12 +246,12 @@ impl Files {
         // There is nothing of it left to be told.
         let _ = std::fs::remove_file(self.note(attempt));
         let left = earlier.into_iter().chain(now).map(|left| {
-            let reason = if left.removed { REMOVED } else { LOST };
+            let reason = reason(&left, LOST);
             ArtifactLeft {
                 path: left.path,
                 sha256: left.sha256,
                 bytes: left.bytes,
-                reason: reason.into(),
+                reason,
             }
         });
         Ok(LostFiles {
@@ -279,7 +284,17 @@ pub fn results(contents: Arc<ContentStore>) -> Contents {
 }
 
 const LOST: &str = "the attempt was lost half-way";
-const REMOVED: &str = "removed: it holds a secret";
+
+/// Why something is aside, or gone.
+pub(crate) fn reason(left: &Quarantined, otherwise: &str) -> String {
+    match left {
+        Quarantined { removed: true, .. } => "removed: it holds a secret".into(),
+        Quarantined { secret: true, .. } => {
+            format!("{otherwise}; it holds a secret, and is kept for its owner only")
+        }
+        _ => otherwise.into(),
+    }
+}
 
 pub(crate) fn altered(step: &str) -> String {
     format!("altered after step `{step}` made it; put back from the store")
