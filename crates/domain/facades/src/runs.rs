@@ -47,5 +47,5 @@ pub use views::{
     AckView, ApprovalView, ArtifactView, AuditView, BudgetView, CompensationFailure, ErrorView,
     EventLine, EventQuery, ExpectationView, Explanation, HoldView, IncidentView, ListQuery,
     LogQuery, ParentView, Remedy, Resumable, RollbackView, RunListing, RunSummary, StepSummary,
-    StepTotals,
+    StepTotals, SubRunLeft,
 };

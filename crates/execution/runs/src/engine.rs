@@ -292,6 +292,7 @@ impl RunsEngine for Runs {
         let loaded = Loaded::read(&store, run)?;
         let mut summary = crate::summary::summary(&loaded);
         summary.driven_by = driver;
+        summary.rollback = crate::rollback::view_with_sub_runs(&store, &loaded);
         if summary.hold.is_none() {
             summary.hold = crate::waits::waits(&store, loaded.state());
         }

@@ -151,6 +151,7 @@ impl Story<'_> {
         story.because.extend(self.state.overrides_in_words());
         self.audit(story);
         self.undone(story);
+        self.sub_runs_left(story);
         let resumable = resumable(self.loaded);
         if resumable.resumable {
             story.next.push("nothing by itself".into());

@@ -2,16 +2,18 @@
 
 use crate::engine::Runs;
 use crate::fault;
+use crate::home::Home;
 use crate::load::Loaded;
 use crate::submit::{load_secrets, refuse_reason};
 use rok_facades::runs::{
     CompensationFailure, DriveEnd, ErrorKind, ErrorView, Observer, RollbackOptions, RollbackView,
-    RunsError, StopSignal,
+    RunsError, StopSignal, SubRunLeft,
 };
 use rok_kernel::{DoneIx, Input, PolicyState, Rollback, Rollbackable, RunState};
 use rok_log::Claim;
+use rok_plan::OnFailure;
 use rok_runner::{Shard, repair_of};
-use rok_vocabulary::{Disposition, ErrorClass, RunId, StepId};
+use rok_vocabulary::{Disposition, ErrorClass, RunId, RunPhase, StepId, StepState};
 
 impl Runs {
     pub(crate) fn rollback_run(
@@ -181,7 +183,82 @@ pub(crate) fn view(loaded: &Loaded) -> Option<RollbackView> {
         failed: current
             .and_then(Rollback::failed)
             .map(|ix| failure(state, ix)),
+        sub_runs: Vec::new(),
     })
+}
+
+/// The same with the sub-runs of a run that has ended and was, or was to be,
+/// rolled back: what they did is still in place, and is never passed over.
+pub(crate) fn view_with_sub_runs(store: &Home, loaded: &Loaded) -> Option<RollbackView> {
+    let (state, told) = (loaded.state(), view(loaded));
+    let sub_runs = left_of_sub_runs(store, state);
+    if sub_runs.is_empty() {
+        return told;
+    }
+    let nothing_to_undo = || {
+        let steps = state.rollback_data().nothing_to_undo;
+        steps.iter().map(ToString::to_string).collect()
+    };
+    let mut told = told.unwrap_or_else(|| RollbackView {
+        nothing_to_undo: nothing_to_undo(),
+        ..RollbackView::default()
+    });
+    let left = |id: &String| sub_runs.iter().any(|of| of.step == *id);
+    told.nothing_to_undo.retain(|id| !left(id));
+    told.state = INCOMPLETE.into();
+    told.sub_runs = sub_runs;
+    Some(told)
+}
+
+/// What is left of the runs of a FAILED run's steps, where it was, or was to
+/// be, rolled back.
+pub(crate) fn left_of_sub_runs(store: &Home, state: &RunState) -> Vec<SubRunLeft> {
+    let asked = state.plan().plan().on_failure == OnFailure::Rollback
+        || state.is_being_undone()
+        || state.disposition() == Disposition::RolledBack;
+    let mut found = Vec::new();
+    if asked && state.phase() == RunPhase::Failed {
+        left_within(store, state, &mut found);
+    }
+    found
+}
+
+fn left_within(store: &Home, state: &RunState, found: &mut Vec<SubRunLeft>) {
+    for ix in state.places() {
+        let (step, slot) = (state.definition(ix), state.step(ix));
+        let Some(run) = &slot.run else {
+            continue;
+        };
+        // What undoes the step is told of as any other compensation.
+        let succeeded = matches!(slot.state, StepState::Succeeded | StepState::Compensated);
+        if succeeded && step.compensate.is_some() {
+            continue;
+        }
+        let mut left = SubRunLeft {
+            step: state.step_id(ix).to_string(),
+            run: run.clone(),
+            steps: Vec::new(),
+            can_be_rolled_back: false,
+            unreadable: None,
+        };
+        match Loaded::read(store, run) {
+            Ok(child) => {
+                let child = child.state();
+                let undo = child.to_undo().map(|ix| child.done(ix).id.to_string());
+                left.steps = undo.collect();
+                left.can_be_rolled_back =
+                    !matches!(child.rollbackable(&[], &[]), Rollbackable::Refused(_));
+                if !left.steps.is_empty() {
+                    found.push(left);
+                }
+                left_within(store, child, found);
+            }
+            Err(error) => {
+                left.unreadable = Some(error.message);
+                found.push(left);
+            }
+        }
+    }
 }
 
 fn failure(state: &RunState, ix: DoneIx) -> CompensationFailure {

@@ -619,6 +619,82 @@ fn a_parent_whose_waiting_sub_run_is_gone_or_broken_is_not_blocked() {
     }
 }
 
+/// A rollback does not undo the run of a step: what is left of it is named, and
+/// nobody is told of a rollback that is done.
+#[rstest]
+#[case::nothing_else("", "'true'", "FAILED", false)]
+#[case::with_others(
+    "  o: { run: 'true', compensate: { run: 'true' } }\n",
+    "'true'",
+    "ROLLED_BACK",
+    false
+)]
+#[case::failed_half_way("", "exit 1", "FAILED", true)]
+fn what_a_rollback_leaves_of_a_sub_run_is_never_silent(
+    #[case] others: &str,
+    #[case] last: &str,
+    #[case] word: &str,
+    #[case] can: bool,
+) {
+    let parent = format!(
+        "plan: parent\non_failure: rollback\nsteps:\n{others}  p: {{ plan: child }}\n  q: {{ needs: [p{}], run: 'exit 1' }}\n",
+        if others.is_empty() { "" } else { ", o" }
+    );
+    let bench = bench(
+        &parent,
+        &format!(
+            "plan: child\nsteps:\n  one: {{ run: 'true', compensate: {{ run: 'echo undone >>journal' }} }}\n  two: {{ needs: [one], run: {last} }}\n"
+        ),
+    );
+    let lint = bench.rok(["plan", "lint", "plan.yaml"]);
+    assert!(
+        lint.out.contains("does not undo the run of a step"),
+        "{}{}",
+        lint.out,
+        lint.err
+    );
+    run(&bench, &[]).exits(1);
+    let summary = json_of(&bench, "r");
+    let left = &summary["rollback"];
+    assert_eq!(left["state"], "incomplete", "{left}");
+    let steps = summary["steps"].as_array().expect("steps").iter();
+    let child = { steps }.find(|step| step["id"] == "p").expect("p")["run"].clone();
+    let expected =
+        json!([{ "step": "p", "run": child, "steps": ["one"], "can_be_rolled_back": can }]);
+    assert_eq!(left["sub_runs"], expected);
+    let child = child.as_str().expect("a run");
+    let told = format!("{word}, ROLLBACK INCOMPLETE (not undone: p (run {child}: one))");
+    for command in ["status", "summary"] {
+        let out = bench.rok([command, "r"]).exits(0).out;
+        assert!(out.contains(&told), "{told} in {out}");
+    }
+    let why = bench.rok(["explain", "r"]).exits(0).out;
+    let what = format!("of whose run {child} there is left: one");
+    assert!(why.contains(&what), "{why}");
+    assert_eq!(why.contains(&format!("rollback {child}")), can, "{why}");
+    assert_eq!(why.contains("Undo it by hand"), !can, "{why}");
+    if can {
+        let undone = bench.rok(["rollback", child, "--reason", "enough"]);
+        assert!(undone.out.contains("ROLLED_BACK"), "{}", undone.out);
+        let journal = fs::read_to_string(bench.path().join("plans/journal"));
+        assert_eq!(journal.expect("written"), "undone\n");
+        assert_eq!(json_of(&bench, "r").get("rollback"), Some(&Value::Null));
+    }
+}
+
+/// A sub-run whose step says what undoes it is undone by that.
+#[test]
+fn a_step_undoes_its_sub_run_by_a_compensation_of_its_own() {
+    let bench = bench(
+        "plan: parent\non_failure: rollback\nsteps:\n  p: { plan: child, compensate: { run: 'true' } }\n  q: { needs: [p], run: 'exit 1' }\n",
+        "plan: child\nsteps: { one: { run: 'true', compensate: { run: 'true' } } }\n",
+    );
+    run(&bench, &[]).exits(1);
+    let rollback = &json_of(&bench, "r")["rollback"];
+    assert_eq!(rollback["state"], "rolled_back", "{rollback}");
+    assert_eq!(rollback["undone"], json!(["p"]));
+}
+
 #[test]
 fn a_plan_within_a_plan_within_a_plan() {
     let bench = bench(

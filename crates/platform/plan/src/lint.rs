@@ -79,6 +79,21 @@ fn undoing(plan: &Plan) -> Vec<Warning> {
             "say in the steps what undoes them, or remove it",
         ));
     }
+    let mut sub_runs = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::Plan { .. }) && step.compensate.is_none());
+    if (rolls_back || undoes)
+        && let Some(step) = sub_runs.next()
+    {
+        found.push(Warning {
+            step: Some(step.id.clone()),
+            ..warning(
+                "a rollback does not undo the run of a step: what that run did stays in place",
+                "give the step a `compensate` of its own",
+            )
+        });
+    }
     if overrides && !plan.steps.iter().any(|s| s.gate == Some(Gate::Hard)) {
         found.push(warning(
             "`overrides` permits nothing: no step is a hard gate",
@@ -213,6 +228,8 @@ mod tests {
 
     #[rstest]
     #[case::undoes_nothing("on_failure: rollback", "{ run: a }", &["`on_failure: rollback` undoes nothing: no step has `compensate`"])]
+    #[case::sub_run("on_failure: rollback", "{ plan: q }\n  b: { run: a, compensate: { run: b } }", &["a: a rollback does not undo the run of a step: what that run did stays in place"])]
+    #[case::sub_run_undone("on_failure: rollback", "{ plan: q, compensate: { run: b } }", &[])]
     #[case::no_gate("overrides: {}", "{ run: a }", &["`overrides` permits nothing: no step is a hard gate"])]
     #[case::none_permitted("overrides: { max: 0 }", "{ run: a }", &[])]
     #[case::both("on_failure: rollback\noverrides: {}", "{ run: a, gate: hard, compensate: { run: b } }", &["`overrides` helps only where nothing was undone: a run that `on_failure: rollback` rolled back is never resumed"])]

@@ -4,7 +4,7 @@ mod sections;
 
 use super::graph::{counts, lasted};
 use rok_facades::runs::{
-    AuditView, LogTail, RunSummary, RunTiming, TailQuery, VerifyReport, VerifyVerdict,
+    AuditView, LogTail, RollbackView, RunSummary, RunTiming, TailQuery, VerifyReport, VerifyVerdict,
 };
 use rok_pictures::{Body, Cell, Graph, Mark, Report, Section, State, Timeline};
 use rok_vocabulary::Timestamp;
@@ -122,12 +122,9 @@ fn notices(run: &RunSummary, proof: &VerifyReport) -> Vec<Mark> {
         let words = format!("{step} failed, and {to} ran in its place.");
         note(State::Partial, words);
     }
-    if let Some(rollback) = run
-        .rollback
-        .as_ref()
-        .filter(|one| !one.remaining.is_empty())
-    {
-        let words = format!("Not undone: {}.", rollback.remaining.join(", "));
+    let left = run.rollback.as_ref().map(RollbackView::not_undone);
+    if let Some(left) = left.filter(|left| !left.is_empty()) {
+        let words = format!("Not undone: {}.", left.join(", "));
         note(State::Failed, words);
     }
     for gate in &run.gate_failures {

@@ -158,9 +158,45 @@ pub struct RollbackView {
     /// Of `remaining`: interrupted compensations of steps that are not
     /// idempotent. Somebody must say whether they are done.
     pub undecided: Vec<String>,
+    /// Runs of steps of which something is left: the rollback of a run does not
+    /// undo them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sub_runs: Vec<SubRunLeft>,
     /// The compensation that failed, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<CompensationFailure>,
+}
+
+impl RollbackView {
+    /// All that is left, in words: steps, and runs of steps.
+    #[must_use]
+    pub fn not_undone(&self) -> Vec<String> {
+        let runs = self.sub_runs.iter().map(|left| {
+            let what = match &left.unreadable {
+                Some(_) => "it cannot be read".to_owned(),
+                None => left.steps.join(", "),
+            };
+            format!("{} (run {}: {what})", left.step, left.run)
+        });
+        self.remaining.iter().cloned().chain(runs).collect()
+    }
+}
+
+/// A run of a step, of which a rollback undoes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SubRunLeft {
+    /// The step.
+    pub step: String,
+    /// Its run.
+    pub run: RunId,
+    /// Steps of that run that declare what undoes them and are not undone, the
+    /// last success first; runs of its own steps are entries of their own.
+    pub steps: Vec<String>,
+    /// Whether `rok rollback` undoes them: it rolls back FAILED runs only.
+    pub can_be_rolled_back: bool,
+    /// Why it cannot be told what is left of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// A compensation that failed.

@@ -2,7 +2,8 @@
 
 use super::Story;
 use crate::logs::has_output;
-use rok_facades::runs::Explanation;
+use crate::rollback::left_of_sub_runs;
+use rok_facades::runs::{Explanation, SubRunLeft};
 use rok_kernel::{DoneIx, Rollback, Rollbackable, StepIx};
 use rok_vocabulary::{Disposition, StepState};
 
@@ -52,6 +53,35 @@ impl Story<'_> {
                 }
             }
             Rollbackable::SameEpoch | Rollbackable::Refused(_) => {}
+        }
+    }
+
+    /// What is left of the runs of its steps.
+    pub(super) fn sub_runs_left(&self, story: &mut Explanation) {
+        for left in left_of_sub_runs(self.store, self.state) {
+            let SubRunLeft {
+                step, run, steps, ..
+            } = &left;
+            if let Some(why) = &left.unreadable {
+                let because =
+                    format!("not undone: step `{step}`; its run {run} cannot be read: {why}");
+                story.because.push(because);
+                continue;
+            }
+            let steps = steps.join(", ");
+            story.because.push(format!(
+                "not undone: step `{step}`, of whose run {run} there is left: {steps}"
+            ));
+            if left.can_be_rolled_back {
+                let command = format!("rollback {run} --reason …");
+                story
+                    .remedies
+                    .push(self.remedy(&format!("undoes {steps}"), &command));
+            } else {
+                story.next.push(format!(
+                    "nothing undoes {steps} of run {run}: only a FAILED run is rolled back. Undo it by hand, and give step `{step}` a `compensate`"
+                ));
+            }
         }
     }
 

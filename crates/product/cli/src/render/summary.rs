@@ -208,7 +208,8 @@ fn budget(limits: &[BudgetView], paint: Paint) -> String {
 
 fn undone(out: &mut String, rollback: &RollbackView, paint: Paint) -> std::fmt::Result {
     let word = rollback.state.replace('_', " ");
-    let word = if rollback.remaining.is_empty() {
+    let left = rollback.not_undone();
+    let word = if left.is_empty() {
         paint.good(&word)
     } else {
         paint.warn(&word)
@@ -217,7 +218,7 @@ fn undone(out: &mut String, rollback: &RollbackView, paint: Paint) -> std::fmt::
     let lists = [
         ("undone", &rollback.undone),
         ("of these by hand", &rollback.by_hand),
-        ("not undone", &rollback.remaining),
+        ("not undone", &left),
         ("nothing to undo", &rollback.nothing_to_undo),
         ("somebody must look", &rollback.undecided),
     ];
@@ -465,7 +466,7 @@ fn status_word(run: &RunSummary, paint: Paint) -> String {
 fn undone_in_part(run: &RunSummary) -> Option<String> {
     let over = run.phase.is_terminal();
     let rollback = run.rollback.as_ref().filter(|_| over)?;
-    let left = &rollback.remaining;
+    let left = rollback.not_undone();
     (!left.is_empty()).then(|| left.join(", "))
 }
 
