@@ -215,7 +215,7 @@ pub(super) async fn until_it_rests(app: &Arc<App>, run: &Arc<RunHandle>) -> Resu
         if has_sub_runs && !sealed && !held {
             // A run whose sub-runs wait says nothing of it in its log.
             let run = Arc::clone(run);
-            let summary = app.blocking(move |_| Ok(run.summary()?)).await?;
+            let summary = app.blocking(move |_| run.summary()).await?;
             held = summary.hold.is_some();
         }
         if sealed {
