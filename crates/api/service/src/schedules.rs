@@ -8,6 +8,8 @@ use rok_facades::schedules::{
     AddedSchedule, DueView, FiringView, RemovedSchedule, ScheduleFile, ScheduleView,
     SchedulesFacade, TickObserver, TickReport,
 };
+use rok_plan::{Plan, parse_input};
+use rok_schedule::{Input, Schedule};
 use rok_vocabulary::{Actor, Timestamp};
 use std::path::{Path, PathBuf};
 
@@ -49,7 +51,7 @@ impl ScheduleBook {
     }
 
     /// Adds a schedule from its file, or replaces the one with its id. The plan
-    /// that it names must be there and be right.
+    /// that it names must be there and be right, and declare its inputs.
     pub fn add(&self, file: &Path) -> Result<AddedSchedule, ServiceError> {
         let path = self.cwd.join(file);
         let unreadable = |why: std::io::Error| {
@@ -69,7 +71,7 @@ impl ScheduleBook {
                 name: schedule.plan,
             });
         }
-        plan.parse()?;
+        fits(&schedule, &plan.parse()?)?;
         let file = ScheduleFile { text, name, path };
         Ok(self.facade.add(&file, &self.actor)?)
     }
@@ -150,4 +152,39 @@ impl ScheduleBook {
     ) -> Result<TickReport, ServiceError> {
         Ok(self.facade.work(until, stop, observer)?)
     }
+}
+
+/// Refuses inputs that the plan would refuse at every firing. What an
+/// expression gives is known then only.
+fn fits(schedule: &Schedule, plan: &Plan) -> Result<(), ServiceError> {
+    let given = &schedule.inputs;
+    let unknown = given
+        .keys()
+        .filter(|name| !plan.inputs.contains_key(name.as_str()))
+        .map(|name| format!("`{name}`: the plan does not declare it"));
+    let mut faults: Vec<String> = unknown.collect();
+    for (name, spec) in &plan.inputs {
+        match given.get(name.as_str()) {
+            None if spec.default.is_none() => faults.push(format!("`{name}`: is not given")),
+            Some(Input::Text(text)) if !text.contains("${{") => {
+                if let Err(fault) = parse_input(spec, text) {
+                    faults.push(format!("`{name}`: {}", fault.message));
+                }
+            }
+            _ => {}
+        }
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the inputs of schedule `{}` do not fit plan `{}`: {}",
+        schedule.id,
+        plan.id,
+        faults.join("; ")
+    );
+    let help = "`rok plan show` tells the inputs of a plan";
+    Err(RunsError::new(ErrorKind::Usage, "ROK0181", message)
+        .help(help)
+        .into())
 }

@@ -86,7 +86,8 @@ impl Service {
     /// The tokens of a server with these settings.
     #[must_use]
     pub fn tokens(&self) -> TokenBook {
-        TokenBook::at(self.config.settings.tokens_file())
+        let settings = &self.config.settings;
+        TokenBook::at(settings.tokens_file()).with_own_rules(!settings.access_policies.is_empty())
     }
 
     /// The folder that relative paths start from.

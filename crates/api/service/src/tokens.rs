@@ -132,6 +132,8 @@ struct Seen {
 /// The tokens of a server. What another process changes is seen at once.
 #[derive(Debug)]
 pub struct TokenBook {
+    /// Whether policies of the house's own say what a role may.
+    own_rules: bool,
     file: PathBuf,
     read: Mutex<Option<(Seen, Tokens)>>,
 }
@@ -141,9 +143,18 @@ impl TokenBook {
     #[must_use]
     pub fn at(file: impl Into<PathBuf>) -> Self {
         Self {
+            own_rules: false,
             file: file.into(),
             read: Mutex::new(None),
         }
+    }
+
+    /// Whether policies of the house's own say what a role may: any role may
+    /// mean something there. Without them a token needs one of [`ROLES`].
+    #[must_use]
+    pub fn with_own_rules(mut self, own_rules: bool) -> Self {
+        self.own_rules = own_rules;
+        self
     }
 
     /// Makes a token.
@@ -163,6 +174,13 @@ impl TokenBook {
         }
         if let Some(role) = roles.iter().find(|role| !is_word(role)) {
             return Err(TokenError::Bad(format!("`{role}` is no role's name")));
+        }
+        // Beside one of these, others are for the `approvers` of plans.
+        if !self.own_rules && !roles.iter().any(|role| ROLES.contains(&role.as_str())) {
+            let (roles, known) = (roles.join("`, `"), ROLES.join(", "));
+            return Err(TokenError::Bad(format!(
+                "a token with the role `{roles}` alone may do nothing: the roles of this server are {known}"
+            )));
         }
         let (id, secret) = (chance(ID_BYTES)?, chance(SECRET_BYTES)?);
         let now = now();
@@ -422,10 +440,28 @@ mod tests {
     fn a_token_needs_a_user_and_a_role() {
         let dir = tempfile::tempdir().unwrap();
         let book = TokenBook::at(dir.path().join("t.json"));
-        for (user, given) in [("", "viewer"), ("a\nb", "viewer"), ("ada", "a role")] {
+        for (user, given) in [
+            ("", "viewer"),
+            ("a\nb", "viewer"),
+            ("ada", "a role"),
+            ("ada", "bogus"),
+        ] {
             assert!(book.create(user, &roles(&[given]), None).is_err());
         }
         assert!(book.create("ada", &[], None).is_err());
         assert!(book.list().unwrap().is_empty());
+    }
+    #[test]
+    fn a_role_that_means_nothing_is_refused_with_those_that_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let book = TokenBook::at(dir.path().join("t.json"));
+        let refused = book.create("ada", &roles(&["bogus"]), None).unwrap_err();
+        let known = "are viewer, operator, approver, admin";
+        assert!(refused.to_string().ends_with(known), "{refused}");
+        // Plans may name roles of their own, and so may policies.
+        let both = roles(&["approver", "release-manager"]);
+        book.create("ada", &both, None).unwrap();
+        let book = book.with_own_rules(true);
+        book.create("ada", &roles(&["bogus"]), None).unwrap();
     }
 }

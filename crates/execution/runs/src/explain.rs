@@ -12,7 +12,7 @@ use crate::gates::{gate, override_command};
 use crate::home::Home;
 use crate::load::Loaded;
 use crate::logs::has_output;
-use crate::resume::resumable;
+use crate::resume::{resumable, spent};
 use rok_events::SkipCause;
 use rok_facades::runs::{Explanation, Remedy, RunsError};
 use rok_kernel::{RunState, StepIx};
@@ -116,7 +116,7 @@ impl Story<'_> {
                 .into(),
         };
         story.because.push(format!(
-            "{} of {} steps succeeded, {} failed, {} were skipped",
+            "{} of {} steps succeeded, {} failed, {} skipped",
             counts.succeeded, counts.total, counts.failed, counts.skipped
         ));
         self.failures(story);
@@ -155,10 +155,14 @@ impl Story<'_> {
         let resumable = resumable(self.loaded);
         if resumable.resumable {
             story.next.push("nothing by itself".into());
-            story.remedies.push(self.remedy(
-                "begins the next epoch; succeeded steps are kept",
-                "resume RUN",
-            ));
+            if let Some(spent) = spent(self.state) {
+                story.next.push(format!("it could be resumed, {spent}"));
+            } else {
+                story.remedies.push(self.remedy(
+                    "begins the next epoch; succeeded steps are kept",
+                    "resume RUN",
+                ));
+            }
         } else {
             story.next.push(format!(
                 "nothing: it cannot be resumed, because {}",
@@ -166,10 +170,15 @@ impl Story<'_> {
             ));
         }
         if let Some(command) = override_command(self.state, SystemClock.now()) {
-            story.remedies.push(self.remedy(
-                "answers for the gate, so that the next epoch passes it",
-                &command,
-            ));
+            let permitted = self.state.plan().plan().overrides.as_ref();
+            let by = permitted.map(|permitted| &permitted.by);
+            let by = by.filter(|by| !by.any_of.is_empty() || by.not_submitter);
+            let who = by.map(|by| format!(" ({} may)", by.who()));
+            let does = format!(
+                "answers for the gate, so that the next epoch passes it{}",
+                who.unwrap_or_default()
+            );
+            story.remedies.push(self.remedy(&does, &command));
         }
         if let Some(ix) = self
             .ids()

@@ -48,7 +48,7 @@ pub(crate) fn store(error: &StoreError) -> RunsError {
         StoreError::Full { .. } => RunsError::new(ErrorKind::Storage, "ROK0106", chain(error))
             .help("make room and resume the run: nothing that was not stored was acknowledged"),
         _ => RunsError::new(ErrorKind::Storage, "ROK0106", chain(error)).help(
-            "mend the store and resume the run: nothing that was not stored was acknowledged",
+            "mend the store, then ask again: nothing that was not stored was acknowledged, and a run that it stopped can be resumed",
         ),
     }
 }
@@ -89,7 +89,7 @@ pub(crate) fn denied(what: &dyn std::fmt::Display, why: &str) -> RunsError {
     let why = why.trim_start_matches("denied: ");
     let message = format!("{what} is denied: {why}");
     RunsError::new(ErrorKind::Denied, "ROK0107", message).help(
-        "the policies and the plan's `approvers` decide who may; `rok explain` says whom the plan asks",
+        "the policies and the plan's `approvers` or `overrides` decide who may; `rok explain` says whom the plan asks",
     )
 }
 

@@ -72,10 +72,8 @@ impl Runs {
                         bytes,
                     });
                 }
-                Err(why) => report.kept.push(KeptRun {
-                    run_id: run.to_string(),
-                    why,
-                }),
+                Err(Stays::Kept(why)) => report.kept.push(kept(&run, why)),
+                Err(Stays::Failed(why)) => report.failed.push(kept(&run, why)),
             }
         }
         finish_stubs(&store, &house, request, &mut report)?;
@@ -103,6 +101,27 @@ fn finish_stubs(
     Ok(())
 }
 
+/// Why a run that a rule names is there still.
+enum Stays {
+    /// Something speaks against collecting it.
+    Kept(String),
+    /// It could not be collected.
+    Failed(String),
+}
+
+impl From<String> for Stays {
+    fn from(why: String) -> Self {
+        Self::Kept(why)
+    }
+}
+
+fn kept(run: &RunId, why: String) -> KeptRun {
+    KeptRun {
+        run_id: run.to_string(),
+        why,
+    }
+}
+
 /// Makes a stub of a run, if nothing speaks against it; gives the bytes that
 /// are free.
 fn collect(
@@ -111,28 +130,29 @@ fn collect(
     why: &str,
     request: &CollectRequest,
     now: Timestamp,
-) -> Result<u64, String> {
+) -> Result<u64, Stays> {
     if request.dry_run {
         if let Ok(Some(driver)) = store.driver(run) {
-            return Err(format!("{driver} drives it"));
+            return Err(Stays::Kept(format!("{driver} drives it")));
         }
         let stub = stub_of(store, run, why, request, now)?;
         return Ok(stub.removed.iter().map(|file| file.bytes).sum());
     }
-    let _alone = exclusively(store.root()).map_err(|error| error.message)?;
+    let _alone = exclusively(store.root()).map_err(|error| Stays::Failed(error.message))?;
     let collecting =
         store
             .files()
             .begin_collecting(run, &owner())
             .map_err(|error| match error {
-                ClaimError::Held { by, .. } => format!("{by} drives it"),
-                ClaimError::Store(error) => fault::chain(&error),
+                ClaimError::Held { by, .. } => Stays::Kept(format!("{by} drives it")),
+                ClaimError::Store(error) => Stays::Failed(fault::chain(&error)),
             })?;
     let stub = stub_of(store, run, why, request, now)?;
-    let json = serde_json::to_vec_pretty(&stub).map_err(|error| error.to_string())?;
+    let json =
+        serde_json::to_vec_pretty(&stub).map_err(|error| Stays::Failed(error.to_string()))?;
     collecting
         .finish(&json, &KEPT)
-        .map_err(|error| fault::chain(&error))
+        .map_err(|error| Stays::Failed(fault::chain(&error)))
 }
 
 /// What will be left of a run; an error is why it is kept.

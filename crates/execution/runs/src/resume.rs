@@ -15,6 +15,7 @@ use rok_facades::runs::{
 };
 use rok_kernel::{Input, Repair, Resumability, RunState};
 use rok_log::{Claim, ClaimError, Lease};
+use rok_plan::OnExceeded;
 use rok_runner::{CLAIM_LEASE, Clock, RecoverError, Shard, SystemClock, Turn, repair_of};
 use rok_vocabulary::{Actor, CommandId, RunId, StepState};
 use std::path::{Path, PathBuf};
@@ -72,10 +73,13 @@ pub(crate) fn resumable(loaded: &Loaded) -> Resumable {
                 .1
                 .map(|reason| format!(" ({reason})"))
                 .unwrap_or_default();
-            let reason = format!(
+            let mut reason = format!(
                 "it FAILED{why}; epoch {} begins from {from}",
                 state.epoch().next()
             );
+            if let Some(spent) = spent(state) {
+                reason = format!("{reason}; {spent}");
+            }
             Resumable {
                 resumable: true,
                 how: "next_epoch".into(),
@@ -93,6 +97,19 @@ pub(crate) fn resumable(loaded: &Loaded) -> Resumable {
             steps: Vec::new(),
         },
     }
+}
+
+/// Of a run whose budget is used up for good: what a next epoch comes to.
+pub(crate) fn spent(state: &RunState) -> Option<String> {
+    let budget = state.plan().plan().budget.as_ref()?;
+    let lifted: Vec<_> = state.lifted().collect();
+    let mut over = state.exceeded().filter(|over| !lifted.contains(over));
+    let over = over
+        .next()
+        .filter(|_| budget.on_exceeded == OnExceeded::Fail)?;
+    Some(format!(
+        "but its budget of {over} is used up and counts over all epochs, so the next one fails at once: start a new run under a larger budget"
+    ))
 }
 
 impl Runs {

@@ -262,6 +262,9 @@ steps:
 fn an_overridden_gate_lets_the_next_epoch_pass_and_is_never_forgotten() {
     let bench = bench(GATED);
     run(&bench).exits(1);
+    let who = "passes it (anybody, other than the submitter may)";
+    let told = bench.rok(["explain", RUN]).exits(0).out;
+    assert!(told.contains(who), "{told}");
     let refused = bench.rok(["resume", RUN]).exits(1).err;
     assert!(
         refused.contains("that is final without an override"),

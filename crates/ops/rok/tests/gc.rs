@@ -603,3 +603,17 @@ fn killed_while_collecting_there_is_a_run_or_a_stub() {
         bench.rok(["verify", run, "--sealed"]).exits(0);
     }
 }
+
+/// What could not be collected is a failure, and no rule.
+#[test]
+fn a_run_that_cannot_be_collected_fails_the_command() {
+    let bench = house();
+    // No lock can be had there, whoever asks.
+    fs::create_dir(bench.runs().join(".gc~")).unwrap();
+    let ran = bench.rok(["gc", "--keep", "2"]).exits(1);
+    let told = "failed to collect a: cannot lock";
+    assert!(ran.out.contains(told), "{}", ran.out);
+    let counted = "0 collected, 0 kept against a rule, 1 failed";
+    assert!(ran.out.contains(counted), "{}", ran.out);
+    bench.rok(["verify", "a", "--sealed"]).exits(0);
+}

@@ -58,6 +58,13 @@ fn a_budget_that_is_used_up_fails_the_run(
     assert_eq!(summary["outcome"], "failed");
     assert_eq!(summary["error"]["class"], "budget_exceeded");
     assert_eq!(summary["steps"][2]["state"], "skipped");
+    // It counts over all epochs: nobody is sent to a resume that fails at once.
+    for asked in [&["explain", "r"][..], &["resume", "r", "--check"]] {
+        let told = bench.rok(asked).exits(0).out;
+        let spent = format!("its budget of {dimension} is used up");
+        assert!(told.contains(&spent), "{told}");
+        assert!(told.contains("fails at once"), "{told}");
+    }
     let said = json!({ "dimension": dimension, "limit": limit, "used": used });
     assert_eq!(exceeded(&bench), [said]);
     assert_eq!(summary["budget"][0]["exceeded"], true);

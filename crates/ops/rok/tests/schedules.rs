@@ -439,3 +439,38 @@ fn schedules_are_kept_where_their_runs_are() {
         refused.err
     );
 }
+
+/// What the plan would refuse at every firing is refused at once.
+#[rstest]
+#[case(
+    "inputs: { m: x }",
+    "`m`: the plan does not declare it; `n`: is not given"
+)]
+#[case("", "`n`: is not given")]
+#[case("inputs: { n: x, w: y }", "`w`: ")]
+fn inputs_must_fit_the_plan(#[case] inputs: &str, #[case] told: &str) {
+    let bench = Bench::new();
+    let plan = "plan: p\ninputs: { n: { type: string }, w: { type: integer, default: 1 } }\nsteps: { s: { run: 'true' } }\n";
+    bench.write("p.yaml", plan);
+    let schedule = format!("schedule: s\nplan: p.yaml\ncron: '* * * * *'\n{inputs}\n");
+    bench.write("s.yaml", &schedule);
+    let ran = bench.rok(["schedule", "add", "s.yaml"]).exits(2);
+    assert!(ran.err.contains(told), "{}", ran.err);
+    assert!(ran.err.contains("ROK0181"), "{}", ran.err);
+    let listed = bench.rok(["schedule", "list", "--json"]).exits(0).json();
+    assert_eq!(listed.as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_field_out_of_bounds_is_told_in_our_words() {
+    let bench = Bench::new();
+    bench.write("p.yaml", "plan: p\nsteps: { s: { run: 'true' } }\n");
+    bench.write("s.yaml", "schedule: s\nplan: p.yaml\ncron: '99 * * * *'\n");
+    let ran = bench.rok(["schedule", "add", "s.yaml"]).exits(2);
+    assert!(
+        ran.err.contains("minutes and seconds are 0 to 59"),
+        "{}",
+        ran.err
+    );
+    assert!(!ran.err.contains("Component"), "{}", ran.err);
+}

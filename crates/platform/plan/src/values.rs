@@ -105,10 +105,20 @@ impl ValueKind {
     }
 }
 
+/// 2^63: from here on a number is read as one with a fraction.
+const LARGE: f64 = 9_223_372_036_854_775_808.0;
+
 fn found(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
+        Value::Number(number)
+            if number
+                .as_f64()
+                .is_some_and(|n| number.is_f64() && n.abs() >= LARGE) =>
+        {
+            "a number too large for 64 bits"
+        }
         Value::Number(number) if number.is_f64() => "a number with a fraction",
         Value::Number(_) => "a whole number",
         Value::String(_) => "text",

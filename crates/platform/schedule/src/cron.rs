@@ -144,6 +144,15 @@ pub struct Cron {
     pace: Pace,
 }
 
+/// What the parser says, without the name of its own error.
+fn syntax(said: &str) -> String {
+    let why = said.trim_start_matches("Component error: ");
+    if why.contains("out of bounds") {
+        return "a field is out of its bounds: minutes and seconds are 0 to 59, hours 0 to 23, days 1 to 31, months 1 to 12, days of the week 0 to 7".into();
+    }
+    why.into()
+}
+
 impl Cron {
     /// Reads an expression, or one of `@yearly`, `@monthly`, `@weekly`,
     /// `@daily`, `@hourly`.
@@ -167,7 +176,7 @@ impl Cron {
         };
         let parser = CronParser::builder().year(Year::Disallowed).build();
         let matches = parser.parse(source).map_err(|error| CronError::Syntax {
-            why: error.to_string(),
+            why: syntax(&error.to_string()),
         })?;
         if matches.find_next_occurrence(&EPOCH, true).is_err() {
             return Err(CronError::Never);

@@ -173,7 +173,7 @@ pub(crate) struct RunArgs {
     /// A file with secret values, mode 0600
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets: Option<PathBuf>,
-    /// Exits with 1 where the outcome is partial
+    /// Exits with 1 where the outcome is partial; a later `resume` asks for itself
     #[arg(long)]
     pub(crate) strict: bool,
     /// Stays while the run waits for a decision

@@ -1,5 +1,6 @@
 //! Ctrl-C, SIGTERM and a terminal that closes: the first asks for a clean
-//! stop, the second does not wait for it.
+//! stop, the second does not wait for it. A terminal that closes says so twice,
+//! by its shell and by the kernel, and nobody is there to be impatient.
 
 use rok_service::views::StopSignal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -62,10 +63,12 @@ fn listen(
     let handle = signals.handle();
     let listener = move || {
         for signal in signals.forever() {
-            if received.swap(signal, Ordering::SeqCst) == 0 {
-                tell("stopping cleanly; once more stops at once");
+            let first = received.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+            if first.is_ok() {
+                // Before it is told: the terminal may be gone, and writing fail.
                 stop.stop();
-            } else {
+                tell("stopping cleanly; once more stops at once");
+            } else if signal != SIGHUP {
                 // What was durable stays so; steps that are left behind are
                 // found and ended by the next resume.
                 std::process::exit(128 + signal);

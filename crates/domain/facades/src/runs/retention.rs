@@ -54,6 +54,8 @@ pub struct CollectReport {
     pub collected: Vec<CollectedRun>,
     /// Runs that the rules name and that are kept, and why.
     pub kept: Vec<KeptRun>,
+    /// Runs that were to be collected and are there still, since that failed.
+    pub failed: Vec<KeptRun>,
     /// Contents that nobody names any more.
     pub contents: u64,
     /// Their bytes.
@@ -86,6 +88,6 @@ pub struct CollectedRun {
 pub struct KeptRun {
     /// The run.
     pub run_id: String,
-    /// Why it is kept.
+    /// Why it is kept, or what failed.
     pub why: String,
 }

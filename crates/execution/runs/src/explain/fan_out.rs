@@ -19,7 +19,7 @@ impl Story<'_> {
             (totals.succeeded, "succeeded"),
             (totals.failed, "failed"),
             (totals.skipped, "did not run"),
-            (totals.compensated, "were undone"),
+            (totals.compensated, "undone"),
             (totals.running, "are running"),
             (totals.pending, "have not started"),
         ];

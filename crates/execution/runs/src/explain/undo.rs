@@ -13,7 +13,7 @@ impl Story<'_> {
         let state = self.state;
         if state.disposition() == Disposition::RolledBack {
             let undone = self.listed(state.undone());
-            let because = format!("rolled back: {undone} were undone");
+            let because = format!("rolled back: undone: {undone}");
             story.because.push(because);
             return;
         }

@@ -51,6 +51,13 @@ pub(super) fn check(
             }
         }
     }
+    if !artifacts.is_empty() && !contents.root().is_dir() {
+        let what = "is gone as a whole: only what still lies where it was made can be held against the log";
+        report.notes.push(format!(
+            "the store of contents, {}, {what}",
+            contents.root().display()
+        ));
+    }
     if !moved_on.is_empty() {
         report.notes.push(format!(
             "no longer where it was made, or altered there; the store has what was made: {}",

@@ -35,6 +35,7 @@ fn journal(scene: &Scene) -> Vec<String> {
 #[rstest]
 #[case::ctrl_c(Signal::INT, 130)]
 #[case::term(Signal::TERM, 143)]
+#[case::hang_up(Signal::HUP, 129)]
 fn a_signal_leaves_a_resumable_run(#[case] signal: Signal, #[case] code: i32) {
     let scene = Scene::new(PLAN);
     let ready = Fifo::new(&scene, "ready");
@@ -74,6 +75,30 @@ fn a_signal_leaves_a_resumable_run(#[case] signal: Signal, #[case] code: i32) {
     assert_eq!(scene.step("first")["outputs"]["n"], 1);
     scene.bench.rok(["verify", "r", "--sealed"]).exits(0);
     scene.bench.rok(["resume", "r"]).exits(1);
+}
+
+/// A terminal that closes says so by its shell and by the kernel.
+#[test]
+fn a_second_hang_up_does_not_cut_the_clean_stop_short() {
+    let scene = Scene::new(
+        "plan: p
+steps:
+  a:
+    kill_grace: 1h
+    run: \"trap 'echo asked >asked; read go <go; exit 0' TERM; echo up >ready; while :; do sleep 0.01 || :; done\"
+",
+    );
+    let (ready, asked) = (Fifo::new(&scene, "ready"), Fifo::new(&scene, "asked"));
+    let _go = Fifo::new(&scene, "go");
+    let run = scene.start();
+    ready.read();
+    run.signal(Signal::HUP);
+    asked.read();
+    run.signal(Signal::HUP);
+    fs::write(scene.bench.path().join("go"), "go\n").unwrap();
+    let ran = run.finish().exits(129);
+    assert!(ran.err.contains("rok resume r"), "{}", ran.err);
+    scene.bench.rok(["resume", "r", "--check"]).exits(0);
 }
 
 /// A terminal sends Ctrl-C to its whole foreground group: the step is not in it.

@@ -116,6 +116,30 @@ fn a_run_that_one_may_not_see_is_not_there() {
     assert_eq!(runs["runs"][0]["run_id"], "r1");
 }
 
+/// The page's policies: who may only submit plans of the folder sends no commands.
+#[test]
+fn only_plans_of_the_folder() {
+    let page = include_str!("../../../../../docs/howto/serve.md");
+    let policies = page.split("```cedar\n").nth(1).and_then(|rest| {
+        let (policies, _) = rest.split_once("```")?;
+        Some(policies)
+    });
+    let bench = bench();
+    bench.write("access.cedar", policies.expect("the page shows them"));
+    let [oli, root] =
+        [("oli", "operator"), ("root", "admin")].map(|(user, role)| token(&bench, user, role));
+    let served = Served::with(bench, &["--set", "access_policies=access.cedar"]);
+    let [oli, root] = [oli, root].map(|token| as_who(&served, &token));
+    let own =
+        json!({ "definition": { "plan": "own", "steps": { "a": { "run": "touch got-in" } } } });
+    let refused = oli.post("/api/v1/runs", &own).is(403).json();
+    assert_eq!(refused["code"], "ROK0202");
+    assert!(!served.bench.path().join("got-in").exists());
+    oli.post("/api/v1/runs", &json!({ "plan": "hello" }))
+        .is(201);
+    root.post("/api/v1/runs?wait=30s", &own).is(201);
+}
+
 #[test]
 fn tokens_end_and_are_nowhere_in_the_clear() {
     let bench = bench();

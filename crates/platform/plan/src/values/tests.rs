@@ -86,6 +86,11 @@ fn all_faults_of_inputs_come_at_once_and_name_the_nearest() {
     "7.5",
     Err("must be a whole number, and is a number with a fraction")
 )]
+#[case(
+    "whole",
+    "99999999999999999999",
+    Err("must be a whole number, and is a number too large for 64 bits")
+)]
 #[case("flag", "true", Ok(json!(true)))]
 #[case("flag", "yes", Err("must be `true` or `false`"))]
 #[case("list", "[1, \"a\"]", Ok(json!([1, "a"])))]

@@ -52,7 +52,8 @@ pub(crate) fn replay(
     if terminal.json {
         terminal.show_json(&found)?;
     } else {
-        let text = render::replayed(&found, terminal.out_look);
+        let ended = matches!(end, DriveEnd::Ended { .. });
+        let text = render::replayed(&found, ended, terminal.out_look);
         terminal.show(&text)?;
     }
     Ok(match &end {

@@ -42,5 +42,8 @@ pub(crate) fn gc(
         let text = render::collected(&report, terminal.out_look);
         terminal.show(&text)?;
     }
+    if !report.failed.is_empty() {
+        return Ok(Exit::Failed);
+    }
     Ok(Exit::Success)
 }

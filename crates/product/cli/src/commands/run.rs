@@ -8,6 +8,7 @@ use crate::signals::Stop;
 use crate::terminal::Terminal;
 use rok_service::views::{DriveEnd, DriveOptions, Resumable, RunPhase};
 use rok_service::{RunHandle, RunRequest, Service, ServiceError};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Submits a plan and drives it.
@@ -17,6 +18,8 @@ pub(crate) fn run(
     args: RunArgs,
 ) -> Result<Exit, ServiceError> {
     let one_at_a_time = supported(&args)?;
+    once("--input", &args.inputs)?;
+    once("--label", &args.labels)?;
     let dry = args.mode == Mode::DryRun;
     let profiled = args.mode == Mode::Profile;
     let options = DriveOptions {
@@ -116,6 +119,17 @@ fn supported(args: &RunArgs) -> Result<bool, ServiceError> {
         _ if args.detach => refuse("--detach", "run it in the background of your shell"),
         Mode::Sync | Mode::Profile => Ok(true),
         Mode::Async | Mode::DryRun => Ok(false),
+    }
+}
+
+/// Of two values for one name, none is dropped unsaid.
+fn once(option: &str, pairs: &[(String, String)]) -> Result<(), ServiceError> {
+    let mut seen = BTreeSet::new();
+    match pairs.iter().find(|(name, _)| !seen.insert(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(ServiceError::BadName {
+            what: format!("{option} {name} is given twice: give each name one value"),
+        }),
     }
 }
 

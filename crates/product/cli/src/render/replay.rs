@@ -47,9 +47,12 @@ pub(crate) fn redecided(found: &RedecidedView, look: Look) -> String {
 }
 
 /// What a replay came to, beside the run that it replays.
-pub(crate) fn replayed(found: &Replayed, look: Look) -> String {
+pub(crate) fn replayed(found: &Replayed, ended: bool, look: Look) -> String {
     let paint = Paint::of(look);
-    let (state, verdict) = if found.diverged {
+    let (state, verdict) = if !ended {
+        let verdict = "it has not come to its end: this is how far it came";
+        (StepState::Waiting, verdict)
+    } else if found.diverged {
         (StepState::Failed, "it came to something else")
     } else {
         (StepState::Succeeded, "it came to the same")

@@ -43,9 +43,22 @@ pub(crate) fn collected(report: &CollectReport, look: Look) -> String {
             clean(&run.why)
         );
     }
+    for run in &report.failed {
+        let sign = paint.sign(StepState::Failed);
+        let _ = writeln!(
+            out,
+            "{sign} failed to collect {}: {}",
+            clean(&run.run_id),
+            clean(&run.why)
+        );
+    }
+    let failed = match report.failed.len() {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
     let _ = writeln!(
         out,
-        "Runs: {} {verb}, {} kept against a rule",
+        "Runs: {} {verb}, {} kept against a rule{failed}",
         report.collected.len(),
         report.kept.len()
     );

@@ -181,6 +181,8 @@ fn budget(limits: &[BudgetView], paint: Paint) -> String {
         let BudgetView {
             limit: most, used, ..
         } = limit;
+        // Sums of tenths are no tenths: what is shown is read by people.
+        let used = &((used * 1e6).round() / 1e6);
         let text = match limit.dimension {
             BudgetDimension::CostUsd => format!("{used} of {most} USD"),
             BudgetDimension::EnergyKwh => format!("{used} of {most} kWh"),

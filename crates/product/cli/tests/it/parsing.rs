@@ -107,3 +107,19 @@ fn every_error_has_its_page_on_the_terminal() {
         assert_eq!((done.code, done.out.as_str()), (0, page.text));
     }
 }
+
+/// Neither of two values is dropped unsaid.
+#[rstest]
+#[case("--input", "--input")]
+#[case("--input", "-i")]
+#[case("--label", "--label")]
+fn a_name_has_one_value(#[case] first: &str, #[case] second: &str) {
+    let done = run(
+        Fake::new(),
+        &["run", "deliverable", first, "v=a", second, "v=b"],
+    );
+    assert_eq!(done.code, 2);
+    let told = format!("{first} v is given twice");
+    assert!(done.err.contains(&told), "{}", done.err);
+    assert!(done.asked.is_empty());
+}
