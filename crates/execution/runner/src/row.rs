@@ -1,9 +1,11 @@
 //! A run's row, and when it is due: projections of its state.
 
 use crate::error::RunnerError;
+use crate::run_runner::kbase;
 use rok_events::Encoder;
 use rok_kernel::{CompiledPlan, RunScope, RunSpec, RunState, create_rok};
 use rok_log::{Commit, Concurrency, Document, DocumentKind, Labels, RunRow};
+use rok_projections::ServiceRun;
 use rok_vocabulary::{Disposition, RunId, RunPhase, Timestamp};
 use std::sync::Arc;
 
@@ -94,6 +96,7 @@ pub fn newborn(
     let mut lines = Vec::with_capacity(4096);
     encoder.encode(&decision.events, &mut lines);
     let row = Fixed::default().row(kernel.state(), None);
+    let services = ServiceRun::of(kernel.state().plan().plan(), &run);
     let events = decision.events.len() as u32;
     let first = rok_vocabulary::Seq::FIRST;
     let mut commit = Commit::new(run, first, lines, events, encoder.head(), row);
@@ -101,5 +104,12 @@ pub fn newborn(
         .documents
         .push(Document::new(DocumentKind::Plan, plan_bytes));
     commit.documents.extend(documents);
+    if let Some(mut services) = services {
+        decision
+            .events
+            .iter()
+            .for_each(|event| services.note(event));
+        commit.records = services.rows.iter().map(kbase).collect();
+    }
     Ok(commit)
 }

@@ -42,6 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use context::RunContext;
+pub(crate) use services::kbase;
 
 /// One run that is being driven.
 #[derive(Debug)]

@@ -5,10 +5,19 @@ use crate::services::Services;
 use rok_events::Event;
 use rok_facades::{Diagnosis, ServiceFact, ServiceRunFacts};
 use rok_log::Record;
-use rok_projections::ServiceRun;
+use rok_projections::{KbaseRow, ServiceRun};
 
 /// The table that the rows of service runs go to.
 const KBASE: &str = "kbase_events";
+
+/// A row as the stores keep it.
+pub(crate) fn kbase(row: &KbaseRow) -> Record {
+    Record {
+        kind: KBASE,
+        key: row.id.clone(),
+        json: row.to_json().to_string().into_bytes(),
+    }
+}
 
 impl RunRunner {
     /// Goes on from what an earlier owner's log tells.
@@ -23,12 +32,7 @@ impl RunRunner {
         };
         let before = run.rows.len();
         run.note(event);
-        let rows = run.rows[before..].iter().map(|row| Record {
-            kind: KBASE,
-            key: row.id.clone(),
-            json: row.to_json().to_string().into_bytes(),
-        });
-        self.records.extend(rows);
+        self.records.extend(run.rows[before..].iter().map(kbase));
     }
 
     /// What the services found; `None` where the run has none, or nobody makes
