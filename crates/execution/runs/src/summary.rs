@@ -19,7 +19,7 @@ use rok_plan::Gate;
 use rok_projections::Replay;
 use rok_rac::{Duty, Reconciliation, Scope};
 use rok_vocabulary::{
-    BudgetDimension, Disposition, ErrorClass, Outcome, RunPhase, StepState, Timestamp,
+    BudgetDimension, Disposition, ErrorClass, Outcome, RunId, RunPhase, StepState, Timestamp,
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -385,7 +385,12 @@ pub(crate) fn list(store: &Home, query: &ListQuery) -> Result<Vec<RunListing>, R
     let listings = entries.into_iter().map(|entry| match entry {
         RunEntry::Run { run, row } => {
             let held = row.hold.is_some() || waiting.contains(&run);
-            (listing(run.to_string(), &row, held), Some(row))
+            let interrupted = !held && is_interrupted(store, &run, &row);
+            let listing = RunListing {
+                interrupted,
+                ..listing(run.to_string(), &row, held)
+            };
+            (listing, Some(row))
         }
         RunEntry::Collected { run, row } => {
             let status = COLLECTED.into();
@@ -443,8 +448,14 @@ fn listing(run_id: String, row: &RunRow, held: bool) -> RunListing {
         epoch: Some(row.epoch),
         parent: row.labels.get(PARENT_RUN).cloned(),
         rollback: rollback_of(row).map(ToOwned::to_owned),
+        interrupted: false,
         broken: None,
     }
+}
+
+/// Whether an open run is driven by nobody. In a shared store a pool drives it.
+fn is_interrupted(store: &Home, run: &RunId, row: &RunRow) -> bool {
+    !row.phase.is_terminal() && !store.is_shared() && matches!(store.driver(run), Ok(None))
 }
 
 fn rollback_of(row: &RunRow) -> Option<&'static str> {
@@ -468,6 +479,7 @@ fn broken(run_id: String, why: String) -> RunListing {
         epoch: None,
         parent: None,
         rollback: None,
+        interrupted: false,
         broken: Some(why),
     }
 }

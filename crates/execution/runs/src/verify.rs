@@ -11,7 +11,7 @@ use crate::submit::{contents, results};
 use crate::subruns::missing_plans;
 use rok_chain::{LogState, SealCheck};
 use rok_facades::runs::{RunsError, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict};
-use rok_kernel::CompiledPlan;
+use rok_kernel::{CompiledPlan, RunState};
 use rok_projections::{Replay, ReplayError};
 use rok_vocabulary::RunId;
 use std::path::Path;
@@ -258,6 +258,12 @@ fn replay(
         );
         report.faults.push(file_fault("seal.json", what));
     }
+    if place == Place::Here {
+        let missing = missing_sub_runs(store, loaded.state());
+        report.notes.extend(missing.map(|run| {
+            format!("its sub-run {run} is not here: what that run did cannot be verified")
+        }));
+    }
     for sha256 in missing_plans(store, &loaded) {
         let what = "is missing, or is not the plan that the log names".to_owned();
         let file = format!("plans/{sha256}.json");
@@ -289,4 +295,12 @@ fn compared(
         }
     }
     Ok(record.into_replay())
+}
+
+/// The runs of steps that ended, of which nothing is left here.
+fn missing_sub_runs(store: &Home, state: &RunState) -> impl Iterator<Item = RunId> {
+    let ended = state.places().map(|ix| state.step(ix));
+    let ended = ended.filter(|slot| slot.is_finished());
+    let runs = ended.filter_map(|slot| slot.run.clone());
+    runs.filter(|run| matches!(store.exists(run), Ok(false)))
 }

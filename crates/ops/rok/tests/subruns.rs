@@ -106,6 +106,11 @@ fn a_sub_run_is_a_run_of_its_own_and_both_know_each_other() {
     assert!(why.contains("step `deploy` of run r"), "{why}");
     let logs = bench.rok(["logs", "r", "deploy"]).exits(3);
     assert!(logs.err.contains(&child), "{}", logs.err);
+    let verified = || bench.rok(["verify", "r"]).exits(0).out;
+    let note = format!("its sub-run {child} is not here");
+    assert!(!verified().contains(&note));
+    fs::remove_dir_all(bench.runs().join(&child)).expect("it is ours");
+    assert!(verified().contains(&note));
 }
 
 #[test]
@@ -306,6 +311,9 @@ fn a_killed_sub_run_goes_on_with_its_parent() {
     run.signal(Signal::KILL);
     run.finish();
     let child = the_child(&scene);
+    let list = scene.bench.rok(["ls"]).exits(0).out;
+    let told = list.matches("executing, interrupted").count();
+    assert_eq!(told, 2, "{list}");
     scene.bench.write("pass", "");
     Running::start(scene.bench.command(["resume", "r"]))
         .finish()

@@ -475,6 +475,9 @@ pub struct RunListing {
     /// or `incomplete`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback: Option<String>,
+    /// It is open, waits for nobody, and no process drives it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// What is wrong with a broken one.
     pub broken: Option<String>,
 }

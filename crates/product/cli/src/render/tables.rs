@@ -67,6 +67,10 @@ pub(crate) fn runs(runs: &[RunListing], look: Look) -> String {
             None if run.rollback.as_deref() == Some("incomplete") => {
                 format!("{sign} {}, rollback incomplete", run.status)
             }
+            None if run.interrupted => {
+                let sign = paint.sign(StepState::Waiting);
+                format!("{sign} {}, interrupted", run.status)
+            }
             None => format!("{sign} {}", run.status),
         };
         table.add_row([

@@ -221,6 +221,7 @@ fn a_list_of_runs() {
         epoch: Some(Epoch(0)),
         parent: (id == "run_abd").then(|| "run_abc".to_owned()),
         rollback: (id == "run_abf").then(|| "incomplete".to_owned()),
+        interrupted: false,
         broken: None,
     };
     let mut fake = Fake::new();
@@ -232,6 +233,7 @@ fn a_list_of_runs() {
             phase: None,
             outcome: None,
             created_at: None,
+            interrupted: false,
             broken: Some("events.jsonl:17: no JSON".to_owned()),
             ..listing("run_abe", "broken")
         },
