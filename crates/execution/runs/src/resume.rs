@@ -13,7 +13,7 @@ use rok_chain::Framing;
 use rok_facades::runs::{
     DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
 };
-use rok_kernel::{Input, Repair, Resumability, RunState};
+use rok_kernel::{Input, Repair, Resumability, RunState, StandIn, StepIx};
 use rok_log::{Claim, ClaimError, Lease};
 use rok_plan::OnExceeded;
 use rok_runner::{CLAIM_LEASE, Clock, RecoverError, Shard, SystemClock, Turn, repair_of};
@@ -73,8 +73,12 @@ pub(crate) fn resumable(loaded: &Loaded) -> Resumable {
                 .1
                 .map(|reason| format!(" ({reason})"))
                 .unwrap_or_default();
+            let asks = match again(state) {
+                Some(why) => format!("; {why}: that takes a `--reason`"),
+                None => String::new(),
+            };
             let mut reason = format!(
-                "it FAILED{why}; epoch {} begins from {from}",
+                "it FAILED{why}; epoch {} begins from {from}{asks}",
                 state.epoch().next()
             );
             if let Some(spent) = spent(state) {
@@ -110,6 +114,29 @@ pub(crate) fn spent(state: &RunState) -> Option<String> {
     Some(format!(
         "but its budget of {over} is used up and counts over all epochs, so the next one fails at once: start a new run under a larger budget"
     ))
+}
+
+/// What the next epoch would do a second time though it may not be repeated
+/// unasked. What a step says of its own failure is no proof that it did nothing.
+fn again(state: &RunState) -> Option<String> {
+    let answered = |ix| state.overrides().iter().any(|one| one.step == ix);
+    let repeats = |ix: &StepIx| {
+        let slot = state.step(*ix);
+        slot.started_at.is_some()
+            && slot.state != StepState::Succeeded
+            && slot.stand_in != StandIn::Succeeded
+            && !state.definition(*ix).idempotent
+            && !state.is_sub_run(*ix)
+            && !answered(*ix)
+    };
+    let steps: Vec<String> = state
+        .places()
+        .filter(repeats)
+        .map(|ix| format!("`{}`", state.step_id(ix)))
+        .collect();
+    let named = steps.join(", ");
+    (!steps.is_empty())
+        .then(|| format!("{named} would run again, is not idempotent, and may have done its work"))
 }
 
 impl Runs {
@@ -298,6 +325,14 @@ impl Runs {
                 Err(RunsError::new(ErrorKind::State, "ROK0104", message))
             }
             Resumability::NextEpoch => {
+                if options.reason.is_none()
+                    && let Some(why) = again(runner.state())
+                {
+                    let message = format!("run {run} is not resumed unasked: {why}");
+                    return Err(RunsError::new(ErrorKind::State, "ROK0104", message).help(
+                        format!("look what it did; `rok resume {run} --reason …` runs it again, and the record says why"),
+                    ));
+                }
                 // A closed epoch may have given up on an attempt that is alive.
                 Self::stop_remains(shard, run)?;
                 let found = shard.look_over(run);

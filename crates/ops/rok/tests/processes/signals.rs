@@ -216,3 +216,41 @@ fn a_waiting_run_stops_at_once(#[case] step: &str, #[case] event_type: &str) {
     scene.bench.rok(["verify", "r"]).exits(0);
     scene.bench.rok(["resume", "r", "--check"]).exits(0);
 }
+
+/// A step that may not be repeated is not, in a next epoch either, before
+/// somebody answers for it: whether it was interrupted or failed.
+#[rstest]
+#[case::interrupted("echo up >ready; STAY", true)]
+#[case::failed("exit 1", false)]
+fn what_may_not_be_repeated_takes_a_reason_to_run_again(#[case] end: &str, #[case] killed: bool) {
+    let scene = Scene::new(&format!(
+        "plan: p\nsteps:\n  a: {{ idempotent: false, run: 'echo once >>journal; test ! -e go || exit 0; {end}' }}\n"
+    ));
+    if killed {
+        let ready = Fifo::new(&scene, "ready");
+        let run = scene.start();
+        ready.read();
+        run.signal(Signal::KILL);
+        run.finish().exits(-1);
+        let cancel = ["cancel", "r", "--reason", "stop"];
+        scene.bench.rok(cancel);
+    } else {
+        scene.run().exits(1);
+    }
+    scene.write("go", "");
+    let journal = || fs::read_to_string(scene.bench.path().join("journal")).expect("ours");
+    let events = scene.bench.events("r").len();
+    let told = scene.bench.rok(["resume", "r", "--check"]);
+    assert!(told.out.contains("`a` would run again"), "{}", told.out);
+    let refused = scene.bench.rok(["resume", "r"]).exits(1);
+    for part in ["ROK0104", "`a` would run again", "rok resume r --reason"] {
+        assert!(refused.err.contains(part), "{}", refused.err);
+    }
+    assert_eq!(
+        (journal().as_str(), scene.bench.events("r").len()),
+        ("once\n", events)
+    );
+    let reason = ["resume", "r", "--reason", "nothing was paid"];
+    scene.bench.rok(reason).exits(0);
+    assert_eq!(journal(), "once\nonce\n");
+}
