@@ -1,7 +1,7 @@
 //! Runs that wait are not in memory: a time or a command wakes them.
 
 use crate::world::{seconds, settings, world};
-use rok_log::{CommandKind, Verdict};
+use rok_log::{CommandKind, Records as _, Verdict};
 use rok_vocabulary::{Outcome, RunPhase};
 use rok_worker_pool::PoolSettings;
 
@@ -157,4 +157,18 @@ fn thousands_of_runs_wait_and_none_is_in_memory() {
     assert!(turns < 40, "{turns}");
     world.succeeded("run-1234");
     assert_eq!(pool.stats().claimed, 3_001);
+}
+
+#[test]
+fn a_run_of_services_is_submitted_with_its_first_row() {
+    let mut world = world();
+    let plan = "inputs: { website_id: { type: string }, domain: { type: string } }\n\
+        steps: { vitals-monitor: { service: vitals-monitor } }\n";
+    world.submit("a", plan);
+    let rows = world.store.records("kbase_events", None, 9).unwrap();
+    let keys: Vec<&str> = rows.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["a:0"]);
+    let row: serde_json::Value = serde_json::from_slice(&rows[0].1).unwrap();
+    assert_eq!(row["payload"]["status"], "started");
+    assert_eq!(row["payload"]["services_planned"][0], "vitals-monitor");
 }
