@@ -25,12 +25,14 @@ extern crate alloc;
 
 mod history;
 mod large;
+mod notices;
 mod redecide;
 mod replay;
 mod service_run;
 
 pub use history::{AckEntry, Artifact, Decision, History, LogEntry, StepHistory};
 pub use large::Contents;
+pub use notices::{NOTIFICATIONS, Notice, Notices};
 pub use redecide::{Divergence, Redecide, Redecided};
 pub use replay::{Replay, ReplayError};
 pub use service_run::{KbaseRow, ServiceEntry, ServiceRun, ServiceRunStatus, ServiceStatus};

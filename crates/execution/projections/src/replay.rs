@@ -2,6 +2,7 @@
 
 use crate::history::History;
 use crate::large::Contents;
+use crate::notices::Notices;
 use crate::service_run::ServiceRun;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -58,6 +59,7 @@ pub struct Replay {
     state: RunState,
     history: History,
     service_run: Option<ServiceRun>,
+    notices: Option<Notices>,
     run: RunId,
     head: ChainHash,
     lines: u64,
@@ -72,6 +74,7 @@ impl Replay {
             head: ChainHash::genesis(&run),
             history: History::new(&plan),
             service_run: ServiceRun::of(plan.plan(), &run),
+            notices: Notices::of(plan.plan(), &run),
             state: RunState::new(plan, run.clone()),
             run,
             lines: 0,
@@ -108,6 +111,11 @@ impl Replay {
         if let Some(services) = &mut self.service_run {
             services.note(&event);
         }
+        if let Some(notices) = &mut self.notices {
+            let services = self.service_run.as_ref();
+            let diagnosis = services.and_then(|run| run.diagnosis_event_id.as_deref());
+            notices.note(&event, diagnosis);
+        }
         self.head = self.head.next(line);
         self.lines = number;
         Ok(event)
@@ -140,6 +148,12 @@ impl Replay {
     #[must_use]
     pub const fn service_run(&self) -> Option<&ServiceRun> {
         self.service_run.as_ref()
+    }
+
+    /// Who is told how the run ended; `None` where its plan names nobody.
+    #[must_use]
+    pub const fn notices(&self) -> Option<&Notices> {
+        self.notices.as_ref()
     }
 
     /// The hash after the last line.

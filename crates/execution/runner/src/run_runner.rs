@@ -28,7 +28,7 @@ use rok_kernel::{
 };
 use rok_log::{Commit, Document, Fence, Record};
 use rok_plan::Shell;
-use rok_projections::ServiceRun;
+use rok_projections::{Notices, ServiceRun};
 use rok_rac::Duty;
 use rok_secrets::{Masker, Secrets};
 use rok_trace_ids::{SpanId, TraceId, traceparent};
@@ -68,6 +68,7 @@ pub struct RunRunner {
     fixed: Fixed,
     made: Made,
     service_run: Option<ServiceRun>,
+    notices: Option<Notices>,
     records: Vec<Record>,
 }
 
@@ -85,6 +86,7 @@ impl RunRunner {
         let state = kernel.state();
         Self {
             service_run: ServiceRun::of(state.plan().plan(), state.run_id()),
+            notices: Notices::of(state.plan().plan(), state.run_id()),
             records: Vec::new(),
             committed: kernel.state().next_seq(),
             trace: TraceId::of(kernel.state().run_id()),
@@ -215,6 +217,7 @@ impl RunRunner {
             self.note_span(event);
             self.note_made(event);
             self.note_services(event);
+            self.note_notices(event);
         }
         self.encoder.encode(&events, &mut self.lines);
         self.seal = match events.last() {

@@ -272,9 +272,10 @@ impl Shard {
             .collect::<Result<_, _>>()?;
         let encoder = Encoder::resume(run.clone(), replay.head());
         let services = replay.service_run().cloned();
+        let notices = replay.notices().cloned();
         let kernel = RunOrchestrationKernel::over(replay.into_state());
         let mut runner = RunRunner::new(kernel, context, encoder, fence);
-        runner.over_services(services);
+        runner.over_services(services, notices);
         for event in &noted {
             runner.note(event);
         }

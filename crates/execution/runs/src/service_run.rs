@@ -2,7 +2,7 @@
 
 use crate::load::Loaded;
 use rok_facades::runs::{ServiceResult, ServiceRunView};
-use rok_projections::{KbaseRow, ServiceRun};
+use rok_projections::{KbaseRow, Notices, ServiceRun};
 
 pub(crate) fn view(loaded: &Loaded) -> Option<ServiceRunView> {
     let run: &ServiceRun = loaded.replay.service_run()?;
@@ -12,6 +12,8 @@ pub(crate) fn view(loaded: &Loaded) -> Option<ServiceRunView> {
         duration_ms: entry.duration_ms,
         error: entry.error.clone(),
     });
+    let notices = loaded.replay.notices().map_or(&[][..], Notices::made);
+    let told = notices.iter().map(|(row, _)| row);
     Some(ServiceRunView {
         run_id: run.run.clone(),
         website_id: run.website_id.clone(),
@@ -26,6 +28,6 @@ pub(crate) fn view(loaded: &Loaded) -> Option<ServiceRunView> {
         diagnosis: run.diagnosis.clone(),
         synthesis_error: run.synthesis_error.clone(),
         error: run.error.clone(),
-        kbase: run.rows.iter().map(KbaseRow::to_json).collect(),
+        kbase: run.rows.iter().chain(told).map(KbaseRow::to_json).collect(),
     })
 }

@@ -94,6 +94,8 @@ pub struct RunsSetup {
     pub signing: Option<KeySource>,
     /// The store that holds the record of all runs; `None`: run folders.
     pub store: Option<SharedStore>,
+    /// Whether what a plan's `notify` asks for can be signed.
+    pub signs_webhooks: bool,
 }
 
 impl RunsSetup {
@@ -117,6 +119,7 @@ impl RunsSetup {
             directory: None,
             signing: None,
             store: None,
+            signs_webhooks: false,
         }
     }
 }

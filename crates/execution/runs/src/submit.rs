@@ -190,6 +190,7 @@ impl Runs {
             error
         })?;
         let settings = self.settings(&plan, &submission)?;
+        self.refuse_untold(&plan)?;
         // A run that is to be attested does not start without the key.
         self.signing_key()?;
         let canonical = plan.to_canonical_json();
@@ -232,6 +233,26 @@ impl Runs {
             secrets,
             services,
         })
+    }
+
+    /// Whoever a plan promises to tell is told, or the plan is refused.
+    fn refuse_untold(&self, plan: &Plan) -> Result<(), RunsError> {
+        if plan.notify.is_empty() {
+            return Ok(());
+        }
+        let refuse = |why: &str, help: &str| {
+            let message = format!("plan `{}` has `notify`, and {why}", plan.id);
+            Err(RunsError::new(ErrorKind::Usage, "ROK0117", message).help(help))
+        };
+        if self.setup.store.is_none() {
+            let help = "run it under `rok serve --store sqlite:PATH`, or take `notify` out";
+            return refuse("a folder of runs has no outbox to deliver from", help);
+        }
+        if !self.setup.signs_webhooks {
+            let help = "set ROK_WEBHOOK_SECRET, here and where `rok serve` runs";
+            return refuse("there is no key to sign webhooks with", help);
+        }
+        Ok(())
     }
 
     /// What the run's decisions will depend on.

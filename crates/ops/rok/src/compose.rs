@@ -17,6 +17,7 @@ use rok_facades::schedules::SchedulesFacade;
 use rok_facades::{AccessFacade, Facades, GovernanceFacade};
 use rok_governance::{AccessPolicies, CedarEngine, Policies, PolicySources};
 use rok_incidents::IncidentBook;
+use rok_notify::Key;
 use rok_runner::{Services, SystemClock};
 use rok_runs::{Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor, SharedStore};
 use rok_service::TokenBook;
@@ -149,6 +150,7 @@ fn composed(
     });
     let mut setup = RunsSetup {
         store,
+        signs_webhooks: webhook_key(settings)?.is_some(),
         ..setup(settings, policies)
     };
     if let Some(files) = settings.files_of_store() {
@@ -183,6 +185,17 @@ fn workers(settings: &Settings) -> Result<ServiceExecutor, RunsError> {
     let environment = Environment::of_process();
     let deny = settings.egress_deny.clone();
     Ok(ServiceExecutor::new(map, environment, deny))
+}
+
+/// What signs webhooks, where the settings have a key.
+fn webhook_key(settings: &Settings) -> Result<Option<Key>, RunsError> {
+    let key = settings.webhook_secret.as_ref();
+    key.map(|secret| Key::new(secret.expose()))
+        .transpose()
+        .map_err(|error| {
+            RunsError::new(ErrorKind::Usage, "ROK0117", error.to_string())
+                .help("set ROK_WEBHOOK_SECRET to 16 random bytes or more, or unset it")
+        })
 }
 
 /// An error and what it came of.

@@ -11,6 +11,8 @@ mod hostile;
 mod howto;
 #[path = "serve/limits.rs"]
 mod limits;
+#[path = "serve/notify.rs"]
+mod notify;
 #[path = "serve/openapi.rs"]
 mod openapi;
 #[path = "serve/orchestration.rs"]
@@ -65,7 +67,12 @@ impl Served {
     }
 
     fn with(bench: Bench, flags: &[&str]) -> Self {
-        let (child, err, client) = start(&bench, flags);
+        Self::told(bench, flags, &[])
+    }
+
+    /// With these variables, too.
+    fn told(bench: Bench, flags: &[&str], env: &[(&str, &str)]) -> Self {
+        let (child, err, client) = start(&bench, flags, env);
         Self {
             bench,
             child,
@@ -76,7 +83,11 @@ impl Served {
 
     /// Another server in the same folder, once the first one is gone.
     fn restart(&mut self, flags: &[&str]) {
-        (self.child, self.err, self.client) = start(&self.bench, flags);
+        self.restart_told(flags, &[]);
+    }
+
+    fn restart_told(&mut self, flags: &[&str], env: &[(&str, &str)]) {
+        (self.child, self.err, self.client) = start(&self.bench, flags, env);
     }
 
     fn get(&self, path: &str) -> Answer {
@@ -112,11 +123,16 @@ impl Drop for Served {
     }
 }
 
-fn start(bench: &Bench, flags: &[&str]) -> (Child, Option<ChildStderr>, Client) {
+fn start(
+    bench: &Bench,
+    flags: &[&str],
+    env: &[(&str, &str)],
+) -> (Child, Option<ChildStderr>, Client) {
     let mut args = vec!["serve", "--listen", "127.0.0.1:0"];
     args.extend(flags);
     let mut child = bench
         .command(args)
+        .envs(env.iter().copied())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

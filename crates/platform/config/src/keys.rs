@@ -286,6 +286,14 @@ pub const KEYS: &[KeySpec] = &[
         None,
         "The file of that key, mode 0600, as `rok key new` makes it.",
     ),
+    key(
+        "webhook_secret",
+        "ROK_WEBHOOK_SECRET",
+        None,
+        Kind::Secret,
+        None,
+        "The key that signs webhooks of a plan's `notify` (HMAC-SHA256), 16 bytes or more: in the environment only.",
+    ),
 ];
 
 /// Variables that begin like settings and are something else: where settings

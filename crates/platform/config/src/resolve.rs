@@ -287,5 +287,9 @@ fn settings(entries: &[Entry]) -> Settings {
             (_, Some(Value::Path(file))) => Some(SigningKeySource::File(file)),
             _ => None,
         },
+        webhook_secret: match value("webhook_secret") {
+            Some(Value::Secret(key)) => Some(key),
+            _ => None,
+        },
     }
 }

@@ -63,6 +63,8 @@ pub struct Settings {
     pub synthesis_rules: Option<PathBuf>,
     /// The key that attests each sealed run, if there is one.
     pub signing_key: Option<SigningKeySource>,
+    /// The key that signs webhooks, if there is one.
+    pub webhook_secret: Option<Hidden>,
 }
 
 /// Where the key is that attests each sealed run.

@@ -63,7 +63,9 @@ pub use commit::{
 pub use error::{ClaimError, CommitFault, StoreError};
 pub use inbox::{Answer, Command, CommandError, CommandKind, REASON_MAX, Verdict};
 pub use memory::MemoryStore;
-pub use ports::{EventReader, Inbox, LogBytes, PoolStore, Records, RunIndex, RunStore, Store};
+pub use ports::{
+    EventReader, Inbox, LogBytes, OUTBOX, PoolStore, Records, RunIndex, RunStore, Store,
+};
 pub use queue::{Backlog, Claim, Lease, Owner, Pull, Pulled, Repair, RunQueue, WorkQueue};
 pub use row::{Concurrency, Cursor, CursorError, Labels, RunEntry, RunFilter, RunOrder, RunRow};
 pub use signals::{Listener, Signal, Signals, Subscription, Switchboard};

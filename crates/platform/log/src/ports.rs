@@ -105,6 +105,10 @@ pub trait Inbox {
     fn answer(&self, run: &RunId, id: &CommandId) -> Result<Option<Answer>, StoreError>;
 }
 
+/// The table of what is to be sent: each row says `url` and `event`, and goes
+/// once that was delivered.
+pub const OUTBOX: &str = "outbox";
+
 /// The domains' tables, as commits filled them.
 pub trait Records {
     /// At most `limit` records of a table, by key, from behind `after` on.

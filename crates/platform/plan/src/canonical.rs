@@ -15,7 +15,7 @@ use crate::expect::Expect;
 use crate::json::Json;
 use crate::model::{
     Action, ArtifactDecl, Bounds, Compensate, Concurrency, Gate, InputSpec, OnFailure, OnLimit,
-    Order, OutputSpec, Plan, Retry, Shell, Step, SuccessRule,
+    Order, OutputSpec, Plan, Recipient, Retry, Shell, Step, SuccessRule,
 };
 
 impl Plan {
@@ -130,12 +130,21 @@ fn plan(plan: &Plan) -> Json {
             .map(|path| Json::text(path.as_str()))
             .collect(),
     );
+    keys.list("notify", plan.notify.iter().map(recipient).collect());
     let steps = plan
         .steps
         .iter()
         .enumerate()
         .map(|(at, s)| (s.id.to_string(), step(plan, at, s)));
     keys.object("steps", steps.collect());
+    Json::Object(keys.0)
+}
+
+fn recipient(recipient: &Recipient) -> Json {
+    let mut keys = Keys::default();
+    match recipient {
+        Recipient::Webhook(url) => keys.text("webhook", Some(url)),
+    }
     Json::Object(keys.0)
 }
 

@@ -8,6 +8,7 @@ mod compensate;
 mod expressions;
 mod http;
 mod limits;
+mod notify;
 mod place;
 mod read;
 mod schema;
@@ -107,6 +108,7 @@ impl Decoder<'_> {
         let overrides = self.overrides(root);
         let budget = self.budget(root);
         let policies = self.policies(root);
+        let notify = self.notify(root);
         let defaults = self.defaults(root);
         let order = match root.get("order").and_then(Node::text) {
             Some("sequential") => Order::Sequential,
@@ -167,6 +169,7 @@ impl Decoder<'_> {
             budget,
             expect,
             policies,
+            notify,
             steps: steps?,
         })
     }

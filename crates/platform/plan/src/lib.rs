@@ -78,7 +78,7 @@ pub use keys::{KEYS, KeySpec, Place, Support};
 pub use lint::Warning;
 pub use model::{
     Action, ArtifactDecl, Bounds, Compensate, Concurrency, Gate, InputSpec, OnFailure, OnLimit,
-    Order, OutputSpec, Plan, Retry, Shell, Step, SuccessRule, ValueKind,
+    Order, OutputSpec, Plan, Recipient, Retry, Shell, Step, SuccessRule, ValueKind,
 };
 pub use nearest::nearest;
 pub use parse::{parse, parse_inputs};

@@ -59,8 +59,18 @@ pub struct Plan {
     /// Policy files on top of the configured ones, as written: absolute, or
     /// relative to the plan file's folder.
     pub policies: Vec<String>,
+    /// Who is told how a run ended.
+    pub notify: Vec<Recipient>,
     /// The steps, in declaration order. Never empty.
     pub steps: Vec<Step>,
+}
+
+/// Who is told how a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Recipient {
+    /// An `http` or `https` address that is posted to.
+    Webhook(String),
 }
 
 /// How many runs with the same key go on at once.

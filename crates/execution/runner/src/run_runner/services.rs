@@ -2,10 +2,12 @@
 
 use super::RunRunner;
 use crate::services::Services;
+use rok_chain::Digest;
 use rok_events::Event;
 use rok_facades::{Diagnosis, ServiceFact, ServiceRunFacts};
-use rok_log::Record;
-use rok_projections::{KbaseRow, ServiceRun};
+use rok_log::{OUTBOX, Record};
+use rok_projections::{KbaseRow, Notices, ServiceRun};
+use serde_json::json;
 
 /// The table that the rows of service runs go to.
 const KBASE: &str = "kbase_events";
@@ -21,8 +23,31 @@ pub(crate) fn kbase(row: &KbaseRow) -> Record {
 
 impl RunRunner {
     /// Goes on from what an earlier owner's log tells.
-    pub(crate) fn over_services(&mut self, run: Option<ServiceRun>) {
+    pub(crate) fn over_services(&mut self, run: Option<ServiceRun>, notices: Option<Notices>) {
         self.service_run = run;
+        self.notices = notices;
+    }
+
+    /// Whoever is to be told of an event: the rows, and what the outbox
+    /// delivers, go with the event's own commit.
+    pub(super) fn note_notices(&mut self, event: &Event) {
+        let Some(notices) = &mut self.notices else {
+            return;
+        };
+        let services = self.service_run.as_ref();
+        let diagnosis = services.and_then(|run| run.diagnosis_event_id.as_deref());
+        let before = notices.made().len();
+        notices.note(event, diagnosis);
+        for (row, notice) in &notices.made()[before..] {
+            self.records.push(kbase(row));
+            self.records.push(Record {
+                kind: OUTBOX,
+                key: Digest::of(row.id.as_bytes()).to_hex(),
+                json: json!({ "url": notice.url, "event": notice.event })
+                    .to_string()
+                    .into_bytes(),
+            });
+        }
     }
 
     /// Takes an event into the run of services; its rows go with the commit.

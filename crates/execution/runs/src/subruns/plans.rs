@@ -143,6 +143,11 @@ impl Search {
             );
             return Err(fault(message).help("a plan's file is named after the plan"));
         }
+        if !plan.notify.is_empty() {
+            let message = format!("plan `{id}` has `notify`, and a step runs it");
+            return Err(fault(message)
+                .help("only the run that was submitted tells anybody: move `notify` to its plan"));
+        }
         let canonical: Arc<[u8]> = plan.to_canonical_json().into();
         let digest = Digest::of(&canonical);
         self.documents.insert(digest, canonical);

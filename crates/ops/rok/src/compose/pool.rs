@@ -2,12 +2,14 @@
 
 use super::{Host, composed};
 use rok_config::Settings;
+use rok_exec_http::Client;
 use rok_executor::Functions;
 use rok_facades::runs::{
     EndedRun, ErrorKind, PoolAsk, PoolFigures, QueueFigures, RunsError, RunsFacade, RunsPool,
 };
 use rok_kernel::RunState;
 use rok_log::{Durability, LogBytes, Owner, PoolStore, Signal, Subscription};
+use rok_notify::{Courier, Outbox};
 use rok_runner::{Clock as _, ShardHandle, SystemClock};
 use rok_runs::{Needs, RunsOutfitter, SharedStore};
 use rok_store_sqlite::SqliteStore;
@@ -20,12 +22,38 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Opens the database, which need not be there yet.
 pub(super) fn open(file: &Path, durability: Durability) -> Result<Box<dyn PoolStore>, RunsError> {
-    let store = SqliteStore::open(file, durability).map_err(|error| {
+    Ok(Box::new(opened(file, durability)?))
+}
+
+fn opened(file: &Path, durability: Durability) -> Result<SqliteStore, RunsError> {
+    SqliteStore::open(file, durability).map_err(|error| {
         let message = format!("{}: {}", file.display(), super::told(&error));
         RunsError::new(ErrorKind::Storage, "ROK0106", message)
             .help("`--store sqlite:PATH` names a file in a folder that is there and can be written")
-    })?;
-    Ok(Box::new(store))
+    })
+}
+
+/// Starts what delivers the outbox, where webhooks can be signed. Where they
+/// cannot and something waits, that is told.
+fn courier(
+    settings: &Settings,
+    store: SqliteStore,
+    log: &Arc<dyn Fn(&str) + Send + Sync>,
+) -> Result<Option<Courier>, RunsError> {
+    let failed = |error: &dyn std::error::Error| {
+        let message = format!("cannot deliver notifications: {}", super::told(error));
+        RunsError::new(ErrorKind::Storage, "ROK0114", message)
+    };
+    let Some(key) = super::webhook_key(settings)? else {
+        if rok_notify::waiting(&store).map_err(|error| failed(&error))? {
+            log("notify.outbox: notifications wait, and ROK_WEBHOOK_SECRET is not set");
+        }
+        return Ok(None);
+    };
+    let client = Client::new(super::egress(settings)?, []).map_err(|error| failed(&error))?;
+    let log = Arc::clone(log);
+    let courier = Courier::start(Outbox::new(store, client, key), move |line| log(line));
+    courier.map(Some).map_err(|error| failed(&error))
 }
 
 /// Opens the database that a server made: whoever only looks makes none.
@@ -58,7 +86,9 @@ pub fn pooled(
         )
         .help("name one by `--store sqlite:PATH`")
     })?;
-    let store = open(file, settings.durability)?;
+    let store = opened(file, settings.durability)?;
+    let outbox = store.clone();
+    let store: Box<dyn PoolStore> = Box::new(store);
     let shared = Some(SharedStore::new(store.another()));
     let (engine, services) = composed(settings, functions, host, shared)?;
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -77,6 +107,7 @@ pub fn pooled(
         Signal::Command(_) | Signal::Answer(_) | Signal::Due => {}
     }));
     let log = ask.log;
+    let courier = courier(settings, outbox, &log)?;
     let pool_settings = pool_settings(settings, ask.grace);
     let queue = Mutex::new(store.another());
     let outfitter = Arc::new(Told {
@@ -95,6 +126,7 @@ pub fn pooled(
     let driving = Driving {
         pool,
         queue,
+        courier: Mutex::new(courier),
         _heard: Mutex::new(heard),
     };
     Ok((RunsFacade::new(engine), Box::new(driving)))
@@ -164,6 +196,7 @@ impl Outfitter for Told {
 struct Driving {
     pool: WorkerPool,
     queue: Mutex<Box<dyn PoolStore>>,
+    courier: Mutex<Option<Courier>>,
     _heard: Mutex<Subscription>,
 }
 
@@ -171,6 +204,9 @@ impl RunsPool for Driving {
     fn stop(&self) {
         self.pool.drain();
         self.pool.join();
+        // What it has not delivered waits in the outbox.
+        let mut courier = self.courier.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(courier.take());
     }
 
     fn figures(&self) -> PoolFigures {

@@ -108,7 +108,9 @@ pub(crate) fn settings(entries: &[Entry], look: Look) -> String {
     for entry in entries {
         let value = match &entry.value {
             Some(value) => clean(&value.to_string()),
-            None if entry.key.starts_with("signing_key") => "(none)".to_owned(),
+            None if entry.key.starts_with("signing_key") || entry.key == "webhook_secret" => {
+                "(none)".to_owned()
+            }
             None => "(the machine's)".to_owned(),
         };
         table.add_row([
