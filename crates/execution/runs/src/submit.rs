@@ -249,7 +249,7 @@ impl Runs {
             return refuse("a folder of runs has no outbox to deliver from", help);
         }
         if !self.setup.signs_webhooks {
-            let help = "set ROK_WEBHOOK_SECRET, here and where `rok serve` runs";
+            let help = "set ROK_WEBHOOK_SECRET where `rok serve` runs";
             return refuse("there is no key to sign webhooks with", help);
         }
         Ok(())

@@ -179,11 +179,9 @@ fn what_cannot_be_delivered_is_refused_before_there_is_a_run() {
     let said = bench.rok(["plan", "validate", "mail.yaml"]).exits(2);
     let said = format!("{}{}", said.out, said.err);
     assert!(said.contains("`email` is not supported yet"), "{said}");
-    let run = ["run", "p.yaml", "--store", "sqlite:rok.db"];
-    let said = bench.rok(run).exits(2).err;
-    assert!(said.contains("ROK_WEBHOOK_SECRET"), "{said}");
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
     let short = bench
-        .command(run)
+        .command(serve.iter().chain(&FLAGS))
         .env("ROK_WEBHOOK_SECRET", "short-one")
         .output()
         .unwrap();
@@ -193,5 +191,10 @@ fn what_cannot_be_delivered_is_refused_before_there_is_a_run() {
         said.contains("fewer than 16 bytes") && !said.contains("short-one"),
         "{said}"
     );
-    assert_eq!(bench.rok(["ls", "--json"]).exits(0).json(), json!([]));
+    let served = Served::with(bench, &FLAGS);
+    let asked = json!({ "definition": plan });
+    let said = served.post("/api/v1/runs", &asked).is(422).body;
+    assert!(said.contains("ROK_WEBHOOK_SECRET"), "{said}");
+    let runs = served.get("/api/v1/runs").is(200).json();
+    assert_eq!(runs["runs"], json!([]));
 }
