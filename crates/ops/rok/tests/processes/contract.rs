@@ -33,7 +33,7 @@ steps: { a: { run: [env], env: { FROM_STEP: two, BOTH: step } } }
         "IFS",
         "BASH_ENV",
         "ENV",
-        "ROK_STRAY",
+        "ROK_FOREIGN",
     ] {
         command.env(name, format!("{name} of rok"));
     }
