@@ -93,7 +93,7 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case(&["x"], 8, Bench::Core)]
+    #[case(&["x"], 9, Bench::Core)]
     #[case(&["x", "replay", "steps"], 2, Bench::Steps)]
     fn benches_are_chosen_by_name(
         #[case] words: &[&str],
