@@ -8,6 +8,7 @@ use crate::settings::PoolSettings;
 use crate::stats::Counters;
 use rok_log::{PoolStore, Signal};
 use rok_runner::{Attempts, Clock, Message, Services, ShardHandle};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub(crate) struct Common {
     pub(crate) draining: AtomicBool,
     /// Something may be due.
     pub(crate) dirty: AtomicBool,
-    pub(crate) shards: Mutex<Vec<Arc<Post>>>,
+    pub(crate) shards: Mutex<BTreeMap<usize, Arc<Post>>>,
 }
 
 impl Common {
@@ -43,17 +44,14 @@ impl Common {
     pub(crate) fn post(&self, number: usize, handle: ShardHandle, attempts: Attempts) -> Arc<Post> {
         let post = Arc::new(Post::new(number, handle, attempts));
         let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
-        if number < shards.len() {
-            shards[number] = Arc::clone(&post);
-        } else {
-            shards.push(Arc::clone(&post));
-        }
+        // By number: shards begin on threads of their own, in any order.
+        shards.insert(number, Arc::clone(&post));
         post
     }
 
     fn posts(&self, each: impl FnMut(&Arc<Post>)) {
         let shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
-        shards.iter().for_each(each);
+        shards.values().for_each(each);
     }
 
     /// What the store tells. A shard that sleeps and has room is woken; the
