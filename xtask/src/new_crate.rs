@@ -251,9 +251,21 @@ mod tests {
         assert!(plan.files[0].1.contains("role = \"engine\""));
     }
 
+    #[test]
+    fn a_floor_of_fixed_folders_has_no_room() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../layers.toml");
+        let text = std::fs::read_to_string(file).unwrap();
+        let fixed = text.replace(", \"examples/*\"]", "]");
+        assert_ne!(fixed, text);
+        let policy = Policy::parse(&fixed).unwrap();
+        let error = plan(&policy, &args("L8", "x", None)).unwrap_err();
+        assert!(error.to_string().contains("fixed folders"), "{error}");
+        let open = plan(&Policy::parse(&text).unwrap(), &args("L8", "x", None)).unwrap();
+        assert_eq!(open.folder, "examples/x");
+    }
+
     #[rstest]
     #[case("L9", "x", None, "there is no floor L9")]
-    #[case("L8", "x", None, "fixed folders")]
     #[case("L6", "x", Some("engine"), "not engine")]
     #[case("L6", "Clock", None, "no crate name")]
     #[case("L6", "a--b", None, "no crate name")]
