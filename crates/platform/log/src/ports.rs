@@ -15,7 +15,7 @@ pub trait RunStore: Send {
     ///
     /// A commit is appended when its run's seq *and* fence are what it
     /// expects and the run is claimed; a commit at seq 0 with
-    /// [`Fence::UNCLAIMED`] creates its run. Otherwise it is stale, nothing of
+    /// [`Fence::UNCLAIMED`](crate::commit::Fence::UNCLAIMED) creates its run. Otherwise it is stale, nothing of
     /// it is written, and the others go on.
     ///
     /// An error acknowledges none of them. After an error other than
