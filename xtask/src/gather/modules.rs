@@ -35,9 +35,9 @@ struct Walked {
 /// Reads every member's sources into `graph`, on all cores: parsing is what the
 /// whole check spends its time on. The order of what is found is the members'.
 pub(super) fn read_all(root: &Path, members: &[Member], graph: &mut Graph) {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let next = AtomicUsize::new(0);
-    let work = || {
+    let read_some = || {
         let mut done = Vec::new();
         while let Some(member) = members.get(next.fetch_add(1, Ordering::Relaxed)) {
             done.push((member, walk(root, member)));
@@ -45,9 +45,9 @@ pub(super) fn read_all(root: &Path, members: &[Member], graph: &mut Graph) {
         done
     };
     let mut walked: Vec<(&Member, Walked)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let readers: Vec<_> = (0..cores).map(|_| scope.spawn(read_some)).collect();
         let join = |w: thread::ScopedJoinHandle<'_, _>| w.join().expect("a walk does not panic");
-        workers.into_iter().flat_map(join).collect()
+        readers.into_iter().flat_map(join).collect()
     });
     walked.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
     for (member, found) in walked {
