@@ -49,6 +49,7 @@ mod governance;
 mod incidents;
 mod lessons;
 pub mod plan_tests;
+pub mod registry;
 pub mod runs;
 pub mod schedules;
 mod synthesis;

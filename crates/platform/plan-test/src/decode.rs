@@ -95,7 +95,7 @@ struct Draft {
     expect: Option<Expect>,
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_, '_, '_> {
     fn draft(&mut self, item: Item<'_>, label: &str) -> Draft {
         if item.is_null() {
             let message = format!("{label} is empty");

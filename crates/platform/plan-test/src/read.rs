@@ -13,8 +13,8 @@ use crate::model::Span;
 
 /// A mapping whose keys are checked against the table, and the things that
 /// every reader needs.
-pub(crate) struct Reader<'f, 'p> {
-    pub(crate) faults: &'f mut Faults,
+pub(crate) struct Reader<'f, 's, 'p> {
+    pub(crate) faults: &'f mut Faults<'s>,
     pub(crate) plan: &'p Plan,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn check_keys(item: Item<'_>, place: Place, label: &str, faults: &mut
     faults.check_keys(item, label, place.title(), &known)
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_, '_, '_> {
     pub(crate) fn word<T: FromStr>(&mut self, item: Item<'_>, words: &Words) -> Option<T> {
         self.faults.word(item, words.what, words.known)
     }

@@ -3,9 +3,13 @@
 //! fault at once.
 
 mod read;
+mod step;
+
+pub use step::StepParts;
 
 use alloc::borrow::ToOwned;
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::String;
 use core::ops::Range;
 use serde_json::Value;
@@ -60,12 +64,13 @@ impl CheckedFile {
     /// it has told a fault.
     pub fn decode<T>(
         &self,
-        decode: impl FnOnce(Item<'_>, &mut Faults) -> Option<T>,
+        decode: impl FnOnce(Item<'_>, &mut Faults<'_>) -> Option<T>,
     ) -> Result<T, PlanErrors> {
         let source = Source::new(&self.text);
         let mut findings = Findings::of(Syntax::of(&self.name));
         let root = tree::load(&source, &mut findings);
         let mut faults = Faults {
+            source: &source,
             findings,
             nearest: Nearest::default(),
         };
@@ -87,12 +92,13 @@ impl CheckedFile {
 
 /// Collects faults.
 #[derive(Debug)]
-pub struct Faults {
+pub struct Faults<'s> {
+    source: &'s Source<'s>,
     findings: Findings,
     nearest: Nearest,
 }
 
-impl Faults {
+impl Faults<'_> {
     /// Tells a fault.
     pub fn tell(&mut self, code: FaultCode, span: Range<usize>, message: impl Into<String>) {
         self.findings.push(Finding::new(code, span, message));
@@ -135,7 +141,7 @@ impl Faults {
 
 /// A value of a file, with its place.
 #[derive(Debug, Clone, Copy)]
-pub struct Item<'t>(&'t Node);
+pub struct Item<'t>(&'t Rc<Node>);
 
 /// A key of a mapping, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,7 +180,7 @@ impl<'t> Item<'t> {
     /// The items of a list.
     #[must_use]
     pub fn list(self) -> Option<impl ExactSizeIterator<Item = Item<'t>>> {
-        Some(self.0.list()?.iter().map(|node| Item(node)))
+        Some(self.0.list()?.iter().map(Item))
     }
 
     /// The entries of a mapping, in file order, without duplicates.
@@ -193,7 +199,7 @@ impl<'t> Item<'t> {
     /// The value of a key; `None` also when this is no mapping.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Self> {
-        self.0.get(key).map(Item)
+        self.0.entry(key).map(|entry| Item(&entry.node))
     }
 
     /// As JSON, by the YAML core schema.

@@ -69,7 +69,7 @@ pub use approvers::{Approver, ApproverError, Approvers, NotEntitled, Overrides};
 pub use budget::{Budget, OnExceeded};
 pub use builder::{PlanBuilder, StepBuilder};
 pub use builtin::{builtin, builtin_ids, template};
-pub use checked::{CheckedFile, Faults, Item, Key};
+pub use checked::{CheckedFile, Faults, Item, Key, StepParts};
 pub use document::Document;
 pub use expect::{Expect, Expected};
 pub use fault::{Fault, FaultCode, PlanErrors, Related};

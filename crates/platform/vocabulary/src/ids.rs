@@ -148,6 +148,16 @@ ids! {
 }
 
 ids! {
+    /// Names a component of a registry; fit to be the id of its step.
+    ComponentName, "component name", "[a-z][a-z0-9_-]{0,63}", |text| word(
+        text,
+        64,
+        |b| b.is_ascii_lowercase(),
+        |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-',
+    )
+}
+
+ids! {
     /// Identifies a step within its plan, or one child of a fan-out (`id[i]`).
     StepId, "step id", "[A-Za-z_][A-Za-z0-9_-]{0,127}, a fan-out's child `id[i]`", step_or_child
 }

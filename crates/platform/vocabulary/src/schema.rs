@@ -2,9 +2,10 @@
 //! stands here is derived from the words themselves.
 
 use crate::{
-    AckErrorKind, AckStatus, Actor, Attempt, BudgetDimension, Disposition, Domain, Epoch,
-    ErrorClass, ExpectationStatus, HoldReason, Outcome, PlanId, Profile, ReconciliationStatus,
-    RunId, RunPhase, Seq, Severity, StepId, StepState, Timestamp,
+    AckErrorKind, AckStatus, Actor, Attempt, BudgetDimension, Channel, ComponentName,
+    ComponentStatus, ComponentType, Disposition, Domain, Epoch, ErrorClass, ExpectationStatus,
+    HoldReason, Outcome, PlanId, Profile, ReconciliationStatus, RunId, RunPhase, Seq, Severity,
+    StepId, StepState, Timestamp,
 };
 use alloc::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -30,7 +31,7 @@ macro_rules! words {
 }
 
 words! {
-    AckErrorKind AckStatus BudgetDimension Disposition ErrorClass ExpectationStatus
+    AckErrorKind AckStatus BudgetDimension Channel ComponentStatus ComponentType Disposition ErrorClass ExpectationStatus
     HoldReason Outcome Profile ReconciliationStatus RunPhase Severity StepState
 }
 
@@ -38,6 +39,7 @@ schemas! {
     Domain: json_schema!({ "type": "string" });
     RunId: json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" });
     PlanId: json_schema!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$" });
+    ComponentName: json_schema!({ "type": "string", "pattern": "^[a-z][a-z0-9_-]{0,63}$" });
     StepId: json_schema!({
         "type": "string",
         "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,127}(\\[(0|[1-9][0-9]{0,8})\\])?$",

@@ -304,6 +304,46 @@ words! {
     }
 }
 
+words! {
+    /// What a component is.
+    ComponentType, "component type", {
+        /// Does something.
+        Tool = "tool",
+        /// Says whether something is as it must be.
+        Validator = "validator",
+        /// Tries something out.
+        Test = "test",
+    }
+}
+
+words! {
+    /// Where a component stands in its life.
+    ComponentStatus, "component status", {
+        /// It is being written; runs only where drafts are allowed.
+        Draft = "draft",
+        /// It runs.
+        Active = "active",
+        /// It is on its way out; runs only where it is asked for.
+        Deprecated = "deprecated",
+        /// It is kept for the record, and never runs.
+        Archived = "archived",
+    }
+}
+
+words! {
+    /// How much a component has proved itself.
+    Channel, "channel", {
+        /// New, and watched.
+        Canary = "canary",
+        /// Proved.
+        Stable = "stable",
+        /// An attempt.
+        Experimental = "experimental",
+        /// On its way out.
+        Deprecated = "deprecated",
+    }
+}
+
 /// The domain that owes a duty: one of the standard four, or one that a plan
 /// names in `expect`. `[a-z][a-z0-9_-]{0,63}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

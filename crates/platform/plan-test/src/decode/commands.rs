@@ -20,7 +20,7 @@ const VERBS: &[&str] = &[
 /// The reason of a command that gives none.
 const REASON: &str = "plan test";
 
-impl Reader<'_, '_> {
+impl Reader<'_, '_, '_> {
     pub(super) fn commands(&mut self, item: Item<'_>) -> Vec<CommandLine> {
         match item.list() {
             Some(items) => items.filter_map(|item| self.command(item)).collect(),

@@ -32,7 +32,7 @@ words! {
     SEVERITIES = "severity", Severity;
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_, '_, '_> {
     pub(super) fn expect(&mut self, item: Item<'_>) -> Expect {
         if !check_keys(item, Place::Expect, "`expect`", self.faults) {
             return Expect::default();

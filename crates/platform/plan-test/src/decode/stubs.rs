@@ -18,7 +18,7 @@ pub(super) const CLASSES: Words = Words {
 /// The reason of a stub that gives none.
 const REASON: &str = "stubbed failure";
 
-impl Reader<'_, '_> {
+impl Reader<'_, '_, '_> {
     pub(super) fn stubs(&mut self, item: Item<'_>) -> BTreeMap<String, Stub> {
         let Some(entries) = item.map() else {
             self.faults.mistyped(item, "`steps`", "a mapping by step");

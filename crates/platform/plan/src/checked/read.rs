@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{Faults, Item};
 use crate::FaultCode;
 
-impl Faults {
+impl Faults<'_> {
     /// Tells unknown keys of a mapping, and keys that say nothing; false where
     /// the item is no mapping at all. `label` is what the item is called,
     /// `place` what holds the keys: "a test".
