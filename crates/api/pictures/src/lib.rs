@@ -43,7 +43,7 @@ pub use graph::{
 };
 pub use report::{Body, Cell, Log, Mark, Report, Section, Table, report_html};
 pub use state::State;
-pub use text::TextOptions;
+pub use text::{TextOptions, clean, columns, shorten_with};
 pub use timeline::{
     Band, BandKind, Moment, Row, Span, SpanKind, Timeline, timeline_svg, timeline_text,
 };

@@ -32,7 +32,8 @@ fn harmful(c: char) -> bool {
 }
 
 /// A text on one line, without what a terminal or a page might obey.
-pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn clean(text: &str) -> Cow<'_, str> {
     let text = text.trim_end();
     if !text.chars().any(harmful) {
         return Cow::Borrowed(text);
@@ -46,7 +47,8 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// How many columns a text takes.
-pub(crate) fn columns(text: &str) -> usize {
+#[must_use]
+pub fn columns(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(1)).sum()
 }
 
@@ -57,7 +59,8 @@ pub(crate) fn shorten(text: &str, max: usize) -> String {
 }
 
 /// The same with another sign for what was left out.
-pub(crate) fn shorten_with(text: &str, max: usize, sign: &str) -> String {
+#[must_use]
+pub fn shorten_with(text: &str, max: usize, sign: &str) -> String {
     let text = clean(text);
     if columns(&text) <= max {
         return text.into_owned();

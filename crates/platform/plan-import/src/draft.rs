@@ -7,7 +7,7 @@ use core::fmt::Write as _;
 
 use crate::error::ImportError;
 use crate::options::{Imported, Options};
-use crate::{ids, yaml};
+use crate::ids;
 
 /// A plan in the order in which it is written. Texts are as a plan file has
 /// them, `${{ }}` included.
@@ -89,7 +89,7 @@ impl Draft {
 
     fn write(&self, id: &str, options: &Options) -> String {
         let mut out = String::new();
-        yaml::comment(&self.comment, &mut out);
+        rok_yaml::comment(&self.comment, &mut out);
         pair("plan", id, 0, &mut out);
         if self.name != id {
             pair("name", &self.name, 0, &mut out);
@@ -118,7 +118,7 @@ impl Step {
         match &self.run {
             Run::Argv(items) => {
                 out.push_str("    run: ");
-                yaml::list(items.iter().map(String::as_str), 6, out);
+                rok_yaml::list(items.iter().map(String::as_str), 6, out);
                 out.push('\n');
             }
             Run::Shell { shell, line } => {
@@ -143,14 +143,14 @@ impl Step {
 
 fn pair(key: &str, value: &str, indent: usize, out: &mut String) {
     let _ = write!(out, "{:indent$}{key}: ", "");
-    yaml::text(value, indent, out);
+    rok_yaml::text(value, indent, out);
     out.push('\n');
 }
 
 fn names(key: &str, names: &[String], indent: usize, out: &mut String) {
     if !names.is_empty() {
         let _ = write!(out, "{:indent$}{key}: ", "");
-        yaml::list(names.iter().map(String::as_str), indent + 2, out);
+        rok_yaml::list(names.iter().map(String::as_str), indent + 2, out);
         out.push('\n');
     }
 }

@@ -38,7 +38,6 @@ mod options;
 mod draft;
 mod ids;
 mod order;
-mod yaml;
 
 mod github;
 mod wfformat;

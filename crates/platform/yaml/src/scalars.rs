@@ -8,7 +8,7 @@ use core::fmt::Write as _;
 const LINE: usize = 100;
 
 /// Writes a text as a value at an indentation.
-pub(crate) fn text(text: &str, indent: usize, out: &mut String) {
+pub fn text(text: &str, indent: usize, out: &mut String) {
     if is_block(text) {
         let chomp = match (text.ends_with('\n'), text.ends_with("\n\n")) {
             (false, _) => "-",
@@ -28,7 +28,7 @@ pub(crate) fn text(text: &str, indent: usize, out: &mut String) {
 }
 
 /// Writes a text on one line.
-pub(crate) fn scalar(text: &str, out: &mut String) {
+pub fn scalar(text: &str, out: &mut String) {
     if is_bare(text) {
         out.push_str(text);
         return;
@@ -52,11 +52,7 @@ pub(crate) fn scalar(text: &str, out: &mut String) {
 }
 
 /// Writes a list of texts: on one line if it is short.
-pub(crate) fn list<'t>(
-    items: impl IntoIterator<Item = &'t str> + Clone,
-    indent: usize,
-    out: &mut String,
-) {
+pub fn list<'t>(items: impl IntoIterator<Item = &'t str> + Clone, indent: usize, out: &mut String) {
     let mut line = String::from("[");
     for item in items.clone() {
         line.push_str(if line.len() > 1 { ", " } else { "" });
@@ -75,7 +71,7 @@ pub(crate) fn list<'t>(
 }
 
 /// A comment on lines of its own.
-pub(crate) fn comment(text: &str, out: &mut String) {
+pub fn comment(text: &str, out: &mut String) {
     for line in text.lines() {
         out.push_str("# ");
         out.extend(line.chars().map(|c| if is_shown(c) { c } else { ' ' }));

@@ -1,0 +1,83 @@
+//! The report as JUnit XML, which CI systems read.
+
+use crate::data::unfit;
+use crate::look::Look;
+use crate::registry::FormatError;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use rok_orchestration::{ComponentResult, Finding, ResultStatus, RunReport};
+
+/// A suite, a case for each component. What went wrong with the run as a whole
+/// is a case in error, so that no reader takes it for a success.
+pub(crate) fn write(report: &RunReport, _: Look) -> Result<String, FormatError> {
+    let mut out = Report::new(format!("rok {}", report.stage));
+    out.set_time(Duration::from_millis(report.execution_time_ms));
+    let mut suite = TestSuite::new(report.stage.as_str());
+    suite.set_time(Duration::from_millis(report.execution_time_ms));
+    suite.add_property(("correlation_id", report.correlation_id.as_str()));
+    suite.add_property(("status", report.status.as_str()));
+    for result in &report.results {
+        suite.add_test_case(case(&report.stage, result));
+    }
+    let unexplained = !report.status.is_good() && report.summary.failed == 0;
+    if report.error.is_some() || unexplained {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        let message = match &report.error {
+            Some(error) => {
+                status.set_type(error.kind.as_str());
+                error.message.clone()
+            }
+            None => report.messages.join("; "),
+        };
+        status.set_message(xml(&message));
+        let mut case = TestCase::new(report.status.as_str(), status);
+        case.set_classname(report.stage.as_str());
+        suite.add_test_case(case);
+    }
+    out.add_test_suite(suite);
+    out.to_string().map_err(|error| unfit("junit", &error))
+}
+
+fn case(stage: &str, result: &ComponentResult) -> TestCase {
+    let status = match result.status {
+        ResultStatus::Pass | ResultStatus::Warn => TestCaseStatus::success(),
+        ResultStatus::Skip => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(xml(&result.messages.join("; ")));
+            status
+        }
+        ResultStatus::Fail => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            let class = result.error_class.as_deref().unwrap_or("failed");
+            let first = result.errors.first().map(|error| error.message.as_str());
+            status
+                .set_type(class)
+                .set_message(xml(first.unwrap_or(class)))
+                .set_description(lines(&result.errors));
+            status
+        }
+    };
+    let mut case = TestCase::new(xml(&result.component), status);
+    case.set_classname(stage);
+    case.set_time(Duration::from_millis(result.duration_ms));
+    if result.status != ResultStatus::Skip && !result.messages.is_empty() {
+        case.set_system_out(xml(&result.messages.join("\n")));
+    }
+    case
+}
+
+fn lines(findings: &[Finding]) -> String {
+    let line = |finding: &Finding| match finding.place() {
+        Some(place) => format!("{place}: {}", finding.message),
+        None => finding.message.clone(),
+    };
+    xml(&findings.iter().map(line).collect::<Vec<_>>().join("\n"))
+}
+
+/// Without the two characters that XML forbids and the writer lets through.
+fn xml(text: &str) -> String {
+    text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+}
