@@ -7,67 +7,27 @@ use rok_exec_http::{Client, Egress};
 use rok_log::{Cells as _, Durability, OUTBOX, Records as _};
 use rok_notify::{DELIVERIES, Delivery, Key, MAX_ATTEMPTS, Outbox, Said, Standing, backoff};
 use rok_store_sqlite::SqliteStore;
+use rok_test_support::http::{Server, answer};
 use rok_vocabulary::Timestamp;
 use rstest::rstest;
 use serde_json::json;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::io::Write as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 const SECRET: &str = "a key that nobody may see";
 const START: i64 = 1_700_000_000_000;
 
-/// A request as it came.
-#[derive(Debug, Clone)]
-struct Came {
-    head: String,
-    body: String,
-}
-
-impl Came {
-    fn header(&self, name: &str) -> &str {
-        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.find(|(key, _)| *key == name).unwrap().1
-    }
-}
-
-/// Answers with these statuses in turn, then 200; tells what came.
-fn receiver(statuses: &[u16]) -> (String, Arc<Mutex<Vec<Came>>>) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    let came = Arc::new(Mutex::new(Vec::new()));
-    let (noted, statuses) = (Arc::clone(&came), statuses.to_vec());
-    std::thread::spawn(move || {
-        let mut statuses = statuses.into_iter();
-        for stream in listener.incoming() {
-            let stream = stream.unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let (mut head, mut length) = (String::new(), 0);
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                if let Some(n) = line.strip_prefix("content-length:") {
-                    length = n.trim().parse().unwrap();
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-                head.push_str(&line);
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).unwrap();
-            let body = String::from_utf8(body).unwrap();
-            noted.lock().unwrap().push(Came { head, body });
-            let status = statuses.next().unwrap_or(200);
-            let answer = format!(
-                "HTTP/1.1 {status} x\r\nlocation: /else\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-            );
-            (&stream).write_all(answer.as_bytes()).unwrap();
-        }
+/// Answers with these statuses in turn, then 200; notes what came.
+fn receiver(statuses: &[u16]) -> (String, Server) {
+    let statuses = Mutex::new(statuses.to_vec().into_iter());
+    let server = Server::start(move |_, stream| {
+        let status = statuses.lock().unwrap().next().unwrap_or(200);
+        let told = answer(&format!("{status} x"), "location: /else\r\n", "");
+        stream.write_all(told.as_bytes()).unwrap();
     });
-    (url, came)
+    (server.url("/hook"), server)
 }
 
 fn open(folder: &Path) -> SqliteStore {
@@ -135,18 +95,18 @@ fn what_is_delivered_is_signed_noted_and_gone() {
         matches!(&said[..], [Said::Delivered(line)] if line.contains("run:a")),
         "{said:?}"
     );
-    let came = came.lock().unwrap().clone();
+    let came = came.seen();
     let [one] = &came[..] else { panic!("{came:?}") };
-    assert!(one.head.starts_with("POST /hook "));
+    assert!(one.line.starts_with("POST /hook "));
     assert!(
         one.header("content-type")
-            .starts_with("application/cloudevents+json")
+            .is_some_and(|kind| kind.starts_with("application/cloudevents+json"))
     );
-    assert_eq!(one.header("webhook-id"), "run:a");
-    assert_eq!(one.header("webhook-timestamp"), "1700000000");
+    assert_eq!(one.header("webhook-id"), Some("run:a"));
+    assert_eq!(one.header("webhook-timestamp"), Some("1700000000"));
     let key = Key::new(SECRET).unwrap();
     let signature = key.sign("run:a", START / 1_000, one.body.as_bytes());
-    assert_eq!(one.header("webhook-signature"), signature);
+    assert_eq!(one.header("webhook-signature"), Some(&*signature));
     assert_eq!(one.body, r#"{"specversion":"1.0","id":"run:a"}"#);
     assert_eq!(left(folder.path()), 0);
     let noted = delivery(folder.path(), "a");
@@ -181,9 +141,12 @@ fn what_is_not_taken_is_tried_again_when_it_is_due_and_not_before(
     assert!(matches!(round(&mut next, 5)[..], [Said::Failed(_)]));
     assert_eq!(round(&mut next, 14), []);
     assert!(matches!(round(&mut next, 15)[..], [Said::Delivered(_)]));
-    let came = came.lock().unwrap();
+    let came = came.seen();
     assert_eq!(came.len(), 3);
-    assert!(came.iter().all(|one| one.header("webhook-id") == "run:a"));
+    assert!(
+        came.iter()
+            .all(|one| one.header("webhook-id") == Some("run:a"))
+    );
     assert!(came.iter().all(|one| one.body == came[0].body));
 }
 
@@ -203,7 +166,7 @@ fn a_crash_between_delivery_and_record_delivers_the_same_again() {
     let mut outbox = outbox(folder.path(), "127.0.0.1");
     assert_eq!(round(&mut outbox, 29), []);
     assert!(matches!(round(&mut outbox, 30)[..], [Said::Delivered(_)]));
-    assert_eq!(came.lock().unwrap()[0].header("webhook-id"), "run:a");
+    assert_eq!(came.seen()[0].header("webhook-id"), Some("run:a"));
     assert_eq!(delivery(folder.path(), "a").attempts, 2);
     assert_eq!(left(folder.path()), 0);
 }
@@ -222,7 +185,7 @@ fn a_crash_between_record_and_removal_delivers_nothing_again() {
     );
     assert_eq!(round(&mut outbox(folder.path(), "127.0.0.1"), 1), []);
     assert_eq!(left(folder.path()), 0);
-    assert!(came.lock().unwrap().is_empty());
+    assert!(came.seen().is_empty());
 }
 
 fn delivery_json(id: &str, standing: &str, attempts: u32, at: Timestamp) -> String {
@@ -252,7 +215,7 @@ fn it_is_given_up_in_the_end_and_the_record_says_so() {
     let noted = delivery(folder.path(), "a");
     assert_eq!(noted.standing, Standing::GivenUp);
     assert!(noted.error.is_some_and(|why| why.contains("127.0.0.1")));
-    assert!(came.lock().unwrap().is_empty());
+    assert!(came.seen().is_empty());
 }
 
 #[test]
@@ -264,8 +227,8 @@ fn more_than_a_page_is_delivered_in_one_round_each_once() {
         put(folder.path(), key, &url);
     }
     assert_eq!(round(&mut outbox(folder.path(), "127.0.0.1"), 0).len(), 40);
-    let came = came.lock().unwrap();
-    let mut ids: Vec<&str> = came.iter().map(|one| one.header("webhook-id")).collect();
+    let came = came.seen();
+    let mut ids: Vec<_> = came.iter().map(|one| one.header("webhook-id")).collect();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!((ids.len(), came.len()), (40, 40));

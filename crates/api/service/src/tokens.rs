@@ -4,6 +4,7 @@
 //! A token is `rok_ID_SECRET`. Its secret has 256 bits of chance, so a plain
 //! hash keeps it: there is nothing to guess.
 
+use base16ct::lower::encode_string as hex;
 use rok_vocabulary::{Actor, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -344,15 +345,6 @@ fn now() -> Timestamp {
 
 fn hash(secret: &str) -> String {
     hex(&Sha256::digest(secret.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-    }
-    text
 }
 
 fn chance(bytes: usize) -> Result<String, TokenError> {

@@ -18,10 +18,15 @@ pub struct HandPool {
 
 impl HandPool {
     pub(crate) fn new(common: Arc<Common>, subscription: Subscription) -> Self {
+        // The last begins first: threads begin in any order, and this is the
+        // one in which nothing must depend on it.
+        let mut workers: Vec<_> = (0..common.settings.shards.max(1))
+            .rev()
+            .map(|number| Worker::new(number, Arc::clone(&common)))
+            .collect();
+        workers.reverse();
         Self {
-            workers: (0..common.settings.shards.max(1))
-                .map(|number| Worker::new(number, Arc::clone(&common)))
-                .collect(),
+            workers,
             common,
             _subscription: subscription,
         }

@@ -1,8 +1,8 @@
 //! Streaming sha-256 of regular files.
 
+use base16ct::lower::encode_string as hex;
 use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -162,14 +162,6 @@ pub(crate) fn measure_file(
         sha256: hex(&hash.finalize()),
         bytes,
     })
-}
-
-pub(crate) fn hex(hash: &[u8]) -> String {
-    let mut out = String::with_capacity(hash.len() * 2);
-    for byte in hash {
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
 }
 
 impl Digest {

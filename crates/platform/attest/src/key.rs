@@ -2,6 +2,7 @@
 //!
 //! A private key is wiped when it is dropped and shows nothing of itself.
 
+use base16ct::lower::encode_string as hex;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{
     DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
@@ -203,15 +204,6 @@ fn unfit(label: &str) -> KeyError {
     } else {
         KeyError::OtherKind
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]

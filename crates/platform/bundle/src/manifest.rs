@@ -1,7 +1,7 @@
 //! The manifest: what a bundle holds. Which names there are is decided here.
 
 use crate::error::{BundleError, shown};
-use crate::pack::hex;
+use base16ct::lower::encode_string as hex;
 use rok_vocabulary::RunId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

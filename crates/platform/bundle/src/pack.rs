@@ -2,6 +2,7 @@
 
 use crate::error::{BundleError, io_fault};
 use crate::manifest::{FileEntry, MANIFEST, Manifest, header};
+use base16ct::lower::encode_string as hex;
 use rok_artifacts::measure;
 use rok_vocabulary::RunId;
 use ruzstd::encoding::{CompressionLevel, FrameCompressor};
@@ -261,13 +262,4 @@ impl Write for Drain {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

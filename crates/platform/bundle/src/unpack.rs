@@ -4,7 +4,8 @@ use crate::error::{BundleError, io_fault, shown};
 use crate::manifest::{
     FileEntry, MANIFEST, MAX_FILE, MAX_MANIFEST, Manifest, entry_name, header, name,
 };
-use crate::pack::{BLOCK, hex, padding};
+use crate::pack::{BLOCK, padding};
+use base16ct::lower::encode_string as hex;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use sha2::{Digest as _, Sha256};
 use std::fs::{DirBuilder, File, OpenOptions};

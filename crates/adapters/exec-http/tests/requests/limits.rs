@@ -1,8 +1,9 @@
 //! Slow, broken and huge answers; deadlines, cancelling, places.
 
-use crate::support::{Server, answer, executor, failure, get, perform, sink, step};
+use crate::support::{executor, failure, get, perform, sink, step};
 use rok_exec_http::HttpExecutor;
 use rok_executor::{CancelReason, Executor as _};
+use rok_test_support::http::{Server, answer};
 use rok_vocabulary::ErrorClass;
 use rstest::rstest;
 use std::io::{Read as _, Write as _};

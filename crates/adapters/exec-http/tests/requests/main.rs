@@ -10,12 +10,13 @@ mod tls;
 use rok_exec_http::{Egress, HttpExecutor};
 use rok_expr::SecretText;
 use rok_plan::Redirects;
+use rok_test_support::http::{Server, answer};
 use rok_vocabulary::ErrorClass;
 use rstest::rstest;
 use serde_json::json;
 use std::io::Write as _;
 use std::time::Duration;
-use support::{Server, answer, executor, failure, get, outputs, perform, post, step};
+use support::{executor, failure, get, outputs, perform, post, step};
 
 #[test]
 fn an_answer_becomes_outputs() {
@@ -207,7 +208,7 @@ fn a_private_address_is_not_reached(#[case] rules: Egress) {
     let server = Server::answering(answer("200 OK", "", ""));
     let executor = HttpExecutor::new(rules);
     for host in ["127.0.0.1", "0x7f.1", "[::ffff:127.0.0.1]", "localhost"] {
-        let url = format!("http://{host}:{}/", server.port);
+        let url = format!("http://{host}:{}/", server.port());
         let failure = perform(&executor, step("a", get(url))).end.unwrap_err();
         assert_eq!(failure.class, ErrorClass::PolicyViolation, "{failure}");
         assert!(failure.reason.contains("egress to"), "{failure}");

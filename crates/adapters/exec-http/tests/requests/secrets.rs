@@ -1,9 +1,10 @@
 //! A canary in headers and bodies: it goes out, and comes back nowhere.
 
-use crate::support::{Server, answer, executor, get, perform, post, step, workspace};
+use crate::support::{executor, get, perform, post, step, workspace};
 use rok_executor::{Executor as _, StepRequest};
 use rok_expr::{Part, SecretText};
 use rok_secrets::Secrets;
+use rok_test_support::http::{Server, answer};
 use rok_vocabulary::ErrorClass;
 use rstest::rstest;
 use std::io::Write as _;
@@ -62,7 +63,7 @@ fn the_canary_goes_out_and_never_comes_back(#[case] status: &'static str) {
     }
     assert!(told.contains("***"), "{told}");
     assert!(
-        log.contains(&format!("POST http://127.0.0.1:{}/\n", server.port)),
+        log.contains(&format!("POST http://127.0.0.1:{}/\n", server.port())),
         "{log}"
     );
     assert_eq!(result.record.log.unwrap().bytes, log.len() as u64);

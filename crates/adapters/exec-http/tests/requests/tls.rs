@@ -84,8 +84,8 @@ fn a_certificate_for_another_name_is_refused() {
 
 #[test]
 fn a_server_that_speaks_no_tls_is_a_broken_connection() {
-    let server = crate::support::Server::answering("HTTP/1.1 400 Bad Request\r\n\r\n");
-    let url = format!("https://127.0.0.1:{}/", server.port);
+    let server = rok_test_support::http::Server::answering("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let url = format!("https://127.0.0.1:{}/", server.port());
     let failure = perform(&executor(), step("a", get(url))).end.unwrap_err();
     assert_eq!(failure.class, ErrorClass::TransientIo, "{failure}");
 }

@@ -3,18 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-mod server;
-
 use rok_exec_service::{Environment, ServiceExecutor, ServiceMap};
 use rok_executor::{
     AttemptRef, CancelReason, Executor, ReportSink, ServiceWork, StepFailure, StepReport,
     StepRequest, Work,
 };
 use rok_secrets::Secrets;
+use rok_test_support::http::{Server, answer};
 use rok_vocabulary::{Attempt, Epoch, ErrorClass, IdempotencyKey, RunId, StepId, StepRef};
 use rstest::rstest;
 use serde_json::{Value, json};
-use server::{Server, answer};
+
 use std::io::Write as _;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};

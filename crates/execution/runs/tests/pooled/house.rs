@@ -2,8 +2,8 @@
 
 use rok_executor::{Functions, StepFailure};
 use rok_facades::runs::{
-    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, EventLine, EventQuery, RunSummary,
-    RunsError, RunsFacade, StopSignal, Submission, Verb, VerifyOptions, VerifyReport,
+    CommandAnswer, CommandRequest, DriveEnd, DriveOptions, EventLine, EventQuery, ResumeOptions,
+    RunSummary, RunsError, RunsFacade, StopSignal, Submission, Verb, VerifyOptions, VerifyReport,
     VerifyVerdict,
 };
 use rok_facades::testing::{TestEngine, facades_over};
@@ -198,6 +198,19 @@ impl House {
             reason: Some("because".into()),
         };
         self.runs.command(run, request)
+    }
+
+    /// Resumes a run as ann does, and waits until it rests.
+    pub(crate) fn resume(&self, run: &RunId) -> Result<DriveEnd, RunsError> {
+        let options = ResumeOptions {
+            actor: Actor::User("ann".into()),
+            reason: None,
+            secrets_file: None,
+            same_epoch: false,
+            drive: DriveOptions::default(),
+        };
+        let stop = StopSignal::new();
+        self.runs.resume(run, &options, &stop, &mut ())
     }
 
     pub(crate) fn summary(&self, run: &RunId) -> RunSummary {

@@ -3,7 +3,7 @@
 use crate::house::{In, house};
 use rok_facades::runs::{
     AttestOptions, CollectRequest, CommandAnswer, DriveEnd, DriveOptions, EventQuery, HoldRequest,
-    ListQuery, ReplayRequest, ResumeOptions, RollbackOptions, RunSelector, StopSignal, Verb,
+    ListQuery, ReplayRequest, RollbackOptions, RunSelector, StopSignal, Verb,
 };
 use rok_vocabulary::{Actor, Outcome, RunPhase};
 use rstest::rstest;
@@ -94,17 +94,7 @@ fn a_failed_run_is_resumed_in_its_next_epoch(#[values(In::Memory, In::Sqlite)] o
     let pool = house.pool();
     let run = house.submit("steps: { a: { call: ok }, b: { call: twice, needs: [a] } }");
     assert_eq!(house.outcome(&run), Outcome::Failed);
-    let options = ResumeOptions {
-        actor: ann(),
-        reason: None,
-        secrets_file: None,
-        same_epoch: false,
-        drive: DriveOptions::default(),
-    };
-    let end = house
-        .runs
-        .resume(&run, &options, &StopSignal::new(), &mut ())
-        .unwrap();
+    let end = house.resume(&run).unwrap();
     assert!(
         matches!(
             end,
@@ -117,10 +107,7 @@ fn a_failed_run_is_resumed_in_its_next_epoch(#[values(In::Memory, In::Sqlite)] o
     );
     assert_eq!((house.times(&run, "a"), house.times(&run, "b")), (1, 2));
     house.is_clean(&run);
-    let again = house
-        .runs
-        .resume(&run, &options, &StopSignal::new(), &mut ());
-    assert_eq!(again.unwrap_err().code, "ROK0104");
+    assert_eq!(house.resume(&run).unwrap_err().code, "ROK0104");
     pool.drain();
     pool.join();
 }
@@ -162,17 +149,7 @@ fn a_failed_hard_gate_is_overridden(#[values(In::Memory, In::Sqlite)] of: In) {
     house
         .command(&run, Verb::Override("a".parse().unwrap()))
         .unwrap();
-    let options = ResumeOptions {
-        actor: ann(),
-        reason: None,
-        secrets_file: None,
-        same_epoch: false,
-        drive: DriveOptions::default(),
-    };
-    house
-        .runs
-        .resume(&run, &options, &StopSignal::new(), &mut ())
-        .unwrap();
+    house.resume(&run).unwrap();
     assert_eq!(house.outcome(&run), Outcome::Partial);
     assert_eq!(house.times(&run, "b"), 1);
     pool.drain();

@@ -2,8 +2,8 @@
 //! waits for them costs no thread.
 
 use crate::house::{House, In, house};
-use rok_facades::runs::{DriveEnd, DriveOptions, ListQuery, ResumeOptions, StopSignal, Verb};
-use rok_vocabulary::{Actor, Outcome, RunId};
+use rok_facades::runs::{DriveEnd, ListQuery, Verb};
+use rok_vocabulary::{Outcome, RunId};
 use rstest::rstest;
 
 fn plan(house: &House, name: &str, rest: &str) {
@@ -59,15 +59,7 @@ fn its_failure_is_the_steps_failure(#[values(In::Memory, In::Sqlite)] of: In) {
     assert_eq!(house.outcome(&run), Outcome::Failed);
     assert_eq!(house.times(&run, "b"), 0);
     // A resume of the parent begins the child's next epoch.
-    let options = ResumeOptions {
-        actor: Actor::User("ann".into()),
-        reason: None,
-        secrets_file: None,
-        same_epoch: false,
-        drive: DriveOptions::default(),
-    };
-    let stop = StopSignal::new();
-    let end = house.runs.resume(&run, &options, &stop, &mut ()).unwrap();
+    let end = house.resume(&run).unwrap();
     let succeeded = |end: &DriveEnd| {
         matches!(
             end,

@@ -28,6 +28,29 @@ fn no_more_runs_are_in_memory_than_there_is_room_for() {
 }
 
 #[test]
+fn a_command_reaches_its_run_on_whichever_shard_that_is() {
+    let mut world = world();
+    let runs = ["one", "two", "three"];
+    for run in runs {
+        world.submit(run, WAITS);
+    }
+    let mut pool = world.pool_with(PoolSettings {
+        shards: 3,
+        in_flight: 3,
+        ..settings("a")
+    });
+    pool.settle();
+    assert_eq!(pool.stats().in_flight, 3, "a run for each shard");
+    for run in runs {
+        world.command(run, CommandKind::Cancel, None);
+    }
+    pool.settle();
+    for run in runs {
+        assert_eq!(world.ended(run), (RunPhase::Failed, Outcome::Cancelled));
+    }
+}
+
+#[test]
 fn a_step_that_panics_fails_its_run_and_no_other() {
     let mut world = world();
     world.submit("bad", "steps: { a: { call: panic } }");

@@ -1,4 +1,4 @@
-//! A server on loopback that answers as it is told.
+//! A server on loopback that notes each request and answers as it is told.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -6,28 +6,38 @@ use std::sync::{Arc, Mutex};
 
 /// What came in.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
-    pub(crate) line: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
+pub struct Seen {
+    /// The request line, without its end.
+    pub line: String,
+    /// Names in lower case, with their values, in their order.
+    pub headers: Vec<(String, String)>,
+    /// The body, by its `content-length`.
+    pub body: String,
 }
 
 impl Seen {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The first value of a header; its name is given in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
     }
 }
 
-/// A server on loopback.
-pub(crate) struct Server {
-    pub(crate) port: u16,
+/// A server on loopback, for as long as the process lives.
+#[derive(Debug)]
+pub struct Server {
+    port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Server {
     /// Answers each connection's one request by what the function writes.
-    pub(crate) fn start(answer: impl Fn(&Seen, &mut TcpStream) + Send + Sync + 'static) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// If loopback has no free port.
+    pub fn start(answer: impl Fn(&Seen, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -47,20 +57,35 @@ impl Server {
     }
 
     /// One that always gives this whole answer.
-    pub(crate) fn answering(answer: impl Into<String>) -> Self {
+    pub fn answering(answer: impl Into<String>) -> Self {
         let answer = answer.into();
         Self::start(move |_, stream| drop(stream.write_all(answer.as_bytes())))
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
+    /// Its port on 127.0.0.1.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address of a path, which begins with `/`.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    /// The requests that came whole, in their order.
+    ///
+    /// # Panics
+    ///
+    /// If a thread of the server panicked over one.
+    #[must_use]
+    pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 }
 
+/// A request that came whole; none if it broke off.
 fn read(stream: &TcpStream) -> Option<Seen> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut seen = Seen::default();
@@ -84,8 +109,9 @@ fn read(stream: &TcpStream) -> Option<Seen> {
     Some(seen)
 }
 
-/// An answer with its length.
-pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
+/// An answer with its length: `"200 OK"`, header lines each ended by `\r\n`, and a body.
+#[must_use]
+pub fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
