@@ -1,5 +1,6 @@
 //! What stands under `data`: what only one event type has.
 
+use crate::agents::AgentData;
 use crate::artifact::{CachedData, ContentRef, InputsHash};
 use crate::settings::Settings;
 use alloc::boxed::Box;
@@ -426,6 +427,9 @@ pub struct StepEndData {
     /// Why nothing could be taken from where something should be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_note: Option<String>,
+    /// Which agent did it, where one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Box<AgentData>>,
 }
 
 impl UsageData {
@@ -518,13 +522,6 @@ pub struct RollbackData {
 pub struct RolledBackData {
     /// Every step of the run that was undone, in any epoch, in that order.
     pub steps: Vec<StepId>,
-}
-
-/// `step.fell_back`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FellBackData {
-    /// The step that runs instead.
-    pub to: StepId,
 }
 
 /// `expectation.declared`

@@ -293,6 +293,8 @@ impl<'a> Fields<'_, 'a> {
             },
             EventType::StepFellBack => Body::StepFellBack {
                 step: self.step()?,
+                attempt: self.attempt(),
+                reason: self.reason(),
                 data: self.data()?,
             },
             EventType::StepWaiting => Body::StepWaiting { step: self.step()? },

@@ -166,7 +166,10 @@ impl Encoder {
                     line.data(data);
                 }
             }
-            Body::StepFellBack { data, .. } => line.data(data),
+            Body::StepFellBack { reason, data, .. } => {
+                line.reason(reason.as_deref());
+                line.data(data);
+            }
             Body::StepWaiting { .. } => {}
             Body::StepSucceeded { data, .. } => {
                 if let Some(label) = data.inputs_hash {

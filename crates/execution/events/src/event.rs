@@ -1,11 +1,11 @@
 //! The event: one immutable fact in a run's log.
 
+use crate::agents::FellBackData;
 use crate::artifact::{ArtifactPlace, InputsHash};
 use crate::data::{
-    AckData, ApprovalData, BudgetData, CompletedData, CreatedData, DeclaredData, FellBackData,
-    HeldData, OverrideAppliedData, OverrideData, PolicyData, ReconciledData, RecoveredData,
-    RepairedData, RollbackData, RolledBackData, SkipCause, StartedData, StateData, StepEndData,
-    StoppingData,
+    AckData, ApprovalData, BudgetData, CompletedData, CreatedData, DeclaredData, HeldData,
+    OverrideAppliedData, OverrideData, PolicyData, ReconciledData, RecoveredData, RepairedData,
+    RollbackData, RolledBackData, SkipCause, StartedData, StateData, StepEndData, StoppingData,
 };
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -131,8 +131,14 @@ pub enum Body {
         cause: SkipCause,
         reason: String,
     },
-    /// The step failed for good, and another one runs instead.
-    StepFellBack { step: StepId, data: FellBackData },
+    /// Another step runs instead of one that failed for good; or an attempt
+    /// was taken away from its agent, and why.
+    StepFellBack {
+        step: StepId,
+        attempt: Attempt,
+        reason: Option<String>,
+        data: Box<FellBackData>,
+    },
     /// A manual gate waits for a decision.
     StepWaiting { step: StepId },
     /// A hard gate failed, after its last attempt.
@@ -356,6 +362,7 @@ impl Body {
             | Self::StepSucceeded { attempt, .. }
             | Self::StepFailed { attempt, .. }
             | Self::StepRetried { attempt, .. }
+            | Self::StepFellBack { attempt, .. }
             | Self::GateFailed { attempt, .. }
             | Self::ArtifactEmitted { attempt, .. }
             | Self::ArtifactQuarantined { attempt, .. }

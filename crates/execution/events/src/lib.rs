@@ -37,6 +37,7 @@
 
 extern crate alloc;
 
+mod agents;
 mod artifact;
 mod data;
 mod decode;
@@ -44,13 +45,14 @@ mod encode;
 mod event;
 mod settings;
 
+pub use agents::{AgentData, FellBackData, TriedData};
 pub use artifact::{ArtifactLeft, ArtifactMade, ArtifactPlace, CachedData, ContentRef, InputsHash};
 pub use data::{
     AckData, ApprovalData, BudgetData, ChildCounts, CompletedData, CreatedData, DeclaredData,
-    ExpectationsData, FanOutData, FellBackData, HeldData, OverrideAppliedData, OverrideData,
-    ParentRef, PlanRef, PolicyData, PolicyStage, ReconciledData, ReconciliationStage,
-    RecoveredData, RepairedData, ReplaysData, RequestData, RollbackData, RolledBackData, SkipCause,
-    StartedData, StateData, StepCounts, StepEndData, StoppingData, SubPlan, UsageData,
+    ExpectationsData, FanOutData, HeldData, OverrideAppliedData, OverrideData, ParentRef, PlanRef,
+    PolicyData, PolicyStage, ReconciledData, ReconciliationStage, RecoveredData, RepairedData,
+    ReplaysData, RequestData, RollbackData, RolledBackData, SkipCause, StartedData, StateData,
+    StepCounts, StepEndData, StoppingData, SubPlan, UsageData,
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::Encoder;

@@ -95,6 +95,18 @@ impl ResolvedStep {
                 let values = serde_json::to_string(&(&inputs.values, &inputs.texts));
                 feed.text(&values.expect("JSON values are always JSON"));
             }
+            ResolvedAction::Agent { ask, with } => {
+                feed.text("agent");
+                feed.text(ask.capability.as_str());
+                feed.number(ask.capabilities.len());
+                for also in &ask.capabilities {
+                    feed.text(also.as_str());
+                }
+                feed.text(ask.min_trust.as_str());
+                feed.text(ask.region.as_deref().unwrap_or_default());
+                let with = serde_json::to_string(with);
+                feed.text(&with.expect("JSON values are always JSON"));
+            }
             ResolvedAction::Http(request) => feed.request(request),
             ResolvedAction::Service {
                 service,
@@ -188,6 +200,7 @@ pub(crate) fn fixed(plan: &Plan, step: &Step) -> Option<InputsHash> {
         | Action::Call(_)
         | Action::Http(_)
         | Action::Service { .. }
+        | Action::Agent(_)
         | Action::Plan { .. } => return None,
     };
     let env = plan.env.iter().chain(&step.env);

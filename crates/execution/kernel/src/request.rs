@@ -10,7 +10,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rok_expr::{EvalError, SecretText, Template};
-use rok_plan::{Action, ResolvedRequest, Shell, Step};
+use rok_plan::{Action, AgentAction, ResolvedRequest, Shell, Step};
 use rok_vocabulary::{InputName, PlanId};
 use serde_json::{Map, Value};
 
@@ -74,6 +74,13 @@ pub enum ResolvedAction {
         /// The site's domain.
         domain: String,
     },
+    /// Work of an agent.
+    Agent {
+        /// What is asked for; its `with` is filled in beside it.
+        ask: Box<AgentAction>,
+        /// What it works on.
+        with: Map<String, Value>,
+    },
     /// A run of another plan.
     Plan {
         /// The plan.
@@ -90,6 +97,16 @@ pub struct SubInputs {
     pub values: Map<String, Value>,
     /// Those that are text, read by the type that the plan declares.
     pub texts: BTreeMap<String, String>,
+}
+
+impl SubInputs {
+    /// All of them, text as text.
+    fn into_object(self) -> Map<String, Value> {
+        let mut all = self.values;
+        let texts = self.texts.into_iter();
+        all.extend(texts.map(|(name, text)| (name, Value::String(text))));
+        all
+    }
 }
 
 /// A step whose expressions cannot be evaluated: `config_error`.
@@ -250,6 +267,10 @@ fn resolve_action(
             service: service.clone(),
             site: plain(site, scope, || "inputs.website_id".into())?,
             domain: plain(domain, scope, || "inputs.domain".into())?,
+        },
+        Action::Agent(ask) => ResolvedAction::Agent {
+            with: sub_inputs(&ask.with, scope)?.into_object(),
+            ask: ask.clone(),
         },
         Action::Plan { id, with } => ResolvedAction::Plan {
             id: id.clone(),

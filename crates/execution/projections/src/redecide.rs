@@ -188,6 +188,7 @@ fn input_of(events: &[Event], state: &RunState) -> Option<Input> {
         Body::StepStarted { .. } => Some(Input::Tick),
         Body::StepSucceeded { .. }
         | Body::StepFailed { .. }
+        | Body::StepFellBack { .. }
         | Body::ArtifactEmitted { .. }
         | Body::ArtifactQuarantined { .. } => done(events, state).map(Input::StepDone),
         _ => None,

@@ -1,6 +1,7 @@
 //! One run that is being driven: its kernel, its encoder, and how its effects
 //! are performed.
 
+mod agents;
 mod asking;
 mod compensation;
 mod context;
@@ -603,6 +604,9 @@ impl RunRunner {
                     texts,
                 })
             }
+            ResolvedAction::Agent { ask, with } => {
+                Work::Agent(Box::new(agents::work(state, step, &ask, with)))
+            }
             action => self.work(action, resolved.env, resolved.cwd.as_deref()),
         };
         let run = state.run_id();
@@ -654,6 +658,9 @@ impl RunRunner {
                 });
             }
             // What undoes a step is a process or a function.
+            ResolvedAction::Agent { ask, .. } => {
+                Program::Argv(vec![format!("agent:{}", ask.capability)])
+            }
             ResolvedAction::Plan { id, .. } => Program::Argv(vec![format!("plan:{id}")]),
             ResolvedAction::Argv(argv) => Program::Argv(argv),
             ResolvedAction::Shell {

@@ -370,6 +370,12 @@ fn dry_step(
             site,
             domain,
         } => ("service", vec![service.clone(), text(site), text(domain)]),
+        Action::Agent(agent) => {
+            let with = agent.with.iter();
+            let with = with.map(|(name, value)| format!("{name}={}", text(value)));
+            let capability = std::iter::once(agent.capability.to_string());
+            ("agent", capability.chain(with).collect())
+        }
         Action::Plan { id, with } => {
             let with = with.iter();
             let with = with.map(|(name, value)| format!("{name}={}", text(value)));

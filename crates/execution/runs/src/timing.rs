@@ -3,7 +3,7 @@
 use crate::fault;
 use crate::home::Home;
 use crate::load::Loaded;
-use rok_events::{Body, Event, StepEndData, decode};
+use rok_events::{Body, Event, FellBackData, StepEndData, decode};
 use rok_facades::runs::{
     AttemptSpan, AttemptUsage, EpochSpan, PauseSpan, RollbackSpan, RunTiming, RunsError,
     StepTiming, WaitReason, WaitSpan,
@@ -169,8 +169,10 @@ impl Fold {
                 self.over(place, WaitReason::Decision, at);
             }
             Body::StepFellBack { data, .. } => {
-                let place = self.place(&data.to);
-                self.steps[place].ready = Some(at);
+                if let FellBackData::Step { to } = &**data {
+                    let place = self.place(to);
+                    self.steps[place].ready = Some(at);
+                }
             }
             Body::RunRollbackStarted { .. } => self.rolls_back(event),
             Body::StepCompensationStarted { .. }

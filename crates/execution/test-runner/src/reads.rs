@@ -40,6 +40,11 @@ pub(crate) fn readers(plan: &Plan) -> BTreeMap<String, String> {
                 note(&by, site.references());
                 note(&by, domain.references());
             }
+            Action::Agent(agent) => {
+                for (_, value) in &agent.with {
+                    note(&by, value.references());
+                }
+            }
             Action::Plan { with, .. } => {
                 for (_, value) in with {
                     note(&by, value.references());

@@ -231,15 +231,13 @@ impl Executor for Functions {
             Work::Call(work) => self.table.get(&work.function).cloned().ok_or_else(|| {
                 StepFailure::new(ErrorClass::ConfigError, self.unknown(&work.function))
             }),
-            other @ (Work::Process(_) | Work::Http(_) | Work::Service(_) | Work::Plan(_)) => {
-                Err(StepFailure::new(
-                    ErrorClass::Internal,
-                    format!(
-                        "a `{}` step was given to the executor of `call` steps",
-                        other.kind()
-                    ),
-                ))
-            }
+            other => Err(StepFailure::new(
+                ErrorClass::Internal,
+                format!(
+                    "a `{}` step was given to the executor of `call` steps",
+                    other.kind()
+                ),
+            )),
         };
         match function {
             Err(failure) => sink.report(StepReport::not_started(request.attempt, failure)),

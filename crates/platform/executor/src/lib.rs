@@ -36,8 +36,9 @@ pub use outputs::{
     INLINE_OUTPUT_BYTES, MAX_OUTPUT_BYTES, check_outputs, is_inline, oversized_outputs,
 };
 pub use port::{
-    AttemptRecord, AttemptRef, CallWork, CancelReason, Executor, ExecutorError, INHERITED,
-    LogRecord, PlanWork, PreflightFault, ProcessWork, Program, Remains, ReportSink, ServiceWork,
-    StepFailure, StepReport, StepRequest, StepResult, StepSuccess, Usage, Work, Workspace,
+    AgentRecord, AgentWork, AttemptRecord, AttemptRef, CallWork, CancelReason, Executor,
+    ExecutorError, INHERITED, LogRecord, PlanWork, PreflightFault, ProcessWork, Program, Remains,
+    ReportSink, ServiceWork, StepFailure, StepReport, StepRequest, StepResult, StepSuccess, Usage,
+    Work, Workspace,
 };
 pub use strict::strict_json;

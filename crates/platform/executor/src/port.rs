@@ -1,10 +1,13 @@
 //! The port: requests, reports and the trait. Data only, no clock, no I/O.
 
+use rok_agents::{Need, Taker, Terms, Tried};
 use rok_artifacts::{Declared, Emitted, Quarantined};
 use rok_expr::SecretText;
 use rok_plan::ResolvedRequest;
 use rok_secrets::Secrets;
-use rok_vocabulary::{Epoch, ErrorClass, IdempotencyKey, PlanId, RunId, StepRef, Timestamp};
+use rok_vocabulary::{
+    Capability, Epoch, ErrorClass, Federation, IdempotencyKey, PlanId, RunId, StepRef, Timestamp,
+};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -91,6 +94,8 @@ pub enum Work {
     Http(Box<ResolvedRequest>),
     /// A service of the service map.
     Service(ServiceWork),
+    /// Work of an agent that can do it.
+    Agent(Box<AgentWork>),
     /// A run of another plan.
     Plan(PlanWork),
 }
@@ -104,6 +109,7 @@ impl Work {
             Self::Call(_) => "call",
             Self::Http(_) => "http",
             Self::Service(_) => "service",
+            Self::Agent(_) => "agent",
             Self::Plan(_) => "plan",
         }
     }
@@ -118,6 +124,37 @@ pub struct ServiceWork {
     pub site: String,
     /// The site's domain.
     pub domain: String,
+}
+
+/// Work of an agent that can do it.
+#[derive(Debug, Clone)]
+pub struct AgentWork {
+    /// What is to be done.
+    pub capability: Capability,
+    /// What is asked of the agent; its federation policy is what holds where
+    /// `federation` says nothing.
+    pub need: Need,
+    /// The step's own federation policy.
+    pub federation: Option<Federation>,
+    /// What it works on.
+    pub with: Map<String, Value>,
+    /// What it accepts with the step.
+    pub terms: Terms,
+    /// Whether it may be done more than once.
+    pub idempotent: bool,
+    /// How long a remote agent may take.
+    pub max_latency: Option<Duration>,
+}
+
+/// Which agent did a step, and which were asked before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentRecord {
+    /// Who had it last; `None`: nobody took it.
+    pub by: Option<Taker>,
+    /// Who was asked before, in order.
+    pub tried: Vec<Tried>,
+    /// Soft policies that it cannot honour.
+    pub notes: Vec<String>,
 }
 
 /// A run of another plan.
@@ -248,6 +285,8 @@ pub struct AttemptRecord {
     pub cached: Option<(String, String, u64)>,
     /// Why nothing could be taken from where something should be.
     pub cache_note: Option<String>,
+    /// Which agent did it, where one was asked.
+    pub agent: Option<Box<AgentRecord>>,
 }
 
 /// A complete log.

@@ -5,7 +5,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
-use rok_vocabulary::format_duration;
+use rok_expr::Template;
+use rok_vocabulary::{Federation, InputName, TrustLevel, format_duration};
 use serde_json::Value;
 
 use crate::approvers::{Approvers, Overrides};
@@ -148,7 +149,7 @@ fn recipient(recipient: &Recipient) -> Json {
     Json::Object(keys.0)
 }
 
-fn env(env: &[(String, rok_expr::Template)]) -> Vec<(String, Json)> {
+fn env(env: &[(String, Template)]) -> Vec<(String, Json)> {
     env.iter()
         .map(|(name, value)| (name.clone(), Json::text(value.source())))
         .collect()
@@ -233,7 +234,7 @@ fn step(plan: &Plan, at: usize, step: &Step) -> Json {
     let shell = shell_of(&step.action).unwrap_or_default();
     keys.text("shell", (shell == Shell::Bash).then_some("bash"));
     keys.object("env", env(&step.env));
-    keys.text("cwd", step.cwd.as_ref().map(rok_expr::Template::source));
+    keys.text("cwd", step.cwd.as_ref().map(Template::source));
     let outputs = step
         .outputs
         .iter()
@@ -264,13 +265,31 @@ fn action(keys: &mut Keys, action: &Action) {
         Action::Call(name) => keys.text("call", Some(name)),
         Action::Http(request) => keys.set("http", request.json()),
         Action::Service { service, .. } => keys.text("service", Some(service)),
-        Action::Plan { id, with } => {
+        Action::Agent(agent) => {
+            keys.text("agent", Some(agent.capability.as_str()));
+            keys.object("with", with(&agent.with));
+            let also = agent.capabilities.iter();
+            keys.list(
+                "capabilities",
+                also.map(|one| Json::text(one.as_str())).collect(),
+            );
+            keys.text("region", agent.region.as_deref());
+            let trust = (agent.min_trust != TrustLevel::Unverified).then_some(agent.min_trust);
+            keys.text("min_trust", trust.map(TrustLevel::as_str));
+            keys.text("federation", agent.federation.map(Federation::as_str));
+            keys.duration("max_latency", agent.max_latency);
+        }
+        Action::Plan { id, with: inputs } => {
             keys.text("plan", Some(id.as_str()));
-            let with = with.iter();
-            let with = with.map(|(name, value)| (name.to_string(), Json::text(value.source())));
-            keys.object("with", with.collect());
+            keys.object("with", with(inputs));
         }
     }
+}
+
+fn with(with: &[(InputName, Template)]) -> Vec<(String, Json)> {
+    let with = with.iter();
+    with.map(|(name, value)| (name.to_string(), Json::text(value.source())))
+        .collect()
 }
 
 fn shell_of(action: &Action) -> Option<Shell> {
@@ -280,6 +299,7 @@ fn shell_of(action: &Action) -> Option<Shell> {
         | Action::Call(_)
         | Action::Http(_)
         | Action::Service { .. }
+        | Action::Agent(_)
         | Action::Plan { .. } => None,
     }
 }

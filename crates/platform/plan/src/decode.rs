@@ -3,6 +3,7 @@
 //! more than one value: names, edges, bounds that contradict each other, and
 //! expressions.
 
+mod agent;
 mod approvers;
 mod compensate;
 mod expressions;

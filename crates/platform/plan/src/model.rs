@@ -5,12 +5,14 @@ use crate::budget::Budget;
 use crate::expect::Expect;
 use crate::http::HttpRequest;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 use rok_expr::{Condition, Items, ShellLine, Template};
-use rok_vocabulary::{ErrorClass, InputName, PlanId, Profile, StepId};
+use rok_vocabulary::{
+    Capability, ErrorClass, Federation, InputName, PlanId, Profile, StepId, TrustLevel,
+};
 use serde_json::Value;
 
 /// A valid plan. Only [`parse`](crate::parse) and
@@ -261,6 +263,8 @@ pub enum Action {
         /// The run's `domain`.
         domain: Template,
     },
+    /// Work of an agent that can do it.
+    Agent(Box<AgentAction>),
     /// A run of another plan.
     Plan {
         /// The plan's id.
@@ -268,6 +272,25 @@ pub enum Action {
         /// Its inputs, in file order.
         with: Vec<(InputName, Template)>,
     },
+}
+
+/// What an agent is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentAction {
+    /// What is to be done.
+    pub capability: Capability,
+    /// What else the agent must be able to do.
+    pub capabilities: BTreeSet<Capability>,
+    /// Where it should be.
+    pub region: Option<String>,
+    /// How far it must be trusted.
+    pub min_trust: TrustLevel,
+    /// Which agents are preferred, and who takes over; `None`: as configured.
+    pub federation: Option<Federation>,
+    /// How long a remote agent may take before the step is taken away from it.
+    pub max_latency: Option<Duration>,
+    /// What it works on, in file order.
+    pub with: Vec<(InputName, Template)>,
 }
 
 /// The shell that reads a shell line.

@@ -57,7 +57,7 @@ fn object(place: Place) -> Value {
         schema["required"] = json!(required);
     }
     if place == Place::Step {
-        schema["oneOf"] = json!([{ "required": ["run"] }, { "required": ["call"] }, { "required": ["http"] }, { "required": ["service"] }, { "required": ["plan"] }]);
+        schema["oneOf"] = json!([{ "required": ["run"] }, { "required": ["call"] }, { "required": ["http"] }, { "required": ["service"] }, { "required": ["agent"] }, { "required": ["plan"] }]);
     }
     schema
 }

@@ -128,6 +128,26 @@ ids! {
 }
 
 ids! {
+    /// Identifies an agent.
+    AgentId, "agent id", "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", |text| word(
+        text,
+        64,
+        |b| b.is_ascii_alphanumeric(),
+        |b| b.is_ascii_alphanumeric() || b"._-".contains(&b),
+    )
+}
+
+ids! {
+    /// What an agent can do, in a word.
+    Capability, "capability", "[a-z0-9][a-z0-9._:-]{0,63}", |text| word(
+        text,
+        64,
+        |b| b.is_ascii_lowercase() || b.is_ascii_digit(),
+        |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._:-".contains(&b),
+    )
+}
+
+ids! {
     /// Identifies a plan.
     PlanId, "plan id", "[a-z0-9][a-z0-9-]{0,63}", |text| word(
         text,

@@ -33,12 +33,12 @@ mod words;
 pub use actor::{Actor, ActorError};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use ids::{
-    Attempt, CommandId, ComponentName, Epoch, IdError, IdempotencyKey, InputName, PlanId, RunId,
-    ScheduleId, Seq, StepId, StepRef,
+    AgentId, Attempt, Capability, CommandId, ComponentName, Epoch, IdError, IdempotencyKey,
+    InputName, PlanId, RunId, ScheduleId, Seq, StepId, StepRef,
 };
 pub use time::{TimeError, Timestamp};
 pub use words::{
-    AckErrorKind, AckStatus, BudgetDimension, Channel, ComponentStatus, ComponentType, Disposition,
-    Domain, ErrorClass, ExpectationStatus, HoldReason, Outcome, Profile, ReconciliationStatus,
-    RunPhase, Severity, StepState, UnknownWord,
+    AckErrorKind, AckStatus, AgentPlace, BudgetDimension, Channel, ComponentStatus, ComponentType,
+    Disposition, Domain, ErrorClass, ExpectationStatus, FallbackTrigger, Federation, HoldReason,
+    Outcome, Profile, ReconciliationStatus, RunPhase, Severity, StepState, TrustLevel, UnknownWord,
 };

@@ -2,10 +2,10 @@
 //! stands here is derived from the words themselves.
 
 use crate::{
-    AckErrorKind, AckStatus, Actor, Attempt, BudgetDimension, Channel, ComponentName,
-    ComponentStatus, ComponentType, Disposition, Domain, Epoch, ErrorClass, ExpectationStatus,
-    HoldReason, Outcome, PlanId, Profile, ReconciliationStatus, RunId, RunPhase, Seq, Severity,
-    StepId, StepState, Timestamp,
+    AckErrorKind, AckStatus, Actor, AgentId, AgentPlace, Attempt, BudgetDimension, Capability,
+    Channel, ComponentName, ComponentStatus, ComponentType, Disposition, Domain, Epoch, ErrorClass,
+    ExpectationStatus, FallbackTrigger, Federation, HoldReason, Outcome, PlanId, Profile,
+    ReconciliationStatus, RunId, RunPhase, Seq, Severity, StepId, StepState, Timestamp, TrustLevel,
 };
 use alloc::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -31,13 +31,16 @@ macro_rules! words {
 }
 
 words! {
-    AckErrorKind AckStatus BudgetDimension Channel ComponentStatus ComponentType Disposition ErrorClass ExpectationStatus
-    HoldReason Outcome Profile ReconciliationStatus RunPhase Severity StepState
+    AckErrorKind AckStatus AgentPlace BudgetDimension Channel ComponentStatus ComponentType
+    Disposition ErrorClass ExpectationStatus FallbackTrigger Federation HoldReason Outcome Profile
+    ReconciliationStatus RunPhase Severity StepState TrustLevel
 }
 
 schemas! {
     Domain: json_schema!({ "type": "string" });
     RunId: json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" });
+    AgentId: json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" });
+    Capability: json_schema!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9._:-]{0,63}$" });
     PlanId: json_schema!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$" });
     ComponentName: json_schema!({ "type": "string", "pattern": "^[a-z][a-z0-9_-]{0,63}$" });
     StepId: json_schema!({

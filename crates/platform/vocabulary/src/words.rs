@@ -169,6 +169,57 @@ words! {
 }
 
 words! {
+    /// How far an agent is trusted, least first.
+    TrustLevel, "trust level", {
+        /// Nothing of what it says can be proved.
+        Unverified = "UNVERIFIED",
+        /// Its results are signed by a key that is known here.
+        Signed = "SIGNED",
+        /// It also proves that it has that key before it is told anything.
+        Verified = "VERIFIED",
+    }
+}
+
+words! {
+    /// Where an agent is.
+    AgentPlace, "agent place", {
+        /// Within this process.
+        Local = "local",
+        /// Somewhere else, over the network.
+        Remote = "remote",
+    }
+}
+
+words! {
+    /// Which agents a step prefers, and what follows when a remote one cannot be
+    /// relied on.
+    Federation, "federation policy", {
+        /// Local agents first; remote ones where no local one takes the step.
+        LocalPrefer = "local_prefer",
+        /// Remote agents first; local ones take over.
+        RemotePrefer = "remote_prefer",
+        /// Remote agents first; nobody takes over: the step is refused.
+        Quarantine = "quarantine",
+    }
+}
+
+words! {
+    /// Why a step was taken away from an agent.
+    FallbackTrigger, "fallback trigger", {
+        /// It took too long.
+        Latency = "latency",
+        /// What it answered is not signed by its key, or is of other work.
+        SignatureMismatch = "signature_mismatch",
+        /// Too few remote agents can be reached.
+        LostQuorum = "lost_quorum",
+        /// It was silent in the middle of the work.
+        AgentLost = "agent_lost",
+        /// It could not be reached, before any work.
+        Unreachable = "unreachable",
+    }
+}
+
+words! {
     /// Recorded after FAILED; changes no phase.
     Disposition, "disposition", {
         /// Nothing was recorded.

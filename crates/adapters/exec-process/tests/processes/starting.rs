@@ -12,7 +12,7 @@ use std::path::Path;
 fn work(request: &mut StepRequest) -> &mut ProcessWork {
     match &mut request.work {
         Work::Process(work) => work,
-        Work::Call(_) | Work::Http(_) | Work::Service(_) | Work::Plan(_) => {
+        _ => {
             unreachable!("requests of the bench are processes")
         }
     }

@@ -140,6 +140,7 @@ fn step(plan: &Plan, step: &Step) -> StepView {
             ("http", format!("{} {url}", request.method))
         }
         Action::Service { service, .. } => ("service", service.clone()),
+        Action::Agent(agent) => ("agent", agent.capability.to_string()),
         Action::Plan { id, .. } => ("plan", id.to_string()),
     };
     StepView {

@@ -1,6 +1,7 @@
 //! Encoding and decoding are inverse for every type; what is wrong is refused.
 
 use super::*;
+use crate::agents::{AgentData, FellBackData, TriedData};
 use crate::artifact::{ArtifactPlace, CachedData};
 use crate::data::*;
 use crate::encode::Encoder;
@@ -15,7 +16,8 @@ use proptest::prelude::*;
 use rok_phases::PhaseInput;
 use rok_rac::{Deadline, DomainAck, Duty, Reconciliation};
 use rok_vocabulary::{
-    AckStatus, BudgetDimension, HoldReason, Outcome, Profile, ReconciliationStatus,
+    AckStatus, AgentPlace, BudgetDimension, FallbackTrigger, HoldReason, Outcome, Profile,
+    ReconciliationStatus, TrustLevel,
 };
 use rstest::rstest;
 use serde_json::json;
@@ -219,6 +221,20 @@ fn bodies() -> Vec<Body> {
                     seq: 7,
                 }),
                 cache_note: Some(nasty()),
+                agent: Some(Box::new(AgentData {
+                    id: Some("l1".parse().unwrap()),
+                    place: Some(AgentPlace::Local),
+                    trust: Some(TrustLevel::Verified),
+                    region: None,
+                    tried: vec![TriedData {
+                        agent: "r1".parse().unwrap(),
+                        place: AgentPlace::Remote,
+                        trust: TrustLevel::Signed,
+                        trigger: Some(FallbackTrigger::Latency),
+                        reason: nasty(),
+                    }],
+                    notes: vec![nasty()],
+                })),
                 inputs_hash: InputsHash::of("0123456789abcdef"),
                 ..StepEndData::default()
             }),
@@ -297,9 +313,23 @@ fn bodies() -> Vec<Body> {
         },
         Body::StepFellBack {
             step: step(),
-            data: FellBackData {
+            attempt: Attempt::FIRST,
+            reason: None,
+            data: Box::new(FellBackData::Step {
                 to: "cheaper".parse().unwrap(),
-            },
+            }),
+        },
+        Body::StepFellBack {
+            step: step(),
+            attempt,
+            reason: Some(nasty()),
+            data: Box::new(FellBackData::Agent {
+                from_agent: "r1".parse().unwrap(),
+                to_agent: None,
+                place: AgentPlace::Remote,
+                trust: TrustLevel::Signed,
+                trigger: FallbackTrigger::Latency,
+            }),
         },
         Body::BudgetExceeded {
             data: BudgetData {

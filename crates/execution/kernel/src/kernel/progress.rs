@@ -336,6 +336,9 @@ impl RunOrchestrationKernel {
             return Ok(());
         }
         self.note_left(ix, left, now)?;
+        if let Some(agent) = &data.agent {
+            self.note_agents(ix, attempt, agent, now)?;
+        }
         match end {
             StepEnd::Succeeded(StepSuccess { outputs, artifacts }) => {
                 let step = self.state.definition(ix);

@@ -10,11 +10,11 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 use rok_events::{
-    AckData, Body, Event, EventType, PolicyStage, ReconciledData, ReconciliationStage, StartedData,
-    StateChange,
+    AckData, Body, Event, EventType, FellBackData, PolicyStage, ReconciledData,
+    ReconciliationStage, StartedData, StateChange,
 };
 use rok_phases::{PhaseError, PhaseInput, PhaseStateMachine};
-use rok_plan::Gate;
+use rok_plan::{Action, Gate};
 use rok_rac::{DomainAck, Duty, Expected, Ledger, Received};
 use rok_scheduler::{Finish, Schedule};
 use rok_vocabulary::{
@@ -218,12 +218,25 @@ impl RunState {
                 cause,
                 reason,
             } => self.step_skipped(event, step, *cause, reason)?,
-            Body::StepFellBack { step, data } => {
-                let (ix, to) = (self.plan.find(step), self.plan.find(&data.to));
-                if !ix.zip(to).is_some_and(|(ix, to)| self.falls_back(ix, to)) {
-                    return out_of_place(event, "the step does not fall back to that one");
+            Body::StepFellBack {
+                step,
+                attempt,
+                data,
+                ..
+            } => match &**data {
+                FellBackData::Step { to } => {
+                    let (ix, to) = (self.plan.find(step), self.plan.find(to));
+                    if !ix.zip(to).is_some_and(|(ix, to)| self.falls_back(ix, to)) {
+                        return out_of_place(event, "the step does not fall back to that one");
+                    }
                 }
-            }
+                FellBackData::Agent { .. } => {
+                    let ix = self.expect_step(event, step, &[StepState::Running], *attempt)?;
+                    if !matches!(self.definition(ix).action, Action::Agent(_)) {
+                        return out_of_place(event, "the step is not an agent's");
+                    }
+                }
+            },
             Body::StepWaiting { step } => {
                 let ix = self.expect_step(event, step, &[StepState::Pending], Attempt::FIRST)?;
                 let gate = self.plan.step(ix).gate == Some(Gate::Manual);

@@ -1,7 +1,7 @@
 //! A kernel on a bench: effects are answered when the test says so, and a state
 //! folded beside it must always be the same.
 
-use rok_events::{Body, Contract, Event, PolicyData, PolicyStage, Settings};
+use rok_events::{AgentData, Body, Contract, Event, PolicyData, PolicyStage, Settings};
 use rok_kernel::{
     Admission, Command, CommandKind, CompiledPlan, Decision, Effect, Input, PolicyAnswer, Rejected,
     RunOrchestrationKernel, RunSpec, RunState, StepDone, StepEnd, StepSuccess, create_rok,
@@ -284,6 +284,15 @@ impl Bench {
         };
         let input = self.step_done(step, StepEnd::Succeeded(success));
         self.say(input);
+    }
+
+    /// The end of an attempt that agents were asked for.
+    pub(crate) fn end_by(&mut self, step: u32, end: StepEnd, agent: AgentData) {
+        let Input::StepDone(mut done) = self.step_done(step, end) else {
+            unreachable!("it is one");
+        };
+        done.data.agent = Some(Box::new(agent));
+        self.say(Input::StepDone(done));
     }
 
     pub(crate) fn fail(&mut self, step: u32, class: ErrorClass) {

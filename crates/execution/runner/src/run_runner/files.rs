@@ -182,6 +182,7 @@ impl RunRunner {
                 .cached
                 .map(|(run, step, seq)| CachedData { run, step, seq }),
             cache_note: record.cache_note.map(|note| self.masked(&note)),
+            agent: record.agent.map(|agent| Box::new(self.agent_data(*agent))),
             ..StepEndData::default()
         };
         let mut left: Vec<ArtifactLeft> = record.quarantined.into_iter().map(told).collect();

@@ -47,10 +47,7 @@ fn name(attempt: &AttemptRef) -> String {
 fn function(request: &StepRequest) -> &str {
     match &request.work {
         Work::Call(work) => &work.function,
-        Work::Http(_) | Work::Service(_) | Work::Plan(_) => {
-            unreachable!("no step here is a request, a service or a plan")
-        }
-        Work::Process(_) => unreachable!("accepts calls only"),
+        _ => unreachable!("accepts calls only"),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::measured::{measured, refused};
 use crate::support::Bench;
-use rok_plan::{KEYS, Place, Support};
 use rstest::rstest;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -156,40 +155,7 @@ fn a_hostile_file_name_is_shown_clean() {
     }
 }
 
-/// Every key that comes later is refused by name, in YAML and in JSON.
-#[test]
-fn what_comes_later_is_refused_by_name() {
-    let later = |at: Place| {
-        let keys = KEYS
-            .iter()
-            .filter(move |spec| spec.support == Support::Later);
-        keys.filter(move |spec| spec.place == at)
-            .map(|spec| spec.key)
-    };
-    let keys: Vec<&str> = later(Place::Plan).chain(later(Place::Step)).collect();
-    assert!(keys.contains(&"agent"), "{keys:?}");
-    let of_plan: Vec<String> = later(Place::Plan)
-        .map(|key| format!("\"{key}\": 1, "))
-        .collect();
-    let of_step: Vec<String> = later(Place::Step)
-        .map(|key| format!(", \"{key}\": 1"))
-        .collect();
-    let json = format!(
-        "{{\"plan\": \"p\", {}\"steps\": {{\"a\": {{\"run\": \"x\"{}}}}}}}",
-        of_plan.concat(),
-        of_step.concat()
-    );
-    let yaml = json.replace(", \"steps\"", ",\n\"steps\"").replace('"', "");
-    for text in [json, yaml] {
-        let error = refused(&written("plan.yaml", text.as_bytes()), "plan.yaml");
-        for key in &keys {
-            let refusal = format!("`{key}` is not supported yet");
-            assert!(error.contains(&refusal), "{key}: {error}");
-        }
-    }
-}
-
-/// So are values and flags that come later.
+/// Values that come later are refused.
 #[rstest]
 #[case::distributed(
     "plan.yaml",

@@ -10,6 +10,7 @@ use rok_expr::{
 };
 use rok_vocabulary::InputName;
 
+use super::agent::AgentDraft;
 use super::step::{ActionDraft, StepDraft};
 use super::{Decoder, Inputs, Written};
 use crate::graph::Graph;
@@ -210,7 +211,7 @@ impl ActionDraft<'_> {
                 visit(&site.expression, site.node);
                 visit(&domain.expression, domain.node);
             }
-            Self::Plan { with, .. } => {
+            Self::Agent(AgentDraft { with, .. }) | Self::Plan { with, .. } => {
                 for (_, value) in with {
                     visit(&value.expression, value.node);
                 }

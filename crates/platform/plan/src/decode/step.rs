@@ -9,6 +9,7 @@ use core::time::Duration;
 use rok_expr::{Condition, Items, ShellLine, Site, Template};
 use rok_vocabulary::{ErrorClass, InputName, PlanId, StepId};
 
+use super::agent::{AGENT_ONLY, AgentDraft};
 use super::compensate::CompensateDraft;
 use super::http::HttpDraft;
 use super::{Decoder, Defaults, Written, read};
@@ -69,6 +70,7 @@ pub(super) enum ActionDraft<'t> {
         site: Written<'t, Template>,
         domain: Written<'t, Template>,
     },
+    Agent(AgentDraft<'t>),
     Plan {
         id: PlanId,
         with: Vec<(InputName, Written<'t, Template>)>,
@@ -142,7 +144,7 @@ impl Decoder<'_> {
             let message = format!("step {} does nothing", quoted(&entry.key));
             let finding = Finding::new(FaultCode::MissingKey, entry.span.clone(), message);
             self.findings
-                .push(finding.hint("give it `run`, `call`, `http`, `service` or `plan`"));
+                .push(finding.hint("give it `run`, `call`, `http`, `service`, `agent` or `plan`"));
             return None;
         };
         let mut single = true;
@@ -163,8 +165,14 @@ impl Decoder<'_> {
             return None;
         }
         let shell = node.entry("shell");
-        if first.key != "plan" {
-            self.without_effect(node.entry("with"), "without `plan`");
+        if !matches!(first.key.as_str(), "plan" | "agent") {
+            self.without_effect(node.entry("with"), "without `plan` or `agent`");
+        }
+        if first.key != "agent" {
+            let keys = entries
+                .iter()
+                .filter(|entry| AGENT_ONLY.contains(&entry.key.as_str()));
+            self.without_effect(keys, "without `agent`");
         }
         match (first.key.as_str(), &*first.node) {
             ("run", run) => self.command(run, shell, read::shell(node).unwrap_or(defaults.shell)),
@@ -183,6 +191,7 @@ impl Decoder<'_> {
                 self.http(http).map(Box::new).map(ActionDraft::Http)
             }
             ("service", service) => self.service(entries, service),
+            ("agent", agent) => self.agent(node, agent).map(ActionDraft::Agent),
             ("plan", plan) => self.sub_plan(node, plan),
             _ => None,
         }
@@ -193,16 +202,25 @@ impl Decoder<'_> {
         let keys = entries
             .filter(|entry| PROCESS_ONLY.contains(&entry.key.as_str()) || entry.key == "artifacts");
         self.without_effect(keys, "on a `plan`, whose own steps say it");
+        Some(ActionDraft::Plan {
+            id: plan.text()?.parse().ok()?,
+            with: self.with(step)?,
+        })
+    }
+
+    /// The step's `with`, in file order.
+    pub(super) fn with<'t>(
+        &mut self,
+        step: &'t Node,
+    ) -> Option<Vec<(InputName, Written<'t, Template>)>> {
         let with: &'t [Entry] = step.get("with").and_then(Node::map).unwrap_or(&[]);
         let with = with.iter().map(|entry| {
             let name: Option<InputName> = entry.key.parse().ok();
             Some((name?, self.template(&entry.node, Site::Plain)?))
         });
+        // All of them first: each may have faults to tell.
         let with: Vec<_> = with.collect();
-        Some(ActionDraft::Plan {
-            id: plan.text()?.parse().ok()?,
-            with: with.into_iter().collect::<Option<_>>()?,
-        })
+        with.into_iter().collect()
     }
 
     /// The step's `max_parallel`, which is about the children of a fan-out.
@@ -461,6 +479,7 @@ impl ActionDraft<'_> {
                 site: site.expression,
                 domain: domain.expression,
             },
+            Self::Agent(agent) => Action::Agent(Box::new(agent.finish())),
             Self::Plan { id, with } => Action::Plan {
                 id,
                 with: with

@@ -1,6 +1,6 @@
 //! The table itself.
 
-use rok_vocabulary::Profile;
+use rok_vocabulary::{Federation, Profile, TrustLevel};
 
 use crate::http::Redirects;
 
@@ -86,9 +86,9 @@ pub const KEYS: &[KeySpec] = &[
     key(Step, "call", Ty::Text, "An in-process function, by the name that the embedder registered."),
     key(Step, "http", Ty::Object(Http), "An HTTP request. Its outputs are `status`, `headers` and `body`."),
     key(Step, "service", Ty::Text, "A service of the service map, by its slug: it is called for the site that the inputs `website_id` and `domain` name, which the plan declares. Its answer is the outputs."),
-    key(Step, "agent", Ty::Text, "A remote agent, by capability.").later(),
+    key(Step, "agent", Ty::Text, "Work of an agent, by the capability that does it: in this process, or one that the setting `agents` names. It is told its `with`, and its answer is the outputs."),
     key(Step, "plan", Ty::PlanId, "A run of another plan, with a record of its own: `ID.yaml` (`.yml`, `.toml`, `.json`) beside this plan's file, or in `plans/` beside it, or a built-in plan. Found once, when the run is created."),
-    key(Step, "with", Ty::Map(Names::Input, &Ty::Template), "The inputs of its `plan`."),
+    key(Step, "with", Ty::Map(Names::Input, &Ty::Template), "The inputs of its `plan`, or what its `agent` works on."),
     key(Step, "name", Ty::Text, "Shown to people."),
     key(Step, "description", Ty::Text, "Shown to people."),
     key(Step, "needs", STEP_IDS, "Runs only if these steps succeeded; if one failed or was skipped, this step is skipped."),
@@ -114,9 +114,11 @@ pub const KEYS: &[KeySpec] = &[
     key(Step, "reads", Ty::List(&Ty::Template), "Files that it reads: paths or patterns, relative to its working directory. A path that is absent fails the step before it starts."),
     key(Step, "cache", Ty::Bool, "Takes its result from an earlier run of the same inputs: command, environment, files that it `reads`, and what the steps before it made.").or("`false`"),
     key(Step, "fallback", Ty::StepId, "The step to run instead when this one finally fails, retries included. It runs only then; its success and its outputs stand for this one's, and the run's outcome is `partial`."),
-    key(Step, "capabilities", Ty::List(&Ty::Text), "What an agent or host must offer.").later(),
-    key(Step, "region", Ty::Text, "Where an agent or host must be.").later(),
-    key(Step, "min_trust", Ty::Number, "The least trust that an agent must have.").later(),
+    key(Step, "capabilities", Ty::List(&Ty::Text), "What else its `agent` must be able to do."),
+    key(Step, "region", Ty::Text, "Where its `agent` should be; one elsewhere is asked only after those."),
+    key(Step, "min_trust", Ty::Words(TrustLevel::WORDS, &[]), "The least trust that its `agent` must have.").or("`UNVERIFIED`"),
+    key(Step, "federation", Ty::Words(Federation::WORDS, &[]), "Which agents are preferred, local or remote ones, and whether local ones take over where a remote one is too slow, answers with a wrong signature, or too few can be reached; under `quarantine` the step is refused instead.").or("as the agents' file says"),
+    key(Step, "max_latency", POSITIVE, "How long a remote agent may take before the step is taken away from it.").or("as the agents' file says"),
 
     key(Input, "type", TYPES, "Its type.").required(),
     key(Input, "default", Ty::Json, "The value when none is given; without one the input must be given."),

@@ -18,13 +18,18 @@ steps:
   a: echo hi", &["3:6: step `a` must be a mapping with the keys of a step, and is text (write `{ run: echo hi }`)"])]
 #[case::step_nothing(r"plan: p
 steps:
-  a: { name: A }", &["3:3: step `a` does nothing (give it `run`, `call`, `http`, `service` or `plan`)"])]
+  a: { name: A }", &["3:3: step `a` does nothing (give it `run`, `call`, `http`, `service`, `agent` or `plan`)"])]
 #[case::step_two_executors(r"plan: p
 steps:
   a: { run: echo, call: f }", &["3:19: a step has one executor, and `a` has both `run` and `call` (the first one at 3:8) (make two steps of it)"])]
-#[case::step_later_executor(r"plan: p
+#[case::agent(r"plan: p
+inputs: { n: { type: string } }
 steps:
-  a: { agent: x }", &["3:8: `agent` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+  a: { agent: Sum up, capabilities: [gpu, G], min_trust: signed, federation: trusted, max_latency: 0s, with: { n: '${{ inputs.m }}' }, cwd: x }", &["4:15: `Sum up` is no capability (small letters, digits, `.`, `_`, `:` and `-`, as in `summarize`)", "4:43: `G` is no capability (small letters, digits, `.`, `_`, `:` and `-`, as in `summarize`)", "4:58: `min_trust` of step `a` cannot be `signed` (did you mean `SIGNED`?)", "4:78: `federation` of step `a` cannot be `trusted` (use `local_prefer`, `remote_prefer`, `quarantine`)", "4:100: `max_latency` of step `a` must be longer than nothing (write for example 500ms, 60s, 10m, 2h, 7d or 1h30m)", "4:136: `cwd` has no effect on an `agent`, which starts no process here (remove it)"])]
+#[case::agent_reads(r"plan: p
+inputs: { n: { type: string } }
+steps:
+  a: { agent: sum, with: { n: '${{ inputs.m }}' } }", &["4:36: unknown input `m` (the inputs are n)"])]
 #[case::http_url(r"plan: p
 steps:
   a: { http: { url: ftp://x } }
@@ -422,13 +427,16 @@ steps:
     gate: manual
     approvers: { any_of: [user:ann], number: 1 }
     expires: 24h", &["6:38: unknown key `number` in `approvers` of step `a`"])]
-#[case::capabilities_later(r"plan: p
+#[case::agent_only(r"plan: p
 steps:
   a:
     run: echo a
     capabilities: [gpu]
     region: eu
-    min_trust: 0.5", &["5:5: `capabilities` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "6:5: `region` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "7:5: `min_trust` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+    min_trust: SIGNED
+    federation: quarantine
+    max_latency: 1m
+    with: { a: b }", &["5:5: `capabilities` has no effect without `agent` (remove it)", "6:5: `region` has no effect without `agent` (remove it)", "7:5: `min_trust` has no effect without `agent` (remove it)", "8:5: `federation` has no effect without `agent` (remove it)", "9:5: `max_latency` has no effect without `agent` (remove it)", "10:5: `with` has no effect without `plan` or `agent` (remove it)"])]
 fn steps(#[case] text: &str, #[case] expected: &[&str]) {
     assert_eq!(faults(text), expected);
 }

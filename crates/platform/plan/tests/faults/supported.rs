@@ -5,7 +5,7 @@ use rok_plan::{
     Action, Gate, HttpBody, JsonTemplate, KEYS, KeySpec, Order, Place, Redirects, Shell,
     SuccessRule, Support, parse,
 };
-use rok_vocabulary::{ErrorClass, Profile};
+use rok_vocabulary::{ErrorClass, Federation, Profile, TrustLevel};
 use serde_json::json;
 use std::time::Duration;
 
@@ -57,9 +57,10 @@ fn steps_take_defaults_and_say_otherwise() {
         by_hand,
         announce,
         crawl,
+        summarize,
     ] = plan.steps.as_slice()
     else {
-        panic!("eight steps")
+        panic!("nine steps")
     };
 
     assert_eq!(check.gate, Some(Gate::Hard));
@@ -133,6 +134,13 @@ fn steps_take_defaults_and_say_otherwise() {
     );
 
     assert!(matches!(&crawl.action, Action::Service { service, .. } if service == "technical-seo"));
+    let Action::Agent(agent) = &summarize.action else {
+        panic!("an agent's work")
+    };
+    assert_eq!(agent.capability.as_str(), "summarize");
+    assert_eq!(agent.min_trust, TrustLevel::Signed);
+    assert_eq!(agent.federation, Some(Federation::RemotePrefer));
+    assert_eq!(agent.max_latency, Some(Duration::from_secs(60)));
     assert_eq!(publish.cwd, None);
     assert_eq!(publish.approvers.count, 2);
     assert_eq!(

@@ -1,0 +1,85 @@
+//! Steps of agents: what is asked for, and what the log is told of who did it.
+
+use super::RunRunner;
+use rok_agents::{BudgetLeft, Need, Terms, Tried};
+use rok_events::{AgentData, TriedData};
+use rok_executor::{AgentRecord, AgentWork};
+use rok_kernel::RunState;
+use rok_plan::{AgentAction, Step};
+use rok_vocabulary::{BudgetDimension, Federation};
+use serde_json::{Map, Value};
+
+/// What an agent is asked for.
+pub(super) fn work(
+    state: &RunState,
+    step: &Step,
+    ask: &AgentAction,
+    with: Map<String, Value>,
+) -> AgentWork {
+    let mut capabilities = ask.capabilities.clone();
+    capabilities.insert(ask.capability.clone());
+    AgentWork {
+        capability: ask.capability.clone(),
+        need: Need {
+            capabilities,
+            min_trust: ask.min_trust,
+            region: ask.region.clone(),
+            federation: ask.federation.unwrap_or(Federation::LocalPrefer),
+        },
+        federation: ask.federation,
+        with,
+        terms: Terms {
+            policies: Vec::new(),
+            budget: budget_left(state),
+        },
+        idempotent: step.idempotent,
+        max_latency: ask.max_latency,
+    }
+}
+
+/// What is left of the run's budget as the step begins.
+fn budget_left(state: &RunState) -> BudgetLeft {
+    let left = |dimension: BudgetDimension| {
+        let limit = state.plan().plan().budget.as_ref()?.limit(dimension)?;
+        Some((limit - state.used().of(dimension)).max(0.0))
+    };
+    let whole = |dimension| left(dimension).map(|left| left as u64);
+    BudgetLeft {
+        cost_usd: left(BudgetDimension::CostUsd),
+        energy_kwh: left(BudgetDimension::EnergyKwh),
+        tokens: whole(BudgetDimension::Tokens),
+        time_ms: whole(BudgetDimension::Time),
+    }
+}
+
+impl RunRunner {
+    /// Who did a step and who was asked before; nothing that an agent says
+    /// reaches the log unmasked.
+    pub(super) fn agent_data(&self, record: AgentRecord) -> AgentData {
+        let tried = |tried: Tried| TriedData {
+            agent: tried.taker.agent,
+            place: tried.taker.place,
+            trust: tried.taker.trust,
+            trigger: tried.trigger,
+            reason: self.masked(&tried.why),
+        };
+        let notes = record.notes.iter();
+        let notes = notes.map(|note| self.masked(note)).collect();
+        let all = record.tried.into_iter().map(tried).collect();
+        match record.by {
+            Some(by) => AgentData {
+                id: Some(by.agent),
+                place: Some(by.place),
+                trust: Some(by.trust),
+                region: by.region,
+                tried: all,
+                notes,
+            },
+            None => AgentData {
+                tried: all,
+                notes,
+                ..AgentData::default()
+            },
+        }
+    }
+}
