@@ -3,16 +3,16 @@
 use crate::connection::{Connection, Query};
 use crate::fault::{not_here, unreachable};
 use crate::stream::{self, Came};
-use rok_http::{Commanded, Definition, EventPage, RunPage, SignedPage, SubmitRequest};
+use rok_http::{Commanded, Definition, EventPage, SignedPage, SubmitRequest};
 use rok_service::RunStanding;
 use rok_service::views::{
     AttestOptions, Attested, AuditView, Checkpoint, CollectReport, CollectRequest, CommandAnswer,
     CommandRequest, DriveEnd, DriveOptions, DryRun, ErrorKind, EventLine, EventQuery, Explanation,
     ExportOptions, Exported, Fetched, Head, HeldView, HoldRequest, HoldView, ImportOptions,
-    Imported, ListQuery, LogQuery, LogTail, Observer, Outcome, RedecidedView, ReplayRequest,
-    Resumable, ResumeOptions, RollbackOptions, RunId, RunListing, RunPhase, RunSelector,
-    RunSummary, RunTiming, RunsEngine, RunsError, SignedFile, StepSummary, StopSignal, Submission,
-    TailQuery, Verb, VerifyOptions, VerifyReport,
+    Imported, ListQuery, LogQuery, LogTail, Observer, Outcome, PageQuery, RedecidedView,
+    ReplayRequest, Resumable, ResumeOptions, RollbackOptions, RunId, RunListing, RunPage, RunPhase,
+    RunSelector, RunSummary, RunTiming, RunsEngine, RunsError, SignedFile, StepSummary, StopSignal,
+    Submission, TailQuery, Verb, VerifyOptions, VerifyReport,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -141,6 +141,7 @@ fn asked(submission: Submission) -> Result<SubmitRequest, RunsError> {
         max_parallel: submission.max_parallel.and_then(NonZeroU32::new),
         never_retry: submission.never_retry,
         no_cache: submission.no_cache,
+        priority: submission.priority,
         run_id: submission.run_id,
         reason: submission.reason,
     })
@@ -267,8 +268,19 @@ impl RunsEngine for RemoteRuns {
             Err(error) if error.code == "ROK0101" => {}
             Err(error) => return Err(error),
         }
-        let query = [("prefix", text.clone()), ("limit", "2".to_owned())];
-        let page: RunPage = self.connection.get(&["api", "v1", "runs"], &query)?;
+        let mut query = PageQuery {
+            prefix: Some(text.clone()),
+            limit: Some(2),
+            ..PageQuery::default()
+        };
+        let mut page = self.page(&query)?;
+        // What one may not look at is left out, and pages may be short for it.
+        while let (true, Some(cursor)) = (page.runs.len() < 2, page.next_cursor.take()) {
+            query.cursor = Some(cursor);
+            let next = self.page(&query)?;
+            page.runs.extend(next.runs);
+            page.next_cursor = next.next_cursor;
+        }
         match page.runs.as_slice() {
             [one] => one.run_id.parse().map_err(|_| unknown(text)),
             [] => Err(unknown(text)),
@@ -344,21 +356,29 @@ impl RunsEngine for RemoteRuns {
     fn events(&self, run: &RunId, query: &EventQuery) -> Result<Vec<EventLine>, RunsError> {
         let mut found = Vec::new();
         let mut from = query.from.map_or(0, |from| from.0);
+        // The server cuts off what fits on a page; a longer end is cut off here.
+        let tail = query.tail.filter(|tail| (1..=EVENTS).contains(tail));
+        let most = query.limit.filter(|_| query.tail.is_none());
         loop {
+            let left = most.map_or(EVENTS, |most| (most - found.len()).clamp(1, EVENTS));
             let mut asked = filters(query);
             asked.push(("from", from.to_string()));
-            asked.push(("limit", EVENTS.to_string()));
+            asked.push(("limit", left.to_string()));
+            asked.extend(tail.map(|tail| ("tail", tail.to_string())));
             let page: EventPage = self.of_run(run, &["events"], &asked)?;
             let lines = page.events.iter();
             found.extend(lines.map(|line| EventLine::of_line(line.get().as_bytes())));
             match page.next_from {
-                Some(next) if next > from => from = next,
+                Some(next) if next > from && most.is_none_or(|most| found.len() < most) => {
+                    from = next;
+                }
                 _ => break,
             }
         }
         if let Some(tail) = query.tail {
             found.drain(..found.len().saturating_sub(tail));
         }
+        found.truncate(query.limit.unwrap_or(usize::MAX));
         Ok(found)
     }
 
@@ -442,35 +462,51 @@ impl RunsEngine for RemoteRuns {
     }
 
     fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
+        let mut asked = PageQuery {
+            filter: query.clone(),
+            limit: Some(RUNS),
+            ..PageQuery::default()
+        };
         let mut found = Vec::new();
-        let mut cursor = None;
         loop {
-            let mut asked: Query = vec![("limit", RUNS.to_string())];
-            asked.extend(
-                query
-                    .statuses
-                    .iter()
-                    .map(|status| ("status", status.clone())),
-            );
-            asked.extend(query.plan.iter().map(|plan| ("plan", plan.clone())));
-            asked.extend(query.since.iter().map(|since| ("since", since.to_string())));
-            asked.extend(
-                query
-                    .labels
-                    .iter()
-                    .map(|(name, value)| ("label", format!("{name}={value}"))),
-            );
-            asked.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let page: RunPage = self.connection.get(&["api", "v1", "runs"], &asked)?;
+            let page = self.page(&asked)?;
             found.extend(page.runs);
-            cursor = page.next_cursor;
-            if cursor.is_none() {
+            asked.cursor = page.next_cursor;
+            if asked.cursor.is_none() {
                 break;
             }
         }
         // A server tells the newest first, an engine last.
         found.reverse();
         Ok(found)
+    }
+
+    fn page(&self, query: &PageQuery) -> Result<RunPage, RunsError> {
+        let ListQuery {
+            statuses,
+            plan,
+            since,
+            labels,
+        } = &query.filter;
+        let statuses = statuses.iter().map(|status| ("status", status.clone()));
+        let labels = labels
+            .iter()
+            .map(|(name, value)| ("label", format!("{name}={value}")));
+        let one = [
+            ("plan", plan.clone()),
+            ("since", since.map(|since| since.to_string())),
+            ("prefix", query.prefix.clone()),
+            ("cursor", query.cursor.clone()),
+            (
+                "limit",
+                query.limit.map(|limit| limit.min(RUNS).to_string()),
+            ),
+        ];
+        let one = one
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let asked: Query = statuses.chain(labels).chain(one).collect();
+        self.connection.get(&["api", "v1", "runs"], &asked)
     }
 
     fn hold(&self, _: &RunId, _: &HoldRequest) -> Result<HeldView, RunsError> {

@@ -32,6 +32,8 @@ pub(crate) enum How {
 struct Job {
     run: RunHandle,
     how: How,
+    /// Its rank in the line.
+    rank: i8,
     /// Told once it is known whether the run goes on.
     begun: Sender<Result<(), ServiceError>>,
     ended: watch::Sender<bool>,
@@ -90,6 +92,16 @@ impl Drivers {
         run: RunHandle,
         how: How,
     ) -> Option<Receiver<Result<(), ServiceError>>> {
+        self.drive_at(0, run, how)
+    }
+
+    /// The same for a run of this rank: it waits behind those of its own.
+    pub(crate) fn drive_at(
+        self: &Arc<Self>,
+        rank: i8,
+        run: RunHandle,
+        how: How,
+    ) -> Option<Receiver<Result<(), ServiceError>>> {
         let (begun, told) = channel();
         let (ended, end) = watch::channel(false);
         let mut state = self.state();
@@ -101,12 +113,16 @@ impl Drivers {
             return None;
         }
         state.live.insert(run.id().clone(), end);
-        state.waiting.push_back(Job {
+        let before = { state.waiting.iter() }.take_while(|job| job.rank >= rank);
+        let at = before.count();
+        let job = Job {
             run,
             how,
+            rank,
             begun,
             ended,
-        });
+        };
+        state.waiting.insert(at, job);
         self.start_next(&mut state);
         Some(told)
     }
@@ -162,6 +178,7 @@ impl Drivers {
             how,
             begun,
             ended,
+            ..
         } = job;
         // A pool goes on without whoever told it to.
         let stop = if self.pooled {

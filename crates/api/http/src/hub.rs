@@ -15,6 +15,9 @@ use tokio::sync::{Mutex as AsyncMutex, watch};
 /// Events that are kept of a followed run: those who lag further behind read
 /// the log themselves.
 const TAIL: usize = 1024;
+/// The most events that are read at once: whoever is given a part asks again
+/// before they wait.
+const PART: usize = 1024;
 /// Channels nobody listens to are looked for when there are so many more.
 const SWEEP_EVERY: usize = 256;
 
@@ -29,6 +32,14 @@ struct Tail {
     /// The seq of the first event that is kept.
     first: u64,
     lines: VecDeque<Arc<EventLine>>,
+    /// Whether the log had no more of them when it was read last.
+    is_all: bool,
+}
+
+/// Events that were read, and whether the log had no more of them.
+pub(crate) struct Part {
+    pub(crate) events: Vec<Arc<EventLine>>,
+    pub(crate) is_all: bool,
 }
 
 impl Tail {
@@ -87,33 +98,37 @@ impl Channel {
         self.went_on.subscribe()
     }
 
-    /// The events from `next` on, as far as there are any now.
+    /// The events from `next` on: as far as there are any now, or a part of them.
     pub(crate) async fn from(
         &self,
         app: &Arc<App>,
         run: &Arc<RunHandle>,
         next: u64,
-    ) -> Result<Vec<Arc<EventLine>>, Problem> {
+    ) -> Result<Part, Problem> {
         let mut tail = self.tail.lock().await;
         if next < tail.first {
             drop(tail);
-            return read(app, run, next).await;
+            let events = read(app, run, next).await?;
+            let is_all = events.len() < PART;
+            return Ok(Part { events, is_all });
         }
-        if tail.lines.is_empty() {
+        // The tail has no gap: where it would, it begins anew.
+        if tail.lines.is_empty() || next > tail.end() {
+            tail.lines.clear();
             tail.first = next;
         }
-        if next >= tail.end() {
-            // What lies between is read too, so that the tail has no gap.
-            let end = tail.end();
-            let new = read(app, run, end).await?;
+        if next == tail.end() {
+            let new = read(app, run, next).await?;
+            tail.is_all = new.len() < PART;
             tail.lines.extend(new);
         }
         let skip = usize::try_from(next - tail.first).unwrap_or(usize::MAX);
-        let found = tail.lines.iter().skip(skip).cloned().collect();
+        let events = tail.lines.iter().skip(skip).cloned().collect();
         let excess = tail.lines.len().saturating_sub(TAIL);
         tail.lines.drain(..excess);
         tail.first += excess as u64;
-        Ok(found)
+        let is_all = tail.is_all;
+        Ok(Part { events, is_all })
     }
 }
 
@@ -125,8 +140,9 @@ async fn read(
     let run = Arc::clone(run);
     let query = EventQuery {
         from: Some(Seq(from)),
+        limit: Some(PART),
         ..EventQuery::default()
     };
-    let lines = app.blocking(move |_| run.events(&query)).await?;
+    let lines: Vec<EventLine> = app.blocking(move |_| run.events(&query)).await?;
     Ok(lines.into_iter().map(Arc::new).collect())
 }

@@ -49,6 +49,6 @@ mod orchestration;
 pub use openapi::openapi;
 pub use options::{Limits, Log, ServeOptions, TlsFiles};
 pub use schemas::{
-    Commanded, Definition, EventPage, PlanPage, RunPage, SignedPage, SignedView, SubmitRequest,
+    Commanded, Definition, EventPage, PlanPage, SignedPage, SignedView, SubmitRequest,
 };
 pub use server::Server;

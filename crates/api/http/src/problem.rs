@@ -146,6 +146,7 @@ impl Problem {
 fn status_of(error: &ServiceError) -> StatusCode {
     match (error.code(), error.kind()) {
         ("ROK0101", _) | (_, ErrorKind::NotFound) => StatusCode::NOT_FOUND,
+        ("ROK0122", _) => StatusCode::BAD_REQUEST,
         ("ROK0116", _) | (_, ErrorKind::State | ErrorKind::Busy) => StatusCode::CONFLICT,
         (_, ErrorKind::Usage) => StatusCode::UNPROCESSABLE_ENTITY,
         (_, ErrorKind::Denied) => StatusCode::FORBIDDEN,

@@ -1,7 +1,7 @@
 //! The forms of bodies and pages that only HTTP has.
 
 use rok_service::PlanListing;
-use rok_service::views::{PlanId, Profile, RunId, RunListing};
+use rok_service::views::{PlanId, Profile, RunId};
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -48,6 +48,11 @@ pub struct SubmitRequest {
     /// Take no result from an earlier run.
     #[serde(default, skip_serializing_if = "is_false")]
     pub no_cache: bool,
+    /// Its rank among the runs that wait; else the plan's. A higher one than
+    /// that is for those who may `prioritize`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -100, max = 100))]
+    pub priority: Option<i8>,
     /// The run's id; else a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
@@ -135,15 +140,6 @@ pub(crate) struct Rollback {
     /// run again.
     #[serde(default)]
     pub(crate) again: Vec<String>,
-}
-
-/// Runs, newest first.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-pub struct RunPage {
-    /// The runs.
-    pub runs: Vec<RunListing>,
-    /// What to ask for next; absent on the last page.
-    pub next_cursor: Option<String>,
 }
 
 /// Events of a run, in order: the log's own lines.

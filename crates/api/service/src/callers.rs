@@ -169,6 +169,7 @@ fn unknown(run: &RunId) -> ServiceError {
 pub(crate) fn identity(runs: &RunsFacade, run: &RunId) -> Result<RunIdentity, ServiceError> {
     let query = EventQuery {
         types: vec!["run.created".to_owned()],
+        limit: Some(1),
         ..EventQuery::default()
     };
     let found = runs.events(run, &query)?;

@@ -33,6 +33,12 @@ impl PlanText {
     pub(crate) fn parse(&self) -> Result<Plan, ServiceError> {
         rok_plan::parse(&self.bytes, &self.source).map_err(ServiceError::from)
     }
+
+    /// The rank that the plan gives its runs; the middle where it is no plan.
+    #[must_use]
+    pub fn priority(&self) -> i8 {
+        self.parse().map_or(0, |plan| plan.priority)
+    }
 }
 
 /// The plan of this name: a file, seen from `cwd`, else a built-in plan.

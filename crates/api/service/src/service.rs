@@ -10,8 +10,8 @@ use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{
-    DryRun, ErrorKind, ListQuery, PoolAsk, RunListing, RunSelector, RunsError, RunsFacade,
-    RunsPool, Submission,
+    DryRun, ErrorKind, ListQuery, PageQuery, PoolAsk, RunListing, RunPage, RunSelector, RunsError,
+    RunsFacade, RunsPool, Submission,
 };
 use rok_facades::schedules::SchedulesFacade;
 use rok_vocabulary::RunId;
@@ -43,6 +43,8 @@ pub struct RunRequest {
     pub secrets_file: Option<PathBuf>,
     /// Take no result from an earlier run.
     pub no_cache: bool,
+    /// Its rank among the runs that wait; `None`: the plan's.
+    pub priority: Option<i8>,
 }
 
 /// The use cases.
@@ -137,7 +139,7 @@ impl Service {
             profile: None,
             max_parallel: request.one_at_a_time.then_some(1),
             never_retry: request.never_retry,
-            priority: None,
+            priority: request.priority,
             idempotency_key: None,
             run_id,
             submitter: self.config.settings.actor(),
@@ -171,6 +173,11 @@ impl Service {
         // Ids that a person chose do not sort by time. Broken ones come last.
         runs.sort_by_key(|run| (run.created_at.is_none(), run.created_at));
         Ok(runs)
+    }
+
+    /// A page of the runs that match, the newest first.
+    pub fn page(&self, query: &PageQuery) -> Result<RunPage, ServiceError> {
+        Ok(self.runs()?.page(query)?)
     }
 
     /// What the runs that match did, in the Prometheus text format.

@@ -20,6 +20,8 @@ pub enum AccessAction {
     Submit,
     /// Submit a plan of one's own: any command, that is.
     SubmitOwn,
+    /// Submit a run that is more urgent than its plan says.
+    Prioritize,
     /// Go on with a run.
     Resume,
     /// Undo what succeeded in a run.
@@ -42,6 +44,7 @@ impl AccessAction {
         Self::View,
         Self::Submit,
         Self::SubmitOwn,
+        Self::Prioritize,
         Self::Resume,
         Self::Rollback,
         Self::Cancel,
@@ -58,6 +61,7 @@ impl AccessAction {
             Self::View => "view",
             Self::Submit => "submit",
             Self::SubmitOwn => "submit_own",
+            Self::Prioritize => "prioritize",
             Self::Resume => "resume",
             Self::Rollback => "rollback",
             Self::Cancel => "cancel",

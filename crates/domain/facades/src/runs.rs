@@ -46,6 +46,6 @@ pub use timing::{
 pub use views::{
     AckView, ApprovalView, ArtifactView, AuditView, BudgetView, CompensationFailure, ErrorView,
     EventLine, EventQuery, ExpectationView, Explanation, HoldView, IncidentView, ListQuery,
-    LogQuery, ParentView, Remedy, Resumable, RollbackView, RunListing, RunSummary, StepSummary,
-    StepTotals, SubRunLeft,
+    LogQuery, PageQuery, ParentView, Remedy, Resumable, RollbackView, RunListing, RunPage,
+    RunSummary, StepSummary, StepTotals, SubRunLeft,
 };

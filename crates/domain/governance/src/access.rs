@@ -67,7 +67,9 @@ mod tests {
             labels: BTreeMap::from([("team".to_owned(), "data".to_owned())]),
         };
         let target = match action {
-            AccessAction::Submit | AccessAction::SubmitOwn => AccessTarget::Plan(&plan),
+            AccessAction::Submit | AccessAction::SubmitOwn | AccessAction::Prioritize => {
+                AccessTarget::Plan(&plan)
+            }
             _ => AccessTarget::Run(&run),
         };
         let request = AccessRequest {
@@ -85,7 +87,7 @@ mod tests {
     #[case(&[], &[])]
     #[case(&["nobody"], &[])]
     #[case(&["viewer"], &["view"])]
-    #[case(&["operator"], &["view", "submit", "submit_own", "resume", "rollback", "cancel", "pause"])]
+    #[case(&["operator"], &["view", "submit", "submit_own", "prioritize", "resume", "rollback", "cancel", "pause"])]
     #[case(&["approver"], &["view", "approve", "reject"])]
     #[case(&["viewer", "approver"], &["view", "approve", "reject"])]
     fn a_role_may(#[case] roles: &[&str], #[case] may: &[&str]) {

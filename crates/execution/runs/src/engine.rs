@@ -14,10 +14,10 @@ use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CollectReport, CollectRequest, CommandAnswer,
     CommandRequest, DriveEnd, DriveOptions, DryRun, ErrorKind, EventLine, EventQuery, Explanation,
     ExportOptions, Exported, Fetched, HeldView, HoldRequest, ImportOptions, Imported, ListQuery,
-    LogQuery, LogTail, Observer, RedecidedView, ReplayRequest, Resumable, ResumeOptions,
-    RollbackOptions, RunListing, RunSelector, RunSummary, RunTiming, RunsEngine, RunsError,
-    ServiceRunView, SignedFile, StepSummary, StopSignal, Submission, TailQuery, VerifyOptions,
-    VerifyReport,
+    LogQuery, LogTail, Observer, PageQuery, RedecidedView, ReplayRequest, Resumable, ResumeOptions,
+    RollbackOptions, RunListing, RunPage, RunSelector, RunSummary, RunTiming, RunsEngine,
+    RunsError, ServiceRunView, SignedFile, StepSummary, StopSignal, Submission, TailQuery,
+    VerifyOptions, VerifyReport,
 };
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::resolve;
@@ -371,7 +371,11 @@ impl RunsEngine for Runs {
     }
 
     fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
-        crate::summary::list(&self.home(), query)
+        crate::listing::list(&self.home(), query)
+    }
+
+    fn page(&self, query: &PageQuery) -> Result<RunPage, RunsError> {
+        crate::listing::page(&self.home(), query)
     }
 
     fn hold(&self, run: &RunId, request: &HoldRequest) -> Result<HeldView, RunsError> {

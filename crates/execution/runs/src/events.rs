@@ -5,9 +5,14 @@ use crate::fault;
 use crate::home::Home;
 use rok_events::{Body, Event};
 use rok_facades::runs::{EventLine, EventQuery, RunsError, StopSignal};
+use rok_log::StoreError;
 use rok_store_jsonl::Woken;
 use rok_vocabulary::{RunId, Seq};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// So many lines are read at a time.
+const PART: usize = 4096;
 
 /// A line of a log as a viewer sees it; one that is no event says so in its
 /// type.
@@ -52,21 +57,51 @@ pub(crate) fn live_line(event: &Event) -> EventLine {
     }
 }
 
+/// Events that match, read in parts: where so many are asked for, no more of the
+/// log is read than holds them.
 pub(crate) fn events(
     store: &Home,
     run: &RunId,
     query: &EventQuery,
 ) -> Result<Vec<EventLine>, RunsError> {
-    let from = query.from.unwrap_or(Seq::FIRST);
-    let log = store
-        .read_from(run, from)
-        .map_err(|error| fault::store(&error))?;
-    let mut lines: Vec<EventLine> = log.lines().map(line_of).collect();
-    lines.retain(|event| query.fits(event));
-    if let Some(tail) = query.tail {
-        lines.drain(..lines.len().saturating_sub(tail));
+    let failed = |error: StoreError| fault::store(&error);
+    let every = query.types.is_empty() && query.steps.is_empty();
+    let mut next = query.from.unwrap_or(Seq::FIRST);
+    if let (Some(tail), true) = (query.tail, every) {
+        let due = store.next_seq(run).map_err(failed)?;
+        next = next.max(Seq(due.0.saturating_sub(tail as u64)));
     }
-    Ok(lines)
+    let limit = query.limit.unwrap_or(usize::MAX);
+    let mut found = VecDeque::new();
+    loop {
+        let is_enough = query.tail.is_none() && found.len() >= limit;
+        if is_enough {
+            break;
+        }
+        let left = if every && query.tail.is_none() {
+            limit - found.len()
+        } else {
+            PART
+        };
+        let ask = left.min(PART);
+        let part = store.read_page(run, next, ask).map_err(failed)?;
+        let mut read = 0;
+        for event in part.lines().map(line_of) {
+            read += 1;
+            if query.fits(&event) {
+                found.push_back(event);
+            }
+            if query.tail.is_some_and(|tail| found.len() > tail) {
+                found.pop_front();
+            }
+        }
+        next = Seq(next.0 + read as u64);
+        if read < ask {
+            break;
+        }
+    }
+    found.truncate(limit);
+    Ok(found.into())
 }
 
 /// Follows the log from its tail until the run is sealed. Woken by changes of

@@ -44,6 +44,7 @@ mod gc;
 mod hold;
 mod home;
 mod import;
+mod listing;
 mod load;
 mod logs;
 mod places;

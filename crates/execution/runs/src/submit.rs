@@ -30,10 +30,14 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
+use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
+
+/// The ranks that runs can have.
+const RANKS: RangeInclusive<i8> = -100..=100;
 
 /// A submission that was judged.
 pub(crate) struct Prepared {
@@ -190,6 +194,7 @@ impl Runs {
             error
         })?;
         let settings = self.settings(&plan, &submission)?;
+        refuse_rank(submission.priority)?;
         self.refuse_untold(&plan)?;
         // A run that is to be attested does not start without the key.
         self.signing_key()?;
@@ -632,6 +637,18 @@ pub(crate) fn refuse_reason(secrets: &Secrets, reason: Option<&str>) -> Result<(
     match found {
         Some(name) => Err(leak("the reason", &name)),
         None => Ok(()),
+    }
+}
+
+/// A plan's rank is within the same bounds.
+fn refuse_rank(rank: Option<i8>) -> Result<(), RunsError> {
+    match rank {
+        Some(rank) if !RANKS.contains(&rank) => {
+            let message = format!("a run cannot have priority {rank}");
+            Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("take a whole number from -100 to 100"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,26 +1,18 @@
 //! A run's state and history as the views that the layers above get.
 
-use crate::asked::{plan_of, refuse_unknown_statuses};
 use crate::fault;
 use crate::gates;
-use crate::home::Home;
 use crate::load::Loaded;
-use crate::subruns::PARENT_RUN;
-use crate::waits::WaitingParents;
 use rok_facades::runs::{
     AckView, ApprovalView, ArtifactView, AuditView, BudgetView, ErrorView, ExpectationView,
-    IncidentView, ListQuery, ParentView, RunListing, RunSummary, RunsError, StepSummary,
-    StepTotals,
+    IncidentView, ParentView, RunSummary, RunsError, StepSummary, StepTotals,
 };
 use rok_facades::{Incident, Lesson};
 use rok_kernel::{RunState, StandIn, StepIx};
-use rok_log::{RunEntry, RunFilter, RunRow};
 use rok_plan::Gate;
 use rok_projections::Replay;
 use rok_rac::{Duty, Reconciliation, Scope};
-use rok_vocabulary::{
-    BudgetDimension, Disposition, ErrorClass, Outcome, RunId, RunPhase, StepState, Timestamp,
-};
+use rok_vocabulary::{BudgetDimension, Disposition, ErrorClass, Outcome, RunPhase, StepState};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -38,8 +30,8 @@ pub(crate) const STATUSES: [&str; 10] = [
     COLLECTED,
     BROKEN,
 ];
-const COLLECTED: &str = "collected";
-const BROKEN: &str = "broken";
+pub(crate) const COLLECTED: &str = "collected";
+pub(crate) const BROKEN: &str = "broken";
 
 /// Seed 004's word for where a run stands, and `partial` for one that is
 /// COMPLETED with work failed: nothing else decides it.
@@ -175,6 +167,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
             }),
         submitter: history.submitter(),
         labels: state.labels().cloned().unwrap_or_default(),
+        priority: state.created().map_or(0, |created| created.priority),
         inputs: state
             .inputs()
             .map(|inputs| (**inputs).clone())
@@ -370,117 +363,6 @@ pub(crate) fn audit(loaded: &Loaded) -> AuditView {
             })
             .collect(),
         reconciliation: reconciliation(state),
-    }
-}
-
-pub(crate) fn list(store: &Home, query: &ListQuery) -> Result<Vec<RunListing>, RunsError> {
-    refuse_unknown_statuses(query)?;
-    let filter = RunFilter {
-        plan: plan_of(query)?,
-        since: query.since,
-        ..RunFilter::default()
-    };
-    let entries = store.list(&filter).map_err(|error| fault::store(&error))?;
-    let waiting = WaitingParents::among(store, &entries).map_err(|error| fault::store(&error))?;
-    let listings = entries.into_iter().map(|entry| match entry {
-        RunEntry::Run { run, row } => {
-            let held = row.hold.is_some() || waiting.contains(&run);
-            let interrupted = !held && is_interrupted(store, &run, &row);
-            let listing = RunListing {
-                interrupted,
-                ..listing(run.to_string(), &row, held)
-            };
-            (listing, Some(row))
-        }
-        RunEntry::Collected { run, row } => {
-            let status = COLLECTED.into();
-            let listing = RunListing {
-                status,
-                ..listing(run.to_string(), &row, row.hold.is_some())
-            };
-            (listing, Some(row))
-        }
-        RunEntry::Broken { name, why } => (broken(name, why), None),
-    });
-    let fits = |(listing, row): &(RunListing, Option<RunRow>)| {
-        let labels = row.as_ref().is_none_or(|row| {
-            query
-                .labels
-                .iter()
-                .all(|(key, value)| row.labels.get(key) == Some(value))
-        });
-        labels
-            && (query.statuses.is_empty()
-                || query
-                    .statuses
-                    .iter()
-                    .any(|status| has_status(listing, status)))
-    };
-    Ok(listings.filter(fits).map(|(listing, _)| listing).collect())
-}
-
-fn has_status(listing: &RunListing, word: &str) -> bool {
-    let phase = listing.phase.map(RunPhase::as_str);
-    // A good outcome alone is no success: the check may have refused it, or not
-    // have been made yet. Where it is one, the status says so.
-    let outcome = listing.outcome.filter(|outcome| !outcome.may_complete());
-    let outcome = outcome.map(Outcome::as_str);
-    listing.status.eq_ignore_ascii_case(word)
-        || phase.is_some_and(|phase| phase.eq_ignore_ascii_case(word))
-        || outcome.is_some_and(|outcome| outcome.eq_ignore_ascii_case(word))
-}
-
-fn listing(run_id: String, row: &RunRow, held: bool) -> RunListing {
-    RunListing {
-        run_id,
-        plan: Some(row.plan.clone()),
-        status: status(
-            row.phase,
-            held,
-            row.disposition.unwrap_or(Disposition::None),
-            row.outcome,
-        )
-        .into(),
-        phase: Some(row.phase),
-        outcome: row.outcome,
-        created_at: Some(row.created_at),
-        updated_at: Some(row.updated_at),
-        epoch: Some(row.epoch),
-        parent: row.labels.get(PARENT_RUN).cloned(),
-        rollback: rollback_of(row).map(ToOwned::to_owned),
-        interrupted: false,
-        broken: None,
-    }
-}
-
-/// Whether an open run is driven by nobody. In a shared store a pool drives it.
-fn is_interrupted(store: &Home, run: &RunId, row: &RunRow) -> bool {
-    !row.phase.is_terminal() && !store.is_shared() && matches!(store.driver(run), Ok(None))
-}
-
-fn rollback_of(row: &RunRow) -> Option<&'static str> {
-    match (row.disposition, row.undoing) {
-        (Some(Disposition::RolledBack), _) => Some(Disposition::RolledBack.as_str()),
-        (_, true) if row.phase.is_terminal() => Some(crate::rollback::INCOMPLETE),
-        (_, true) => Some(crate::rollback::UNDER_WAY),
-        (_, false) => None,
-    }
-}
-
-fn broken(run_id: String, why: String) -> RunListing {
-    RunListing {
-        run_id,
-        plan: None,
-        status: BROKEN.into(),
-        phase: None,
-        outcome: None,
-        created_at: None::<Timestamp>,
-        updated_at: None,
-        epoch: None,
-        parent: None,
-        rollback: None,
-        interrupted: false,
-        broken: Some(why),
     }
 }
 

@@ -105,6 +105,24 @@ impl WaitingParents {
         Ok(Self(found))
     }
 
+    /// The same for a page of a list: each that may wait is looked at, and
+    /// nothing else is.
+    pub(crate) fn of_page(store: &Home, entries: &[RunEntry]) -> Result<Self, StoreError> {
+        let mut found = BTreeSet::new();
+        for entry in entries {
+            let RunEntry::Run { run, row } = entry else {
+                continue;
+            };
+            if !is_open(row) || (store.is_shared() && !has_sub_runs(store, run)?) {
+                continue;
+            }
+            if is_waiting(store, run.as_str()) {
+                found.insert(run.to_string());
+            }
+        }
+        Ok(Self(found))
+    }
+
     /// Whether it is one of them.
     pub(crate) fn contains(&self, run: &RunId) -> bool {
         self.0.contains(run.as_str())
@@ -114,6 +132,17 @@ impl WaitingParents {
 /// What may wait for sub-runs.
 fn is_open(row: &RunRow) -> bool {
     row.phase == RunPhase::Executing && row.hold.is_none()
+}
+
+/// Whether a run says that it is one of this one's, and goes on.
+fn has_sub_runs(store: &Home, run: &RunId) -> Result<bool, StoreError> {
+    let sub_runs = RunFilter {
+        phases: vec![RunPhase::Executing],
+        labels: [(PARENT_RUN.to_owned(), run.to_string())].into(),
+        limit: Some(1),
+        ..RunFilter::default()
+    };
+    Ok(!store.list(&sub_runs)?.is_empty())
 }
 
 fn is_waiting(store: &Home, run: &str) -> bool {

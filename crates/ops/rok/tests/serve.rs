@@ -20,6 +20,8 @@ mod orchestration;
 #[expect(dead_code, reason = "this file reads the page itself")]
 #[path = "support/page.rs"]
 mod page;
+#[path = "serve/pages.rs"]
+mod pages;
 #[path = "serve/pooled.rs"]
 mod pooled;
 #[path = "serve/remote.rs"]

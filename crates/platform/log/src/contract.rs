@@ -52,12 +52,13 @@ pub use queue_differ::same_queue_history;
 pub use records::{a_later_record_replaces_an_earlier_one, records_are_paged_and_removed};
 pub use signals::{changes_are_told, nobody_is_told_after_the_end};
 pub use writing::{
-    a_batch_goes_on_past_a_stale_commit, a_claim_names_where_the_log_ends, a_run_has_one_owner,
-    a_run_is_created_once, a_seal_is_kept_with_its_events, an_append_at_another_seq_is_stale,
-    an_append_needs_a_claim, an_unknown_run_is_an_error, documents_are_kept_by_digest,
-    each_claim_raises_the_fence, everyone_reads_while_one_writes,
-    nothing_is_appended_under_an_old_fence, reading_starts_where_it_is_asked_to,
-    what_contradicts_itself_is_refused, what_was_committed_verifies,
+    a_batch_goes_on_past_a_stale_commit, a_claim_names_where_the_log_ends,
+    a_page_is_a_part_of_the_log, a_run_has_one_owner, a_run_is_created_once,
+    a_seal_is_kept_with_its_events, an_append_at_another_seq_is_stale, an_append_needs_a_claim,
+    an_unknown_run_is_an_error, documents_are_kept_by_digest, each_claim_raises_the_fence,
+    everyone_reads_while_one_writes, nothing_is_appended_under_an_old_fence,
+    reading_starts_where_it_is_asked_to, what_contradicts_itself_is_refused,
+    what_was_committed_verifies,
 };
 
 use crate::{Claim, Commit, CommitResult, Fence, Lease, Owner, RunQueue, RunStore, Script, Store};
@@ -83,6 +84,7 @@ macro_rules! store_contract {
             a_claim_names_where_the_log_ends,
             a_command_contradicts_nothing,
             a_command_waits_until_it_is_done,
+            a_page_is_a_part_of_the_log,
             a_run_has_one_owner,
             a_run_is_created_once,
             a_seal_is_kept_with_its_events,

@@ -49,6 +49,19 @@ impl LogBytes {
         }
     }
 
+    /// Keeps the first lines alone.
+    #[must_use]
+    pub fn first_lines(mut self, most: usize) -> Self {
+        let end = match most {
+            0 => Some(0),
+            n => { memchr::memchr_iter(b'\n', &self.bytes) }
+                .nth(n - 1)
+                .map(|at| at + 1),
+        };
+        self.bytes.truncate(end.unwrap_or(self.bytes.len()));
+        self
+    }
+
     /// The lines, each without its newline.
     pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
         self.bytes
@@ -64,6 +77,17 @@ pub trait EventReader {
 
     /// The log from line `seq` on; empty where it has not come so far.
     fn read_from(&self, run: &RunId, seq: Seq) -> Result<LogBytes, StoreError>;
+
+    /// At most so many lines of the log from line `seq` on. A store that finds
+    /// a line without those before it reads no more than these.
+    fn read_page(&self, run: &RunId, seq: Seq, most: usize) -> Result<LogBytes, StoreError> {
+        Ok(self.read_from(run, seq)?.first_lines(most))
+    }
+
+    /// How many lines the log has, and so the seq that is due.
+    fn next_seq(&self, run: &RunId) -> Result<Seq, StoreError> {
+        Ok(Seq(self.read(run)?.lines().count() as u64))
+    }
 
     /// Every byte of the log as it is stored, a torn tail too: for
     /// [`rok_chain::verify_log`].

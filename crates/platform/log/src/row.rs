@@ -150,8 +150,7 @@ pub enum RunOrder {
     #[default]
     ById,
     /// The one that was created last first, and by id, backwards, among those
-    /// of one moment. What is broken was created nobody knows when: it comes
-    /// before all.
+    /// of one moment. What was created nobody knows when comes before all.
     NewestFirst,
 }
 
@@ -212,7 +211,8 @@ pub enum RunEntry {
         row: RunRow,
     },
     /// Something that stands where a run should and is none, or one that
-    /// cannot be read. Listed whatever the filter, never hidden.
+    /// cannot be read. Listed whatever the filter, unless it is known all the
+    /// same when it began, and of which plan.
     Broken {
         /// Its name; a run id, or what stands in its place.
         name: String,

@@ -83,13 +83,18 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Every byte of the log.
-    pub(crate) fn raw(&self) -> Result<Vec<u8>, StoreError> {
+    /// Refuses a run that was collected, and one whose log is gone.
+    pub(crate) fn has_one(&self) -> Result<(), StoreError> {
         if self.file(STUB).exists() {
             let run = self.run.clone();
             return Err(StoreError::Collected { run });
         }
-        self.has_log()?;
+        self.has_log()
+    }
+
+    /// Every byte of the log.
+    pub(crate) fn raw(&self) -> Result<Vec<u8>, StoreError> {
+        self.has_one()?;
         let log = Disk::read(&self.file(EVENTS))?;
         log.ok_or_else(|| StoreError::Unknown {
             run: self.run.clone(),

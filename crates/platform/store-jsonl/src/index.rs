@@ -8,7 +8,7 @@ use crate::disk::Disk;
 use crate::folder::{EVENTS, Folder};
 use crate::store::JsonlStore;
 use rok_chain::LineHeader;
-use rok_log::{Labels, RunEntry, RunFilter, RunIndex, RunOrder, RunRow, StoreError};
+use rok_log::{Cursor, Labels, RunEntry, RunFilter, RunIndex, RunOrder, RunRow, StoreError};
 use rok_vocabulary::{
     Disposition, Epoch, HoldReason, Outcome, PlanId, RunId, RunPhase, Seq, Timestamp,
 };
@@ -194,6 +194,20 @@ fn names_itself(folder: &Folder) -> Result<(), StoreError> {
     }
 }
 
+/// What the first line of a run's log says of it. What cannot be read so is
+/// read in full; `None` where it is broken.
+fn begun(store: &JsonlStore, name: &str) -> Option<RunRow> {
+    let first = || -> Option<RunRow> {
+        let folder = Folder::find(&store.root, &name.parse().ok()?).ok()??;
+        folder.has_one().ok()?;
+        let first = Disk::read_first_line(&folder.file(EVENTS)).ok()?;
+        let own = LineHeader::decode(&first)?.run_id == name;
+        let line = serde_json::from_slice::<Line<'_>>(&first).ok()?;
+        line.begin().ok().filter(|_| own)
+    };
+    first().or_else(|| entry(store, name, &RunFilter::default())?.row().cloned())
+}
+
 fn entry(store: &JsonlStore, name: &str, filter: &RunFilter) -> Option<RunEntry> {
     let broken = |why: String| {
         Some(RunEntry::Broken {
@@ -272,6 +286,41 @@ impl JsonlStore {
     }
 }
 
+impl JsonlStore {
+    /// When a run was created, and what else never changes of it, stands in its
+    /// log's first line: all of the log is read for the runs of one page alone.
+    fn newest(&self, names: impl Iterator<Item = String>, filter: &RunFilter) -> Vec<RunEntry> {
+        let created = |name: &str| begun(self, name).map(|row| row.created_at);
+        let after = filter.after.clone().map(|after| Cursor {
+            // One that is broken stands where its first line says.
+            created_at: after.created_at.or_else(|| created(&after.name)),
+            ..after
+        });
+        let filter = &RunFilter {
+            after,
+            ..filter.clone()
+        };
+        let never_changes = RunFilter {
+            plan: filter.plan.clone(),
+            since: filter.since,
+            labels: filter.labels.clone(),
+            ..RunFilter::default()
+        };
+        let places = names.filter_map(|name| {
+            let row = begun(self, &name);
+            let at = row.as_ref().map(|row| row.created_at);
+            let fits = row.is_none_or(|row| never_changes.matches(&row));
+            (fits && filter.is_after(at, &name)).then_some((at, name))
+        });
+        let mut places: Vec<_> = places.collect();
+        places.sort_unstable_by(|a, b| filter.order.compare((a.0, &a.1), (b.0, &b.1)));
+        let entries = places
+            .iter()
+            .filter_map(|(_, name)| entry(self, name, filter));
+        entries.take(filter.limit.unwrap_or(usize::MAX)).collect()
+    }
+}
+
 impl RunIndex for JsonlStore {
     fn get(&self, run: &RunId) -> Result<Option<RunRow>, StoreError> {
         let folder = Folder::find(&self.root, run)?;
@@ -288,11 +337,7 @@ impl RunIndex for JsonlStore {
                 let entries = names.filter_map(|name| entry(self, &name, filter));
                 Ok(entries.take(filter.limit.unwrap_or(usize::MAX)).collect())
             }
-            // When a run was created stands in its folder.
-            RunOrder::NewestFirst => {
-                let entries = names.filter_map(|name| entry(self, &name, filter));
-                Ok(filter.page(entries.collect()))
-            }
+            RunOrder::NewestFirst => Ok(self.newest(names, filter)),
         }
     }
 }

@@ -53,6 +53,7 @@ mod folder;
 mod inbox;
 mod index;
 mod lock;
+mod page;
 mod resolve;
 mod store;
 mod watch;

@@ -287,6 +287,14 @@ impl EventReader for JsonlStore {
         Folder::get(&self.root, run)?.lines_from(seq)
     }
 
+    fn read_page(&self, run: &RunId, seq: Seq, most: usize) -> Result<LogBytes, StoreError> {
+        Folder::get(&self.root, run)?.page(seq, most)
+    }
+
+    fn next_seq(&self, run: &RunId) -> Result<Seq, StoreError> {
+        Folder::get(&self.root, run)?.due()
+    }
+
     fn read_raw(&self, run: &RunId) -> Result<Vec<u8>, StoreError> {
         Folder::get(&self.root, run)?.raw()
     }

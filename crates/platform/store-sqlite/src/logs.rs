@@ -8,13 +8,14 @@ use rok_vocabulary::{RunId, Seq};
 use rusqlite::OptionalExtension;
 use std::sync::Arc;
 
-/// The lines from `seq` on. That the chunks are whole and end where the run's
-/// row says is checked; what the lines say is the reader's to check.
-pub(crate) fn read_from(
+/// At most so many lines from `seq` on. That the chunks are whole and end where
+/// the run's row says is checked; what the lines say is the reader's to check.
+pub(crate) fn read_page(
     at: Access<'_>,
     space: &Namespace,
     run: &RunId,
     seq: Seq,
+    most: usize,
 ) -> Result<LogBytes, Failure> {
     let mut find =
         at.prepare_cached("SELECT no, next_seq FROM runs WHERE namespace = ?1 AND id = ?2")?;
@@ -25,32 +26,51 @@ pub(crate) fn read_from(
         .optional()?;
     let (no, next) = found.ok_or_else(|| unknown(run))?;
     let from = i64::try_from(seq.0).unwrap_or(i64::MAX);
-    if from >= next {
+    if from >= next || most == 0 {
         return Ok(LogBytes {
             first_seq: seq,
             bytes: Vec::new(),
         });
     }
-    let (first, bytes) = chunks(at, run, no, from, next)?;
+    let most_lines = i64::try_from(most).unwrap_or(i64::MAX);
+    let to = next.min(from.saturating_add(most_lines));
+    let (first, bytes) = chunks(at, run, no, from, to, next)?;
     // A chunk holds whole decisions: the line asked for may be inside.
     let skip = Seq((from - first) as u64);
     let bytes = match skip.0 {
         0 => bytes,
         _ => LogBytes::from_line(&bytes, skip).bytes,
     };
-    Ok(LogBytes {
+    let page = LogBytes {
         first_seq: seq,
         bytes,
+    };
+    // And one that begins inside may go on behind it.
+    Ok(if to < next {
+        page.first_lines(most)
+    } else {
+        page
     })
 }
 
-/// The chunks from the one that holds line `from` up to line `next`, and the
-/// seq of their first line.
+/// How many lines the log has, as the run's row says.
+pub(crate) fn next_seq(at: Access<'_>, space: &Namespace, run: &RunId) -> Result<Seq, Failure> {
+    let mut find =
+        at.prepare_cached("SELECT next_seq FROM runs WHERE namespace = ?1 AND id = ?2")?;
+    let found: Option<i64> = find
+        .query_row([space.as_str(), run.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(Seq(found.ok_or_else(|| unknown(run))? as u64))
+}
+
+/// The chunks from the one that holds line `from` up to the one that holds the
+/// line before `to`, and the seq of their first line; the log ends before `next`.
 fn chunks(
     at: Access<'_>,
     run: &RunId,
     no: i64,
     from: i64,
+    to: i64,
     next: i64,
 ) -> Result<(i64, Vec<u8>), Failure> {
     let mut select = at.prepare_cached(
@@ -59,7 +79,7 @@ fn chunks(
            (SELECT max(seq) FROM chunks WHERE run_no = ?1 AND seq <= ?2), 0)
          ORDER BY seq",
     )?;
-    let mut rows = select.query([no, from, next])?;
+    let mut rows = select.query([no, from, to])?;
     let mut bytes = Vec::new();
     let (mut first, mut due) = (None, 0);
     while let Some(row) = rows.next()? {
@@ -73,7 +93,7 @@ fn chunks(
         due = seq + n;
     }
     match first {
-        Some(first) if due == next => Ok((first, bytes)),
+        Some(first) if due == next || (to..next).contains(&due) => Ok((first, bytes)),
         _ => Err(missing(at, run, due.max(from))),
     }
 }
@@ -161,7 +181,8 @@ pub(crate) fn prove(at: Access<'_>, run: &RunId, ending: &Ending) -> Result<(), 
         // Another owner has it by now, and this claim can write nothing.
         return Ok(());
     }
-    let (_, log) = chunks(at, run, ending.no, 0, ending.next_seq.0 as i64)?;
+    let end = ending.next_seq.0 as i64;
+    let (_, log) = chunks(at, run, ending.no, 0, end, end)?;
     let seal = read_seal(at, run, seal.as_deref())?;
     let report = verify_log(run, &log, seal.as_ref());
     if let Some(fault) = &report.fault {

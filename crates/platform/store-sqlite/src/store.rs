@@ -97,7 +97,16 @@ impl EventReader for SqliteStore {
     }
 
     fn read_from(&self, run: &RunId, seq: Seq) -> Result<LogBytes, StoreError> {
-        self.read("read", |at, space| logs::read_from(at, space, run, seq))
+        self.read_page(run, seq, usize::MAX)
+    }
+
+    fn read_page(&self, run: &RunId, seq: Seq, most: usize) -> Result<LogBytes, StoreError> {
+        let read = |at: Access<'_>, space: &Namespace| logs::read_page(at, space, run, seq, most);
+        self.read("read", read)
+    }
+
+    fn next_seq(&self, run: &RunId) -> Result<Seq, StoreError> {
+        self.read("read", |at, space| logs::next_seq(at, space, run))
     }
 
     fn read_raw(&self, run: &RunId) -> Result<Vec<u8>, StoreError> {

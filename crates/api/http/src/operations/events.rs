@@ -79,6 +79,7 @@ fn events(app: Arc<App>, call: Call) -> Answering {
             types: call.values.all("type").map(str::to_owned).collect(),
             steps: call.values.all("step").map(str::to_owned).collect(),
             from: call.values.parsed("from").map(Seq),
+            limit: None,
         };
         if accepts_stream(&call.headers) {
             stream(&app, run, query, &call).await
@@ -106,17 +107,25 @@ async fn page(
     call: &Call,
 ) -> Result<Response, Problem> {
     let limit = call.values.parsed("limit").unwrap_or(PAGE);
-    let all = EventQuery {
-        from: query.from,
-        ..EventQuery::default()
-    };
-    let lines = app.blocking(move |_| run.events(&all)).await?;
+    // The end first: what comes between is on the page.
+    let (end, found) = app
+        .blocking(move |_| {
+            let end = run.events(&EventQuery {
+                tail: Some(1),
+                ..EventQuery::default()
+            })?;
+            // One more tells whether there is more.
+            let found = run.events(&EventQuery {
+                limit: Some(limit + 1),
+                ..query
+            })?;
+            Ok((end, found))
+        })
+        .await?;
+    let mut found = found;
     // A resumed run goes on after a seal, so only the last event tells.
-    let sealed = lines.last().map_or(query.from.is_some(), is_seal);
-    let mut found: Vec<EventLine> = lines.into_iter().filter(|e| query.fits(e)).collect();
-    if let Some(tail) = query.tail {
-        found.drain(..found.len().saturating_sub(tail));
-    }
+    let last = end.last().filter(|last| is_seal(last));
+    let sealed = last.is_some_and(|last| found.iter().all(|event| event.seq <= last.seq));
     let next_from = found.get(limit).map(|event| event.seq.0);
     found.truncate(limit);
     let raw = |event: &EventLine| RawValue::from_string(event.line.to_string());
@@ -221,7 +230,8 @@ async fn follow(
     let mut sealed = false;
     let mut beat = Instant::now() + limits.heartbeat;
     loop {
-        for event in channel.from(app, run, next).await? {
+        let found = channel.from(app, run, next).await?;
+        for event in found.events {
             next = event.seq.0 + 1;
             sealed = is_seal(&event);
             if !query.fits(&event) {
@@ -232,6 +242,9 @@ async fn follow(
                 return Ok(());
             }
             beat = Instant::now() + limits.heartbeat;
+        }
+        if !found.is_all && !*stopping.borrow() {
+            continue;
         }
         if sealed && !app.drivers.has(run.id()) {
             // Whoever has gone needs no last word.

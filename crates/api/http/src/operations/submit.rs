@@ -7,11 +7,9 @@ use crate::driver::How;
 use crate::operation::{Access, Answering, Kind, Operation, Param, Reply};
 use crate::problem::Problem;
 use crate::respond;
-use crate::schemas::{RunPage, SubmitRequest};
+use crate::schemas::SubmitRequest;
 use axum::http::{StatusCode, header};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rok_service::views::{AccessAction, AccessTarget, ListQuery, RunId, RunListing};
+use rok_service::views::{AccessAction, AccessTarget, ListQuery, PageQuery, RunId, RunPage};
 use rok_service::{AskedPlan, AskedRun, RunHandle, RunStanding};
 use schemars::SchemaGenerator;
 use std::sync::Arc;
@@ -21,6 +19,9 @@ use std::time::Duration;
 const PAGE: usize = 50;
 /// The most runs on a page.
 const MOST: u64 = 500;
+/// How often a page is filled up in which runs were left out that somebody may
+/// not look at.
+const LOOKS: usize = 16;
 /// The longest wait, in seconds.
 const LONGEST_WAIT: u64 = 300;
 
@@ -51,7 +52,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 Kind::Text(64),
                 "Only of this status, phase or outcome.",
             ),
-            Param::query("prefix", Kind::RunId, "Only whose id begins so."),
+            Param::query(
+                "prefix",
+                Kind::RunId,
+                "Only whose id begins so; by id then.",
+            ),
             Param::query("plan", Kind::PlanId, "Only of this plan."),
             Param::repeated("label", Kind::Label, "Only with this label, NAME=VALUE."),
             Param::query("since", Kind::Instant, "Only created since."),
@@ -63,11 +68,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Param::query(
                 "cursor",
                 Kind::Text(256),
-                "The `next_cursor` of the page before.",
+                "The `next_cursor` of the page before, for the same runs.",
             ),
         ])
         .replies(&[Reply::json(
-            "A page of runs.",
+            "A page of runs; one that had to look far may be short.",
             SchemaGenerator::subschema_for::<RunPage>,
         )]),
     Operation::get("/api/v1/runs/{run}/wait", "wait_for_run", wait)
@@ -108,11 +113,12 @@ fn submit(app: Arc<App>, call: Call) -> Answering {
         let id = app
             .perform(move |app| {
                 let asked = asked(app, &asker, request, key)?;
+                let rank = asked.priority.unwrap_or_else(|| asked.plan.priority());
                 let run = app.service.submit_asked(asked);
                 let run = run.map_err(|error| app.problem(&error))?;
                 // Here, where no client that goes away comes between the two.
                 let id = run.id().clone();
-                app.drivers.drive(run, how);
+                app.drivers.drive_at(rank, run, how);
                 Ok(id)
             })
             .await?;
@@ -147,6 +153,9 @@ fn asked(
     let known = app.service.asked_plan(plan);
     let (plan, id) = known.map_err(|error| app.problem(&error))?;
     app.may(caller, action, AccessTarget::Plan(&id))?;
+    if request.priority.is_some_and(|rank| rank > plan.priority()) {
+        app.may(caller, AccessAction::Prioritize, AccessTarget::Plan(&id))?;
+    }
     Ok(AskedRun {
         plan,
         inputs: request.inputs,
@@ -156,7 +165,7 @@ fn asked(
         max_parallel: request.max_parallel.map(std::num::NonZero::get),
         never_retry: request.never_retry,
         no_cache: request.no_cache,
-        priority: None,
+        priority: request.priority,
         idempotency_key,
         run_id: request.run_id,
         reason: request.reason,
@@ -202,7 +211,8 @@ pub(super) async fn until_it_rests(app: &Arc<App>, run: &Arc<RunHandle>) -> Resu
     let mut next = 0;
     let (mut sealed, mut held, mut has_sub_runs) = (false, false, false);
     loop {
-        for event in channel.from(app, run, next).await? {
+        let found = channel.from(app, run, next).await?;
+        for event in found.events {
             next = event.seq.0 + 1;
             (sealed, held) = match event.event_type.as_str() {
                 "run.sealed" => (true, false),
@@ -211,6 +221,9 @@ pub(super) async fn until_it_rests(app: &Arc<App>, run: &Arc<RunHandle>) -> Resu
                 _ => (sealed, held),
             };
             has_sub_runs |= event.begins_a_sub_run();
+        }
+        if !found.is_all {
+            continue;
         }
         if has_sub_runs && !sealed && !held {
             // A run whose sub-runs wait says nothing of it in its log.
@@ -250,81 +263,38 @@ fn list(app: Arc<App>, call: Call) -> Answering {
 
 fn page(app: &App, call: &Call) -> Result<RunPage, Problem> {
     let (caller, values) = (call.caller()?, &call.values);
-    let after = values.text("cursor").map(Place::read).transpose()?;
     let labels = values
         .all("label")
         .filter_map(|label| label.split_once('='));
-    let query = ListQuery {
-        statuses: values.all("status").map(str::to_owned).collect(),
-        plan: values.text("plan").map(str::to_owned),
-        since: values.instant("since"),
-        labels: labels.map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+    let mut query = PageQuery {
+        filter: ListQuery {
+            statuses: values.all("status").map(str::to_owned).collect(),
+            plan: values.text("plan").map(str::to_owned),
+            since: values.instant("since"),
+            labels: labels.map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+        },
+        prefix: values.text("prefix").map(str::to_owned),
+        cursor: values.text("cursor").map(str::to_owned),
+        limit: None,
     };
-    let found = app.service.list(&query);
-    let mut found = found.map_err(|error| app.problem(&error))?;
-    found.sort_by_cached_key(|run| std::cmp::Reverse(Place::of(run)));
     let limit = values.parsed("limit").unwrap_or(PAGE);
-    let prefix = values.text("prefix").unwrap_or_default();
     let mut page = RunPage::default();
-    let rest = found.into_iter();
-    for run in rest.filter(|run| after.as_ref().is_none_or(|after| Place::of(run) < *after)) {
-        if !run.run_id.starts_with(prefix) {
-            continue;
-        }
-        // A broken folder says of no run whose it is.
-        let Ok(id) = run.run_id.parse::<RunId>() else {
-            continue;
-        };
-        if run.broken.is_some() || app.visible(caller, &id).is_err() {
-            continue;
-        }
-        if page.runs.len() == limit {
-            page.next_cursor = page.runs.last().map(|last| Place::of(last).written());
+    for _ in 0..LOOKS {
+        // What is left out here is asked for again behind it.
+        query.limit = Some(limit - page.runs.len());
+        let found = app.service.page(&query);
+        let found = found.map_err(|error| app.problem(&error))?;
+        page.runs.extend(found.runs.into_iter().filter(|run| {
+            // A broken folder says of no run whose it is.
+            let id = run.run_id.parse::<RunId>().ok();
+            let id = id.filter(|_| run.broken.is_none());
+            id.is_some_and(|id| app.visible(caller, &id).is_ok())
+        }));
+        page.next_cursor = found.next_cursor;
+        if page.next_cursor.is_none() || page.runs.len() == limit {
             break;
         }
-        page.runs.push(run);
+        query.cursor.clone_from(&page.next_cursor);
     }
     Ok(page)
-}
-
-/// Where a run stands in the order of pages: by time, then by name.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place(i64, String);
-
-impl Place {
-    fn of(run: &RunListing) -> Self {
-        let created = run.created_at.unwrap_or_default();
-        Self(created.as_millis(), run.run_id.clone())
-    }
-
-    fn written(&self) -> String {
-        URL_SAFE_NO_PAD.encode(format!("{} {}", self.0, self.1))
-    }
-
-    fn read(cursor: &str) -> Result<Self, Problem> {
-        let read = || {
-            let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-            let text = String::from_utf8(bytes).ok()?;
-            let (at, run) = text.split_once(' ')?;
-            Some(Self(at.parse().ok()?, run.to_owned()))
-        };
-        read().ok_or_else(|| {
-            Problem::bad("`cursor` is not one that this server gave")
-                .help("take `next_cursor` of a page, or leave it out for the first one")
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_read_back_and_nothing_else_is_one() {
-        let place = Place(-5, "run_1".to_owned());
-        assert_eq!(Place::read(&place.written()).unwrap(), place);
-        for cursor in ["", "x", "====", "MTI", "YSBi"] {
-            assert!(Place::read(cursor).is_err(), "{cursor}");
-        }
-    }
 }

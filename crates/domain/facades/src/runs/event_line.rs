@@ -67,7 +67,8 @@ impl EventLine {
 }
 
 impl EventQuery {
-    /// Whether an event is one of those that are asked for, `tail` aside.
+    /// Whether an event is one of those that are asked for, `tail` and
+    /// `limit` aside.
     #[must_use]
     pub fn fits(&self, event: &EventLine) -> bool {
         let of_type = |pattern: &String| match pattern.strip_suffix('*') {

@@ -17,8 +17,8 @@ use super::service_run::ServiceRunView;
 use super::stop::StopSignal;
 use super::timing::{LogTail, RunTiming, TailQuery};
 use super::views::{
-    AuditView, EventLine, EventQuery, Explanation, ListQuery, LogQuery, Resumable, RunListing,
-    RunSummary, StepSummary,
+    AuditView, EventLine, EventQuery, Explanation, ListQuery, LogQuery, PageQuery, Resumable,
+    RunListing, RunPage, RunSummary, StepSummary,
 };
 use rok_attest::{Checkpoint, Head};
 use rok_vocabulary::{Actor, RunId};
@@ -151,6 +151,19 @@ pub trait RunsEngine: Send + Sync {
 
     /// The runs that match, newest last; a broken run folder is listed too.
     fn list(&self, query: &ListQuery) -> Result<Vec<RunListing>, RunsError>;
+
+    /// A page of the runs that match, the newest first. An engine that has no
+    /// pages gives all of them at once.
+    fn page(&self, query: &PageQuery) -> Result<RunPage, RunsError> {
+        let mut runs = self.list(&query.filter)?;
+        runs.reverse();
+        let prefix = query.prefix.as_deref().unwrap_or_default();
+        runs.retain(|run| run.run_id.starts_with(prefix));
+        Ok(RunPage {
+            runs,
+            next_cursor: None,
+        })
+    }
 
     /// Holds a run, so that it is never collected, or releases it.
     fn hold(&self, run: &RunId, request: &HoldRequest) -> Result<HeldView, RunsError>;

@@ -47,6 +47,9 @@ pub struct RunSummary {
     pub submitter: String,
     /// Labels of plan and run.
     pub labels: BTreeMap<String, String>,
+    /// Its rank among the runs that wait, where that is not the middle.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority: i8,
     /// Its inputs: a JSON object.
     pub inputs: Value,
     /// When it was created.
@@ -419,6 +422,8 @@ pub struct EventQuery {
     pub steps: Vec<String>,
     /// Only from this place on.
     pub from: Option<Seq>,
+    /// Only the first so many that match.
+    pub limit: Option<usize>,
 }
 
 /// Whose output.
@@ -447,6 +452,30 @@ pub struct ListQuery {
     pub since: Option<Timestamp>,
     /// Only runs with all of these labels.
     pub labels: BTreeMap<String, String>,
+}
+
+/// Which page of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageQuery {
+    /// Of which runs.
+    pub filter: ListQuery,
+    /// Only runs whose id begins so; by id then, and not the newest first.
+    pub prefix: Option<String>,
+    /// The [`RunPage::next_cursor`] of the page before; refused where that was
+    /// of other runs.
+    pub cursor: Option<String>,
+    /// At most so many; `None`: as many as the engine finds fit.
+    pub limit: Option<usize>,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RunPage {
+    /// The runs, the newest first.
+    pub runs: Vec<RunListing>,
+    /// What to ask for next; absent on the last page. A page that had to look
+    /// far may be shorter than asked for, and have one all the same.
+    pub next_cursor: Option<String>,
 }
 
 /// A run in a list.
@@ -493,4 +522,13 @@ pub struct Resumable {
     pub reason: String,
     /// The steps that would run.
     pub steps: Vec<String>,
+}
+
+/// Whether a rank is the middle, as most are.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+const fn is_zero(rank: &i8) -> bool {
+    *rank == 0
 }

@@ -181,6 +181,31 @@ pub fn reading_starts_where_it_is_asked_to(fixture: &impl Fixture) {
     }
 }
 
+/// A page is the lines that the whole log has there, whichever decisions they
+/// are of, and no more of them.
+pub fn a_page_is_a_part_of_the_log(fixture: &impl Fixture) {
+    let mut store = fixture.open();
+    let mut script = created(&mut store, "r");
+    let fence = claimed(&mut store, script.run()).fence;
+    assert_eq!(put(&mut store, script.steps(fence, 3)), committed(5));
+    assert_eq!(put(&mut store, script.steps(fence, 2)), committed(7));
+    let all = store.read(script.run()).expect("it is there");
+    let due = store.next_seq(script.run()).expect("it is there");
+    assert_eq!(due, Seq(7));
+    for seq in 0..9 {
+        for most in 0..9 {
+            let page = store.read_page(script.run(), Seq(seq), most);
+            let page = page.expect("it is there");
+            let lines = all.lines().skip(seq as usize).take(most);
+            assert_eq!(page.first_seq, Seq(seq));
+            let found = page.lines().collect::<Vec<_>>();
+            assert_eq!(found, lines.collect::<Vec<_>>(), "{most} from {seq}");
+        }
+    }
+    let unknown = store.read_page(&id("unknown"), Seq(0), 1);
+    assert!(unknown.is_err() && store.next_seq(&id("unknown")).is_err());
+}
+
 /// One stale commit does not stop the others of its batch.
 pub fn a_batch_goes_on_past_a_stale_commit(fixture: &impl Fixture) {
     let mut store = fixture.open();

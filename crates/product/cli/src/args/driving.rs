@@ -35,6 +35,10 @@ pub(crate) struct RunArgs {
     /// Runs every step: no result is taken from an earlier run
     #[arg(long)]
     pub(crate) no_cache: bool,
+    /// Its rank among the runs that wait, -100 to 100, under `rok serve`;
+    /// default: the plan's
+    #[arg(long, value_name = "RANK", allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-100..=100))]
+    pub(crate) priority: Option<i8>,
     /// How steps are carried out
     #[arg(long, value_enum, default_value_t = Mode::Async)]
     pub(crate) mode: Mode,

@@ -100,6 +100,12 @@ pub(crate) struct LsArgs {
     /// Only runs with this label
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) labels: Vec<(String, String)>,
+    /// A page: the newest so many, and a cursor for those before them
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) limit: Option<u16>,
+    /// The page that follows the one which ended with this cursor
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) cursor: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -20,6 +20,7 @@ pub(crate) fn events(
         types: args.types,
         steps: args.steps,
         from: args.from.map(Seq),
+        limit: None,
     };
     let format = form(args.format, terminal);
     if args.follow {

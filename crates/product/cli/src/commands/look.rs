@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::render::{self, Caller};
 use crate::terminal::Terminal;
 use rok_service::views::{
-    Epoch, ErrorView, HoldView, ListQuery, Outcome, PlanId, RunId, RunPhase, RunSummary,
+    Epoch, ErrorView, HoldView, ListQuery, Outcome, PageQuery, PlanId, RunId, RunPhase, RunSummary,
     StepTotals, Timestamp, parse_duration,
 };
 use rok_service::{Service, ServiceError};
@@ -117,12 +117,22 @@ pub(crate) fn list(
     args: LsArgs,
 ) -> Result<Exit, ServiceError> {
     let since = args.since.as_deref().map(instant).transpose()?;
-    let runs = service.list(&ListQuery {
+    let filter = ListQuery {
         statuses: args.status,
         plan: args.plan,
         since,
         labels: args.labels.into_iter().collect(),
-    })?;
+    };
+    if args.limit.is_some() || args.cursor.is_some() {
+        let query = PageQuery {
+            filter,
+            prefix: None,
+            cursor: args.cursor,
+            limit: args.limit.map(usize::from),
+        };
+        return page(service, terminal, &query);
+    }
+    let runs = service.list(&filter)?;
     if terminal.json {
         terminal.show_json(&runs)?;
     } else if runs.is_empty() {
@@ -130,6 +140,32 @@ pub(crate) fn list(
     } else {
         let text = render::runs(&runs, terminal.out_look);
         terminal.show(&text)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// A page of runs; as JSON it says itself what comes next.
+fn page(
+    service: &Service,
+    terminal: &mut Terminal,
+    query: &PageQuery,
+) -> Result<Exit, ServiceError> {
+    let mut page = service.page(query)?;
+    if terminal.json {
+        terminal.show_json(&page)?;
+        return Ok(Exit::Success);
+    }
+    // As in a whole list, the newest stands last.
+    page.runs.reverse();
+    if !page.runs.is_empty() {
+        let text = render::runs(&page.runs, terminal.out_look);
+        terminal.show(&text)?;
+        terminal.flush()?;
+    }
+    match &page.next_cursor {
+        Some(cursor) => terminal.note(&format!("before them: the same with --cursor {cursor}\n")),
+        None if page.runs.is_empty() => terminal.note("no runs\n"),
+        None => {}
     }
     Ok(Exit::Success)
 }

@@ -36,6 +36,7 @@ pub(crate) fn run(
         reason: args.reason,
         secrets_file: args.secrets,
         no_cache: args.no_cache,
+        priority: args.priority,
     };
     if dry {
         return dry_run(service, terminal, request);

@@ -235,7 +235,7 @@ fn filters_of_events_and_lists_are_handed_on() {
     assert_eq!(
         done.asked,
         [
-            "follow EventQuery { tail: Some(5), types: [\"step.*\", \"gate.failed\"], steps: [\"a\"], from: None }"
+            "follow EventQuery { tail: Some(5), types: [\"step.*\", \"gate.failed\"], steps: [\"a\"], from: None, limit: None }"
         ]
     );
     let done = run(

@@ -132,6 +132,7 @@ pub(crate) fn succeeded_summary() -> RunSummary {
         parent: None,
         submitter: "user:ada".to_owned(),
         labels: [("team".to_owned(), "data".to_owned())].into(),
+        priority: 0,
         inputs: serde_json::json!({ "dataset": "iris" }),
         created_at: at(0),
         completed_at: Some(at(312_450)),
