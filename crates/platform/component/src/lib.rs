@@ -46,6 +46,8 @@ mod lock;
 
 mod breaker;
 
+mod source;
+
 /// The README's example is run as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -61,6 +63,7 @@ pub use resolve::{Resolution, ResolveFault, resolve};
 pub use schema::json_schema;
 pub use selector::{Left, Lifecycle, Selection, Selector, SelectorError};
 pub use semver::{Version, VersionReq};
+pub use source::{ManifestSource, Offer, SourceError};
 
 /// How the names of manifest files end.
 pub const SUFFIXES: &[&str] = &[

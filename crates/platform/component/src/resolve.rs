@@ -189,13 +189,15 @@ impl<'c> Resolver<'c> {
         fixed: Option<&'c Arc<Component>>,
     ) -> Result<&'c Arc<Component>, ResolveFault> {
         let Some(versions) = self.by_name.get(name) else {
-            let known = self.by_name.keys().map(|name| name.as_str());
             let (by, req) = wanted[0].clone();
+            let known = self.by_name.keys().filter(|name| ***name != by.name);
+            let known = known.map(|name| name.as_str());
+            let nearest = rok_plan::nearest(name.as_str(), known).map(ToString::to_string);
             return Err(ResolveFault::Unknown {
                 by,
                 name: name.clone(),
                 wanted: req,
-                nearest: rok_plan::nearest(name.as_str(), known).map(ToString::to_string),
+                nearest,
             });
         };
         let fits = |component: &Component| {

@@ -1,10 +1,13 @@
-//! Opens the regular files that people name to `rok`, and nothing else.
+//! Opens the regular files that people name to `rok`, and puts whole ones in
+//! their places.
 //!
-//! It never waits for a pipe's writer, and never reads more than it is told to.
+//! It never waits for a pipe's writer, never reads more than it is told to,
+//! and never leaves half a file.
 //!
 //! ```text
 //! path ─open─▶ regular file ─read─▶ at most so many bytes
 //!        └───▶ anything else: "not a regular file: it is a pipe"
+//! bytes ─create, replace─▶ durable under another name ─▶ in its place, in one step
 //! ```
 //!
 //! ```
@@ -13,5 +16,7 @@
 //! ```
 
 mod regular;
+mod whole;
 
 pub use regular::{open, read};
+pub use whole::{create, remove, replace};

@@ -50,6 +50,8 @@ pub struct ComponentView {
     pub fingerprint: String,
     /// Where its manifest is: a path or an address.
     pub source: String,
+    /// The name of its manifest's file.
+    pub file: String,
     /// How it stands to the lock.
     pub lock: LockedAs,
     /// Its breaker.
@@ -86,7 +88,7 @@ impl LockedAs {
 /// How a component's breaker stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BreakerView {
-    /// closed, open or `half_open`.
+    /// closed, open, `half_open`, or unreadable, which lets nothing in.
     pub state: String,
     /// Transient failures in a row.
     pub failures: u32,

@@ -37,7 +37,11 @@ fn what_is_required_comes_first_in_its_latest_fitting_version() {
     ];
     let resolution = resolve(&all, &all[..1], false).unwrap();
     assert_eq!(ids(&resolution), ["c@2.5.0", "b@1.2.0", "a@1.0.0"]);
-    let pulled: Vec<_> = resolution.pulled_in.iter().map(ComponentName::as_str).collect();
+    let pulled: Vec<_> = resolution
+        .pulled_in
+        .iter()
+        .map(ComponentName::as_str)
+        .collect();
     assert_eq!(pulled, ["b", "c"]);
 }
 

@@ -1,0 +1,162 @@
+//! Roots that are no folders.
+
+use crate::bench::{Bench, manifest, query, refusal, tool};
+use rok_chain::Digest;
+use rok_component::{ManifestSource, Offer, SourceError};
+use rok_facades::registry::RegistryEngine as _;
+use rok_log::{Cells, MemoryCells};
+use rok_registry::{Registry, Root};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Manifests in memory, which may lie.
+#[derive(Default)]
+struct Memory {
+    offers: Mutex<Vec<Offer>>,
+    content: Mutex<Vec<(Digest, Vec<u8>)>>,
+    asked: AtomicUsize,
+}
+
+impl Memory {
+    fn put(&self, file: &str, offered: &str, given: &str) {
+        let fingerprint = Digest::of(offered.as_bytes());
+        let file = file.to_owned();
+        self.offers
+            .lock()
+            .expect("no test breaks it")
+            .push(Offer { fingerprint, file });
+        self.content
+            .lock()
+            .expect("no test breaks it")
+            .push((fingerprint, given.as_bytes().to_vec()));
+    }
+}
+
+impl ManifestSource for Memory {
+    fn address(&self) -> String {
+        "https://rok.example".to_owned()
+    }
+
+    fn offers(&self) -> Result<Vec<Offer>, SourceError> {
+        Ok(self.offers.lock().expect("no test breaks it").clone())
+    }
+
+    fn manifest(&self, fingerprint: Digest) -> Result<Vec<u8>, SourceError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let content = self.content.lock().expect("no test breaks it");
+        let found = content.iter().find(|(of, _)| *of == fingerprint);
+        found
+            .map(|(_, bytes)| bytes.clone())
+            .ok_or_else(|| SourceError {
+                why: "no such manifest".to_owned(),
+                help: None,
+            })
+    }
+}
+
+fn over(bench: &Bench, source: &Arc<Memory>) -> Registry {
+    let source: Arc<dyn ManifestSource> = source.clone();
+    let roots = vec![Root::Source(source), Root::folder(bench.components())];
+    Registry::new(roots, bench.lock_file())
+}
+
+#[test]
+fn what_comes_from_elsewhere_runs_only_where_it_is_locked() {
+    let bench = Bench::with(&[("mine", "1.0.0", "")]);
+    let source = Arc::new(Memory::default());
+    let text = tool("theirs", "1.0.0", "");
+    source.put("theirs.component.yaml", &text, &text);
+    let registry = over(&bench, &source);
+    assert_eq!(registry.list(&query("").selector).unwrap().len(), 2);
+    let (code, told) = refusal(registry.find(&query("")));
+    assert_eq!(
+        (code, told.as_str()),
+        ("ROK0193", "theirs@1.0.0 is not locked")
+    );
+    registry.lock().unwrap();
+    let found = registry.find(&query("name=theirs")).unwrap();
+    assert_eq!(found.components[0].source, "https://rok.example");
+
+    // Another manifest under the same name and version.
+    source.offers.lock().unwrap().clear();
+    let other = tool("theirs", "1.0.0", "description: other");
+    source.put("theirs.component.yaml", &other, &other);
+    assert_eq!(refusal(registry.find(&query("name=theirs"))).0, "ROK0193");
+}
+
+#[test]
+fn content_that_has_not_its_fingerprint_is_refused() {
+    let bench = Bench::new();
+    let source = Arc::new(Memory::default());
+    source.put(
+        "a.component.yaml",
+        &tool("a", "1.0.0", ""),
+        &tool("a", "6.6.6", ""),
+    );
+    let (code, told) = refusal(over(&bench, &source).list(&query("").selector));
+    assert_eq!(code, "ROK0193");
+    assert!(
+        told.starts_with("https://rok.example was asked for manifest "),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_name_that_is_none_is_refused() {
+    let bench = Bench::new();
+    let source = Arc::new(Memory::default());
+    source.put("../../a\n", "x", "x");
+    let (code, told) = refusal(over(&bench, &source).list(&query("").selector));
+    assert_eq!(code, "ROK0196");
+    assert_eq!(
+        told,
+        "https://rok.example offers `../../a\\n`, which is no name of a manifest"
+    );
+}
+
+#[test]
+fn each_manifest_is_fetched_once_and_checked_each_time() {
+    let bench = Bench::new();
+    let source = Arc::new(Memory::default());
+    let text = tool("a", "1.0.0", "");
+    source.put("a.component.yaml", &text, &text);
+    let cells = Arc::new(MemoryCells::new());
+    let registry = over(&bench, &source).state(cells.clone());
+    for _ in 0..3 {
+        registry.list(&query("").selector).unwrap();
+    }
+    assert_eq!(source.asked.load(Ordering::Relaxed), 1);
+    let key = Digest::of(text.as_bytes()).to_hex();
+    assert!(
+        cells
+            .swap("manifests", &key, Some(text.as_bytes()), Some(b"other"))
+            .unwrap()
+    );
+    registry.list(&query("").selector).unwrap();
+    assert_eq!(source.asked.load(Ordering::Relaxed), 2);
+    assert_eq!(
+        cells.cell("manifests", &key).unwrap().as_deref(),
+        Some(text.as_bytes())
+    );
+}
+
+#[test]
+fn what_is_elsewhere_is_not_changed_from_here() {
+    let bench = Bench::new();
+    let source = Arc::new(Memory::default());
+    let text = tool("a", "1.0.0", "");
+    source.put("a.component.yaml", &text, &text);
+    let registry = over(&bench, &source);
+    let (code, told) = refusal(registry.remove(&"a".parse().unwrap()));
+    assert_eq!(code, "ROK0194");
+    assert_eq!(
+        told,
+        "a@1.0.0 is kept at https://rok.example, and only read here"
+    );
+    let other = manifest("x.yaml", &tool("a", "1.0.0", "description: other"));
+    assert_eq!(refusal(registry.add(&other, true)).0, "ROK0194");
+    registry
+        .add(&manifest("x.yaml", &tool("a", "2.0.0", "")), false)
+        .unwrap();
+    assert_eq!(bench.files(), ["a.component.yaml"]);
+}
