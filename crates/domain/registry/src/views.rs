@@ -46,6 +46,7 @@ fn executor(action: &Action) -> &'static str {
         Action::Call(_) => "call",
         Action::Http(_) => "http",
         Action::Service { .. } => "service",
+        Action::Agent(_) => "agent",
         Action::Plan { .. } => "plan",
     }
 }

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rok_chain::Digest;
 use rok_plan::{CheckedFile, FaultCode, Faults, Item as Node, Plan, PlanErrors, StepParts};
-use rok_vocabulary::{Channel, ComponentName, ComponentStatus, ComponentType};
+use rok_vocabulary::{Capability, Channel, ComponentName, ComponentStatus, ComponentType};
 use semver::{Version, VersionReq};
 
 use crate::keys::{ENTRYPOINT, NAMES, OF_PLAN, OF_STEP};
@@ -42,8 +42,9 @@ fn component(root: Node<'_>, fingerprint: Digest, faults: &mut Faults<'_>) -> Op
     };
     let (description, owner) = (text("description"), text("owner"));
     let tags = words(root, "tags", is_tag, "`[a-z0-9][a-z0-9._-]{0,63}`", faults);
-    let like = "`[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}`";
-    let capabilities = words(root, "capabilities", is_capability, like, faults);
+    let able = |text: &str| text.parse::<Capability>().is_ok();
+    let like = "`[a-z0-9][a-z0-9._:-]{0,63}`";
+    let capabilities = words(root, "capabilities", able, like, faults);
     let files = files(root, faults);
     let requires = requires(root, name.as_ref(), faults);
     let plan = plan(root, name.as_ref(), faults);
@@ -164,15 +165,6 @@ pub(crate) fn is_tag(text: &str) -> bool {
         && bytes.iter().all(|b| small(*b) || b"._-".contains(b))
 }
 
-fn is_capability(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    (1..=128).contains(&bytes.len())
-        && bytes[0].is_ascii_alphanumeric()
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"._:/-".contains(b))
-}
-
 fn files(root: Node<'_>, faults: &mut Faults<'_>) -> Vec<String> {
     let Some(node) = root.get("files") else {
         return Vec::new();
@@ -270,6 +262,9 @@ fn plan(root: Node<'_>, name: Option<&ComponentName>, faults: &mut Faults<'_>) -
         found.collect()
     };
     let mut of_step = pick(OF_STEP);
+    if action.get("agent").is_some() {
+        of_step.extend(pick(&["capabilities"]));
+    }
     let retry = root.get("retry");
     let idempotent = root
         .get("idempotent")

@@ -10,7 +10,7 @@ use crate::keys::{ENTRYPOINT, KEYS};
 
 const NAME: &str = "^[a-z][a-z0-9_-]{0,63}$";
 const TAG: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
-const CAPABILITY: &str = "^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$";
+const CAPABILITY: &str = "^[a-z0-9][a-z0-9._:-]{0,63}$";
 const SEMVER: &str = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$";
 
 /// The keys of a manifest that must be there.

@@ -107,6 +107,17 @@ fn what_does_not_say_that_it_may_be_repeated_may_not() {
 }
 
 #[test]
+fn what_it_asks_of_an_agent_is_its_step_s() {
+    let text = "name: a\nversion: 1.0.0\ntype: tool\nstatus: active\ncapabilities: [gpu]\n\
+                entrypoint: { agent: render, region: eu, with: { path: x } }\n";
+    let step = component(text).step_json();
+    assert_eq!(step["agent"], "render");
+    assert_eq!(step["capabilities"][0], "gpu");
+    assert_eq!(step["region"], "eu");
+    assert!(faults(&with("tags: []").replace("run: x", "run: x, region: eu")).contains("`region`"));
+}
+
+#[test]
 fn toml_and_json_are_read_as_well() {
     let toml = b"name = \"a\"\nversion = \"1.0.0\"\ntype = \"tool\"\nstatus = \"draft\"\n[entrypoint]\nrun = [\"x\"]\n";
     assert_eq!(
