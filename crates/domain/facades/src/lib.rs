@@ -48,6 +48,7 @@ mod access;
 mod governance;
 mod incidents;
 mod lessons;
+pub mod orchestrators;
 pub mod plan_tests;
 pub mod registry;
 pub mod runs;

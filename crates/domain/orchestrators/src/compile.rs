@@ -1,0 +1,245 @@
+//! Components to one ordinary plan: a step each, under its own name.
+
+use crate::pipe;
+use crate::trouble::{config, of_plan};
+use rok_component::Component;
+use rok_facades::registry::FoundComponent;
+use rok_orchestration::{ExecutionContext, OrchestratorError, PIPELINE};
+use rok_plan::{Plan, PlanErrors};
+use rok_vocabulary::format_duration;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How often an idempotent component is tried again that does not say so
+/// itself: what passes by itself has mostly passed by then.
+const RETRIES: u32 = 2;
+
+/// A component's place in the plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Part<'c> {
+    /// The component.
+    pub(crate) component: &'c Arc<Component>,
+    /// What must have succeeded before, by name.
+    pub(crate) needs: Vec<String>,
+    /// The component whose output is its input.
+    pub(crate) piped_from: Option<&'c Arc<Component>>,
+    /// The files that concern it; `None`: all of them.
+    pub(crate) files: Option<&'c [String]>,
+}
+
+/// The plan of components, in their order, each on its own.
+pub fn plan_of_components(components: &[Arc<Component>]) -> Result<Plan, OrchestratorError> {
+    let parts: Vec<Part<'_>> = components
+        .iter()
+        .map(|component| Part {
+            component,
+            needs: Vec::new(),
+            piped_from: None,
+            files: None,
+        })
+        .collect();
+    plan(&ExecutionContext::of_stage("components"), "", &parts)
+}
+
+/// The parts of a stage's plan: what a component requires comes before it, and
+/// in a pipeline each needs the one before.
+pub(crate) fn parts<'c>(
+    context: &ExecutionContext,
+    found: &'c [FoundComponent],
+    files: &'c BTreeMap<String, Vec<String>>,
+) -> Result<Vec<Part<'c>>, OrchestratorError> {
+    let mut parts: Vec<Part<'_>> = found
+        .iter()
+        .map(|found| Part {
+            component: &found.component,
+            needs: found.requires.iter().map(ToString::to_string).collect(),
+            piped_from: None,
+            files: files.get(found.component.name.as_str()).map(Vec::as_slice),
+        })
+        .collect();
+    if context.stage == PIPELINE {
+        chain(context, found, &mut parts)?;
+    }
+    Ok(parts)
+}
+
+/// Lets each of the named ones need the one before, and take what it hands on.
+fn chain<'c>(
+    context: &ExecutionContext,
+    found: &'c [FoundComponent],
+    parts: &mut [Part<'c>],
+) -> Result<(), OrchestratorError> {
+    let mut seen = BTreeSet::new();
+    let mut before: Option<&'c Arc<Component>> = None;
+    for name in &context.chain {
+        let bare = name.split('@').next().unwrap_or(name);
+        if !seen.insert(bare) {
+            return Err(config(
+                "ROK0222",
+                format!("`{bare}` stands twice in the pipeline, and each component is one step"),
+                "leave one of the two out",
+            ));
+        }
+        let at = parts
+            .iter()
+            .position(|part| part.component.name.as_str() == bare);
+        // The registry refuses names that come to nothing.
+        let Some(at) = at else { continue };
+        if let Some(before) = before {
+            let name = before.name.to_string();
+            if !parts[at].needs.contains(&name) {
+                parts[at].needs.push(name);
+            }
+            parts[at].piped_from = Some(before);
+        }
+        before = Some(&found[at].component);
+    }
+    Ok(())
+}
+
+/// The plan of these parts, checked like any other.
+pub(crate) fn plan(
+    context: &ExecutionContext,
+    orchestrator: &str,
+    parts: &[Part<'_>],
+) -> Result<Plan, OrchestratorError> {
+    let document = document(context, orchestrator, parts)?;
+    let bytes = document.to_string();
+    let parsed = rok_plan::parse(bytes.as_bytes(), "orchestrated.json");
+    parsed.map_err(|errors: PlanErrors| of_plan(&errors))
+}
+
+fn document(
+    context: &ExecutionContext,
+    orchestrator: &str,
+    parts: &[Part<'_>],
+) -> Result<Value, OrchestratorError> {
+    let mut steps = Map::new();
+    for part in parts {
+        steps.insert(part.component.name.to_string(), Value::Object(step(part)));
+    }
+    let mut document = json!({
+        "plan": context.stage,
+        "name": format!("stage {}", context.stage),
+        "labels": { "stage": context.stage, "mode": context.mode().as_str() },
+        "steps": steps,
+    });
+    if !orchestrator.is_empty() {
+        document["labels"]["orchestrator"] = orchestrator.into();
+    }
+    let inputs = inputs(parts)?;
+    if !inputs.is_empty() {
+        document["inputs"] = Value::Object(inputs);
+    }
+    let secrets: BTreeSet<&str> = parts
+        .iter()
+        .flat_map(|part| part.component.secrets())
+        .map(rok_vocabulary::InputName::as_str)
+        .collect();
+    if !secrets.is_empty() {
+        document["secrets"] = secrets.into_iter().collect();
+    }
+    if let Some(timeout) = context.timeout {
+        document["max_duration"] = format_duration(timeout).into();
+    }
+    if !context.budget.is_empty() {
+        document["budget"] = context.budget.clone().into_iter().collect();
+    }
+    if !context.policies.is_empty() {
+        document["policies"] = context.policies.clone().into();
+    }
+    Ok(document)
+}
+
+/// The inputs of all components. One name is one input.
+fn inputs(parts: &[Part<'_>]) -> Result<Map<String, Value>, OrchestratorError> {
+    let mut all: Map<String, Value> = Map::new();
+    let mut whose: BTreeMap<String, String> = BTreeMap::new();
+    for part in parts {
+        let piped = piped(part);
+        for (name, spec) in part.component.inputs_json() {
+            if piped.contains(&name) {
+                continue;
+            }
+            match all.get(&name) {
+                Some(known) if *known != spec => {
+                    return Err(config(
+                        "ROK0222",
+                        format!(
+                            "`{}` and `{}` both take an input `{name}`, and declare it differently",
+                            whose[&name], part.component.name
+                        ),
+                        "run them one by one, or declare it alike in both manifests",
+                    ));
+                }
+                Some(_) => {}
+                None => {
+                    whose.insert(name.clone(), part.component.name.to_string());
+                    all.insert(name, spec);
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The inputs that come from the component before: those that it hands on by
+/// the same name.
+fn piped(part: &Part<'_>) -> BTreeSet<String> {
+    let Some(before) = part.piped_from else {
+        return BTreeSet::new();
+    };
+    let handed = &before.step().outputs;
+    let names = part.component.inputs().keys();
+    let names = names.map(ToString::to_string);
+    names.filter(|name| handed.contains_key(name)).collect()
+}
+
+fn step(part: &Part<'_>) -> Map<String, Value> {
+    let component = part.component;
+    let mut step = component.step_json();
+    let told = format!(
+        "component {}, sha-256 {}",
+        component.id(),
+        component.fingerprint
+    );
+    step.insert("description".into(), told.into());
+    if !step.contains_key("name") {
+        step.insert("name".into(), component.id().to_string().into());
+    }
+    if !part.needs.is_empty() {
+        step.insert("needs".into(), part.needs.clone().into());
+    }
+    if component.idempotent() {
+        let retry = json!({ "max": RETRIES });
+        step.entry("retry").or_insert(retry);
+    } else {
+        step.insert("idempotent".into(), false.into());
+    }
+    let mut given: Vec<(&str, String)> = Vec::new();
+    if let Some(before) = part.piped_from {
+        let mut whole = Value::Object(std::mem::take(&mut step));
+        pipe::rewire(&mut whole, &piped(part), before.name.as_str());
+        if let Value::Object(rewired) = whole {
+            step = rewired;
+        }
+        let outputs = pipe::outputs_of(before.name.as_str());
+        given.push(("PIPE_INPUT", format!("${{{{ {outputs} }}}}")));
+    }
+    if let Some(files) = part.files {
+        // A name is a text, whatever it looks like.
+        let names = files.join("\n").replace("${{", "$${{");
+        given.push(("COMPONENT_FILES", names));
+    }
+    if step.contains_key("run") && !given.is_empty() {
+        let env = step.entry("env").or_insert_with(|| json!({}));
+        for (name, value) in given {
+            env[name] = value.into();
+        }
+    }
+    step
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Execution plans: documents of component ids and edges, as plans and back.
+
+use crate::compile::{self, Part};
+use crate::trouble::{config, of_registry};
+use rok_component::{Component, NamePattern};
+use rok_facades::registry::RegistryFacade;
+use rok_orchestration::{ExecutionContext, ExecutionPlan, OrchestratorError, PlanMode};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The plan of a document, as a plan file's JSON: each node is a component of
+/// the registry, each edge a `needs`.
+pub(crate) fn plan_of(
+    registry: &RegistryFacade,
+    document: &ExecutionPlan,
+) -> Result<Vec<u8>, OrchestratorError> {
+    let mut components: Vec<Arc<Component>> = Vec::new();
+    for node in &document.nodes {
+        let name: NamePattern = node
+            .id()
+            .parse()
+            .map_err(|error: rok_component::NameError| {
+                config("ROK0224", error.to_string(), "a node is a component's id")
+            })?;
+        let found = registry.get(&name, false).map_err(of_registry)?;
+        components.push(found.component);
+    }
+    let names: Vec<&str> = document.nodes.iter().map(|node| bare(node.id())).collect();
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(**name)) {
+        return Err(wrong(&format!("node `{twice}` stands twice")));
+    }
+    let mut needs: Vec<Vec<String>> = vec![Vec::new(); names.len()];
+    for edge in &document.edges {
+        let (from, to) = edge.ends();
+        let place = |name: &str| names.iter().position(|known| *known == bare(name));
+        let (Some(from), Some(to)) = (place(from), place(to)) else {
+            return Err(wrong(&format!(
+                "the edge from `{from}` to `{to}` has an end that is no node"
+            )));
+        };
+        let from = names[from].to_owned();
+        if !needs[to].contains(&from) {
+            needs[to].push(from);
+        }
+    }
+    let parts: Vec<Part<'_>> = components
+        .iter()
+        .zip(needs)
+        .map(|(component, needs)| Part {
+            component,
+            needs,
+            piped_from: None,
+            files: None,
+        })
+        .collect();
+    let plan = compile::plan(&ExecutionContext::of_stage(&document.plan_id), "", &parts)?;
+    finished(&plan.to_canonical_json(), document)
+}
+
+/// The plan with what the document says of the whole, checked once more.
+fn finished(plan: &[u8], document: &ExecutionPlan) -> Result<Vec<u8>, OrchestratorError> {
+    let mut plan: Value =
+        serde_json::from_slice(plan).map_err(|error| wrong(&error.to_string()))?;
+    if let Some(fields) = plan.as_object_mut() {
+        // Labels and name are those of a stage.
+        fields.remove("labels");
+        fields.remove("name");
+    }
+    if let Some(description) = &document.description {
+        plan["description"] = description.clone().into();
+    }
+    if document.default_mode != PlanMode::Local {
+        plan["default_mode"] = document.default_mode.as_str().into();
+    }
+    let mut bytes = serde_json::to_vec_pretty(&plan).map_err(|error| wrong(&error.to_string()))?;
+    bytes.push(b'\n');
+    let checked = rok_plan::parse(&bytes, "plan.json");
+    checked.map_err(|errors| crate::trouble::of_plan(&errors))?;
+    Ok(bytes)
+}
+
+fn bare(name: &str) -> &str {
+    name.split('@').next().unwrap_or(name)
+}
+
+fn wrong(message: &str) -> OrchestratorError {
+    config(
+        "ROK0224",
+        message,
+        "docs/orchestrators.md shows an execution plan",
+    )
+}

@@ -1,0 +1,403 @@
+//! The way of a stage: select, compile, submit, drive, report.
+
+use crate::compile::{self, Part};
+use crate::engine::Shared;
+use crate::results;
+use crate::scope::{self, Scoped};
+use crate::trouble::{of_registry, of_runs};
+use rok_component::{Admission, Outcome as BreakerOutcome};
+use rok_facades::orchestrators::Orchestrator;
+use rok_facades::registry::{FoundComponent, LeftOut};
+use rok_facades::runs::{
+    DriveEnd, DriveOptions, DryRun, ErrorKind, Observer, RunSummary, StopSignal, Submission,
+    TailQuery,
+};
+use rok_orchestration::{
+    DryRunReport, ExecutionContext, ExecutionMode, OrchestratorError, PlannedComponent,
+    ReportStatus, ResultStatus, RunReport, Trouble,
+};
+use rok_plan::Plan;
+use rok_vocabulary::{ErrorClass, Outcome, RunId, StepState};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How much of a failed step's output is searched for what it found.
+const TAILS: TailQuery = TailQuery {
+    lines: 0,
+    failed_lines: 20_000,
+    max_bytes: 1024 * 1024,
+    total_bytes: 16 * 1024 * 1024,
+};
+
+/// Where progress goes, and what stops a run.
+pub(crate) struct Watch<'w> {
+    pub(crate) stop: &'w StopSignal,
+    pub(crate) observer: &'w mut dyn Observer,
+}
+
+impl Shared {
+    /// Runs a stage. Whatever goes wrong is in the report.
+    pub(crate) fn report(
+        &self,
+        who: &dyn Orchestrator,
+        context: &ExecutionContext,
+        work: impl FnOnce(&mut RunReport) -> Result<Option<ReportStatus>, OrchestratorError>,
+    ) -> RunReport {
+        let id = context.correlation_id.clone();
+        let id = id.unwrap_or_else(|| Self::new_id().to_string());
+        let mut report = RunReport::begun(&context.stage, who.name(), &id, Self::now());
+        report.mode = context.mode();
+        let ended = who
+            .validate_context(context)
+            .and_then(|()| work(&mut report));
+        match ended {
+            Ok(status) => report.settle(status, Self::now()),
+            Err(error) => report.fail(&error, Self::now()),
+        }
+        if results::is_forbidden(&report) {
+            report.exit_code = 5;
+        }
+        if context.strict {
+            report.be_strict();
+        }
+        report
+    }
+
+    /// Selects the components of a stage and has them run.
+    pub(crate) fn stage(
+        &self,
+        who: &dyn Orchestrator,
+        context: &ExecutionContext,
+        watch: Watch<'_>,
+        report: &mut RunReport,
+    ) -> Result<Option<ReportStatus>, OrchestratorError> {
+        if context.mode() == ExecutionMode::Replay {
+            return self.replay(context, watch, report);
+        }
+        let found = who.discover_components(context)?;
+        let left = found.left.clone();
+        if found.components.is_empty() {
+            return Err(nothing_selected(&left));
+        }
+        let files = scope::files(context, &self.folder)?;
+        let scoped = scope::scoped(found, files.as_deref())?;
+        for (found, why) in &scoped.skipped {
+            let skipped = results::not_run(found, ResultStatus::Skip, why);
+            report.results.push(skipped);
+        }
+        if context.mode() == ExecutionMode::DryRun {
+            self.dry_run(who, context, &scoped, &left, report)?;
+            return Ok(None);
+        }
+        let refused = self.admit(&scoped.kept, report)?;
+        let kept: Vec<FoundComponent> = scoped
+            .kept
+            .iter()
+            .filter(|found| !refused.contains(found.component.name.as_str()))
+            .cloned()
+            .collect();
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        let parts = compile::parts(context, &kept, &scoped.files)?;
+        let plan = compile::plan(context, who.name(), &parts)?;
+        let run = self.submit(context, &plan, report)?;
+        let end = self.drive(&run, watch)?;
+        let summary = self.results(&run, &kept, report)?;
+        self.record(&kept, &summary)?;
+        if context.mode() == ExecutionMode::Profile {
+            report.profile = Some(self.profile(&run)?);
+        }
+        self.ended(&end, &summary, report)
+    }
+
+    /// Asks the breakers. One that refuses fails its component, and what needs
+    /// it does not run: an attempt that is not made is no success.
+    fn admit(
+        &self,
+        kept: &[FoundComponent],
+        report: &mut RunReport,
+    ) -> Result<BTreeSet<String>, OrchestratorError> {
+        let mut refused = BTreeSet::new();
+        // What is required comes before what requires it.
+        for found in kept {
+            let name = found.component.name.to_string();
+            let missing = found.requires.iter().find(|n| refused.contains(n.as_str()));
+            if let Some(missing) = missing {
+                let why = format!("it needs {missing}, which was not started");
+                report
+                    .results
+                    .push(results::not_run(found, ResultStatus::Skip, &why));
+                refused.insert(name);
+                continue;
+            }
+            let admission = self.registry.admit(&found.component).map_err(of_registry)?;
+            if let Admission::Refused { until } = admission {
+                let why = format!(
+                    "its circuit breaker is open until {until}: it kept failing, and was not started"
+                );
+                let mut result = results::not_run(found, ResultStatus::Fail, &why);
+                result.error_class = Some(ErrorClass::TransientIo.to_string());
+                report.results.push(result);
+                refused.insert(name);
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Tells the breakers what came of what they let in.
+    fn record(
+        &self,
+        kept: &[FoundComponent],
+        summary: &RunSummary,
+    ) -> Result<(), OrchestratorError> {
+        for found in kept {
+            let name = found.component.name.as_str();
+            let step = summary.steps.iter().find(|step| step.id == name);
+            let outcome = match step.map(|step| (step.state, &step.error)) {
+                Some((StepState::Succeeded, _)) => BreakerOutcome::Succeeded,
+                Some((StepState::Failed, Some(error))) => BreakerOutcome::Failed(error.class),
+                _ => continue,
+            };
+            let recorded = self.registry.record(&found.component, outcome);
+            recorded.map_err(of_registry)?;
+        }
+        Ok(())
+    }
+
+    fn submission(&self, context: &ExecutionContext, plan: &Plan) -> Submission {
+        let sequential = !context.mode().is_concurrent();
+        Submission {
+            plan: plan.to_canonical_json(),
+            source: format!("stage {}", context.stage),
+            cwd: self.folder.clone(),
+            inputs: Map::new(),
+            input_texts: context.inputs.clone(),
+            labels: BTreeMap::new(),
+            profile: None,
+            max_parallel: sequential.then_some(1),
+            never_retry: !context.mode().retries(),
+            run_id: None,
+            submitter: self.actor.clone(),
+            reason: context.reason.clone(),
+            secrets_file: context.secrets_file.as_ref().map(|f| self.folder.join(f)),
+            no_cache: false,
+            priority: None,
+            idempotency_key: None,
+        }
+    }
+
+    /// Creates the run, whose id is the correlation key.
+    fn submit(
+        &self,
+        context: &ExecutionContext,
+        plan: &Plan,
+        report: &mut RunReport,
+    ) -> Result<RunId, OrchestratorError> {
+        let mut submission = self.submission(context, plan);
+        submission.run_id = report.correlation_id.parse().ok();
+        let run = self.runs.submit(submission).map_err(of_runs)?;
+        report.correlation_id = run.to_string();
+        report.run_id = Some(run.clone());
+        Ok(run)
+    }
+
+    pub(crate) fn drive(
+        &self,
+        run: &RunId,
+        watch: Watch<'_>,
+    ) -> Result<DriveEnd, OrchestratorError> {
+        let options = DriveOptions::default();
+        let end = self.runs.drive(run, &options, watch.stop, watch.observer);
+        end.map_err(of_runs)
+    }
+
+    /// What came of each component.
+    fn results(
+        &self,
+        run: &RunId,
+        kept: &[FoundComponent],
+        report: &mut RunReport,
+    ) -> Result<RunSummary, OrchestratorError> {
+        let summary = self.runs.summary(run).map_err(of_runs)?;
+        let tails = self.runs.log_tails(run, &TAILS).map_err(of_runs)?;
+        for found in kept {
+            let result = results::of_step(found, &summary, &tails, &self.folder);
+            report.results.push(result);
+        }
+        Ok(summary)
+    }
+
+    /// How the run as a whole ended.
+    pub(crate) fn ended(
+        &self,
+        end: &DriveEnd,
+        summary: &RunSummary,
+        report: &mut RunReport,
+    ) -> Result<Option<ReportStatus>, OrchestratorError> {
+        let (outcome, refused_by, attested) = match end {
+            DriveEnd::Held(hold) => {
+                report.messages.push(hold.message.clone());
+                return Ok(Some(ReportStatus::Blocked));
+            }
+            DriveEnd::Interrupted => {
+                let run = &summary.run_id;
+                let how = format!("interrupted; it can be resumed: rok resume {run}");
+                report.messages.push(how);
+                return Ok(Some(ReportStatus::Cancelled));
+            }
+            DriveEnd::Ended {
+                outcome,
+                refused_by,
+                attested,
+                ..
+            } => (*outcome, *refused_by, attested),
+        };
+        let reason = || {
+            let error = summary.error.as_ref();
+            error.map_or_else(|| "the run failed".to_owned(), |error| error.reason.clone())
+        };
+        match refused_by {
+            Some(ErrorKind::Denied) => {
+                let trouble = Trouble::new("ROK0107", reason());
+                return Err(OrchestratorError::Sandbox(trouble));
+            }
+            Some(_) => {
+                let trouble = Trouble::new("ROK0105", reason());
+                return Err(OrchestratorError::Protocol(trouble));
+            }
+            None => {}
+        }
+        if let Some(Err(error)) = attested.as_deref() {
+            let trouble = Trouble::new(error.code, error.message.clone());
+            return Err(OrchestratorError::Protocol(trouble));
+        }
+        if let (Some(error), true) = (&summary.error, outcome != Outcome::Succeeded) {
+            report.messages.push(error.reason.clone());
+        }
+        Ok(Some(match outcome {
+            Outcome::Succeeded => ReportStatus::Success,
+            Outcome::Partial => ReportStatus::Partial,
+            Outcome::Failed => ReportStatus::Failed,
+            Outcome::TimedOut => ReportStatus::TimedOut,
+            Outcome::Cancelled => ReportStatus::Cancelled,
+            Outcome::Denied => {
+                let trouble = Trouble::new("ROK0107", reason());
+                return Err(OrchestratorError::Sandbox(trouble));
+            }
+        }))
+    }
+
+    /// Tells the exact plan, what would run and why; changes nothing.
+    fn dry_run(
+        &self,
+        who: &dyn Orchestrator,
+        context: &ExecutionContext,
+        scoped: &Scoped,
+        left: &[LeftOut],
+        report: &mut RunReport,
+    ) -> Result<(), OrchestratorError> {
+        let mut dry = DryRunReport::default();
+        for left in left {
+            let (name, version) = left
+                .component
+                .split_once('@')
+                .unwrap_or((&left.component, ""));
+            dry.left_out.push(PlannedComponent {
+                component: name.to_owned(),
+                version: version.to_owned(),
+                why: left.why.clone(),
+                ..PlannedComponent::default()
+            });
+        }
+        for (found, why) in &scoped.skipped {
+            dry.left_out.push(PlannedComponent {
+                component: found.component.name.to_string(),
+                version: found.component.version.to_string(),
+                why: why.clone(),
+                ..PlannedComponent::default()
+            });
+        }
+        if !scoped.kept.is_empty() {
+            let parts = compile::parts(context, &scoped.kept, &scoped.files)?;
+            let plan = compile::plan(context, who.name(), &parts)?;
+            let submission = self.submission(context, &plan);
+            let told = self.runs.dry_run(submission).map_err(of_runs)?;
+            dry.plan = serde_json::from_slice(&plan.to_canonical_json()).unwrap_or(Value::Null);
+            dry.plan_sha256.clone_from(&told.plan_sha256);
+            for (part, found) in parts.iter().zip(&scoped.kept) {
+                dry.components.push(self.planned(part, found, &told)?);
+            }
+            // In the order in which they would run.
+            let place =
+                |c: &PlannedComponent| told.steps.iter().position(|step| step.id == c.component);
+            dry.components.sort_by_key(place);
+            dry.refused = told.refused.as_ref().map(|refusal| refusal.reason.clone());
+            let findings = told.findings.iter();
+            let findings = findings.map(|f| format!("{}: {}", f.step, f.reason));
+            dry.findings.extend(findings);
+        }
+        let refused = told_refusal(&dry);
+        report.dry_run = Some(dry);
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn planned(
+        &self,
+        part: &Part<'_>,
+        found: &FoundComponent,
+        told: &DryRun,
+    ) -> Result<PlannedComponent, OrchestratorError> {
+        let name = part.component.name.as_str();
+        let step = told.steps.iter().find(|step| step.id == name);
+        let mut why = match (found.pulled_in, part.files) {
+            (true, _) => "another one requires it".to_owned(),
+            (false, None) => "it is selected".to_owned(),
+            (false, Some(files)) if files.len() == 1 => format!("{} is its concern", files[0]),
+            (false, Some(files)) => format!("{} files are its concern", files.len()),
+        };
+        if let Some(deprecation) = &found.deprecation {
+            why = format!("{why}; {deprecation}");
+        }
+        let pattern = (&part.component.name).into();
+        let seen = self.registry.inspect(&pattern).map_err(of_registry)?;
+        if let ("open", Some(until)) = (seen.breaker.state.as_str(), seen.breaker.until) {
+            why = format!("{why}; its circuit breaker is open until {until}");
+        }
+        Ok(PlannedComponent {
+            component: name.to_owned(),
+            version: part.component.version.to_string(),
+            why,
+            needs: part.needs.clone(),
+            does: step.map_or_else(String::new, |step| step.command.join(" ")),
+            retries: step.map_or(0, |step| step.retries),
+        })
+    }
+}
+
+/// A dry run exits as the run would that is refused.
+fn told_refusal(dry: &DryRunReport) -> Option<OrchestratorError> {
+    if let Some(refused) = &dry.refused {
+        let trouble = Trouble::new("ROK0107", format!("the run would be refused: {refused}"));
+        return Some(OrchestratorError::Sandbox(trouble));
+    }
+    let first = dry.findings.first()?;
+    let trouble = Trouble::new("ROK0222", format!("the run would fail: {first}"));
+    Some(OrchestratorError::Execution(trouble))
+}
+
+/// A run of nothing proves nothing.
+fn nothing_selected(left: &[LeftOut]) -> OrchestratorError {
+    let shown = left.iter().take(5);
+    let shown: Vec<String> = shown
+        .map(|l| format!("{}: {}", l.component, l.why))
+        .collect();
+    let more = left.len().saturating_sub(shown.len());
+    let help = match (shown.is_empty(), more) {
+        (true, _) => "the registry is empty: `rok registry add FILE`".to_owned(),
+        (false, 0) => shown.join("; "),
+        (false, more) => format!("{}; and {more} more", shown.join("; ")),
+    };
+    let message = "no component is selected, and a run of nothing proves nothing";
+    OrchestratorError::Registry(Trouble::new("ROK0221", message).help(help))
+}

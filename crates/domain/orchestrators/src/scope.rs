@@ -1,0 +1,219 @@
+//! The files that a run is about, and which components they concern.
+
+use crate::trouble::config;
+use rok_facades::registry::{Found, FoundComponent};
+use rok_orchestration::{ExecutionContext, FileScope, OrchestratorError};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// More in one variable than this, and no program could be started with it.
+const MAX_LIST: usize = 96 * 1024;
+
+/// What is run, and what is left out for its files.
+#[derive(Debug, Default)]
+pub(crate) struct Scoped {
+    /// What is run, in the order in which it was found.
+    pub(crate) kept: Vec<FoundComponent>,
+    /// What is not, and why.
+    pub(crate) skipped: Vec<(FoundComponent, String)>,
+    /// The files that concern each, by name; empty where all files do.
+    pub(crate) files: BTreeMap<String, Vec<String>>,
+}
+
+/// The files of a context; `None`: all of them. A commit is about what is
+/// staged for it, where there is a repository at all.
+pub(crate) fn files(
+    context: &ExecutionContext,
+    folder: &Path,
+) -> Result<Option<Vec<String>>, OrchestratorError> {
+    match &context.files {
+        FileScope::All => Ok(None),
+        FileScope::Listed(files) => Ok(Some(files.iter().map(|f| below(f, folder)).collect())),
+        FileScope::Staged => staged(folder).map(Some),
+        FileScope::Default if context.stage == "pre-commit" && is_repository(folder) => {
+            staged(folder).map(Some)
+        }
+        FileScope::Default => Ok(None),
+    }
+}
+
+/// A path as globs have it: seen from the folder, without `./`.
+fn below(file: &str, folder: &Path) -> String {
+    let path = Path::new(file);
+    let path = path.strip_prefix(folder).unwrap_or(path);
+    let path = path.strip_prefix("./").unwrap_or(path);
+    path.to_string_lossy().into_owned()
+}
+
+/// Whether the folder lies in a repository. A hook says so, too.
+fn is_repository(folder: &Path) -> bool {
+    folder
+        .ancestors()
+        .any(|folder| folder.join(".git").exists())
+}
+
+/// What is staged for the next commit, but for what it takes away.
+fn staged(folder: &Path) -> Result<Vec<String>, OrchestratorError> {
+    let args = [
+        "diff",
+        "--cached",
+        "--name-only",
+        "--relative",
+        "--no-renames",
+        "--diff-filter=d",
+        "-z",
+    ];
+    let refuse = |why: String| {
+        config(
+            "ROK0223",
+            format!("cannot tell what is staged: {why}"),
+            "name the files by --files, or say --all-files",
+        )
+    };
+    let output = Command::new("git")
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| refuse(format!("git does not start: {error}")))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.lines().next().unwrap_or("git fails").to_owned();
+        return Err(refuse(said));
+    }
+    let names = String::from_utf8(output.stdout)
+        .map_err(|_| refuse("a file's name is not UTF-8".to_owned()))?;
+    let names = names.split('\0').filter(|name| !name.is_empty());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// Leaves out what the files do not concern. What another one requires stays.
+pub(crate) fn scoped(found: Found, files: Option<&[String]>) -> Result<Scoped, OrchestratorError> {
+    let mut scoped = Scoped::default();
+    let Some(files) = files else {
+        scoped.kept = found.components;
+        return Ok(scoped);
+    };
+    let mut out: Vec<(FoundComponent, String)> = Vec::new();
+    for found in found.components {
+        let globs = found.component.files();
+        let concerned = files.iter().filter(|file| globs.concern(file));
+        let concerned: Vec<String> = concerned.cloned().collect();
+        if concerned.is_empty() && !found.pulled_in {
+            let why = match files.len() {
+                0 => "no file is staged or named".to_owned(),
+                1 => "the one file is not its concern".to_owned(),
+                count => format!("none of the {count} files is its concern"),
+            };
+            out.push((found, why));
+            continue;
+        }
+        let length: usize = concerned.iter().map(|file| file.len() + 1).sum();
+        if length > MAX_LIST {
+            return Err(config(
+                "ROK0223",
+                format!("{} files are more than a list can hold", concerned.len()),
+                "say --all-files: each component then looks at everything",
+            ));
+        }
+        scoped
+            .files
+            .insert(found.component.name.to_string(), concerned);
+        scoped.kept.push(found);
+    }
+    // What only those that are left out require is left out with them.
+    let needed = |name: &str, kept: &[FoundComponent]| {
+        let mut all = kept.iter().flat_map(|found| &found.requires);
+        all.any(|required| required.as_str() == name)
+    };
+    while let Some(at) = scoped
+        .kept
+        .iter()
+        .position(|found| found.pulled_in && !needed(found.component.name.as_str(), &scoped.kept))
+    {
+        let found = scoped.kept.remove(at);
+        scoped.files.remove(found.component.name.as_str());
+        out.push((found, "nothing that runs requires it".to_owned()));
+    }
+    scoped.skipped = out;
+    Ok(scoped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn found(name: &str, files: &str, pulled_in: bool, requires: &[&str]) -> FoundComponent {
+        let text = format!(
+            "name: {name}\nversion: 1.0.0\ntype: tool\nstatus: active\n{files}\nentrypoint: {{ run: [x] }}\n"
+        );
+        let component = rok_component::parse(text.as_bytes(), "x.component.yaml").unwrap();
+        FoundComponent {
+            component: Arc::new(component),
+            source: "x".into(),
+            deprecation: None,
+            pulled_in,
+            requires: requires.iter().map(|name| name.parse().unwrap()).collect(),
+        }
+    }
+
+    fn names(found: &[FoundComponent]) -> Vec<&str> {
+        found.iter().map(|f| f.component.name.as_str()).collect()
+    }
+
+    #[test]
+    fn only_what_the_files_concern_runs_and_what_it_requires() {
+        let all = Found {
+            components: vec![
+                found("base", "", true, &[]),
+                found("only-docs", "files: [\"lib/**\"]", true, &[]),
+                found("docs", "files: [\"**/*.md\"]", false, &["only-docs"]),
+                found("rust", "files: [\"**/*.rs\"]", false, &["base"]),
+                found("any", "", false, &[]),
+            ],
+            left: Vec::new(),
+        };
+        let files = ["src/a.rs".to_owned(), "b.rs".to_owned()];
+        let scoped = scoped(all, Some(&files)).unwrap();
+        assert_eq!(names(&scoped.kept), ["base", "rust", "any"]);
+        assert_eq!(scoped.files["rust"], files);
+        let skipped: Vec<&str> = scoped
+            .skipped
+            .iter()
+            .map(|(f, _)| f.component.name.as_str())
+            .collect();
+        assert_eq!(skipped, ["docs", "only-docs"]);
+    }
+
+    #[test]
+    fn without_files_everything_runs() {
+        let all = Found {
+            components: vec![found("docs", "files: [\"**/*.md\"]", false, &[])],
+            left: Vec::new(),
+        };
+        let scoped = scoped(all, None).unwrap();
+        assert_eq!(names(&scoped.kept), ["docs"]);
+        assert!(scoped.files.is_empty());
+    }
+
+    #[test]
+    fn paths_are_seen_from_the_folder() {
+        let folder = Path::new("/r");
+        assert_eq!(below("/r/src/a.rs", folder), "src/a.rs");
+        assert_eq!(below("./src/a.rs", folder), "src/a.rs");
+        assert_eq!(below("src/a.rs", folder), "src/a.rs");
+    }
+
+    #[test]
+    fn outside_a_repository_nothing_is_staged_and_that_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut context = ExecutionContext::of_stage("pre-commit");
+        if !is_repository(dir.path()) {
+            assert_eq!(files(&context, dir.path()).unwrap(), None);
+            context.files = FileScope::Staged;
+            assert_eq!(files(&context, dir.path()).unwrap_err().exit_code(), 2);
+        }
+    }
+}
