@@ -67,9 +67,8 @@ fn report() -> RunReport {
 }
 
 fn render(name: &str, look: Look) -> String {
-    Formatters::standard()
-        .render(name, &report(), look)
-        .unwrap()
+    let rendered = Formatters::standard().render(name, &report(), look);
+    rendered.expect("the name is a standard one")
 }
 
 #[rstest]
