@@ -5,9 +5,11 @@ use crate::standing::Environment;
 use rok_secrets::{MIN_SECRET_BYTES, Masker, Secrets};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
+use zeroize::Zeroizing;
 
 /// How long a command may take to print a key.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -19,6 +21,50 @@ const NAME: &str = "SERVICE_API_KEY";
 /// A key. It never prints.
 #[derive(Clone)]
 pub struct Key(Secrets);
+
+/// Where a key is; it is read anew each time that it is needed.
+#[derive(Clone)]
+pub enum KeySource {
+    /// Here.
+    Text(Zeroizing<String>),
+    /// In a file.
+    File(PathBuf),
+    /// A command prints it: an argument vector, no shell.
+    Command(Vec<String>),
+}
+
+impl KeySource {
+    /// The key that is there now.
+    pub async fn read(&self) -> Result<Key, KeyError> {
+        match self {
+            Self::Text(text) => Key::new(text),
+            Self::File(file) => match rok_files::read(file, MAX_KEY) {
+                Ok(bytes) => Key::new(&String::from_utf8_lossy(&bytes)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    Err(KeyError::Missing)
+                }
+                Err(error) => Err(KeyError::File {
+                    why: error.to_string(),
+                }),
+            },
+            Self::Command(command) => match command.split_first() {
+                Some((program, arguments)) => printed(program, arguments).await,
+                None => Err(KeyError::Missing),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for KeySource {
+    /// No text, and no argument, which may hold one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text(***)"),
+            Self::File(file) => f.debug_tuple("File").field(file).finish(),
+            Self::Command(command) => f.debug_tuple("Command").field(&command.first()).finish(),
+        }
+    }
+}
 
 /// Why there is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,18 +129,17 @@ impl Key {
         {
             return Self::new(&text).map(Some);
         }
-        if let Some(file) = &service.api_key_file {
-            return match rok_files::read(file, MAX_KEY) {
-                Ok(bytes) => Self::new(&String::from_utf8_lossy(&bytes)).map(Some),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => missing(service),
-                Err(error) => Err(KeyError::File {
-                    why: error.to_string(),
-                }),
-            };
-        }
-        match service.key_command.split_first() {
-            Some((program, arguments)) => printed(program, arguments).await.map(Some),
-            None => missing(service),
+        let source = match &service.api_key_file {
+            Some(file) => KeySource::File(file.clone()),
+            None if !service.key_command.is_empty() => {
+                KeySource::Command(service.key_command.clone())
+            }
+            None => return missing(service),
+        };
+        match (source.read().await, &source) {
+            // A file that is not there is no key; one that is empty is an error.
+            (Err(KeyError::Missing), KeySource::File(file)) if !file.exists() => missing(service),
+            (read, _) => read.map(Some),
         }
     }
 }

@@ -40,6 +40,6 @@ mod executor;
 struct Readme;
 
 pub use executor::{Health, ServiceExecutor};
-pub use key::{Key, KeyError, fingerprint};
+pub use key::{Key, KeyError, KeySource, fingerprint};
 pub use map::{MapError, ServiceMap, ServiceSpec};
 pub use standing::{Environment, Standing};

@@ -3,11 +3,11 @@
 //! Rows of the outbox come with the commit that they speak of; how far a
 //! delivery is lies beside them, durably, before anything is sent. A row goes
 //! once a 2xx has been noted. This crate never sends what was not committed,
-//! never forgets a row without a word, and never shows the key.
+//! never forgets a row without a word, and never shows a key or a password.
 //!
 //! ```text
 //!  commit ─▶ outbox row ─▶ round(now): due? ─swap─▶ attempt n, due again at …
-//!                             ▲                         │ POST, signed
+//!                             ▲                         │ POST, signed; or a mail
 //!                             └──── backoff ◀── failed ─┴─ 2xx ─▶ delivered, row removed
 //! ```
 //!
@@ -24,6 +24,9 @@
 mod key;
 mod state;
 
+mod hook;
+mod mailer;
+
 mod outbox;
 
 mod courier;
@@ -35,5 +38,6 @@ struct Readme;
 
 pub use courier::{Courier, StartError};
 pub use key::{Key, KeyError};
-pub use outbox::{Outbox, Said, waiting};
+pub use mailer::{MailError, MailServer, Mailer};
+pub use outbox::{Outbox, Said};
 pub use state::{DELIVERIES, Delivery, MAX_ATTEMPTS, Standing, backoff};

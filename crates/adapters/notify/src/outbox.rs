@@ -1,28 +1,26 @@
 //! The outbox: what is due is sent, and what came of it is noted.
 
+use crate::hook::{self, Hooks};
 use crate::key::Key;
+use crate::mailer::{self, Letter, Mailer};
 use crate::state::{DELIVERIES, Delivery, MAX_ATTEMPTS, Standing, backoff};
-use rok_exec_http::headers::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use rok_exec_http::{Client, Method, Outgoing, Url};
+use rok_exec_http::{Client, Url};
 use rok_log::{Cells, OUTBOX, Records, StoreError};
-use rok_plan::Redirects;
 use rok_vocabulary::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// How long one attempt may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// From when on another may try what somebody began and did not end.
-const LEASE: Duration = Duration::from_secs(15);
+/// After its time was up, an attempt has so long to be noted; then another may
+/// be made.
+const TO_NOTE: Duration = Duration::from_secs(5);
 
 /// Attempts at once; rows that are read at once.
 const PAGE: usize = 32;
 
-/// The most of an answer that is read.
-const MAX_BYTES: u64 = 64 * 1024;
+/// So many rows tell what waits.
+const LOOKED_AT: usize = 1_000;
 
 /// What came of one attempt, in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,17 +33,26 @@ pub enum Said {
     GivenUp(String),
 }
 
-/// A row, as the commit wrote it.
+/// A row, as the commit wrote it: to be posted, or to be written.
 #[derive(Deserialize)]
 struct Row {
-    url: String,
+    url: Option<String>,
+    mail: Option<Letter>,
     event: Value,
+}
+
+/// How a row goes.
+#[derive(Clone)]
+enum Way {
+    Hook(Hooks),
+    Mail(Mailer),
 }
 
 /// A row whose turn it is, and that nobody else takes for now.
 struct Due {
     key: String,
     row: Row,
+    way: Way,
     began: Delivery,
 }
 
@@ -53,19 +60,52 @@ struct Due {
 #[derive(Debug)]
 pub struct Outbox<S> {
     store: S,
-    client: Client,
-    key: Key,
-}
-
-/// Whether anything waits in the outbox of a store.
-pub fn waiting(store: &dyn Records) -> Result<bool, StoreError> {
-    Ok(!store.records(OUTBOX, None, 1)?.is_empty())
+    hooks: Option<Hooks>,
+    mailer: Option<Mailer>,
 }
 
 impl<S: Records + Cells> Outbox<S> {
-    /// The outbox of a store, whose messages go by a client, signed with a key.
-    pub const fn new(store: S, client: Client, key: Key) -> Self {
-        Self { store, client, key }
+    /// The outbox of a store, from which nothing goes yet.
+    pub const fn new(store: S) -> Self {
+        Self {
+            store,
+            hooks: None,
+            mailer: None,
+        }
+    }
+
+    /// Webhooks go by a client, signed with a key.
+    #[must_use]
+    pub fn webhooks(mut self, client: Client, key: Key) -> Self {
+        self.hooks = Some(Hooks { client, key });
+        self
+    }
+
+    /// Mail goes by a server.
+    #[must_use]
+    pub fn mail(mut self, mailer: Mailer) -> Self {
+        self.mailer = Some(mailer);
+        self
+    }
+
+    /// Whether anything goes.
+    #[must_use]
+    pub const fn delivers(&self) -> bool {
+        self.hooks.is_some() || self.mailer.is_some()
+    }
+
+    /// What waits and does not go by any way that this outbox has: `webhooks`,
+    /// `mail`. The first rows tell.
+    pub fn stuck(&self) -> Result<Vec<&'static str>, StoreError> {
+        let rows = self.store.records(OUTBOX, None, LOOKED_AT)?;
+        let rows: Vec<Row> = rows.iter().map(|(_, json)| read(json)).collect();
+        let hooks = self.hooks.is_none() && rows.iter().any(|row| row.mail.is_none());
+        let mail = self.mailer.is_none() && rows.iter().any(|row| row.mail.is_some());
+        let stuck = [("webhooks", hooks), ("mail", mail)];
+        Ok(stuck
+            .into_iter()
+            .filter_map(|(what, is)| is.then_some(what))
+            .collect())
     }
 
     /// Sends all that is due, once, as long as `goes_on` says so, and says what
@@ -87,8 +127,7 @@ impl<S: Records + Cells> Outbox<S> {
             let mut under_way = JoinSet::new();
             for (key, json) in page {
                 if let Some(due) = self.take(key, &json, now)? {
-                    let sent = send(self.client.clone(), self.key.clone(), now, due);
-                    under_way.spawn(sent);
+                    under_way.spawn(send(due, now));
                 }
             }
             while let Some(sent) = under_way.join_next().await {
@@ -121,19 +160,31 @@ impl<S: Records + Cells> Outbox<S> {
             Some(delivery) if delivery.at > now => return Ok(None),
             _ => {}
         }
-        let row = serde_json::from_slice(json).unwrap_or_else(|_| Row {
-            url: String::new(),
-            event: Value::Null,
-        });
+        let row = read(json);
+        let way = if row.mail.is_some() {
+            self.mailer.clone().map(Way::Mail)
+        } else {
+            self.hooks.clone().map(Way::Hook)
+        };
+        let Some(way) = way else {
+            // It waits until somebody has its way; no attempt is counted.
+            return Ok(None);
+        };
+        let lease = way.timeout() + TO_NOTE;
         let began = Delivery {
             id: row.event["id"].as_str().unwrap_or(&key).to_owned(),
             standing: Standing::Open,
             attempts: before.map_or(0, |delivery| delivery.attempts) + 1,
-            at: now.after(LEASE),
+            at: now.after(lease),
             error: None,
         };
         let ours = self.put(&key, seen.as_deref(), &began)?;
-        Ok(ours.then_some(Due { key, row, began }))
+        Ok(ours.then_some(Due {
+            key,
+            row,
+            way,
+            began,
+        }))
     }
 
     /// Notes what came of an attempt; where another has taken the row by now,
@@ -144,12 +195,9 @@ impl<S: Records + Cells> Outbox<S> {
         sent: Result<(), String>,
         now: Timestamp,
     ) -> Result<Said, StoreError> {
-        let Due { key, row, began } = due;
+        let to = due.to();
+        let Due { key, began, .. } = due;
         let (id, attempts) = (began.id.clone(), began.attempts);
-        let to = Url::parse(&row.url).map_or_else(
-            |_| "no address".to_owned(),
-            |url| url.origin().ascii_serialization(),
-        );
         let again = backoff(attempts);
         let (standing, at, said) = match &sent {
             Ok(()) => {
@@ -190,51 +238,59 @@ fn bytes(delivery: &Delivery) -> Vec<u8> {
     serde_json::to_vec(delivery).expect("texts and numbers are JSON")
 }
 
-async fn send(client: Client, key: Key, now: Timestamp, due: Due) -> (Due, Result<(), String>) {
-    let posted = match request(&due, &key, now) {
-        Ok(out) => tokio::time::timeout(TIMEOUT, client.send(out)).await,
-        Err(why) => return (due, Err(why)),
+fn read(json: &[u8]) -> Row {
+    // One that cannot be read has no address, and is given up in the end.
+    serde_json::from_slice(json).unwrap_or(Row {
+        url: None,
+        mail: None,
+        event: Value::Null,
+    })
+}
+
+impl Way {
+    const fn timeout(&self) -> Duration {
+        match self {
+            Self::Hook(_) => hook::TIMEOUT,
+            Self::Mail(_) => mailer::TIMEOUT,
+        }
+    }
+}
+
+impl Due {
+    /// Where it goes, as lines of the log say it: a path may be a secret, and a
+    /// mailbox is somebody's.
+    fn to(&self) -> String {
+        match &self.way {
+            Way::Mail(mailer) => format!("a mailbox by {}", mailer.name()),
+            Way::Hook(_) => Url::parse(self.row.url.as_deref().unwrap_or_default()).map_or_else(
+                |_| "no address".to_owned(),
+                |url| url.origin().ascii_serialization(),
+            ),
+        }
+    }
+}
+
+async fn send(due: Due, now: Timestamp) -> (Due, Result<(), String>) {
+    let (row, id) = (&due.row, due.began.id.as_str());
+    let sent = async {
+        match (&due.way, &row.mail) {
+            (Way::Mail(mailer), Some(letter)) => mailer.send(letter, id, told_at(row, now)).await,
+            (Way::Mail(_), None) => Err("it is no letter".to_owned()),
+            (Way::Hook(hooks), _) => {
+                let url = row.url.as_deref().unwrap_or_default();
+                hooks.send(url, id, &row.event, now).await
+            }
+        }
     };
-    let sent = match posted {
-        Err(_) => Err(format!("no answer within {}s", TIMEOUT.as_secs())),
-        Ok(Err(error)) => Err(error.to_string()),
-        Ok(Ok(answer)) if answer.status.is_success() => Ok(()),
-        Ok(Ok(answer)) => Err(format!("answered {}", answer.status.as_u16())),
-    };
+    let limit = due.way.timeout();
+    let sent = tokio::time::timeout(limit, sent).await;
+    let sent = sent.unwrap_or_else(|_| Err(format!("no answer within {}s", limit.as_secs())));
     (due, sent)
 }
 
-fn request(due: &Due, key: &Key, now: Timestamp) -> Result<Outgoing, String> {
-    let url = Url::parse(&due.row.url).map_err(|error| format!("its address: {error}"))?;
-    let body = due.row.event.to_string().into_bytes();
-    let seconds = now.as_millis().div_euclid(1_000);
-    let signature = key.sign(&due.began.id, seconds, &body);
-    let value = |text: &str| {
-        HeaderValue::from_str(text).map_err(|_| "its id is no header's value".to_owned())
-    };
-    let ours = HeaderMap::from_iter([
-        (
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/cloudevents+json; charset=utf-8"),
-        ),
-        (HeaderName::from_static("webhook-id"), value(&due.began.id)?),
-        (
-            HeaderName::from_static("webhook-timestamp"),
-            HeaderValue::from(seconds),
-        ),
-        (
-            HeaderName::from_static("webhook-signature"),
-            value(&signature)?,
-        ),
-    ]);
-    Ok(Outgoing {
-        method: Method::POST,
-        url,
-        ours,
-        headers: HeaderMap::new(),
-        body,
-        redirects: Redirects::Never,
-        expect: Vec::new(),
-        max_bytes: MAX_BYTES,
-    })
+/// When the run ended: a letter has that date each time that it is sent.
+fn told_at(row: &Row, now: Timestamp) -> Timestamp {
+    let time = row.event["time"].as_str();
+    time.and_then(|time| Timestamp::parse_rfc3339(time).ok())
+        .unwrap_or(now)
 }

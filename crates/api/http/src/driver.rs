@@ -191,6 +191,7 @@ impl Drivers {
             run: run.id().clone(),
             hub: Arc::clone(&self.hub),
             begun: Some(begun),
+            log: self.log.clone(),
         };
         // A run that waits for a person is driven on: its gate may expire.
         let options = DriveOptions { wait_on_hold: true };
@@ -270,6 +271,7 @@ struct Watching {
     begun: Option<Sender<Result<(), ServiceError>>>,
     /// Given once it began, where somebody else drives it.
     leave: Option<StopSignal>,
+    log: Log,
 }
 
 impl Watching {
@@ -288,5 +290,11 @@ impl Observer for Watching {
             leave.stop();
         }
         self.hub.went_on(&self.run);
+    }
+
+    fn told(&mut self, lines: &[String]) {
+        for line in lines {
+            self.log.tell(line);
+        }
     }
 }

@@ -44,8 +44,8 @@ pub use timing::{
     TailQuery, WaitReason, WaitSpan,
 };
 pub use views::{
-    AckView, ApprovalView, ArtifactView, AuditView, BudgetView, CompensationFailure, ErrorView,
-    EventLine, EventQuery, ExpectationView, Explanation, HoldView, IncidentView, ListQuery,
-    LogQuery, PageQuery, ParentView, Remedy, Resumable, RollbackView, RunListing, RunPage,
-    RunSummary, StepSummary, StepTotals, SubRunLeft,
+    AckView, ApprovalView, ArtifactView, AuditView, BudgetView, CompensationFailure, DiagnosisView,
+    ErrorView, EventLine, EventQuery, ExpectationView, Explanation, HoldView, IncidentView,
+    ListQuery, LogQuery, PageQuery, ParentView, Remedy, Resumable, RollbackView, RunListing,
+    RunPage, RunSummary, StepSummary, StepTotals, SubRunLeft,
 };

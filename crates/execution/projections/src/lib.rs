@@ -23,16 +23,20 @@
 
 extern crate alloc;
 
+mod console;
 mod history;
 mod large;
+mod letter;
 mod notices;
 mod redecide;
 mod replay;
 mod service_run;
 
+pub use console::Console;
 pub use history::{AckEntry, Artifact, Decision, History, LogEntry, StepHistory};
 pub use large::Contents;
-pub use notices::{NOTIFICATIONS, Notice, Notices};
+pub use letter::Letter;
+pub use notices::{NOTIFICATIONS, Notice, Notices, Way};
 pub use redecide::{Divergence, Redecide, Redecided};
 pub use replay::{Replay, ReplayError};
 pub use service_run::{KbaseRow, ServiceEntry, ServiceRun, ServiceRunStatus, ServiceStatus};

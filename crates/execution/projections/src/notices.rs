@@ -10,7 +10,8 @@ use rok_plan::{Plan, Recipient};
 use rok_vocabulary::RunId;
 use serde_json::{Value, json};
 
-use crate::service_run::KbaseRow;
+use crate::letter::Letter;
+use crate::service_run::{KbaseRow, ServiceRun};
 
 /// Who writes the rows.
 pub const NOTIFICATIONS: &str = "notifications";
@@ -18,10 +19,33 @@ pub const NOTIFICATIONS: &str = "notifications";
 /// What is sent to one recipient.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
-    /// The address.
-    pub url: String,
+    /// By which way, and where to.
+    pub way: Way,
     /// The CloudEvent.
     pub event: Value,
+}
+
+/// A way to a recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// The event is posted to this address.
+    Webhook(String),
+    /// This is written.
+    Mail(Letter),
+}
+
+impl Notice {
+    /// The row of the outbox that delivers it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        match &self.way {
+            Way::Webhook(url) => json!({ "url": url, "event": self.event }),
+            Way::Mail(Letter { to, subject, text }) => json!({
+                "mail": { "to": to, "subject": subject, "text": text },
+                "event": self.event,
+            }),
+        }
+    }
 }
 
 /// The notices of a run, as its log tells them.
@@ -49,9 +73,9 @@ impl Notices {
         })
     }
 
-    /// Takes in one event; `diagnosis` is the row of the run's diagnosis. What
-    /// it adds is at the end of [`Self::made`].
-    pub fn note(&mut self, event: &Event, diagnosis: Option<&str>) {
+    /// Takes in one event; `services` is the run of services that the run is,
+    /// which has taken it in. What it adds is at the end of [`Self::made`].
+    pub fn note(&mut self, event: &Event, services: Option<&ServiceRun>) {
         match &event.body {
             Body::RunCreated { data, .. } => {
                 let site = data.inputs.get("website_id").and_then(Value::as_str);
@@ -62,9 +86,10 @@ impl Notices {
                 }
             }
             Body::RunCompleted { reason, data, .. } => {
+                let diagnosis = services.and_then(|run| run.diagnosis_event_id.as_deref());
                 let said = self.said(event, reason.as_ref(), data, diagnosis);
                 for at in 0..self.recipients.len() {
-                    let made = self.one(event, at, &said, diagnosis);
+                    let made = self.one(event, at, &said, services);
                     self.made.push(made);
                 }
             }
@@ -103,14 +128,19 @@ impl Notices {
         event: &Event,
         at: usize,
         said: &Value,
-        diagnosis: Option<&str>,
+        services: Option<&ServiceRun>,
     ) -> (KbaseRow, Notice) {
-        let Recipient::Webhook(url) = &self.recipients[at] else {
-            unreachable!("no other recipient passes the parser")
+        let (kind, recipient, way) = match &self.recipients[at] {
+            Recipient::Webhook(url) => ("webhook_request", url, Way::Webhook(url.clone())),
+            Recipient::Email(to) => {
+                let letter = Letter::of(to, &self.plan_id, said, services);
+                ("email_request", to, Way::Mail(letter))
+            }
+            _ => unreachable!("no other recipient passes the parser"),
         };
         let id = format!("{}:{}:notify:{at}", self.run, event.seq.0);
         let notice = Notice {
-            url: url.clone(),
+            way,
             event: json!({
                 "specversion": "1.0",
                 "id": id,
@@ -128,9 +158,12 @@ impl Notices {
             run_id: self.run.to_string(),
             job_id: None,
             service: NOTIFICATIONS.into(),
-            kind: "webhook_request",
+            kind,
             summary: None,
-            payload: json!({ "diagnosis_event_id": diagnosis, "recipient": url }),
+            payload: json!({
+                "diagnosis_event_id": said["diagnosis_event_id"],
+                "recipient": recipient,
+            }),
             created_at: event.at,
         };
         (row, notice)

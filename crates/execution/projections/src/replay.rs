@@ -112,9 +112,7 @@ impl Replay {
             services.note(&event);
         }
         if let Some(notices) = &mut self.notices {
-            let services = self.service_run.as_ref();
-            let diagnosis = services.and_then(|run| run.diagnosis_event_id.as_deref());
-            notices.note(&event, diagnosis);
+            notices.note(&event, self.service_run.as_ref());
         }
         self.head = self.head.next(line);
         self.lines = number;

@@ -29,7 +29,7 @@ use rok_kernel::{
 };
 use rok_log::{Commit, Document, Fence, Record};
 use rok_plan::Shell;
-use rok_projections::{Notices, ServiceRun};
+use rok_projections::{Console, Notices, ServiceRun};
 use rok_rac::Duty;
 use rok_secrets::{Masker, Secrets};
 use rok_trace_ids::{SpanId, TraceId, traceparent};
@@ -70,6 +70,9 @@ pub struct RunRunner {
     made: Made,
     service_run: Option<ServiceRun>,
     notices: Option<Notices>,
+    console: Option<Console>,
+    /// Lines of what is not durable yet.
+    pub(crate) told: Vec<String>,
     records: Vec<Record>,
 }
 
@@ -85,9 +88,14 @@ impl RunRunner {
             .as_ref()
             .map_or_else(|_| Masker::new(&Secrets::none()), Masker::new);
         let state = kernel.state();
+        let plan = state.plan().plan();
+        let service_run = ServiceRun::of(plan, state.run_id());
+        let services = service_run.is_some();
         Self {
-            service_run: ServiceRun::of(state.plan().plan(), state.run_id()),
-            notices: Notices::of(state.plan().plan(), state.run_id()),
+            notices: Notices::of(plan, state.run_id()),
+            console: services.then(|| Console::of(plan)),
+            told: Vec::new(),
+            service_run,
             records: Vec::new(),
             committed: kernel.state().next_seq(),
             trace: TraceId::of(kernel.state().run_id()),

@@ -67,6 +67,8 @@ pub struct Turn {
     pub inputs: usize,
     /// Events that became durable, by run.
     pub events: Vec<(RunId, Vec<Event>)>,
+    /// What runs of services tell of them, line by line.
+    pub told: Vec<String>,
     /// Runs that were lost to another owner.
     pub lost: Vec<RunId>,
     /// Runs that cannot be driven on, not even to be closed; they are dropped.
@@ -636,6 +638,7 @@ impl Shard {
                     let Some(runner) = self.runs.get_mut(&commit.run) else {
                         continue;
                     };
+                    turn.told.append(&mut runner.told);
                     let events = std::mem::take(&mut runner.fresh);
                     runner.settled(&events);
                     if self.keep_events {

@@ -96,6 +96,8 @@ pub struct RunsSetup {
     pub store: Option<SharedStore>,
     /// Whether what a plan's `notify` asks for can be signed.
     pub signs_webhooks: bool,
+    /// Whether what a plan's `notify` asks for can be written by mail.
+    pub sends_mail: bool,
 }
 
 impl RunsSetup {
@@ -120,6 +122,7 @@ impl RunsSetup {
             signing: None,
             store: None,
             signs_webhooks: false,
+            sends_mail: false,
         }
     }
 }

@@ -18,7 +18,7 @@ use rok_facades::runs::{
 };
 use rok_kernel::{CompiledPlan, Effect, RunSpec, RunState};
 use rok_log::{Document, DocumentKind, Durability, Owner};
-use rok_plan::{Plan, check_inputs, parse_input};
+use rok_plan::{Plan, Recipient, check_inputs, parse_input};
 use rok_projections::Contents;
 use rok_runner::{
     Driven, Files, Go, Message, Recorded, RunContext, RunRunner, Services, Shard, Turn, drive,
@@ -253,9 +253,14 @@ impl Runs {
             let help = "run it under `rok serve --store sqlite:PATH`, or take `notify` out";
             return refuse("a folder of runs has no outbox to deliver from", help);
         }
-        if !self.setup.signs_webhooks {
+        let asks = |way: fn(&Recipient) -> bool| plan.notify.iter().any(way);
+        if asks(|whom| matches!(whom, Recipient::Webhook(_))) && !self.setup.signs_webhooks {
             let help = "set ROK_WEBHOOK_SECRET where `rok serve` runs";
             return refuse("there is no key to sign webhooks with", help);
+        }
+        if asks(|whom| matches!(whom, Recipient::Email(_))) && !self.setup.sends_mail {
+            let help = "set `smtp` and `smtp_from` where `rok serve` runs: docs/howto/serve.md";
+            return refuse("there is no server to send mail by", help);
         }
         Ok(())
     }
@@ -476,6 +481,9 @@ fn clear_scratch(shard: &Shard, run: &RunId) {
 
 /// Shows an observer what became durable.
 fn observe(turn: &Turn, observer: &mut dyn Observer) {
+    if !turn.told.is_empty() {
+        observer.told(&turn.told);
+    }
     for (_, events) in &turn.events {
         let shown: Vec<EventLine> = events.iter().map(live_line).collect();
         observer.events(&shown);

@@ -4,8 +4,8 @@ use crate::fault;
 use crate::gates;
 use crate::load::Loaded;
 use rok_facades::runs::{
-    AckView, ApprovalView, ArtifactView, AuditView, BudgetView, ErrorView, ExpectationView,
-    IncidentView, ParentView, RunSummary, RunsError, StepSummary, StepTotals,
+    AckView, ApprovalView, ArtifactView, AuditView, BudgetView, DiagnosisView, ErrorView,
+    ExpectationView, IncidentView, ParentView, RunSummary, RunsError, StepSummary, StepTotals,
 };
 use rok_facades::{Incident, Lesson};
 use rok_kernel::{RunState, StandIn, StepIx};
@@ -131,6 +131,18 @@ fn budget(state: &RunState) -> Vec<BudgetView> {
     BudgetDimension::ALL.iter().filter_map(view).collect()
 }
 
+/// What its services found, where it calls any.
+fn diagnosis(loaded: &Loaded) -> Option<DiagnosisView> {
+    let run = loaded.replay.service_run()?;
+    Some(DiagnosisView {
+        website_id: run.website_id.clone(),
+        domain: run.domain.clone(),
+        event_id: run.diagnosis_event_id.clone(),
+        diagnosis: run.diagnosis.clone(),
+        error: run.synthesis_error.clone(),
+    })
+}
+
 pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
     let (state, history) = (loaded.state(), loaded.history());
     let plan = state.plan().plan();
@@ -221,6 +233,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
                 bytes: artifact.bytes,
             })
             .collect(),
+        diagnosis: diagnosis(loaded),
     }
 }
 

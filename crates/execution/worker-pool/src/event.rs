@@ -51,6 +51,11 @@ pub enum PoolEvent {
         /// How many attempts were stopped.
         stopped: usize,
     },
+    /// What a run of services tells of itself.
+    Told {
+        /// The line.
+        line: String,
+    },
     /// A shard dropped all of its runs, and begins anew.
     ShardFailed {
         /// Which.
@@ -74,6 +79,7 @@ impl PoolEvent {
             Self::RunBroken { .. } => "worker.pool.run_broken",
             Self::RunLost { .. } => "worker.pool.run_lost",
             Self::LeaseOver { .. } => "worker.pool.lease_over",
+            Self::Told { .. } => "service_run.told",
             Self::ShardFailed { .. } => "worker.pool.shard_failed",
         }
     }
@@ -81,8 +87,13 @@ impl PoolEvent {
 
 impl fmt::Display for PoolEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Told { line } = self {
+            // The line is seed 002's, whole.
+            return f.write_str(line);
+        }
         f.write_str(self.name())?;
         match self {
+            Self::Told { .. } => Ok(()),
             Self::Started {
                 owner,
                 shards,

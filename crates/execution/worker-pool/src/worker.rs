@@ -177,6 +177,9 @@ impl Worker {
         if !turn.events.is_empty() {
             Counters::add(&counters.turns, 1);
         }
+        for line in turn.told {
+            self.common.tell(&PoolEvent::Told { line });
+        }
         for (run, events) in turn.events {
             Counters::add(&counters.events, events.len());
             self.touched.insert(run);

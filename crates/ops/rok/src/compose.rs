@@ -5,11 +5,11 @@ mod pool;
 pub use pool::pooled;
 
 use rok_client::RemoteRuns;
-use rok_config::{Settings, SigningKeySource};
+use rok_config::{PasswordSource, Settings, SigningKeySource};
 use rok_events::Contract;
 use rok_exec_http::{Egress, HttpExecutor};
 use rok_exec_process::ProcessExecutor;
-use rok_exec_service::{Environment, ServiceExecutor, ServiceMap};
+use rok_exec_service::{Environment, KeySource as ServiceKey, ServiceExecutor, ServiceMap};
 use rok_executor::{Executor, Functions};
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{ErrorKind, RunsError, RunsFacade};
@@ -17,7 +17,7 @@ use rok_facades::schedules::SchedulesFacade;
 use rok_facades::{AccessFacade, Facades, GovernanceFacade};
 use rok_governance::{AccessPolicies, CedarEngine, Policies, PolicySources};
 use rok_incidents::IncidentBook;
-use rok_notify::Key;
+use rok_notify::{Key, MailError, Mailer};
 use rok_runner::{Services, SystemClock};
 use rok_runs::{Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor, SharedStore};
 use rok_service::TokenBook;
@@ -151,6 +151,7 @@ fn composed(
     let mut setup = RunsSetup {
         store,
         signs_webhooks: webhook_key(settings)?.is_some(),
+        sends_mail: mailer(settings)?.is_some(),
         ..setup(settings, policies)
     };
     if let Some(files) = settings.files_of_store() {
@@ -196,6 +197,30 @@ fn webhook_key(settings: &Settings) -> Result<Option<Key>, RunsError> {
             RunsError::new(ErrorKind::Usage, "ROK0117", error.to_string())
                 .help("set ROK_WEBHOOK_SECRET to 16 random bytes or more, or unset it")
         })
+}
+
+/// What sends mail, where the settings name a server.
+fn mailer(settings: &Settings) -> Result<Option<Mailer>, RunsError> {
+    let Some(mail) = &settings.mail else {
+        return Ok(None);
+    };
+    let fault = |error: MailError| {
+        RunsError::new(ErrorKind::Usage, "ROK0117", error.to_string())
+            .help("mend `smtp` and `smtp_from`; `rok config show` tells where they come from")
+    };
+    let server = mail.server.parse().map_err(fault)?;
+    let mailer = Mailer::new(server, &mail.from, []).map_err(fault)?;
+    Ok(Some(match &mail.login {
+        None => mailer,
+        Some((user, password)) => mailer.login(
+            user.clone(),
+            match password {
+                PasswordSource::Text(text) => ServiceKey::Text(text.expose().to_owned().into()),
+                PasswordSource::File(file) => ServiceKey::File(file.clone()),
+                PasswordSource::Command(words) => ServiceKey::Command(words.clone()),
+            },
+        ),
+    }))
 }
 
 /// An error and what it came of.

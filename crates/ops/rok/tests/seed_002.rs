@@ -9,6 +9,8 @@ mod workers;
 
 #[path = "seed_002/calls.rs"]
 mod calls;
+#[path = "seed_002/console.rs"]
+mod console;
 #[path = "seed_002/diagnosis.rs"]
 mod diagnosis;
 #[path = "seed_002/traps.rs"]

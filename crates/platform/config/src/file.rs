@@ -89,9 +89,14 @@ fn typed(kind: Kind, value: &DeValue<'_>, base: &Path) -> Result<Value, String> 
         Kind::Bool => "boolean",
         Kind::Millis | Kind::Count => "integer",
         Kind::Paths | Kind::Words | Kind::Hosts => "array",
-        Kind::Profile | Kind::Durability | Kind::Path | Kind::Name | Kind::Store | Kind::Url => {
-            "string"
-        }
+        Kind::Profile
+        | Kind::Durability
+        | Kind::Path
+        | Kind::Name
+        | Kind::Store
+        | Kind::Url
+        | Kind::Mail
+        | Kind::Command => "string",
     };
     if value.type_str() != wanted {
         return Err(format!(

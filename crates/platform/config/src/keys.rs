@@ -28,6 +28,10 @@ pub enum Kind {
     Words,
     /// Names of hosts, addresses and networks, separated by commas outside files.
     Hosts,
+    /// The address of a mail server: `smtps://host:port`.
+    Mail,
+    /// A program and its arguments, parted by blanks; arguments are not shown.
+    Command,
     /// A text that is shown nowhere; from the environment only, because files
     /// are read by others and flags stand in lists of processes.
     Secret,
@@ -293,6 +297,54 @@ pub const KEYS: &[KeySpec] = &[
         Kind::Secret,
         None,
         "The key that signs webhooks of a plan's `notify` (HMAC-SHA256), 16 bytes or more: in the environment only.",
+    ),
+    key(
+        "smtp",
+        "ROK_SMTP",
+        None,
+        Kind::Mail,
+        None,
+        "The server that sends the mail of a plan's `notify`: smtps://host[:465], smtp://host[:587] (STARTTLS, without which nothing is sent), or smtp+plain:// and a host on loopback.",
+    ),
+    key(
+        "smtp_from",
+        "ROK_SMTP_FROM",
+        None,
+        Kind::Name,
+        None,
+        "The sender of that mail: rok <rok@example.com>.",
+    ),
+    key(
+        "smtp_user",
+        "ROK_SMTP_USER",
+        None,
+        Kind::Name,
+        None,
+        "The user at that server; none: nobody logs in.",
+    ),
+    key(
+        "smtp_password",
+        "ROK_SMTP_PASSWORD",
+        None,
+        Kind::Secret,
+        None,
+        "That user's password, in the environment only.",
+    ),
+    key(
+        "smtp_password_file",
+        "ROK_SMTP_PASSWORD_FILE",
+        None,
+        Kind::Path,
+        None,
+        "The file of that password; it is read for each mail.",
+    ),
+    key(
+        "smtp_password_command",
+        "ROK_SMTP_PASSWORD_COMMAND",
+        None,
+        Kind::Command,
+        None,
+        "The command that prints that password, such as `bw get password smtp`: words, no shell; it is run for each mail.",
     ),
 ];
 

@@ -38,5 +38,7 @@ mod value;
 pub use error::{ConfigErrors, ConfigFault};
 pub use inputs::Inputs;
 pub use keys::{KEYS, KeySpec, Kind};
-pub use settings::{Entry, Resolved, Settings, SigningKeySource, Source};
+pub use settings::{
+    Entry, MailSettings, PasswordSource, Resolved, Settings, SigningKeySource, Source,
+};
 pub use value::{Hidden, Value};

@@ -5,7 +5,9 @@ use crate::file::{self, Layer};
 use crate::inputs::Inputs;
 use crate::keys::{KEYS, KeySpec, Kind, OTHER_VARIABLES};
 use crate::nearest::nearest;
-use crate::settings::{Entry, Resolved, Settings, SigningKeySource, Source};
+use crate::settings::{
+    Entry, MailSettings, PasswordSource, Resolved, Settings, SigningKeySource, Source,
+};
 use crate::user::os_user;
 use crate::value::Value;
 use rok_vocabulary::Profile;
@@ -145,7 +147,7 @@ impl Inputs {
             (Some(text), kind) => {
                 Some(Value::parse(kind, text, &self.cwd).expect("a test reads every default"))
             }
-            (None, Kind::Name) => {
+            (None, Kind::Name) if spec.key == "user" => {
                 let user = self
                     .os_user
                     .then(|| os_user(|name| self.var(name)))
@@ -214,11 +216,62 @@ fn contradictions(entries: &[Entry], faults: &mut Vec<ConfigFault>) {
             said("server"),
         ));
     }
+    mail_contradictions(entries, &mut tell);
     for entry in entries {
         if matches!(entry.value, Some(Value::Millis(ms)) if ms <= 0) {
             tell(format!("{}: a time must be positive", said(entry.key)));
         }
     }
+}
+
+/// Mail that nobody could send.
+fn mail_contradictions(entries: &[Entry], tell: &mut dyn FnMut(String)) {
+    let given = |key: &&&str| find(entries, key).value.is_some();
+    let places = |keys: &[&str]| keys.join(", ");
+    let has = |key: &str| find(entries, key).value.is_some();
+    if has("smtp") != has("smtp_from") {
+        tell("`smtp` and `smtp_from` belong together: set both, or neither".to_owned());
+    }
+    let passwords: Vec<&str> = PASSWORDS.iter().filter(given).copied().collect();
+    if passwords.len() > 1 {
+        let places = places(&passwords);
+        tell(format!("{places}: give one of them: which password is it?"));
+    }
+    if has("smtp_user") == passwords.is_empty() {
+        tell(format!(
+            "`smtp_user` and a password ({}) belong together: set both, or neither",
+            places(&PASSWORDS)
+        ));
+    } else if has("smtp_user") && !has("smtp") {
+        tell("`smtp_user` is set without `smtp`: at which server?".to_owned());
+    }
+}
+
+/// The ways to hand in the password of mail.
+const PASSWORDS: [&str; 3] = [
+    "smtp_password",
+    "smtp_password_file",
+    "smtp_password_command",
+];
+
+/// What sends mail; contradictions were told before.
+fn mail(entries: &[Entry]) -> Option<MailSettings> {
+    let value = |key| find(entries, key).value.clone();
+    let name = |key| match value(key) {
+        Some(Value::Name(name)) => Some(name),
+        _ => None,
+    };
+    let password = PASSWORDS.iter().find_map(|key| match value(key)? {
+        Value::Secret(text) => Some(PasswordSource::Text(text)),
+        Value::Path(file) => Some(PasswordSource::File(file)),
+        Value::Command(words) => Some(PasswordSource::Command(words)),
+        _ => None,
+    });
+    Some(MailSettings {
+        server: name("smtp")?,
+        from: name("smtp_from")?,
+        login: name("smtp_user").zip(password),
+    })
 }
 
 fn settings(entries: &[Entry]) -> Settings {
@@ -291,5 +344,6 @@ fn settings(entries: &[Entry]) -> Settings {
             Some(Value::Secret(key)) => Some(key),
             _ => None,
         },
+        mail: mail(entries),
     }
 }

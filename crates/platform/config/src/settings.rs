@@ -65,6 +65,30 @@ pub struct Settings {
     pub signing_key: Option<SigningKeySource>,
     /// The key that signs webhooks, if there is one.
     pub webhook_secret: Option<Hidden>,
+    /// What sends mail, if anything does.
+    pub mail: Option<MailSettings>,
+}
+
+/// What sends mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailSettings {
+    /// The server's address.
+    pub server: String,
+    /// The sender.
+    pub from: String,
+    /// Who logs in, and where the password is.
+    pub login: Option<(String, PasswordSource)>,
+}
+
+/// Where a password is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordSource {
+    /// The password itself.
+    Text(Hidden),
+    /// A file, absolute.
+    File(PathBuf),
+    /// A command that prints it: a program and its arguments.
+    Command(Vec<String>),
 }
 
 /// Where the key is that attests each sealed run.

@@ -45,6 +45,8 @@ pub enum Value {
     Paths(Vec<PathBuf>),
     Name(String),
     Words(Vec<String>),
+    /// A program and its arguments.
+    Command(Vec<String>),
     Secret(Hidden),
 }
 
@@ -96,6 +98,14 @@ impl Value {
             Kind::Name => name(text).map(Self::Name),
             Kind::Url => url(text).map(Self::Name),
             Kind::Store => store(text, base).map(Self::Path),
+            Kind::Mail => mail(text).map(Self::Name),
+            Kind::Command => {
+                let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+                if words.is_empty() {
+                    return Err("the value is empty".to_owned());
+                }
+                Ok(Self::Command(words))
+            }
             Kind::Secret => Ok(Self::Secret(Hidden(Zeroizing::new(text.to_owned())))),
             Kind::Paths | Kind::Words | Kind::Hosts => unreachable!("lists returned above"),
         }
@@ -130,6 +140,18 @@ fn url(text: &str) -> Result<String, String> {
             "{} is no address of a server (write https://host:port)",
             quoted(text)
         )),
+    }
+}
+
+/// An address of a mail server; who sends reads it closely. What is wrong with
+/// it may be a password: it is not shown.
+fn mail(text: &str) -> Result<String, String> {
+    let schemes = ["smtps://", "smtp://", "smtp+plain://"];
+    let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
+    let stray = |c: char| c.is_whitespace() || c.is_control() || "?#@\\".contains(c);
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains(stray) => Ok(text.to_owned()),
+        _ => Err("the value is no address of a mail server (write smtps://host:port; user and password are settings of their own)".to_owned()),
     }
 }
 
@@ -202,6 +224,11 @@ impl fmt::Display for Value {
             }
             Self::Name(name) => f.write_str(name),
             Self::Words(words) => f.write_str(&words.join(",")),
+            // An argument may be a secret.
+            Self::Command(words) => {
+                let more = if words.len() > 1 { " …" } else { "" };
+                write!(f, "{}{more}", words.first().map_or("", String::as_str))
+            }
             Self::Secret(_) => f.write_str("***"),
         }
     }
@@ -219,6 +246,7 @@ impl Serialize for Value {
             | Self::Durability(_)
             | Self::Path(_)
             | Self::Name(_)
+            | Self::Command(_)
             | Self::Secret(_) => serializer.collect_str(self),
         }
     }

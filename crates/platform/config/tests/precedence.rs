@@ -1,7 +1,9 @@
 //! Which layer wins, what is refused, and that everything is told at once.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use rok_config::{ConfigFault, Inputs, KEYS, Kind, SigningKeySource, Source, Value};
+use rok_config::{
+    ConfigFault, Inputs, KEYS, Kind, PasswordSource, SigningKeySource, Source, Value,
+};
 use rok_log::Durability;
 use rok_vocabulary::{Actor, Profile};
 use rstest::rstest;
@@ -94,6 +96,28 @@ fn the_nearest_layer_wins(
     assert!(told.ends_with(source), "{told}");
 }
 
+/// What a setting cannot be without.
+fn with(inputs: Inputs, key: &str) -> Inputs {
+    let mail = [
+        ("smtp", "ROK_SMTP", "smtps://y"),
+        ("smtp_from", "ROK_SMTP_FROM", "y"),
+    ];
+    let login = [
+        ("smtp_user", "ROK_SMTP_USER", "y"),
+        ("smtp_password", "ROK_SMTP_PASSWORD", "y"),
+    ];
+    let needs = match key {
+        "smtp" | "smtp_from" => mail.to_vec(),
+        "smtp_user" => [mail, login].concat(),
+        "smtp_password" | "smtp_password_file" | "smtp_password_command" => {
+            [&mail[..], &login[..1]].concat()
+        }
+        _ => Vec::new(),
+    };
+    let needs = needs.into_iter().filter(|(needed, ..)| *needed != key);
+    needs.fold(inputs, |inputs, (_, name, value)| inputs.env(name, value))
+}
+
 #[test]
 fn every_setting_can_be_set_in_every_layer() {
     let in_file = |key: &str| match key {
@@ -103,6 +127,8 @@ fn every_setting_can_be_set_in_every_layer() {
         "policies" | "roles" | "access_policies" | "egress_allow" | "egress_deny" => "[\"a\"]",
         "store" => "\"sqlite:x\"",
         "server" => "\"https://x\"",
+        "smtp" => "\"smtps://x\"",
+        "smtp_from" | "smtp_user" | "smtp_password_file" | "smtp_password_command" => "\"x\"",
         "dir" | "user" | "signing_key_file" | "tokens" | "services" | "synthesis_rules" => "\"x\"",
         _ => "7",
     };
@@ -110,7 +136,7 @@ fn every_setting_can_be_set_in_every_layer() {
     for spec in KEYS.iter().filter(|spec| spec.kind != Kind::Secret) {
         let text = in_file(spec.key);
         let place = Place::new().project(&format!("{} = {text}\n", spec.key));
-        let from_file = place.inputs().env("ROK_USER", "ada");
+        let from_file = with(place.inputs().env("ROK_USER", "ada"), spec.key);
         let from_file = if spec.key == "user" {
             Inputs::empty(place.path("project"))
         } else {
@@ -129,10 +155,10 @@ fn every_setting_can_be_set_in_every_layer() {
 
         let bare = text.trim_matches(|c| "[]\"".contains(c));
         let place = Place::new();
-        let inputs = place.inputs().env(spec.env, bare);
+        let inputs = with(place.inputs().env(spec.env, bare), spec.key);
         let entry_env = inputs.resolve().unwrap().entry(spec.key).unwrap().clone();
         assert_eq!(entry_env.source, Source::Env(spec.env));
-        let inputs = place.inputs().flag(spec.key, bare, "--set");
+        let inputs = with(place.inputs().flag(spec.key, bare, "--set"), spec.key);
         let entry_flag = inputs.resolve().unwrap().entry(spec.key).unwrap().clone();
         assert_eq!(entry_flag.source, Source::Flag("--set".to_owned()));
         assert_eq!(entry_env.value, entry_flag.value, "{}", spec.key);
@@ -454,4 +480,38 @@ fn values_are_shown_as_they_are_read() {
         resolved.entry("enabled").unwrap().value,
         Some(Value::Bool(true))
     );
+}
+
+#[rstest]
+#[case(&[("ROK_SMTP", "smtps://x")], "`smtp` and `smtp_from` belong together")]
+#[case(&[("ROK_SMTP_FROM", "a@b")], "`smtp` and `smtp_from` belong together")]
+#[case(&[("ROK_SMTP", "smtps://x"), ("ROK_SMTP_FROM", "a@b"), ("ROK_SMTP_USER", "u")], "a password")]
+#[case(&[("ROK_SMTP_PASSWORD", "hunter2")], "`smtp_user` and a password")]
+#[case(&[("ROK_SMTP_USER", "u"), ("ROK_SMTP_PASSWORD", "hunter2")], "at which server?")]
+#[case(&[("ROK_SMTP_PASSWORD", "hunter2"), ("ROK_SMTP_PASSWORD_FILE", "f")], "which password is it?")]
+#[case(&[("ROK_SMTP", "smtps://u:hunter2@x")], "is no address of a mail server")]
+#[case(&[("ROK_SMTP", "mail.example.com")], "is no address of a mail server")]
+fn mail_that_nobody_could_send_is_refused(#[case] set: &[(&str, &str)], #[case] told: &str) {
+    let place = Place::new();
+    let inputs = set.iter().fold(place.inputs(), |inputs, (name, value)| {
+        inputs.env(name, *value)
+    });
+    let error = inputs.resolve().unwrap_err().to_string();
+    assert!(
+        error.contains(told) && !error.contains("hunter2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_arguments_of_a_command_are_not_shown() {
+    let place = Place::new();
+    let inputs = with(place.inputs(), "smtp_password_command");
+    let inputs = inputs.env("ROK_SMTP_PASSWORD_COMMAND", " bw get  hunter2 ");
+    let resolved = inputs.resolve().unwrap();
+    let entry = resolved.entry("smtp_password_command").unwrap();
+    assert_eq!(entry.value.as_ref().unwrap().to_string(), "bw …");
+    let command = PasswordSource::Command(["bw", "get", "hunter2"].map(str::to_owned).to_vec());
+    let mail = resolved.settings.mail.unwrap();
+    assert_eq!(mail.login, Some(("y".to_owned(), command)));
 }

@@ -145,6 +145,7 @@ fn recipient(recipient: &Recipient) -> Json {
     let mut keys = Keys::default();
     match recipient {
         Recipient::Webhook(url) => keys.text("webhook", Some(url)),
+        Recipient::Email(address) => keys.text("email", Some(address)),
     }
     Json::Object(keys.0)
 }

@@ -73,6 +73,8 @@ pub struct Plan {
 pub enum Recipient {
     /// An `http` or `https` address that is posted to.
     Webhook(String),
+    /// An address that is written to.
+    Email(String),
 }
 
 /// How many runs with the same key go on at once.

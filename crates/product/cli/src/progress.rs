@@ -22,6 +22,8 @@ pub(crate) struct Progress {
     look: Look,
     mode: Telling,
     started: BTreeMap<String, Timestamp>,
+    /// Whether the run tells of its services itself.
+    tells: bool,
 }
 
 enum Telling {
@@ -59,6 +61,7 @@ impl Progress {
             look,
             mode,
             started: BTreeMap::new(),
+            tells: false,
         }
     }
 
@@ -193,6 +196,15 @@ impl Observer for Progress {
         for event in events {
             self.event(event, &mut lines);
         }
+        if !self.tells {
+            self.tell(&lines);
+        }
+    }
+
+    fn told(&mut self, lines: &[String]) {
+        self.tells = true;
+        let lines = lines.iter().map(|line| clean(line) + "\n");
+        let lines: String = lines.collect();
         self.tell(&lines);
     }
 

@@ -1,6 +1,7 @@
 //! Views as text for people. Whatever a plan, a step or a policy wrote is
 //! cleaned of what a terminal might obey.
 
+mod diagnosis;
 mod diff;
 mod dry_run;
 mod event;

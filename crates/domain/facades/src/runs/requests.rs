@@ -172,6 +172,9 @@ pub trait Observer: Send {
     /// Events became durable, in order.
     fn events(&mut self, events: &[EventLine]);
 
+    /// What a run of services tells of events that became durable.
+    fn told(&mut self, _lines: &[String]) {}
+
     /// The run waits for something that is no event of its own.
     fn waits(&mut self, _why: &str) {}
 }

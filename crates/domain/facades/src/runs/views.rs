@@ -93,6 +93,24 @@ pub struct RunSummary {
     pub steps: Vec<StepSummary>,
     /// Artifacts of all steps.
     pub artifacts: Vec<ArtifactView>,
+    /// What its services found, where it calls any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<DiagnosisView>,
+}
+
+/// What the services of a run found for a site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DiagnosisView {
+    /// The site's id.
+    pub website_id: String,
+    /// Its domain.
+    pub domain: String,
+    /// The event of the log that holds the diagnosis, once there is one.
+    pub event_id: Option<String>,
+    /// The diagnosis: `primary_cause`, `what_to_do_next`, `confidence`, …
+    pub diagnosis: Option<Value>,
+    /// Why there is none.
+    pub error: Option<String>,
 }
 
 /// The step that a run was created for.

@@ -7,7 +7,6 @@ use rok_events::Event;
 use rok_facades::{Diagnosis, ServiceFact, ServiceRunFacts};
 use rok_log::{OUTBOX, Record};
 use rok_projections::{KbaseRow, Notices, ServiceRun};
-use serde_json::json;
 
 /// The table that the rows of service runs go to.
 const KBASE: &str = "kbase_events";
@@ -34,23 +33,20 @@ impl RunRunner {
         let Some(notices) = &mut self.notices else {
             return;
         };
-        let services = self.service_run.as_ref();
-        let diagnosis = services.and_then(|run| run.diagnosis_event_id.as_deref());
         let before = notices.made().len();
-        notices.note(event, diagnosis);
+        notices.note(event, self.service_run.as_ref());
         for (row, notice) in &notices.made()[before..] {
             self.records.push(kbase(row));
             self.records.push(Record {
                 kind: OUTBOX,
                 key: Digest::of(row.id.as_bytes()).to_hex(),
-                json: json!({ "url": notice.url, "event": notice.event })
-                    .to_string()
-                    .into_bytes(),
+                json: notice.to_json().to_string().into_bytes(),
             });
         }
     }
 
-    /// Takes an event into the run of services; its rows go with the commit.
+    /// Takes an event into the run of services; its rows go with the commit, its
+    /// lines are told once that is durable.
     pub(super) fn note_services(&mut self, event: &Event) {
         let Some(run) = &mut self.service_run else {
             return;
@@ -58,6 +54,9 @@ impl RunRunner {
         let before = run.rows.len();
         run.note(event);
         self.records.extend(run.rows[before..].iter().map(kbase));
+        if let Some(console) = &mut self.console {
+            console.note(event, run, &mut self.told);
+        }
     }
 
     /// What the services found; `None` where the run has none, or nobody makes

@@ -33,8 +33,8 @@ fn opened(file: &Path, durability: Durability) -> Result<SqliteStore, RunsError>
     })
 }
 
-/// Starts what delivers the outbox, where webhooks can be signed. Where they
-/// cannot and something waits, that is told.
+/// Starts what delivers the outbox, by the ways that the settings have. What
+/// waits for another way is told.
 fn courier(
     settings: &Settings,
     store: SqliteStore,
@@ -44,15 +44,26 @@ fn courier(
         let message = format!("cannot deliver notifications: {}", super::told(error));
         RunsError::new(ErrorKind::Storage, "ROK0114", message)
     };
-    let Some(key) = super::webhook_key(settings)? else {
-        if rok_notify::waiting(&store).map_err(|error| failed(&error))? {
-            log("notify.outbox: notifications wait, and ROK_WEBHOOK_SECRET is not set");
-        }
+    let mut outbox = Outbox::new(store);
+    if let Some(key) = super::webhook_key(settings)? {
+        let client = Client::new(super::egress(settings)?, []).map_err(|error| failed(&error))?;
+        outbox = outbox.webhooks(client, key);
+    }
+    if let Some(mailer) = super::mailer(settings)? {
+        outbox = outbox.mail(mailer);
+    }
+    for what in outbox.stuck().map_err(|error| failed(&error))? {
+        let needs = match what {
+            "mail" => "`smtp` and `smtp_from` are not set",
+            _ => "ROK_WEBHOOK_SECRET is not set",
+        };
+        log(&format!("notify.outbox: {what} wait, and {needs}"));
+    }
+    if !outbox.delivers() {
         return Ok(None);
-    };
-    let client = Client::new(super::egress(settings)?, []).map_err(|error| failed(&error))?;
+    }
     let log = Arc::clone(log);
-    let courier = Courier::start(Outbox::new(store, client, key), move |line| log(line));
+    let courier = Courier::start(outbox, move |line| log(line));
     courier.map(Some).map_err(|error| failed(&error))
 }
 

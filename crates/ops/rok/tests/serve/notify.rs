@@ -1,4 +1,5 @@
-//! `notify`: the row comes with the end of the run, the webhook at least once.
+//! `notify`: the row comes with the end of the run, the webhook or the mail at
+//! least once.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
@@ -164,21 +165,100 @@ fn a_run_of_services_names_its_diagnosis() {
     );
 }
 
+/// A mail server that hangs up on the first so many letters, and takes the
+/// others; tells each.
+fn mailbox(hangs: usize) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("smtp+plain://{}", listener.local_addr().unwrap());
+    let (noted, came) = channel();
+    std::thread::spawn(move || {
+        for (n, stream) in listener.incoming().enumerate() {
+            let stream = stream.unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let say = |what: &str| (&stream).write_all(format!("{what}\r\n").as_bytes());
+            say("220 ready").unwrap();
+            let (mut letter, mut within) = (String::new(), false);
+            for line in lines.map_while(Result::ok) {
+                if within && line != "." {
+                    letter.push_str(&line);
+                    letter.push('\n');
+                    continue;
+                }
+                let said = match line.get(..4) {
+                    None => {
+                        noted.send(std::mem::take(&mut letter)).unwrap();
+                        within = false;
+                        if n < hangs {
+                            break;
+                        }
+                        say("250 taken")
+                    }
+                    Some("DATA") => {
+                        within = true;
+                        say("354 go on")
+                    }
+                    Some("QUIT") => say("221 bye"),
+                    Some(_) => say("250 ok"),
+                };
+                if said.is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    (url, came)
+}
+
+#[test]
+fn a_mail_tells_what_the_services_found_again_until_it_is_taken() {
+    let (server, came) = mailbox(1);
+    let env = [
+        ("ROK_SMTP", server.as_str()),
+        ("ROK_SMTP_FROM", "rok <rok@rok.example>"),
+    ];
+    let mut served = Served::told(bench(), &FLAGS, &env);
+    let plan = "plan: s\nsuccess: any\nnotify: [{ email: ops@example.com }]\ninputs:\n  website_id: { type: string, default: w1 }\n  \
+         domain: { type: string, default: \"example.com\\nBcc: eve@example.com\" }\nsteps:\n  seo: { service: technical-seo }\n";
+    submit(&served, "r1", plan);
+    let patience = Duration::from_secs(60);
+    let first = came.recv_timeout(patience).expect("a letter comes");
+    let second = came.recv_timeout(patience).expect("it comes again");
+    assert_eq!(first, second);
+    let (head, text) = first.split_once("\n\n").unwrap();
+    assert!(head.contains("To: ops@example.com"), "{head}");
+    assert!(!head.contains("\nBcc"), "{head}");
+    assert!(text.contains("Missing services: technical-seo"), "{text}");
+    let kbase = rows(&served, "kbase_events");
+    let row = |kind: &str| kbase.iter().find(|row| row["type"] == kind).unwrap();
+    let (asked, diagnosis) = (row("email_request"), &row("diagnosis")["id"]);
+    assert_eq!(asked["service"], "notifications");
+    let payload = json!({ "diagnosis_event_id": diagnosis, "recipient": "ops@example.com" });
+    assert_eq!(asked["payload"], payload);
+    assert!(text.contains(diagnosis.as_str().unwrap()), "{text}");
+    let (code, told) = served.stop();
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        told.contains("notify.failed") && told.contains("notify.delivered"),
+        "{told}"
+    );
+    assert!(!told.contains("ops@example.com"), "{told}");
+    assert_eq!(rows(&served, OUTBOX), Vec::<Value>::new());
+}
+
 #[test]
 fn what_cannot_be_delivered_is_refused_before_there_is_a_run() {
     let plan =
         "plan: p\nnotify: [{ webhook: 'https://example.com' }]\nsteps: { a: { run: ['true'] } }\n";
     let bench = bench();
     bench.write("p.yaml", plan);
-    bench.write("mail.yaml", &plan.replace("webhook", "email"));
+    let by_mail = plan.replace("webhook: 'https://example.com'", "email: ops@example.com");
+    bench.write("mail.yaml", &by_mail);
     bench.write("above.yaml", "plan: above\nsteps: { a: { plan: p } }\n");
     let said = bench.rok(["run", "p.yaml"]).exits(2).err;
     assert!(said.contains("a folder of runs has no outbox"), "{said}");
     let said = bench.rok(["run", "above.yaml"]).exits(2).err;
     assert!(said.contains("move `notify` to its plan"), "{said}");
-    let said = bench.rok(["plan", "validate", "mail.yaml"]).exits(2);
-    let said = format!("{}{}", said.out, said.err);
-    assert!(said.contains("`email` is not supported yet"), "{said}");
+    bench.rok(["plan", "validate", "mail.yaml"]).exits(0);
     let serve = ["serve", "--listen", "127.0.0.1:0"];
     let short = bench
         .command(serve.iter().chain(&FLAGS))
@@ -195,6 +275,9 @@ fn what_cannot_be_delivered_is_refused_before_there_is_a_run() {
     let asked = json!({ "definition": plan });
     let said = served.post("/api/v1/runs", &asked).is(422).body;
     assert!(said.contains("ROK_WEBHOOK_SECRET"), "{said}");
+    let asked = json!({ "definition": by_mail });
+    let said = served.post("/api/v1/runs", &asked).is(422).body;
+    assert!(said.contains("no server to send mail by"), "{said}");
     let runs = served.get("/api/v1/runs").is(200).json();
     assert_eq!(runs["runs"], json!([]));
 }

@@ -78,7 +78,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Plan, "priority", Ty::Whole { min: -100, max: 100 }, "Rank among the runs that wait, under `rok serve`.").or("0"),
     key(Plan, "concurrency", Ty::Object(Concurrency), "How many runs with the same key go on at once, among those of one folder of runs."),
     key(Plan, "budget", Ty::Object(Budget), "What a run may use up, over all its epochs. Steps report cost, tokens and energy by `ROK_USAGE`."),
-    key(Plan, "notify", Ty::List(&Ty::Object(Notify)), "Who is told how a run ended, of runs in a database (`rok serve --store sqlite:PATH`, with the setting `webhook_secret`); the plan of a `plan` step has none."),
+    key(Plan, "notify", Ty::List(&Ty::Object(Notify)), "Who is told how a run ended, of runs in a database (`rok serve --store sqlite:PATH`, with the setting `webhook_secret` or `smtp`); the plan of a `plan` step has none."),
     key(Plan, "expect", Ty::List(&Ty::Object(Expect)), "Obligations on top of the standard ones of the audit contract: `artifacts/emit` with the path of an artifact, `steps/succeed` with a step. Without them the run does not complete."),
     key(Plan, "policies", Ty::List(&Ty::Text), "Policy files that the run is checked against besides the configured ones: absolute, or relative to the plan file's folder."),
 
@@ -185,7 +185,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Overrides, "any_of", Ty::List(&Ty::Text), "Who may override: `user:NAME` or `role:NAME`.").or("anybody"),
     key(Overrides, "not_submitter", Ty::Bool, "Whether it must be another person than the one who submitted the run.").or("`false`"),
 
-    key(Notify, "email", Ty::Text, "An address to write to.").later(),
+    key(Notify, "email", Ty::Text, "An address that a mail is sent to, as often as it takes; an entry has either this or `webhook`."),
     key(Notify, "webhook", Ty::Text, "An `http` or `https` address that a signed CloudEvent is posted to, as often as it takes."),
 
     key(Expect, "domain", Ty::Text, "The domain that owes it.").required(),

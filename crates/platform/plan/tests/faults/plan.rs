@@ -134,11 +134,15 @@ steps:
 #[case::notify_whom(r#"plan: p
 notify: [{}, { email: a@example.com }, { webhook: ftp://a }, { webhook: "https:///x" }, { webhook: "https://u:p@a/" }]
 steps:
-  a: { run: echo a }"#, &["2:10: an item of `notify` names nobody (add `webhook: …`)", "2:16: `email` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "2:51: `ftp://a` is no `http` or `https` address (write it as `https://example.com/hook`)", "2:73: `https:///x` has no host (write it as `https://example.com/hook`)", "2:100: `webhook` holds a user or password (write it as `https://example.com/hook`)"])]
+  a: { run: echo a }"#, &["2:10: an item of `notify` names nobody (add `webhook: …` or `email: …`)", "2:51: `ftp://a` is no `http` or `https` address (write it as `https://example.com/hook`)", "2:73: `https:///x` has no host (write it as `https://example.com/hook`)", "2:100: `webhook` holds a user or password (write it as `https://example.com/hook`)"])]
 #[case::notify_where(r#"plan: p
 notify: [{ webhook: "https://a/${{ inputs.b }}" }, { webhook: "https://a/b c" }, { webhook: "https://a" }, { webhook: "https://a" }]
 steps:
   a: { run: echo a }"#, &["2:21: `https://a/${{ inputs.b }}` is taken as written: no expression is filled in here (write it as `https://example.com/hook`)", "2:63: `https://a/b c` is longer than 2048 characters, or has one that an address may not have (write it as `https://example.com/hook`)", "2:119: `https://a` is named twice in `notify` (first named here at 2:93) (remove one of the two)"])]
+#[case::notify_by_mail(r#"plan: p
+notify: [{ email: "a@example.com\r\nBcc: b@example.com" }, { email: "Ann <a@example.com>" }, { email: "a@b@c" }, { email: a@-b.example }, { email: "${{ inputs.b }}" }, { email: a@b, webhook: "https://a" }, { email: a@b }, { email: a@b }]
+steps:
+  a: { run: echo a }"#, &["2:19: `email` of an item of `notify` holds the control character U+000D (remove it)", "2:19: `a@example.com\\u{d}\\u{a}Bcc: b@example.com` is no address of a mailbox (write it as `ops@example.com`)", "2:69: `Ann <a@example.com>` is no address of a mailbox (write it as `ops@example.com`)", "2:103: `a@b@c` is no address of a mailbox (write it as `ops@example.com`)", "2:123: `a@-b.example` is no address of a mailbox (write it as `ops@example.com`)", "2:148: `${{ inputs.b }}` is taken as written: no expression is filled in here (write it as `ops@example.com`)", "2:169: an item of `notify` names more than one recipient (give each an item of its own)", "2:232: `a@b` is named twice in `notify` (first named here at 2:216) (remove one of the two)"])]
 #[case::expect_shape(r"plan: p
 expect: [{ domain: artifacts }]
 steps:

@@ -1,5 +1,6 @@
 //! Seed 004's summary, widened; and the same in three lines.
 
+use super::diagnosis::diagnosis;
 use super::paint::{Paint, clean, seconds};
 use crate::terminal::Look;
 use rok_service::views::{
@@ -159,6 +160,9 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
             clean(&one.actor),
             clean(&one.reason),
         )?;
+    }
+    if let Some(found) = &run.diagnosis {
+        diagnosis(out, found, paint)?;
     }
     let seal = if run.sealed { "sealed" } else { "open" };
     writeln!(out, "Log: {} events, {seal}", run.events)?;

@@ -161,6 +161,7 @@ pub(crate) fn succeeded_summary() -> RunSummary {
         events: 42,
         steps,
         artifacts: Vec::new(),
+        diagnosis: None,
     }
 }
 

@@ -52,6 +52,48 @@ fn a_failed_run_is_summed_up_as_seed_004_does() {
 }
 
 #[test]
+fn a_run_of_services_says_what_they_found() {
+    let mut summary = succeeded_summary();
+    let found = |service: &str, severity: &str, headline: &str| {
+        serde_json::json!({
+            "rule": "technical", "service": service, "type": "technical",
+            "severity": severity, "headline": headline, "evidence": null,
+        })
+    };
+    summary.diagnosis = Some(DiagnosisView {
+        website_id: "site_123".to_owned(),
+        domain: "example.com".to_owned(),
+        event_id: Some("run_abc:41".to_owned()),
+        diagnosis: Some(serde_json::json!({
+            "primary_cause": found("technical-seo", "high", "2 broken links\u{1b}[31m"),
+            "supporting_causes": [found("vitals-monitor", "low", "slow")],
+            "what_to_do_next": ["Mend the links", "Get serp-intelligence to report"],
+            "confidence": "low", "confidence_score": 60,
+            "missing_services": ["serp-intelligence", "domain-authority"],
+            "timed_out_services": ["domain-authority"],
+            "degraded_services": ["serp-intelligence"],
+        })),
+        error: None,
+    });
+    let fake = Fake {
+        summary: summary.clone(),
+        ..Fake::new()
+    };
+    assert_snapshot!(run(fake, &["summary", "run_abc"]).seen());
+    let found = summary.diagnosis.as_mut().unwrap();
+    (found.diagnosis, found.error) = (None, Some("the rules do not fit".to_owned()));
+    let done = run(
+        Fake {
+            summary,
+            ..Fake::new()
+        },
+        &["summary", "run_abc"],
+    );
+    let said = "Diagnosis: none: the rules do not fit";
+    assert!(done.seen().contains(said), "{}", done.seen());
+}
+
+#[test]
 fn a_failed_run_in_ascii() {
     assert_snapshot!(in_ascii(Fake::failed(), &["summary", "run_abc"]).seen());
 }

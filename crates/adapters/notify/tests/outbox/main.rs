@@ -1,7 +1,10 @@
-//! The outbox over a real database and a receiver on loopback, by a clock that
+//! The outbox over a real database and receivers on loopback, by a clock that
 //! the test sets.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod mail;
+mod smtp;
 
 use rok_exec_http::{Client, Egress};
 use rok_log::{Cells as _, Durability, OUTBOX, Records as _};
@@ -10,7 +13,7 @@ use rok_store_sqlite::SqliteStore;
 use rok_test_support::http::{Server, answer};
 use rok_vocabulary::Timestamp;
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Mutex;
@@ -37,8 +40,11 @@ fn open(folder: &Path) -> SqliteStore {
 /// Puts a row where a commit would.
 fn put(folder: &Path, key: &str, url: &str) {
     let row = json!({ "url": url, "event": { "specversion": "1.0", "id": format!("run:{key}") } });
-    let mut store = open(folder);
-    rows::put(&mut store, key, row.to_string());
+    put_row(folder, key, &row);
+}
+
+fn put_row(folder: &Path, key: &str, row: &Value) {
+    rows::put(&mut open(folder), key, row.to_string());
 }
 
 mod rows {
@@ -59,7 +65,7 @@ mod rows {
 
 fn outbox(folder: &Path, allow: &str) -> Outbox<SqliteStore> {
     let client = Client::new(Egress::new([allow], Vec::<&str>::new()).unwrap(), []).unwrap();
-    Outbox::new(open(folder), client, Key::new(SECRET).unwrap())
+    Outbox::new(open(folder)).webhooks(client, Key::new(SECRET).unwrap())
 }
 
 fn at(seconds: u64) -> Timestamp {
