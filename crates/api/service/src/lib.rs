@@ -51,6 +51,7 @@ mod runs;
 mod schedules;
 mod service;
 mod stream;
+mod yaml;
 
 mod pictures;
 
@@ -78,3 +79,4 @@ pub use standing::RunStanding;
 pub use stream::StreamFormat;
 pub use tokens::{NewToken, ROLES, TokenBook, TokenError, TokenView};
 pub use wiring::{Flag, Pooled, Startup, Wiring};
+pub use yaml::to_yaml;

@@ -1,5 +1,5 @@
-//! Events on their way to other programs: the log's own lines, a compact form
-//! for agents, server-sent events, `CloudEvents`.
+//! Events on their way to other programs: the log's own lines, as YAML, a
+//! compact form for agents, server-sent events, `CloudEvents`.
 //!
 //! Every form carries the event's id, `RUN_ID:SEQ`, or its `seq`, so that a
 //! reader that was cut off goes on where it stopped.
@@ -23,6 +23,8 @@ pub enum StreamFormat {
     Compact,
     /// Server-sent events, as a browser's `EventSource` reads them.
     Sse,
+    /// The log's lines as YAML documents, each begun by `---`: for people.
+    Yaml,
     /// `CloudEvents` 1.0 in the JSON event format, one a line.
     CloudEvents,
 }
@@ -34,6 +36,7 @@ impl StreamFormat {
         let mut text = match self {
             Self::Jsonl => event.line.to_string(),
             Self::Compact => json(&Compact::of(event)),
+            Self::Yaml => return yaml(event),
             Self::Sse => sse(run, event),
             Self::CloudEvents => json(&CloudEvent::of(run, event)),
         };
@@ -44,6 +47,13 @@ impl StreamFormat {
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("it has only names as keys")
+}
+
+fn yaml(event: &EventLine) -> String {
+    // What is no JSON is shown as the text that it is.
+    let text = || Value::from(&*event.line);
+    let line = serde_json::from_str(&event.line).unwrap_or_else(|_| text());
+    format!("---\n{}", rok_yaml::document(&line))
 }
 
 /// A log line holds no newline, so one `data:` field holds it whole.

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use crate::error::ImportError;
-use crate::options::{Imported, Options};
 use crate::ids;
+use crate::options::{Imported, Options};
 
 /// A plan in the order in which it is written. Texts are as a plan file has
 /// them, `${{ }}` included.

@@ -31,7 +31,8 @@ where
     };
     terminal.quiet = cli.global.quiet;
     terminal.verbose = cli.global.verbose;
-    terminal.json = cli.global.json;
+    terminal.json = cli.global.json || cli.global.yaml;
+    terminal.yaml = cli.global.yaml;
     terminal.program = program(&cli.global);
     if cli.global.no_color {
         terminal.without_color();
@@ -45,8 +46,12 @@ where
 }
 
 fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, ServiceError> {
-    if let Command::Help(args) = &cli.command {
-        return commands::help(terminal, &args.topic);
+    // These read no settings: they work where those are wrong.
+    match &cli.command {
+        Command::Help(args) => return commands::help(terminal, &args.topic),
+        Command::Completions(args) => return commands::completions(terminal, args),
+        Command::Man(args) => return commands::man(terminal, args),
+        _ => {}
     }
     let service = Service::open(wiring, &startup(&cli.global))?;
     match cli.command {
@@ -86,7 +91,9 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Serve(args) => commands::serve(service, terminal, args),
         Command::Token(command) => commands::token(&service, terminal, command),
         Command::Config(command) => commands::config(&service, terminal, &command),
-        Command::Help(_) => unreachable!("answered before the settings are read"),
+        Command::Help(_) | Command::Completions(_) | Command::Man(_) => {
+            unreachable!("answered before the settings are read")
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The command line, each flag defined once: parser, help and (later) man page
-//! and completions read these.
+//! The command line, each flag defined once: parser, help, man pages and
+//! completions read these.
 
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -74,6 +74,9 @@ pub(crate) struct Global {
     /// Prints the result as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Prints the result as YAML: what --json prints, for people to read
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub(crate) yaml: bool,
     /// Nothing but the result and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
@@ -164,6 +167,10 @@ pub(crate) enum Command {
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Prints a shell's completions of every command and flag
+    Completions(CompletionsArgs),
+    /// Prints the manual page of rok or of a command, or writes all of them
+    Man(ManArgs),
     /// Explains a command, an error code, or `exit-codes`, `errors`
     Help(HelpArgs),
 }
@@ -223,6 +230,28 @@ pub(crate) enum TokenCommand {
 pub(crate) enum ConfigCommand {
     /// Prints each setting and where its value came from
     Show,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "bash: source <(rok completions bash)\n\
+                  zsh:  rok completions zsh > \"${fpath[1]}/_rok\"\n\
+                  fish: rok completions fish > ~/.config/fish/completions/rok.fish")]
+pub(crate) struct CompletionsArgs {
+    /// Whose completions
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "rok man run | man -l -      reads one\n\
+                        rok man --out man/man1      writes all of them")]
+pub(crate) struct ManArgs {
+    /// A command, as one types it: `plan validate`; rok itself if none is named
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+    /// Writes the pages of all commands into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ mod rollback;
 mod run;
 mod schedule;
 mod serve;
+mod shells;
 mod token;
 
 pub(crate) use bundles::{export, import};
@@ -35,4 +36,5 @@ pub(crate) use rollback::rollback;
 pub(crate) use run::{resume, run};
 pub(crate) use schedule::schedule;
 pub(crate) use serve::serve;
+pub(crate) use shells::{completions, man};
 pub(crate) use token::token;

@@ -22,10 +22,7 @@ pub(crate) fn tell(terminal: &mut Terminal, error: &ServiceError) -> Exit {
             exit_code: exit.code(),
             errors: error.problems(),
         };
-        serde_json::to_string_pretty(&refusal).map(|mut text| {
-            text.push('\n');
-            text
-        })
+        terminal.data(&refusal)
     } else {
         Ok(human(terminal, error))
     };

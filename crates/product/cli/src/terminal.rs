@@ -55,7 +55,9 @@ pub struct Terminal {
     pub(crate) err_look: Look,
     pub(crate) quiet: bool,
     pub(crate) verbose: u8,
+    /// The result is data: JSON, or YAML where that is wanted.
     pub(crate) json: bool,
+    pub(crate) yaml: bool,
     /// Whether this is the process's own terminal, with signals and bars.
     pub(crate) live: bool,
     /// How a next command begins: `rok` and the flags that it must repeat.
@@ -74,6 +76,7 @@ impl Terminal {
             quiet: false,
             verbose: 0,
             json: false,
+            yaml: false,
             live: true,
             program: "rok".to_owned(),
         }
@@ -97,6 +100,7 @@ impl Terminal {
             quiet: false,
             verbose: 0,
             json: false,
+            yaml: false,
             live: false,
             program: "rok".to_owned(),
         };
@@ -132,14 +136,23 @@ impl Terminal {
         self.settle(written)
     }
 
-    /// Writes a view as JSON: the documented, stable form.
+    /// Writes a view as data: the documented, stable form.
     pub(crate) fn show_json<T: Serialize>(&mut self, view: &T) -> Result<(), ServiceError> {
+        let text = self.data(view)?;
+        self.show(&text)
+    }
+
+    /// A view as JSON, or as YAML where that is wanted.
+    pub(crate) fn data<T: Serialize>(&self, view: &T) -> Result<String, ServiceError> {
+        if self.yaml {
+            return rok_service::to_yaml(view);
+        }
         let mut text =
             serde_json::to_string_pretty(view).map_err(|error| ServiceError::Output {
                 why: error.to_string(),
             })?;
         text.push('\n');
-        self.show(&text)
+        Ok(text)
     }
 
     /// Hands on what was written.

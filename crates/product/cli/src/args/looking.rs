@@ -60,6 +60,8 @@ pub(crate) enum EventFormat {
     Jsonl,
     /// What happened in few tokens, a JSON object a line
     Compact,
+    /// The log's lines as YAML documents
+    Yaml,
     /// Server-sent events
     Sse,
     /// CloudEvents 1.0, a JSON object a line

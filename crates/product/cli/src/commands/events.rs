@@ -45,10 +45,12 @@ pub(crate) fn events(
 /// The form that was asked for; `None` is the one for people.
 fn form(asked: Option<EventFormat>, terminal: &Terminal) -> Option<StreamFormat> {
     match asked {
+        None if terminal.yaml => Some(StreamFormat::Yaml),
         None if terminal.json || !terminal.out_look.tty => Some(StreamFormat::Jsonl),
         None | Some(EventFormat::Human) => None,
         Some(EventFormat::Jsonl) => Some(StreamFormat::Jsonl),
         Some(EventFormat::Compact) => Some(StreamFormat::Compact),
+        Some(EventFormat::Yaml) => Some(StreamFormat::Yaml),
         Some(EventFormat::Sse) => Some(StreamFormat::Sse),
         Some(EventFormat::Cloudevents) => Some(StreamFormat::CloudEvents),
     }

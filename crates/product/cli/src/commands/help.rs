@@ -72,8 +72,23 @@ fn exit_codes() -> String {
 fn command(terminal: &mut Terminal, topic: &[String]) -> Result<Exit, ServiceError> {
     let mut command = Cli::command();
     command.build();
-    let mut found = &mut command;
-    for word in topic {
+    let help = find(&mut command, topic)?.render_long_help();
+    let text = if terminal.out_look.color {
+        help.ansi().to_string()
+    } else {
+        help.to_string()
+    };
+    terminal.show(&text)?;
+    Ok(Exit::Success)
+}
+
+/// The command that these words name.
+pub(super) fn find<'c>(
+    command: &'c mut clap::Command,
+    words: &[String],
+) -> Result<&'c mut clap::Command, ServiceError> {
+    let mut found = command;
+    for word in words {
         found = found
             .find_subcommand_mut(word)
             .ok_or_else(|| ServiceError::BadName {
@@ -83,12 +98,5 @@ fn command(terminal: &mut Terminal, topic: &[String]) -> Result<Exit, ServiceErr
                 ),
             })?;
     }
-    let help = found.render_long_help();
-    let text = if terminal.out_look.color {
-        help.ansi().to_string()
-    } else {
-        help.to_string()
-    };
-    terminal.show(&text)?;
-    Ok(Exit::Success)
+    Ok(found)
 }

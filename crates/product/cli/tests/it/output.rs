@@ -286,6 +286,18 @@ fn a_list_of_runs() {
     assert_eq!((none.out.as_str(), none.err.as_str()), ("", "no runs\n"));
 }
 
+#[rstest]
+#[case("yaml_summary", &["summary", "run_abc", "--yaml"])]
+#[case("yaml_events", &["events", "run_abc", "--yaml"])]
+#[case("yaml_config", &["config", "show", "--yaml"])]
+#[case("yaml_error", &["summary", "run_zzz", "--yaml"])]
+fn yaml_is_what_json_is(#[case] name: &str, #[case] arguments: &[&str]) {
+    let mut fake = Fake::held();
+    fake.events = some_events()[..2].to_vec();
+    let done = run(fake, arguments);
+    assert_snapshot!(name, format!("{}{}", done.out, done.err));
+}
+
 #[test]
 fn json_is_stable() {
     assert_snapshot!(

@@ -79,6 +79,11 @@ fn version_and_help_touch_nothing() {
         &["rok", "help", "rok0104"],
         &["rok", "help", "errors"],
         &["rok", "help", "exit-codes"],
+        &["rok", "completions", "bash"],
+        &["rok", "completions", "zsh"],
+        &["rok", "completions", "fish"],
+        &["rok", "man"],
+        &["rok", "man", "plan", "validate"],
     ] {
         let (mut terminal, captured) = Terminal::in_memory();
         assert_eq!(
@@ -89,6 +94,51 @@ fn version_and_help_touch_nothing() {
         assert!(!captured.stdout().is_empty(), "{arguments:?}");
         assert_eq!(captured.stderr(), "");
     }
+}
+
+#[test]
+fn completions_and_pages_know_every_command_and_flag() {
+    let help = run(Fake::new(), &["--help"]).out;
+    let commands = help.split("Commands:").nth(1).unwrap();
+    let commands: Vec<&str> = commands
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(commands.len() > 20, "{commands:?}");
+    let script = run(Fake::new(), &["completions", "bash"]).out;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("man1");
+    let done = run(Fake::new(), &["man", "--out", out.to_str().unwrap()]);
+    assert_eq!((done.code, &*done.out), (0, ""), "{}", done.err);
+    for command in commands {
+        let page = std::fs::read_to_string(out.join(format!("rok-{command}.1")));
+        let page = page.unwrap_or_else(|error| panic!("{command}: {error}"));
+        let help = run(Fake::new(), &["help", command]).out;
+        let flags = help.split_whitespace().filter(|word| {
+            word.starts_with("--")
+                && word[2..]
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'-')
+        });
+        for flag in flags {
+            assert!(script.contains(flag), "{command} {flag}: no completion");
+            let roff = flag.replace('-', "\\-");
+            assert!(page.contains(&roff), "{command} {flag}: not in its page");
+        }
+    }
+}
+
+#[rstest]
+#[case(&["man", "nothing"], 2, "`nothing` is no command of rok")]
+#[case(&["completions", "tcsh"], 2, "invalid value 'tcsh'")]
+#[case(&["summary", "run_abc", "--json", "--yaml"], 2, "cannot be used with")]
+fn what_there_is_not_is_refused(#[case] arguments: &[&str], #[case] code: u8, #[case] told: &str) {
+    let done = run(Fake::new(), arguments);
+    assert_eq!(done.code, code);
+    assert!(done.err.contains(told), "{}", done.err);
 }
 
 #[rstest]
