@@ -5,6 +5,8 @@
 mod client;
 #[path = "serve/database.rs"]
 mod database;
+#[path = "serve/disk_full.rs"]
+mod disk_full;
 #[path = "serve/hostile.rs"]
 mod hostile;
 #[path = "serve/howto.rs"]
@@ -39,7 +41,7 @@ mod workers;
 use client::{Answer, Client};
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, ChildStderr, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use support::Bench;
 
 /// Two steps: one that prints and makes something, one that waits for a person.
@@ -75,6 +77,17 @@ impl Served {
     /// With these variables, too.
     fn told(bench: Bench, flags: &[&str], env: &[(&str, &str)]) -> Self {
         let (child, err, client) = start(&bench, flags, env);
+        Self {
+            bench,
+            child,
+            err,
+            client,
+        }
+    }
+
+    /// One that this command starts.
+    fn by(bench: Bench, command: Command) -> Self {
+        let (child, err, client) = listening(command);
         Self {
             bench,
             child,
@@ -132,9 +145,14 @@ fn start(
 ) -> (Child, Option<ChildStderr>, Client) {
     let mut args = vec!["serve", "--listen", "127.0.0.1:0"];
     args.extend(flags);
-    let mut child = bench
-        .command(args)
-        .envs(env.iter().copied())
+    let mut command = bench.command(args);
+    command.envs(env.iter().copied());
+    listening(command)
+}
+
+/// Starts a server, and waits until it tells where it listens.
+fn listening(mut command: Command) -> (Child, Option<ChildStderr>, Client) {
+    let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
