@@ -146,6 +146,18 @@ impl Connection {
         read(answer?)
     }
 
+    /// Asks for something to be done that needs no words.
+    pub(crate) fn tell<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, RunsError> {
+        let request = self.request(Method::POST, path, &[]);
+        read(self.send(request.timeout(ANSWER_TIMEOUT))?)
+    }
+
+    /// Asks for something to be taken away.
+    pub(crate) fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, RunsError> {
+        let request = self.request(Method::DELETE, path, &[]);
+        read(self.send(request.timeout(ANSWER_TIMEOUT))?)
+    }
+
     /// Opens what goes on for as long as it does.
     pub(crate) fn open(
         &self,

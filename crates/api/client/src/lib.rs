@@ -1,4 +1,5 @@
-//! The runs of a server, behind the same door as those of a folder.
+//! The runs of a server, its desk and its schedules, behind the same doors as
+//! those of a folder.
 //!
 //! It decides nothing and keeps nothing: each question is a request, each
 //! refusal the server's own, with its code. It never follows a redirect, and
@@ -6,6 +7,7 @@
 //!
 //! ```text
 //! terminal ─ Service ─ RunsFacade ─▶ RemoteRuns ── HTTP, event streams ──▶ rok serve
+//!                    └ DeskFacade, SchedulesFacade ─▶ RemoteDesk, RemoteSchedules ─┘
 //! ```
 //!
 //! ```
@@ -17,8 +19,13 @@
 //! ```
 
 mod connection;
-mod engine;
 mod fault;
 mod stream;
 
+mod desk;
+mod engine;
+mod schedules;
+
+pub use desk::RemoteDesk;
 pub use engine::RemoteRuns;
+pub use schedules::RemoteSchedules;

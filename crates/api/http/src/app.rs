@@ -49,6 +49,7 @@ impl App {
     pub(crate) fn new(
         service: Arc<Service>,
         access: AccessFacade,
+        tokens: TokenBook,
         services: ServiceMap,
         options: ServeOptions,
         stopping: watch::Receiver<bool>,
@@ -72,7 +73,7 @@ impl App {
         hide.retain(|path| path.len() > 1);
         hide.sort_by_key(|path| std::cmp::Reverse(path.len()));
         Self {
-            tokens: service.tokens(),
+            tokens,
             services,
             drivers: Arc::new(drivers),
             hub,

@@ -49,6 +49,7 @@ mod orchestration;
 pub use openapi::openapi;
 pub use options::{Limits, Log, ServeOptions, TlsFiles};
 pub use schemas::{
-    Commanded, Definition, EventPage, PlanPage, SignedPage, SignedView, SubmitRequest,
+    AddSchedule, Backfill, Commanded, Definition, DuePage, EventPage, FiringPage, IncidentPage,
+    LessonPage, PlanPage, SchedulePage, SignedPage, SignedView, SubmitRequest, Trigger,
 };
 pub use server::Server;

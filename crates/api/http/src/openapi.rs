@@ -23,6 +23,7 @@ pub fn openapi() -> Value {
         let verb = match operation.verb {
             Verb::Get => "get",
             Verb::Post => "post",
+            Verb::Delete => "delete",
         };
         let path = operation.path.replace("{*", "{");
         let told = told(operation, &mut generator);
@@ -151,6 +152,7 @@ fn schema(kind: Kind) -> Value {
         Kind::PlanId => text("^[a-z0-9][a-z0-9-]{0,63}$"),
         Kind::StepId => text("^[A-Za-z_][A-Za-z0-9_-]{0,127}(\\[(0|[1-9][0-9]{0,8})\\])?$"),
         Kind::ErrorCode => text("^ROK[0-9]{4}$"),
+        Kind::Word(words) => json!({ "type": "string", "enum": words }),
         Kind::Text(bytes) => json!({ "type": "string", "minLength": 1, "maxLength": bytes }),
         Kind::Path => json!({ "type": "string", "minLength": 1, "maxLength": 4096 }),
         Kind::Label => text("^[^=]+=.*$"),
@@ -181,6 +183,7 @@ pub(crate) fn page() -> String {
         let verb = match operation.verb {
             Verb::Get => "GET",
             Verb::Post => "POST",
+            Verb::Delete => "DELETE",
         };
         let _ = writeln!(
             html,

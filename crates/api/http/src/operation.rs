@@ -21,6 +21,7 @@ pub(crate) type Handler = fn(Arc<App>, Call) -> Answering;
 pub(crate) enum Verb {
     Get,
     Post,
+    Delete,
 }
 
 /// Who may ask.
@@ -43,6 +44,8 @@ pub(crate) enum Kind {
     PlanId,
     StepId,
     ErrorCode,
+    /// One of these words.
+    Word(&'static [&'static str]),
     /// Any text of at most so many bytes.
     Text(usize),
     /// An artifact's path: relative, with no way out.
@@ -217,6 +220,14 @@ impl Operation {
     pub(crate) const fn post(path: &'static str, id: &'static str, handler: Handler) -> Self {
         Self {
             verb: Verb::Post,
+            ..Self::get(path, id, handler)
+        }
+    }
+
+    /// Something to take away.
+    pub(crate) const fn delete(path: &'static str, id: &'static str, handler: Handler) -> Self {
+        Self {
+            verb: Verb::Delete,
             ..Self::get(path, id, handler)
         }
     }

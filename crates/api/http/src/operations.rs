@@ -2,10 +2,13 @@
 //! are made from it, so that none of them says what another does not.
 
 mod commands;
+mod desk;
 mod events;
 mod files;
 mod looking;
 mod orchestration;
+mod place;
+mod schedules;
 mod server;
 mod submit;
 
@@ -20,6 +23,8 @@ pub(crate) fn operations() -> impl Iterator<Item = &'static Operation> {
         events::OPERATIONS,
         files::OPERATIONS,
         commands::OPERATIONS,
+        desk::OPERATIONS,
+        schedules::OPERATIONS,
         server::OPERATIONS,
     ]
     .into_iter()

@@ -120,6 +120,7 @@ fn wrong(param: &Param) -> Problem {
         Kind::PlanId => "a plan id: [a-z0-9-], 1 to 64 of them".to_owned(),
         Kind::StepId => "a step's id, or a child's, `id[0]`".to_owned(),
         Kind::ErrorCode => "a code such as ROK0104".to_owned(),
+        Kind::Word(words) => format!("one of {}", words.join(", ")),
         Kind::Text(bytes) => format!("a text of 1 to {bytes} bytes"),
         Kind::Path => "a relative path, without `.`, `..` and empty parts".to_owned(),
         Kind::Label => "name=value".to_owned(),
@@ -142,6 +143,7 @@ fn fits(kind: Kind, value: &str) -> bool {
             let digits = value.strip_prefix("ROK").unwrap_or_default();
             digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit())
         }
+        Kind::Word(words) => words.contains(&value),
         Kind::Text(bytes) => (1..=bytes).contains(&value.len()) && printable(value),
         Kind::Path => {
             let part = |part: &str| !matches!(part, "" | "." | "..");

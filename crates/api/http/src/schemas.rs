@@ -1,7 +1,9 @@
 //! The forms of bodies and pages that only HTTP has.
 
 use rok_service::PlanListing;
-use rok_service::views::{PlanId, Profile, RunId};
+use rok_service::views::{
+    DueView, FiringView, Incident, Lesson, PlanId, Profile, RunId, ScheduleView, Timestamp,
+};
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -140,6 +142,98 @@ pub(crate) struct Rollback {
     /// run again.
     #[serde(default)]
     pub(crate) again: Vec<String>,
+}
+
+/// Incidents, newest first.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentPage {
+    /// The incidents.
+    pub incidents: Vec<Incident>,
+    /// What to ask for next; absent on the last page.
+    pub next_cursor: Option<String>,
+    /// How many runs could not be read: what they hold is missing.
+    pub unread: usize,
+}
+
+/// Lessons, newest first.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LessonPage {
+    /// The lessons.
+    pub lessons: Vec<Lesson>,
+    /// What to ask for next; absent on the last page.
+    pub next_cursor: Option<String>,
+    /// How many runs could not be read: what they hold is missing.
+    pub unread: usize,
+}
+
+/// Schedules, by id.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct SchedulePage {
+    /// The schedules.
+    pub schedules: Vec<ScheduleView>,
+    /// What to ask for next; absent on the last page.
+    pub next_cursor: Option<String>,
+}
+
+/// Due times, in order.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct DuePage {
+    /// The due times.
+    pub due_times: Vec<DueView>,
+}
+
+/// What became of firings.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct FiringPage {
+    /// What was decided; the next look of the server carries it out.
+    pub firings: Vec<FiringView>,
+}
+
+/// A schedule that is to be added.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [
+    { "definition": { "schedule": "nightly", "plan": "builtin:standard-v1", "cron": "0 2 * * *" } },
+]))]
+pub struct AddSchedule {
+    /// Its text (YAML or JSON), or itself as JSON. Its plan is one that the
+    /// server lists, by its source.
+    pub definition: Definition,
+}
+
+/// Which items a schedule is fired for.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    /// Only these of its `for_each`; else all.
+    #[serde(default)]
+    pub items: Vec<String>,
+    /// Why: the record keeps it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "reason"
+    )]
+    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
+    pub reason: Option<String>,
+}
+
+/// Which range is filled.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Backfill {
+    /// The first instant.
+    pub from: Timestamp,
+    /// What is due at this or after it is left out.
+    pub until: Timestamp,
+    /// Why: the record keeps it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "reason"
+    )]
+    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
+    pub reason: Option<String>,
 }
 
 /// Events of a run, in order: the log's own lines.

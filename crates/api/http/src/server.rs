@@ -48,6 +48,8 @@ impl Server {
         refuse_unsafe(&options)?;
         let tls = options.tls.as_ref().map(acceptor).transpose()?;
         let access = service.access()?;
+        service.refuse_left_behind()?;
+        let tokens = service.tokens()?;
         let services = service.config().settings.services.as_deref();
         let services = services.map_or_else(|| Ok(ServiceMap::builtin()), ServiceMap::read);
         let services = services.map_err(|error| ServiceError::Server {
@@ -65,7 +67,7 @@ impl Server {
         let address = listener.local_addr().map_err(cannot)?;
         let (stopping, told) = watch::channel(false);
         Ok(Self {
-            app: Arc::new(App::new(service, access, services, options, told)),
+            app: Arc::new(App::new(service, access, tokens, services, options, told)),
             listener,
             tls,
             stopping,
@@ -255,6 +257,7 @@ fn router(app: &Arc<App>) -> Router {
         let (filter, methods) = match operation.verb {
             Verb::Get => (MethodFilter::GET, "GET, HEAD"),
             Verb::Post => (MethodFilter::POST, "POST"),
+            Verb::Delete => (MethodFilter::DELETE, "DELETE"),
         };
         let (router, allowed) = paths.entry(operation.path).or_default();
         let answers = on(filter, move |request| dispatch(app, operation, request));

@@ -9,8 +9,8 @@ use rok_facades::schedules::{
     SchedulesFacade, TickObserver, TickReport,
 };
 use rok_plan::{Plan, parse_input};
-use rok_schedule::{Input, Schedule};
-use rok_vocabulary::{Actor, Timestamp};
+use rok_schedule::{ForEach, Input, Schedule};
+use rok_vocabulary::{Actor, PlanId, Timestamp};
 use std::path::{Path, PathBuf};
 
 /// One byte more than the largest schedule: a larger one is refused by its
@@ -23,6 +23,8 @@ pub struct ScheduleBook {
     facade: SchedulesFacade,
     actor: Actor,
     cwd: PathBuf,
+    /// A server keeps them, and looks itself whether a plan is there.
+    elsewhere: bool,
 }
 
 impl Service {
@@ -38,7 +40,43 @@ impl Service {
             facade: self.schedules_facade()?,
             actor: self.config().settings.actor(),
             cwd: self.cwd().to_owned(),
+            elsewhere: self.config().settings.server.is_some(),
         })
+    }
+}
+
+impl Service {
+    /// A schedule that somebody asks for from elsewhere, and the plan that it
+    /// runs: one that is known here, whose inputs it fits.
+    pub fn asked_schedule(&self, text: Vec<u8>) -> Result<(ScheduleFile, PlanId), ServiceError> {
+        let schedule = rok_schedule::parse(&text, "schedule")
+            .map_err(|errors| ServiceError::Schedule(Box::new(errors)))?;
+        if matches!(schedule.for_each, Some(ForEach::File(_))) {
+            let message =
+                "`for_each` names a file, and nothing that is asked for from elsewhere is a path";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0181", message)
+                .help("write the items as a list")
+                .into());
+        }
+        let known = self.plans();
+        let mut of_source = known.iter().filter(|plan| plan.source == schedule.plan);
+        let Some(found) = of_source.next() else {
+            let by_id = known.iter();
+            let mut by_id = by_id.filter(|plan| plan.plan.as_deref() == Some(&*schedule.plan));
+            return Err(ServiceError::NoPlan {
+                nearest: by_id.next().map(|plan| format!("`{}`", plan.source)),
+                name: schedule.plan,
+            });
+        };
+        let plan = self.plan_text(&found.source)?.parse()?;
+        fits(&schedule, &plan)?;
+        let file = ScheduleFile {
+            text,
+            name: "schedule".to_owned(),
+            // What it names is seen from the server's folder.
+            path: self.cwd().join("schedule"),
+        };
+        Ok((file, plan.id))
     }
 }
 
@@ -63,6 +101,10 @@ impl ScheduleBook {
         let name = file.to_string_lossy().into_owned();
         let schedule = rok_schedule::parse(&text, &name)
             .map_err(|errors| ServiceError::Schedule(Box::new(errors)))?;
+        if self.elsewhere {
+            let file = ScheduleFile { text, name, path };
+            return Ok(self.facade.add(&file, &self.actor)?);
+        }
         let folder = path.parent().unwrap_or(&self.cwd);
         let plan = plan_file::find(&schedule.plan, folder)?;
         if plan.source.starts_with("builtin:") && !schedule.plan.starts_with("builtin:") {
@@ -74,6 +116,17 @@ impl ScheduleBook {
         fits(&schedule, &plan.parse()?)?;
         let file = ScheduleFile { text, name, path };
         Ok(self.facade.add(&file, &self.actor)?)
+    }
+
+    /// Adds a schedule that somebody asks for from elsewhere.
+    pub fn add_asked(&self, file: &ScheduleFile) -> Result<AddedSchedule, ServiceError> {
+        Ok(self.facade.add(file, &self.actor)?)
+    }
+
+    /// Moves in the schedules of the folder of runs, where these are in a
+    /// database. Gives their ids.
+    pub fn take_over(&self) -> Result<Vec<String>, ServiceError> {
+        Ok(self.facade.take_over()?)
     }
 
     /// Every schedule, by id.

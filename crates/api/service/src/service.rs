@@ -5,9 +5,10 @@ use crate::error::ServiceError;
 use crate::metrics;
 use crate::plan_file;
 use crate::runs::RunHandle;
-use crate::tokens::TokenBook;
+use crate::tokens::{TokenBook, TokenView};
 use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
+use rok_facades::desk::DeskFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{
     DryRun, ErrorKind, ListQuery, PageQuery, PoolAsk, RunListing, RunPage, RunSelector, RunsError,
@@ -54,6 +55,7 @@ pub struct Service {
     cwd: PathBuf,
     runs: OnceLock<RunsFacade>,
     schedules: OnceLock<SchedulesFacade>,
+    desk: OnceLock<DeskFacade>,
 }
 
 impl Service {
@@ -72,6 +74,7 @@ impl Service {
             wiring,
             runs: OnceLock::new(),
             schedules: OnceLock::new(),
+            desk: OnceLock::new(),
         })
     }
 
@@ -85,11 +88,82 @@ impl Service {
         &self.wiring
     }
 
-    /// The tokens of a server with these settings.
-    #[must_use]
-    pub fn tokens(&self) -> TokenBook {
+    /// The tokens of a server with these settings: in its database, or, where
+    /// runs are in folders, in their file.
+    pub fn tokens(&self) -> Result<TokenBook, ServiceError> {
         let settings = &self.config.settings;
-        TokenBook::at(settings.tokens_file()).with_own_rules(!settings.access_policies.is_empty())
+        if settings.server.is_some() {
+            let message = "tokens are made where a server keeps them, and by nobody over HTTP";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("leave --server and ROK_SERVER out, and name the server's --store or --dir")
+                .into());
+        }
+        let compose = self.wiring.beside.as_ref();
+        let beside = compose.map_or(Ok(None), |compose| compose(settings))?;
+        let book = match beside {
+            Some(beside) => TokenBook::in_database(beside.cells),
+            None => TokenBook::at(settings.tokens_file()),
+        };
+        Ok(book.with_own_rules(!settings.access_policies.is_empty()))
+    }
+
+    /// Moves the tokens of a file into the database of a server. Gives those
+    /// that were not there.
+    pub fn import_tokens(&self, file: Option<&Path>) -> Result<Vec<TokenView>, ServiceError> {
+        let settings = &self.config.settings;
+        if settings.store.is_none() {
+            let message = "tokens are taken over into a database, and these are in a file";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("name the database by --store sqlite:PATH")
+                .into());
+        }
+        let own = || settings.tokens_file();
+        let file = file.map_or_else(own, |file| self.cwd.join(file));
+        if !file.exists() {
+            return Err(ServiceError::BadName {
+                what: format!("there is no file of tokens {}", file.display()),
+            });
+        }
+        Ok(self.tokens()?.import(&TokenBook::at(file))?)
+    }
+
+    /// Refuses to serve a database beside which schedules or tokens lie that
+    /// nobody would look at.
+    pub fn refuse_left_behind(&self) -> Result<(), ServiceError> {
+        let settings = &self.config.settings;
+        let compose = self.wiring.beside.as_ref();
+        let Some(beside) = compose.map_or(Ok(None), |compose| compose(settings))? else {
+            return Ok(());
+        };
+        let left = |what: String, help: String| {
+            Err(RunsError::new(ErrorKind::State, "ROK0184", what)
+                .help(help)
+                .into())
+        };
+        if let Some(first) = beside.schedules_in_folder.first() {
+            let (count, dir) = (beside.schedules_in_folder.len(), settings.dir.display());
+            return left(
+                format!(
+                    "{count} schedules lie in {dir}, {first} for one, and a database keeps its own"
+                ),
+                format!(
+                    "`rok schedule import` with the same --store moves them; or remove them by `rok schedule remove ID --dir {dir}`, or name another --dir"
+                ),
+            );
+        }
+        let file = settings.tokens_file();
+        let here = TokenBook::in_database(beside.cells);
+        let missing = here.not_here(&TokenBook::at(&file))?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let (count, file) = (missing.len(), file.display());
+        left(
+            format!("{count} tokens lie in {file}, and a database keeps its own"),
+            format!(
+                "`rok token import` with the same --store takes them over; or revoke them, or remove {file}"
+            ),
+        )
     }
 
     /// The folder that relative paths start from.
@@ -219,6 +293,19 @@ impl Service {
         };
         let schedules = compose(&self.config.settings, self.runs()?)?;
         Ok(self.schedules.get_or_init(|| schedules).clone())
+    }
+
+    pub(crate) fn desk_facade(&self) -> Result<DeskFacade, ServiceError> {
+        if let Some(desk) = self.desk.get() {
+            return Ok(desk.clone());
+        }
+        let compose = self.wiring.desk.as_ref();
+        let compose = compose.ok_or_else(|| ServiceError::NotSupported {
+            what: "incidents and lessons in this program".to_owned(),
+            instead: "hand a desk to `Wiring::desk`",
+        })?;
+        let desk = compose(&self.config.settings)?;
+        Ok(self.desk.get_or_init(|| desk).clone())
     }
 
     /// Starts what drives the runs of a database; `None` where runs are in run

@@ -1,18 +1,22 @@
 //! Tokens: what a program shows so that the server knows who asks. Only a hash
-//! of each is kept, in one file that nobody else may write.
+//! of each is kept: in one file that nobody else may write, or, where the runs
+//! are in a database, there.
 //!
 //! A token is `rok_ID_SECRET`. Its secret has 256 bits of chance, so a plain
 //! hash keeps it: there is nothing to guess.
 
+mod file;
+mod keep;
+
 use base16ct::lower::encode_string as hex;
+use file::TokenFile;
+use keep::{Keep, Kept};
+use rok_log::Cells;
 use rok_vocabulary::{Actor, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use subtle::ConstantTimeEq as _;
 
@@ -22,8 +26,9 @@ const PREFIX: &str = "rok_";
 const SECRET_BYTES: usize = 32;
 /// Bytes of chance in an id, which is no secret.
 const ID_BYTES: usize = 6;
-/// More than a server's users ever have; the file is read as a whole.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// How many letters a role may differ by from one that is known, to be taken
+/// for it mistyped.
+const TYPO: usize = 2;
 
 /// Roles that the policies of access know by default.
 pub const ROLES: &[&str] = &["viewer", "operator", "approver", "admin"];
@@ -39,6 +44,9 @@ pub enum TokenError {
         /// What is wrong with it.
         why: String,
     },
+    /// The database cannot be used.
+    #[error("{0}")]
+    Store(String),
     /// A name, role or time that is none.
     #[error("{0}")]
     Bad(String),
@@ -84,59 +92,12 @@ impl std::fmt::Debug for NewToken {
     }
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Kept {
-    id: String,
-    user: String,
-    roles: Vec<String>,
-    sha256: String,
-    created_at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    revoked_at: Option<Timestamp>,
-}
-
-impl Kept {
-    fn view(&self) -> TokenView {
-        TokenView {
-            id: self.id.clone(),
-            user: self.user.clone(),
-            roles: self.roles.clone(),
-            created_at: self.created_at,
-            expires_at: self.expires_at,
-            revoked_at: self.revoked_at,
-        }
-    }
-
-    fn is_live(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
-    }
-}
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tokens {
-    version: u32,
-    tokens: Vec<Kept>,
-}
-
-/// When and how a file was last seen: another one is read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-}
-
 /// The tokens of a server. What another process changes is seen at once.
 #[derive(Debug)]
 pub struct TokenBook {
     /// Whether policies of the house's own say what a role may.
     own_rules: bool,
-    file: PathBuf,
-    read: Mutex<Option<(Seen, Tokens)>>,
+    keep: Keep,
 }
 
 impl TokenBook {
@@ -145,8 +106,16 @@ impl TokenBook {
     pub fn at(file: impl Into<PathBuf>) -> Self {
         Self {
             own_rules: false,
-            file: file.into(),
-            read: Mutex::new(None),
+            keep: Keep::File(TokenFile::at(file.into())),
+        }
+    }
+
+    /// The tokens in a database.
+    #[must_use]
+    pub fn in_database(cells: Arc<dyn Cells>) -> Self {
+        Self {
+            own_rules: false,
+            keep: Keep::Database(cells),
         }
     }
 
@@ -183,6 +152,9 @@ impl TokenBook {
                 "a token with the role `{roles}` alone may do nothing: the roles of this server are {known}"
             )));
         }
+        if !self.own_rules {
+            roles.iter().try_for_each(|role| refuse_typo(role))?;
+        }
         let (id, secret) = (chance(ID_BYTES)?, chance(SECRET_BYTES)?);
         let now = now();
         let kept = Kept {
@@ -195,28 +167,48 @@ impl TokenBook {
             revoked_at: None,
         };
         let view = kept.view();
-        self.change(|tokens| {
-            tokens.tokens.push(kept);
-            Ok(())
-        })?;
+        self.keep.add(kept)?;
         let token = format!("{PREFIX}{id}_{secret}");
         Ok(NewToken { view, token })
     }
 
     /// Every token, the oldest first.
     pub fn list(&self) -> Result<Vec<TokenView>, TokenError> {
-        let tokens = self.tokens()?;
-        Ok(tokens.tokens.iter().map(Kept::view).collect())
+        Ok(self.keep.all()?.iter().map(Kept::view).collect())
     }
 
     /// Ends a token at once. Ending it again changes nothing.
     pub fn revoke(&self, id: &str) -> Result<TokenView, TokenError> {
-        self.change(|tokens| {
-            let found = tokens.tokens.iter_mut().find(|kept| kept.id == id);
-            let kept = found.ok_or_else(|| TokenError::Unknown(id.to_owned()))?;
-            kept.revoked_at = kept.revoked_at.or_else(|| Some(now()));
-            Ok(kept.view())
-        })
+        let ended = |kept: &mut Kept| kept.revoked_at = kept.revoked_at.or_else(|| Some(now()));
+        let kept = self.keep.update(id, ended)?;
+        let kept = kept.ok_or_else(|| TokenError::Unknown(id.to_owned()))?;
+        Ok(kept.view())
+    }
+
+    /// Takes over the tokens of another book that are not here yet, as they
+    /// are; that book is left as it is. Gives those that came.
+    pub fn import(&self, from: &Self) -> Result<Vec<TokenView>, TokenError> {
+        let mut came = Vec::new();
+        for kept in self.missing(from)? {
+            came.push(kept.view());
+            self.keep.add(kept)?;
+        }
+        Ok(came)
+    }
+
+    /// The tokens of another book that have not ended and are not here.
+    pub(crate) fn not_here(&self, from: &Self) -> Result<Vec<TokenView>, TokenError> {
+        let now = now();
+        let missing = self.missing(from)?;
+        let live = missing.iter().filter(|kept| kept.is_live(now));
+        Ok(live.map(Kept::view).collect())
+    }
+
+    fn missing(&self, from: &Self) -> Result<Vec<Kept>, TokenError> {
+        let mut theirs = from.keep.all()?;
+        let here = self.keep.all()?;
+        theirs.retain(|kept| here.iter().all(|known| known.id != kept.id));
+        Ok(theirs)
     }
 
     /// Whose token this is; `None`: nobody's, or it has ended.
@@ -225,14 +217,15 @@ impl TokenBook {
         let Some((id, secret)) = parts else {
             return Ok(None);
         };
-        let tokens = self.tokens()?;
+        if !is_word(id) {
+            return Ok(None);
+        }
         let shown = hash(secret);
-        let found = tokens.tokens.iter().find(|kept| kept.id == id);
-        let matching = found.filter(|kept| {
+        let matching = self.keep.one(id)?.filter(|kept| {
             let same: bool = kept.sha256.as_bytes().ct_eq(shown.as_bytes()).into();
             same && kept.is_live(now())
         });
-        Ok(matching.map(Kept::view))
+        Ok(matching.map(|kept| kept.view()))
     }
 
     /// The roles of all of an actor's tokens that have not ended.
@@ -242,93 +235,31 @@ impl TokenBook {
             return Vec::new();
         };
         // Tokens that cannot be read give nobody a role.
-        let tokens = self.tokens().unwrap_or_default();
+        let tokens = self.keep.all().unwrap_or_default();
         let now = now();
-        let of_user = tokens.tokens.iter();
+        let of_user = tokens.into_iter();
         let of_user = of_user.filter(|kept| *kept.user == **user && kept.is_live(now));
-        let mut roles: Vec<String> = of_user.flat_map(|kept| kept.roles.clone()).collect();
+        let mut roles: Vec<String> = of_user.flat_map(|kept| kept.roles).collect();
         roles.sort();
         roles.dedup();
         roles
     }
-
-    fn fault(&self, why: &impl ToString) -> TokenError {
-        TokenError::File {
-            file: self.file.clone(),
-            why: why.to_string(),
-        }
-    }
-
-    fn tokens(&self) -> Result<Tokens, TokenError> {
-        let mut file = match File::open(&self.file) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Tokens::default()),
-            Err(error) => return Err(self.fault(&error)),
-        };
-        let meta = file.metadata().map_err(|error| self.fault(&error))?;
-        let seen = Seen {
-            inode: meta.ino(),
-            bytes: meta.size(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-        };
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, tokens)) = read.as_ref().filter(|(before, _)| *before == seen) {
-            return Ok(tokens.clone());
-        }
-        if meta.mode() & 0o022 != 0 {
-            return Err(self.fault(&"others may write to it: `chmod 600` it"));
-        }
-        if meta.size() > MAX_FILE_BYTES {
-            return Err(self.fault(&format!("it is larger than {MAX_FILE_BYTES} bytes")));
-        }
-        let mut text = String::new();
-        file.read_to_string(&mut text)
-            .map_err(|error| self.fault(&error))?;
-        let tokens: Tokens = serde_json::from_str(&text).map_err(|error| self.fault(&error))?;
-        if tokens.version != 1 {
-            return Err(self.fault(&format!("version {} is not known", tokens.version)));
-        }
-        *read = Some((seen, tokens.clone()));
-        Ok(tokens)
-    }
-
-    /// Changes the file under a lock, as a whole.
-    fn change<T>(
-        &self,
-        change: impl FnOnce(&mut Tokens) -> Result<T, TokenError>,
-    ) -> Result<T, TokenError> {
-        let folder = self.file.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(|error| self.fault(&error))?;
-        let lock = new_file(&beside(&self.file, ".lock")).map_err(|error| self.fault(&error))?;
-        lock.lock().map_err(|error| self.fault(&error))?;
-        let mut tokens = self.tokens()?;
-        tokens.version = 1;
-        let answer = change(&mut tokens)?;
-        let text = serde_json::to_vec_pretty(&tokens).expect("words and lists");
-        let new = beside(&self.file, ".new");
-        let write = || -> io::Result<()> {
-            let mut file = new_file(&new)?;
-            file.set_len(0)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&new, &self.file)?;
-            File::open(folder)?.sync_all()
-        };
-        write().map_err(|error| self.fault(&error))?;
-        Ok(answer)
-    }
 }
 
-fn new_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    options.open(path)
-}
-
-fn beside(file: &Path, end: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(end);
-    name.into()
+/// A role that nobody has is as good as none: what is nearly one that means
+/// something was meant to be it.
+fn refuse_typo(role: &str) -> Result<(), TokenError> {
+    if ROLES.contains(&role) {
+        return Ok(());
+    }
+    let lower = role.to_lowercase();
+    let near = |known: &&&str| strsim::damerau_levenshtein(known, &lower) <= TYPO;
+    match ROLES.iter().find(near) {
+        None => Ok(()),
+        Some(meant) => Err(TokenError::Bad(format!(
+            "`{role}` is no role of this server: did you mean `{meant}`?"
+        ))),
+    }
 }
 
 fn is_word(word: &str) -> bool {
@@ -356,7 +287,9 @@ fn chance(bytes: usize) -> Result<String, TokenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rok_log::MemoryCells;
     use rstest::rstest;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn roles(roles: &[&str]) -> Vec<String> {
@@ -374,7 +307,7 @@ mod tests {
         let secret = made.token.rsplit('_').next().unwrap();
         assert!(!text.contains(secret));
         assert!(!format!("{made:?}").contains(secret));
-        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 
         assert!(other.revoke(&made.view.id).unwrap().revoked_at.is_some());
         assert_eq!(book.whose(&made.token).unwrap(), None);
@@ -455,5 +388,58 @@ mod tests {
         book.create("ada", &both, None).unwrap();
         let book = book.with_own_rules(true);
         book.create("ada", &roles(&["bogus"]), None).unwrap();
+    }
+
+    #[rstest]
+    #[case("aprover", "approver")]
+    #[case("Viewer", "viewer")]
+    #[case("opeartor", "operator")]
+    #[case("admins", "admin")]
+    fn a_typo_beside_a_role_is_refused(#[case] typo: &str, #[case] meant: &str) {
+        let book = TokenBook::in_database(Arc::new(MemoryCells::new()));
+        let given = roles(&["viewer", typo]);
+        let refused = book.create("ada", &given, None).unwrap_err();
+        let hint = format!("did you mean `{meant}`?");
+        assert!(refused.to_string().ends_with(&hint), "{refused}");
+        assert!(book.list().unwrap().is_empty());
+        // Policies of the house's own may know it.
+        book.with_own_rules(true)
+            .create("ada", &given, None)
+            .unwrap();
+    }
+
+    #[test]
+    fn a_database_keeps_tokens_as_a_file_does_and_no_secret() {
+        let cells = MemoryCells::new();
+        let book = || TokenBook::in_database(Arc::new(cells.clone()));
+        let made = book().create("ada", &roles(&["admin"]), None).unwrap();
+        assert_eq!(book().whose(&made.token).unwrap(), Some(made.view.clone()));
+        assert_eq!(book().roles_of(&Actor::User("ada".into())), ["admin"]);
+        let secret = made.token.rsplit('_').next().unwrap();
+        let kept = cells.cell("tokens", &made.view.id).unwrap().unwrap();
+        assert!(!String::from_utf8(kept).unwrap().contains(secret));
+        for nobody in ["rok_", "rok_0_0", &format!("rok_{}_0", made.view.id)] {
+            assert_eq!(book().whose(nobody).unwrap(), None);
+        }
+        assert!(book().revoke(&made.view.id).unwrap().revoked_at.is_some());
+        assert_eq!(book().whose(&made.token).unwrap(), None);
+        let unknown = book().revoke("nobody").unwrap_err();
+        assert_eq!(unknown, TokenError::Unknown("nobody".into()));
+    }
+
+    #[test]
+    fn tokens_of_a_file_are_taken_over_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = TokenBook::at(dir.path().join("t.json"));
+        let made = file.create("ada", &roles(&["admin"]), None).unwrap();
+        let ended = file.create("bob", &roles(&["admin"]), None).unwrap();
+        file.revoke(&ended.view.id).unwrap();
+        let book = TokenBook::in_database(Arc::new(MemoryCells::new()));
+        assert_eq!(book.not_here(&file).unwrap(), [made.view.clone()]);
+        assert_eq!(book.import(&file).unwrap().len(), 2);
+        assert!(book.not_here(&file).unwrap().is_empty());
+        assert!(book.import(&file).unwrap().is_empty());
+        assert_eq!(book.whose(&made.token).unwrap(), Some(made.view));
+        assert_eq!(book.whose(&ended.token).unwrap(), None);
     }
 }

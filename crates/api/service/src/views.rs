@@ -3,12 +3,14 @@
 
 pub use rok_attest::{Checkpoint, Head};
 pub use rok_config::{ConfigErrors, ConfigFault, Entry, Source};
+pub use rok_facades::desk::{DeskEngine, DeskFacade};
 pub use rok_facades::plan_tests::{Mismatch, TestFault, TestVerdict};
 pub use rok_facades::runs::*;
 pub use rok_facades::schedules::*;
 pub use rok_facades::{
-    AccessAction, AccessFacade, AccessRequest, AccessTarget, Authorization, Lesson, LessonKind,
-    RunIdentity,
+    AccessAction, AccessFacade, AccessRequest, AccessTarget, Authorization, Handling, Incident,
+    IncidentCategory, IncidentFilter, IncidentHistory, IncidentStatus, Lesson, LessonDecision,
+    LessonFilter, LessonKind, LessonState, Occurrence, RunIdentity,
 };
 pub use rok_plan::{Fault, PlanErrors, Syntax};
 pub use rok_rac::{FailedDuty, Reconciliation};

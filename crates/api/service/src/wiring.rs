@@ -3,11 +3,14 @@
 
 use rok_config::{Inputs, Settings};
 use rok_facades::AccessFacade;
+use rok_facades::desk::DeskFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{PoolAsk, RunsError, RunsFacade, RunsPool};
 use rok_facades::schedules::SchedulesFacade;
+use rok_log::Cells;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 type ComposeAccess = dyn Fn(&Settings) -> Result<AccessFacade, RunsError> + Send + Sync;
 type ComposeSchedules =
@@ -19,6 +22,17 @@ pub type Pooled = (RunsFacade, Box<dyn RunsPool>);
 
 type ComposePool = dyn Fn(&Settings, PoolAsk) -> Result<Pooled, RunsError> + Send + Sync;
 
+/// What is kept beside the runs of a database.
+pub struct Beside {
+    /// The database.
+    pub cells: Arc<dyn Cells>,
+    /// Schedules that lie in the folder `dir`, where nobody keeps them.
+    pub schedules_in_folder: Vec<String>,
+}
+
+type ComposeDesk = dyn Fn(&Settings) -> Result<DeskFacade, RunsError> + Send + Sync;
+type ComposeBeside = dyn Fn(&Settings) -> Result<Option<Beside>, RunsError> + Send + Sync;
+
 /// How runs are composed, and what settings are resolved from.
 pub struct Wiring {
     pub(crate) compose: Box<Compose>,
@@ -26,6 +40,8 @@ pub struct Wiring {
     pub(crate) access: Option<Box<ComposeAccess>>,
     pub(crate) pool: Option<Box<ComposePool>>,
     pub(crate) schedules: Option<Box<ComposeSchedules>>,
+    pub(crate) beside: Option<Box<ComposeBeside>>,
+    pub(crate) desk: Option<Box<ComposeDesk>>,
     pub(crate) inputs: Option<Inputs>,
 }
 
@@ -41,6 +57,8 @@ impl Wiring {
             access: None,
             pool: None,
             schedules: None,
+            beside: None,
+            desk: None,
             inputs: None,
         }
     }
@@ -85,6 +103,27 @@ impl Wiring {
         compose: impl Fn(&Settings, PoolAsk) -> Result<Pooled, RunsError> + Send + Sync + 'static,
     ) -> Self {
         self.pool = Some(Box::new(compose));
+        self
+    }
+
+    /// Keeps tokens beside the runs of a database by this; without it they are
+    /// in a file.
+    #[must_use]
+    pub fn beside(
+        mut self,
+        compose: impl Fn(&Settings) -> Result<Option<Beside>, RunsError> + Send + Sync + 'static,
+    ) -> Self {
+        self.beside = Some(Box::new(compose));
+        self
+    }
+
+    /// Handles incidents and lessons at this desk; without one there is none.
+    #[must_use]
+    pub fn desk(
+        mut self,
+        compose: impl Fn(&Settings) -> Result<DeskFacade, RunsError> + Send + Sync + 'static,
+    ) -> Self {
+        self.desk = Some(Box::new(compose));
         self
     }
 

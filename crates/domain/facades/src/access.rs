@@ -36,6 +36,12 @@ pub enum AccessAction {
     Reject,
     /// Let a failed hard gate be passed.
     Override,
+    /// Look into an incident of a run, or say that it is over.
+    HandleIncident,
+    /// Make something of a lesson that a run teaches.
+    DecideLesson,
+    /// Add, pause, fire or remove schedules.
+    ManageSchedules,
 }
 
 impl AccessAction {
@@ -52,6 +58,9 @@ impl AccessAction {
         Self::Approve,
         Self::Reject,
         Self::Override,
+        Self::HandleIncident,
+        Self::DecideLesson,
+        Self::ManageSchedules,
     ];
 
     /// The action's name, as policies write it.
@@ -69,6 +78,9 @@ impl AccessAction {
             Self::Approve => "approve",
             Self::Reject => "reject",
             Self::Override => "override",
+            Self::HandleIncident => "handle_incident",
+            Self::DecideLesson => "decide_lesson",
+            Self::ManageSchedules => "manage_schedules",
         }
     }
 }

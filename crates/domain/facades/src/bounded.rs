@@ -7,7 +7,7 @@ use crate::facts::{DutyKey, OutcomeFacts, RunFacts};
 use crate::governance::{
     ActionRequest, Authorization, GovernanceEngine, GovernedAction, PolicyOverview, PolicyVerdict,
 };
-use crate::incidents::{Incident, IncidentEngine, IncidentFilter, IncidentReport};
+use crate::incidents::{Incident, IncidentEngine, IncidentFilter, IncidentHistory, IncidentReport};
 use crate::lessons::Lesson;
 use crate::owned::{OwnedOutcomeFacts, OwnedRunFacts};
 use crate::traces::{StepSpan, TraceEngine, TraceRecord};
@@ -144,9 +144,15 @@ impl<E: IncidentEngine + ?Sized + 'static> IncidentEngine for Bounded<E> {
         })
     }
 
-    fn acknowledge(&self, id: &str, by: &Actor, at: Timestamp) -> Result<Incident, EngineError> {
-        let (id, by) = (id.to_owned(), by.clone());
-        self.call(move |engine| engine.acknowledge(&id, &by, at))
+    fn acknowledge(
+        &self,
+        id: &str,
+        by: &Actor,
+        note: &str,
+        at: Timestamp,
+    ) -> Result<Incident, EngineError> {
+        let (id, by, note) = (id.to_owned(), by.clone(), note.to_owned());
+        self.call(move |engine| engine.acknowledge(&id, &by, &note, at))
     }
 
     fn resolve(
@@ -163,6 +169,11 @@ impl<E: IncidentEngine + ?Sized + 'static> IncidentEngine for Bounded<E> {
     fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError> {
         let filter = filter.clone();
         self.call(move |engine| engine.list(&filter))
+    }
+
+    fn history(&self, id: &str) -> Result<IncidentHistory, EngineError> {
+        let id = id.to_owned();
+        self.call(move |engine| engine.history(&id))
     }
 }
 

@@ -6,11 +6,15 @@ use rok_rac::Duty;
 use rok_vocabulary::{
     Actor, Domain, Epoch, ErrorClass, Outcome, PlanId, RunId, Severity, StepId, Timestamp,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::sync::Arc;
 
 /// What kind of trouble it is; whom it concerns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum IncidentCategory {
     /// None: the run succeeded.
@@ -34,7 +38,9 @@ pub enum IncidentCategory {
 }
 
 /// What has been done about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum IncidentStatus {
     /// Nothing yet.
@@ -47,8 +53,41 @@ pub enum IncidentStatus {
     Closed,
 }
 
+impl IncidentStatus {
+    /// Every status, in the order that an incident takes them.
+    pub const ALL: &'static [Self] =
+        &[Self::Open, Self::Acknowledged, Self::Resolved, Self::Closed];
+
+    /// The status's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "OPEN",
+            Self::Acknowledged => "ACKNOWLEDGED",
+            Self::Resolved => "RESOLVED",
+            Self::Closed => "CLOSED",
+        }
+    }
+
+    /// Whether somebody may lead an incident from here to there.
+    #[must_use]
+    pub const fn leads_to(self, to: Self) -> bool {
+        matches!(
+            (self, to),
+            (Self::Open, Self::Acknowledged | Self::Resolved)
+                | (Self::Acknowledged, Self::Resolved)
+        )
+    }
+}
+
+impl fmt::Display for IncidentStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// An incident's record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Incident {
     /// From the duty key: a repeated call yields the same.
     pub id: String,
@@ -93,6 +132,42 @@ pub struct Incident {
     /// Their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// What somebody did about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Handling {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: Actor,
+    /// What it led to.
+    pub to: IncidentStatus,
+    /// Why, in their words.
+    pub reason: String,
+}
+
+/// A further run that an incident happened in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Occurrence {
+    /// The id of its own record.
+    pub id: String,
+    /// The run.
+    pub run_id: RunId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An incident and all that is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentHistory {
+    /// The incident as it stands.
+    #[serde(flatten)]
+    pub incident: Incident,
+    /// Where it happened again, the oldest first.
+    pub occurrences: Vec<Occurrence>,
+    /// What was done about it, the oldest first.
+    pub handled: Vec<Handling>,
 }
 
 impl Record for Incident {
@@ -160,7 +235,13 @@ pub trait IncidentEngine: Send + Sync {
     -> Result<Incident, EngineError>;
 
     /// OPEN → ACKNOWLEDGED.
-    fn acknowledge(&self, id: &str, by: &Actor, at: Timestamp) -> Result<Incident, EngineError>;
+    fn acknowledge(
+        &self,
+        id: &str,
+        by: &Actor,
+        note: &str,
+        at: Timestamp,
+    ) -> Result<Incident, EngineError>;
 
     /// OPEN or ACKNOWLEDGED → RESOLVED.
     fn resolve(
@@ -175,6 +256,9 @@ pub trait IncidentEngine: Send + Sync {
     /// occurrence is counted in the first and not listed. Those of severity
     /// none are in the store alone.
     fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError>;
+
+    /// One of them, and all that is known of it.
+    fn history(&self, id: &str) -> Result<IncidentHistory, EngineError>;
 }
 
 /// The door to the incident domain.
@@ -262,10 +346,11 @@ impl IncidentFacade {
         &self,
         id: &str,
         by: &Actor,
+        note: &str,
         at: Timestamp,
     ) -> Result<Incident, FacadeError> {
         plain(Domain::Incidents, "acknowledge the incident", || {
-            self.engine.acknowledge(id, by, at)
+            self.engine.acknowledge(id, by, note, at)
         })
     }
 
@@ -286,6 +371,13 @@ impl IncidentFacade {
     pub fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, FacadeError> {
         plain(Domain::Incidents, "list incidents", || {
             self.engine.list(filter)
+        })
+    }
+
+    /// An incident, and all that is known of it.
+    pub fn history(&self, id: &str) -> Result<IncidentHistory, FacadeError> {
+        plain(Domain::Incidents, "show the incident", || {
+            self.engine.history(id)
         })
     }
 }

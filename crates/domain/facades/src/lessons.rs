@@ -1,8 +1,11 @@
 //! Lessons: what a run teaches, and what people make of it.
 
-use rok_vocabulary::{Actor, Epoch, ErrorClass, PlanId, RunId, StepId, Timestamp};
+use crate::answer::{EngineError, FacadeError, plain};
+use rok_vocabulary::{Actor, Domain, Epoch, ErrorClass, PlanId, RunId, StepId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
 
 /// What kind of lesson it is.
 #[derive(
@@ -16,6 +19,21 @@ pub enum LessonKind {
     NearThreshold,
     /// A run succeeded with less than 30 % of a limit.
     CriticalSuccess,
+}
+
+impl LessonKind {
+    /// Every kind.
+    pub const ALL: &'static [Self] = &[Self::Failure, Self::NearThreshold, Self::CriticalSuccess];
+
+    /// The kind's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failure => "failure",
+            Self::NearThreshold => "near_threshold",
+            Self::CriticalSuccess => "critical_success",
+        }
+    }
 }
 
 /// What has become of a lesson.
@@ -34,8 +52,37 @@ pub enum LessonState {
     ConvertedToDraft,
 }
 
+impl LessonState {
+    /// Every state.
+    pub const ALL: &'static [Self] = &[
+        Self::Pending,
+        Self::Deferred,
+        Self::Dismissed,
+        Self::ConvertedToDraft,
+    ];
+
+    /// The state's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Deferred => "deferred",
+            Self::Dismissed => "dismissed",
+            Self::ConvertedToDraft => "converted_to_draft",
+        }
+    }
+}
+
+impl fmt::Display for LessonState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// What somebody makes of a pending lesson.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum LessonDecision {
     /// Not now.
@@ -101,13 +148,92 @@ pub struct Lesson {
     /// When they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Timestamp>,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Which lessons are listed; an absent part matches all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LessonFilter {
+    /// Of this run.
+    pub run: Option<RunId>,
+    /// Of this plan.
+    pub plan: Option<PlanId>,
+    /// In this state.
+    pub state: Option<LessonState>,
+    /// Of this kind.
+    pub kind: Option<LessonKind>,
+}
+
+impl LessonFilter {
+    /// Whether a lesson is asked for.
+    #[must_use]
+    pub fn matches(&self, lesson: &Lesson) -> bool {
+        self.run.as_ref().is_none_or(|run| *run == lesson.run_id)
+            && self.plan.as_ref().is_none_or(|plan| *plan == lesson.plan)
+            && self.state.is_none_or(|state| state == lesson.state)
+            && self.kind.is_none_or(|kind| kind == lesson.kind)
+    }
+}
+
+/// What keeps lessons and what people make of them.
+pub trait LessonEngine: Send + Sync {
+    /// Lessons, the newest first. Of one band of one plan's use of a limit
+    /// there is one in 24 hours.
+    fn list(&self, filter: &LessonFilter) -> Result<Vec<Lesson>, EngineError>;
+
+    /// Decides on a pending one: durably, with who and why.
+    fn decide(
+        &self,
+        id: &str,
+        decision: LessonDecision,
+        by: &Actor,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<Lesson, EngineError>;
+}
+
+/// The door to the lessons of the governance domain.
+#[derive(Clone)]
+pub struct LessonFacade {
+    engine: Arc<dyn LessonEngine>,
+}
+
+impl LessonFacade {
+    /// A facade over an engine.
+    #[must_use]
+    pub fn new(engine: Arc<dyn LessonEngine>) -> Self {
+        Self { engine }
+    }
+
+    /// Lessons, the newest first.
+    pub fn list(&self, filter: &LessonFilter) -> Result<Vec<Lesson>, FacadeError> {
+        plain(Domain::Policies, "list lessons", || {
+            self.engine.list(filter)
+        })
+    }
+
+    /// Decides on a pending one.
+    pub fn decide(
+        &self,
+        id: &str,
+        decision: LessonDecision,
+        by: &Actor,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<Lesson, FacadeError> {
+        plain(Domain::Policies, "decide on the lesson", || {
+            self.engine.decide(id, decision, by, reason, at)
+        })
+    }
 }
 
 /// Why a decision was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LessonError {
     /// Somebody decided before.
-    #[error("lesson {id} is {state:?} already; only a pending one can be decided")]
+    #[error("lesson {id} is {state} already; only a pending one can be decided")]
     Decided {
         /// The lesson.
         id: String,
@@ -128,6 +254,7 @@ impl Lesson {
         mut self,
         decision: LessonDecision,
         by: &Actor,
+        reason: &str,
         at: Timestamp,
     ) -> Result<Self, LessonError> {
         if self.state != LessonState::Pending {
@@ -142,6 +269,7 @@ impl Lesson {
         self.state = decision.leads_to();
         self.decided_by = Some(by.clone());
         self.decided_at = Some(at);
+        self.reason = Some(reason.to_owned());
         Ok(self)
     }
 }
@@ -169,6 +297,7 @@ mod tests {
             created_at: Timestamp::default(),
             decided_by: None,
             decided_at: None,
+            reason: None,
         }
     }
 
@@ -179,13 +308,14 @@ mod tests {
     fn a_lesson_is_decided_once(#[case] decision: LessonDecision, #[case] state: LessonState) {
         let at = Timestamp::from_millis(5);
         let decided = lesson(Some("forbid …"))
-            .decide(decision, &Actor::Manual, at)
+            .decide(decision, &Actor::Manual, "why", at)
             .unwrap();
         assert_eq!((decided.state, decided.decided_at), (state, Some(at)));
+        assert_eq!(decided.reason.as_deref(), Some("why"));
         for again in [LessonDecision::Defer, LessonDecision::Dismiss] {
             let error = decided
                 .clone()
-                .decide(again, &Actor::Manual, at)
+                .decide(again, &Actor::Manual, "why", at)
                 .unwrap_err();
             assert!(matches!(error, LessonError::Decided { .. }), "{error}");
         }
@@ -197,6 +327,7 @@ mod tests {
             .decide(
                 LessonDecision::ConvertToDraft,
                 &Actor::Manual,
+                "why",
                 Timestamp::default(),
             )
             .unwrap_err();

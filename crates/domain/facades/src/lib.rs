@@ -45,6 +45,7 @@ mod owned;
 mod answer;
 
 mod access;
+pub mod desk;
 mod governance;
 mod incidents;
 mod lessons;
@@ -73,10 +74,13 @@ pub use governance::{
     GovernedAction, PolicyInfo, PolicyOverview, PolicyVerdict, Violation,
 };
 pub use incidents::{
-    Incident, IncidentCategory, IncidentEngine, IncidentFacade, IncidentFilter, IncidentReport,
-    IncidentStatus,
+    Handling, Incident, IncidentCategory, IncidentEngine, IncidentFacade, IncidentFilter,
+    IncidentHistory, IncidentReport, IncidentStatus, Occurrence,
 };
-pub use lessons::{Lesson, LessonDecision, LessonError, LessonKind, LessonState};
+pub use lessons::{
+    Lesson, LessonDecision, LessonEngine, LessonError, LessonFacade, LessonFilter, LessonKind,
+    LessonState,
+};
 pub use owned::{OwnedOutcomeFacts, OwnedRunFacts};
 pub use synthesis::{
     Cause, Diagnosis, ServiceFact, ServiceRunFacts, Signal, SynthesisEngine, SynthesisFacade,

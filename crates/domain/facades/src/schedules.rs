@@ -197,6 +197,10 @@ pub trait SchedulesEngine: Send + Sync {
     /// decided.
     fn add(&self, file: &ScheduleFile, actor: &Actor) -> Result<AddedSchedule, RunsError>;
 
+    /// Moves in the schedules that lie where these were kept before, as they
+    /// stand: what was decided stays decided. Gives their ids.
+    fn take_over(&self) -> Result<Vec<String>, RunsError>;
+
     /// Every schedule, by id. One that cannot be read is there with its
     /// trouble.
     fn list(&self) -> Result<Vec<ScheduleView>, RunsError>;

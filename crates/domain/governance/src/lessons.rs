@@ -18,7 +18,7 @@ pub const BANDS: [(f64, f64, LessonKind, &str); 4] = [
 ];
 
 /// One lesson a band in this time.
-const EVERY: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// Bands that are remembered: a thousand plans that use every one.
 const KEPT: usize = 10_000;
@@ -218,6 +218,7 @@ fn lesson(
         created_at: run.now,
         decided_by: None,
         decided_at: None,
+        reason: None,
     })
 }
 

@@ -50,6 +50,7 @@ mod request;
 mod access;
 mod engine;
 mod lessons;
+mod stored;
 
 pub use access::AccessPolicies;
 pub use engine::CedarEngine;
@@ -60,3 +61,4 @@ pub use faults::{PolicyFault, PolicyFaults};
 pub use lessons::{BANDS, LessonBook};
 pub use policies::Policies;
 pub use sources::{MAX_FILE_BYTES, PolicySources};
+pub use stored::StoredLessons;

@@ -5,8 +5,8 @@
 use crate::rules::{category_of, class_of, dedup_key, severity_of};
 use core::time::Duration;
 use rok_facades::{
-    DutyKey, EngineError, Incident, IncidentEngine, IncidentFilter, IncidentReport, IncidentStatus,
-    OutcomeFacts,
+    DutyKey, EngineError, Handling, Incident, IncidentEngine, IncidentFilter, IncidentHistory,
+    IncidentReport, IncidentStatus, Occurrence, OutcomeFacts,
 };
 use rok_vocabulary::{Actor, Severity, Timestamp};
 use std::collections::{HashMap, VecDeque};
@@ -42,6 +42,7 @@ struct Pages {
 struct Page {
     answered: Incident,
     now: Incident,
+    handled: Vec<Handling>,
 }
 
 impl Default for IncidentBook {
@@ -91,44 +92,56 @@ impl IncidentBook {
         id: &str,
         to: IncidentStatus,
         by: &Actor,
-        note: Option<&str>,
+        note: &str,
         at: Timestamp,
     ) -> Result<Incident, EngineError> {
         let mut pages = self.pages()?;
-        let Some(page) = pages.by_id.get_mut(id) else {
-            return Err(EngineError::invalid(format!(
-                "there is no incident {id}, or it is older than what is remembered"
-            )));
+        let page = pages.by_id.get_mut(id).ok_or_else(|| unknown(id))?;
+        let handling = Handling {
+            at,
+            by: by.clone(),
+            to,
+            reason: note.to_owned(),
         };
-        let incident = &mut page.now;
-        if let Some(first) = &incident.occurrence_of {
-            return Err(EngineError::invalid(format!(
-                "{id} is an occurrence of {first}; handle that one"
-            )));
+        if is_new(&page.now, &handling)? {
+            handle(&mut page.now, &handling);
+            page.handled.push(handling);
         }
-        if incident.status == to && incident.handled_by.as_ref() == Some(by) {
-            return Ok(incident.clone());
-        }
-        if !matches!(
-            (incident.status, to),
-            (
-                IncidentStatus::Open,
-                IncidentStatus::Acknowledged | IncidentStatus::Resolved
-            ) | (IncidentStatus::Acknowledged, IncidentStatus::Resolved)
-        ) {
-            return Err(EngineError::refused(format!(
-                "{id} is {:?} already",
-                incident.status
-            )));
-        }
-        incident.status = to;
-        incident.handled_by = Some(by.clone());
-        incident.updated_at = at;
-        if note.is_some() {
-            incident.note = note.map(str::to_owned);
-        }
-        Ok(incident.clone())
+        Ok(page.now.clone())
     }
+}
+
+pub(crate) fn unknown(id: &str) -> EngineError {
+    EngineError::invalid(format!(
+        "there is no incident {id} that somebody may have to handle"
+    ))
+}
+
+/// Whether somebody may do this to an incident, and has not done it already.
+pub(crate) fn is_new(incident: &Incident, handling: &Handling) -> Result<bool, EngineError> {
+    let id = &incident.id;
+    if let Some(first) = &incident.occurrence_of {
+        return Err(EngineError::invalid(format!(
+            "{id} is an occurrence of {first}; handle that one"
+        )));
+    }
+    if incident.status == handling.to && incident.handled_by.as_ref() == Some(&handling.by) {
+        return Ok(false);
+    }
+    if incident.status.leads_to(handling.to) {
+        Ok(true)
+    } else {
+        let status = incident.status;
+        Err(EngineError::refused(format!("{id} is {status} already")))
+    }
+}
+
+/// What an incident is once somebody has done this.
+pub(crate) fn handle(incident: &mut Incident, handling: &Handling) {
+    incident.status = handling.to;
+    incident.handled_by = Some(handling.by.clone());
+    incident.note = Some(handling.reason.clone());
+    incident.updated_at = incident.updated_at.max(handling.at);
 }
 
 impl Pages {
@@ -185,6 +198,7 @@ impl Pages {
         let page = Page {
             answered: incident.clone(),
             now: incident.clone(),
+            handled: Vec::new(),
         };
         self.by_id.insert(incident.id, page);
     }
@@ -275,8 +289,14 @@ impl IncidentEngine for IncidentBook {
         Ok(self.pages()?.answer(draft))
     }
 
-    fn acknowledge(&self, id: &str, by: &Actor, at: Timestamp) -> Result<Incident, EngineError> {
-        self.change(id, IncidentStatus::Acknowledged, by, None, at)
+    fn acknowledge(
+        &self,
+        id: &str,
+        by: &Actor,
+        note: &str,
+        at: Timestamp,
+    ) -> Result<Incident, EngineError> {
+        self.change(id, IncidentStatus::Acknowledged, by, note, at)
     }
 
     fn resolve(
@@ -286,7 +306,7 @@ impl IncidentEngine for IncidentBook {
         note: &str,
         at: Timestamp,
     ) -> Result<Incident, EngineError> {
-        self.change(id, IncidentStatus::Resolved, by, Some(note), at)
+        self.change(id, IncidentStatus::Resolved, by, note, at)
     }
 
     fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError> {
@@ -298,6 +318,26 @@ impl IncidentEngine for IncidentBook {
             .filter(|incident| incident.occurrence_of.is_none() && filter.matches(incident))
             .cloned()
             .collect())
+    }
+
+    fn history(&self, id: &str) -> Result<IncidentHistory, EngineError> {
+        let pages = self.pages()?;
+        let page = pages.by_id.get(id).ok_or_else(|| unknown(id))?;
+        let all = pages.order.iter().filter_map(|id| pages.by_id.get(id));
+        let again = all.filter(|page| page.now.occurrence_of.as_deref() == Some(id));
+        Ok(IncidentHistory {
+            incident: page.now.clone(),
+            occurrences: again.map(|page| occurrence(&page.now)).collect(),
+            handled: page.handled.clone(),
+        })
+    }
+}
+
+pub(crate) fn occurrence(incident: &Incident) -> Occurrence {
+    Occurrence {
+        id: incident.id.clone(),
+        run_id: incident.run_id.clone(),
+        at: incident.created_at,
     }
 }
 

@@ -1,9 +1,10 @@
 //! The incident engine: an incident for every run, and one for all that is the
 //! same.
 //!
-//! It writes nothing: its memory is a bounded cache of the records that
-//! travelled in the runs' logs, and [`IncidentBook::restore`] fills it again.
-//! It has no clock and asks nobody.
+//! It writes no truth of its own: the book's memory is a bounded cache of the
+//! records that travelled in the runs' logs, and [`IncidentBook::restore`] fills
+//! it again; [`StoredIncidents`] keeps beside them only what people did. It has
+//! no clock and asks nobody.
 //!
 //! ```text
 //! OutcomeFacts ─rules─▶ severity, category, dedup key
@@ -11,6 +12,9 @@
 //!                              ▼
 //!                IncidentBook ─┬─ no:  a new incident, count 1
 //!                              └─ yes: an occurrence of the first, count n
+//!
+//! records of all logs ─┬─ fold ─▶ incidents as they stand: StoredIncidents
+//! what people did ─────┘   (a cell each, compared and replaced)
 //! ```
 //!
 //! ```
@@ -27,8 +31,13 @@
 //! # Ok::<(), rok_vocabulary::IdError>(())
 //! ```
 
-mod book;
 mod rules;
+
+mod book;
+
+mod project;
+mod stored;
 
 pub use book::{IncidentBook, KEPT, WINDOW};
 pub use rules::{category_of, severity_of};
+pub use stored::StoredIncidents;

@@ -24,6 +24,7 @@
 extern crate alloc;
 
 mod console;
+mod domain_rows;
 mod history;
 mod large;
 mod letter;
@@ -33,6 +34,7 @@ mod replay;
 mod service_run;
 
 pub use console::Console;
+pub use domain_rows::{DomainRow, INCIDENTS, LESSONS, domain_rows};
 pub use history::{AckEntry, Artifact, Decision, History, LogEntry, StepHistory};
 pub use large::Contents;
 pub use letter::Letter;

@@ -227,6 +227,7 @@ impl RunRunner {
             self.note_made(event);
             self.note_services(event);
             self.note_notices(event);
+            self.note_domains(event);
         }
         self.encoder.encode(&events, &mut self.lines);
         self.seal = match events.last() {

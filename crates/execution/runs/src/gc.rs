@@ -13,6 +13,7 @@ use crate::load::Loaded;
 use crate::proof::{ATTESTATION, PROVENANCE_FILE};
 use crate::stub::{Artifact, Content, Stub, content_of, last_decision};
 use crate::submit::{contents, owner};
+use crate::tables::{ROWS, kept_rows, rows_of};
 use house::{House, Resident};
 use rok_artifacts::measure;
 use rok_chain::LogState;
@@ -26,7 +27,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What stays beside a stub: what proves it, and what people said of it.
-const KEPT: [&str; 5] = ["seal.json", ATTESTATION, PROVENANCE_FILE, "key.pub", HOLDS];
+const KEPT: [&str; 6] = [
+    "seal.json",
+    ATTESTATION,
+    PROVENANCE_FILE,
+    "key.pub",
+    HOLDS,
+    ROWS,
+];
 
 impl Runs {
     pub(crate) fn collect_runs(
@@ -147,12 +155,25 @@ fn collect(
                 ClaimError::Held { by, .. } => Stays::Kept(format!("{by} drives it")),
                 ClaimError::Store(error) => Stays::Failed(fault::chain(&error)),
             })?;
+    keep_rows(store, run)?;
     let stub = stub_of(store, run, why, request, now)?;
     let json =
         serde_json::to_vec_pretty(&stub).map_err(|error| Stays::Failed(error.to_string()))?;
     collecting
         .finish(&json, &KEPT)
         .map_err(|error| Stays::Failed(fault::chain(&error)))
+}
+
+/// Incidents and lessons are handled by people, however long the run that told
+/// of them is there.
+fn keep_rows(store: &Home, run: &RunId) -> Result<(), Stays> {
+    let rows = rows_of(store, run).map_err(|error| fault::chain(&error))?;
+    let rows = rows.map_err(|what| format!("its log cannot be read: {what}"))?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let laid = store.lay_beside(run, ROWS, &kept_rows(&rows));
+    laid.map_err(|error| Stays::Failed(fault::chain(&error)))
 }
 
 /// What will be left of a run; an error is why it is kept.

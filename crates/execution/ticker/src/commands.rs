@@ -8,8 +8,15 @@ use rok_facades::runs::{ErrorKind, RunsError};
 use rok_facades::schedules::{
     AddedSchedule, DueView, FiringView, RemovedSchedule, ScheduleFile, ScheduleView,
 };
+use rok_log::Cells;
 use rok_schedule::{Asked, Item, Schedule, State, next_due_times};
 use rok_vocabulary::{Actor, Timestamp};
+
+/// The ids of the schedules that are kept in cells.
+pub fn schedules_in(cells: &dyn Cells) -> Result<Vec<String>, RunsError> {
+    let entries = cells.cells(TABLE).map_err(|error| store(&error))?;
+    Ok(entries.into_iter().map(|(id, _)| id).collect())
+}
 
 impl Ticker {
     pub(crate) fn add(
@@ -43,6 +50,29 @@ impl Ticker {
         };
         let (change, entry, _) = self.change(id, replace)?;
         Ok(added(change, &schedule, &entry, now))
+    }
+
+    /// Moves entries here. Each is here, durably, before it is not there any
+    /// more; one that is in both places after a crash is moved once.
+    pub(crate) fn take_over(&self, from: &dyn Cells) -> Result<Vec<String>, RunsError> {
+        let entries = from.cells(TABLE).map_err(|error| store(&error))?;
+        let mut moved = Vec::new();
+        for (id, bytes) in entries {
+            Entry::read(&id, &bytes)?;
+            let placed = self.cells.swap(TABLE, &id, None, Some(&bytes));
+            if !placed.map_err(|error| store(&error))? {
+                let here = self.cells.cell(TABLE, &id).map_err(|error| store(&error))?;
+                if here.as_deref() != Some(&bytes[..]) {
+                    return Err(taken(&id));
+                }
+            }
+            let gone = from.swap(TABLE, &id, Some(&bytes), None);
+            if !gone.map_err(|error| store(&error))? {
+                return Err(changed(&id));
+            }
+            moved.push(id);
+        }
+        Ok(moved)
     }
 
     pub(crate) fn list(&self, now: Timestamp) -> Result<Vec<ScheduleView>, RunsError> {
@@ -247,6 +277,18 @@ fn when(schedule: &Schedule) -> impl PartialEq {
         schedule.from,
         schedule.until,
     )
+}
+
+fn taken(id: &str) -> RunsError {
+    let message = format!("there is another schedule `{id}` here already");
+    RunsError::new(ErrorKind::State, "ROK0184", message)
+        .help("remove the one that is not to go on: `rok schedule remove`, with --store or with --dir alone")
+}
+
+fn changed(id: &str) -> RunsError {
+    let message = format!("schedule `{id}` was changed where it was while it was moved");
+    RunsError::new(ErrorKind::State, "ROK0184", message)
+        .help("let nothing else use it there, remove it here, and move it again")
 }
 
 fn added(change: &str, schedule: &Schedule, entry: &Entry, now: Timestamp) -> AddedSchedule {

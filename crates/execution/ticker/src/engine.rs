@@ -3,7 +3,7 @@
 
 use crate::submit::Submit;
 use crate::ticker::Ticker;
-use rok_facades::runs::{RunsError, RunsFacade, StopSignal};
+use rok_facades::runs::{ErrorKind, RunsError, RunsFacade, StopSignal};
 use rok_facades::schedules::{
     AddedSchedule, DueView, FiringView, RemovedSchedule, ScheduleFile, ScheduleView,
     SchedulesEngine, TickObserver, TickReport,
@@ -19,6 +19,8 @@ pub struct Schedules {
     pub(crate) ticker: Ticker,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) runs: Option<(RunsFacade, Actor)>,
+    /// Where they were kept before.
+    before: Option<Box<dyn Cells>>,
 }
 
 impl Schedules {
@@ -29,6 +31,7 @@ impl Schedules {
             ticker: Ticker::new(cells, submit),
             clock,
             runs: None,
+            before: None,
         }
     }
 
@@ -41,9 +44,28 @@ impl Schedules {
     }
 }
 
+impl Schedules {
+    /// Schedules that were kept in other cells before, and are moved where
+    /// somebody asks for it.
+    #[must_use]
+    pub fn kept_before_in(mut self, cells: Box<dyn Cells>) -> Self {
+        self.before = Some(cells);
+        self
+    }
+}
+
 impl SchedulesEngine for Schedules {
     fn add(&self, file: &ScheduleFile, actor: &Actor) -> Result<AddedSchedule, RunsError> {
         self.ticker.add(file, actor, self.clock.now())
+    }
+
+    fn take_over(&self) -> Result<Vec<String>, RunsError> {
+        let Some(before) = &self.before else {
+            let message = "these schedules are kept where they always were";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("schedules are moved from a folder into a database: name it by --store"));
+        };
+        self.ticker.take_over(&**before)
     }
 
     fn list(&self) -> Result<Vec<ScheduleView>, RunsError> {

@@ -57,6 +57,7 @@ pub mod testing;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub use commands::schedules_in;
 pub use engine::Schedules;
 pub use runs::FacadeSubmit;
 pub use submit::{Order, Standing, Submit, SubmitError};

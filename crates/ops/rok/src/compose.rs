@@ -1,10 +1,12 @@
 //! Composition: the one place that names engines, executors and stores.
 
+mod desk;
 mod pool;
 
+pub use desk::desk;
 pub use pool::pooled;
 
-use rok_client::RemoteRuns;
+use rok_client::{RemoteRuns, RemoteSchedules};
 use rok_config::{PasswordSource, Settings, SigningKeySource};
 use rok_events::Contract;
 use rok_exec_http::{Egress, HttpExecutor};
@@ -20,11 +22,12 @@ use rok_incidents::IncidentBook;
 use rok_notify::{Key, MailError, Mailer};
 use rok_runner::{Services, SystemClock};
 use rok_runs::{Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor, SharedStore};
-use rok_service::TokenBook;
+use rok_service::{Beside, TokenBook};
 use rok_store_jsonl::FolderCells;
+use rok_store_sqlite::SqliteStore;
 use rok_synthesis::{Rules, Synthesis};
 use rok_test_runner::TestRunner;
-use rok_ticker::{FacadeSubmit, Schedules};
+use rok_ticker::{FacadeSubmit, Schedules, schedules_in};
 use rok_traces::LocalTraces;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -97,11 +100,8 @@ pub fn runs(
         let token = settings.token.as_ref().map(rok_config::Hidden::expose);
         return Ok(RunsFacade::new(Arc::new(RemoteRuns::at(server, token)?)));
     }
-    let store = settings.store.as_deref();
-    let store = store
-        .map(|file| pool::open_made(file, settings.durability))
-        .transpose()?;
-    let (engine, _) = composed(settings, functions, host, store.map(SharedStore::new))?;
+    let store = pool::made(settings)?;
+    let (engine, _) = composed(settings, functions, host, store)?;
     Ok(RunsFacade::new(engine))
 }
 
@@ -110,7 +110,7 @@ fn composed(
     settings: &Settings,
     functions: Functions,
     host: Host,
-    store: Option<SharedStore>,
+    store: Option<SqliteStore>,
 ) -> Result<(Arc<Runs>, ServicesFor), RunsError> {
     let configured = configured(&settings.policies)?;
     // Faults are told at start-up, before any run is asked for.
@@ -149,7 +149,8 @@ fn composed(
         Ok(Governed { services, policies })
     });
     let mut setup = RunsSetup {
-        store,
+        directory: Some(directory(settings, store.clone())),
+        store: store.map(|store| SharedStore::new(Box::new(store))),
         signs_webhooks: webhook_key(settings)?.is_some(),
         sends_mail: mailer(settings)?.is_some(),
         ..setup(settings, policies)
@@ -241,19 +242,41 @@ fn egress(settings: &Settings) -> Result<Egress, RunsError> {
     })
 }
 
-/// Composes the schedules that are kept in the folder of runs, each firing of
-/// which is a run of these.
+/// Composes the schedules that are kept beside the runs, in their folder or
+/// their database, each firing of which is a run of these.
 pub fn schedules(settings: &Settings, runs: RunsFacade) -> Result<SchedulesFacade, RunsError> {
-    if settings.server.is_some() {
-        let message = "schedules are kept where their runs are, and these are a server's";
-        return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
-            .help("leave --server and ROK_SERVER out, and name the server's folder by --dir"));
+    if let Some(server) = &settings.server {
+        let token = settings.token.as_ref().map(rok_config::Hidden::expose);
+        let schedules = RemoteSchedules::at(server, token)?;
+        return Ok(SchedulesFacade::new(Arc::new(schedules)));
     }
-    let cells = FolderCells::open(settings.dir.clone(), settings.durability);
-    let submit = FacadeSubmit::new(runs.clone());
-    let schedules = Schedules::new(Box::new(cells), Box::new(submit), Arc::new(SystemClock));
+    let folder = Box::new(in_folder(settings));
+    let submit = Box::new(FacadeSubmit::new(runs.clone()));
+    let schedules = match pool::made(settings)? {
+        Some(database) => {
+            Schedules::new(Box::new(database), submit, Arc::new(SystemClock)).kept_before_in(folder)
+        }
+        None => Schedules::new(folder, submit, Arc::new(SystemClock)),
+    };
     let schedules = schedules.driving(runs, settings.actor());
     Ok(SchedulesFacade::new(Arc::new(schedules)))
+}
+
+fn in_folder(settings: &Settings) -> FolderCells {
+    FolderCells::open(settings.dir.clone(), settings.durability)
+}
+
+/// What is kept beside the runs in the database that the settings name, which
+/// is made where it is not there yet; `None`: runs are in folders.
+pub fn beside(settings: &Settings) -> Result<Option<Beside>, RunsError> {
+    let Some(file) = settings.store.as_deref() else {
+        return Ok(None);
+    };
+    let cells = Arc::new(pool::opened(file, settings.durability)?);
+    Ok(Some(Beside {
+        cells,
+        schedules_in_folder: schedules_in(&in_folder(settings))?,
+    }))
 }
 
 /// Composes tests of plans: the real domains, under each test's own policies.
@@ -280,8 +303,11 @@ fn executor(processes: u32, host: Host) -> Result<ProcessExecutor, RunsError> {
 }
 
 /// The users of a server, by its tokens.
-fn directory(settings: &Settings) -> Directory {
-    let tokens = TokenBook::at(settings.tokens_file());
+fn directory(settings: &Settings, store: Option<SqliteStore>) -> Directory {
+    let tokens = match store {
+        Some(store) => TokenBook::in_database(Arc::new(store)),
+        None => TokenBook::at(settings.tokens_file()),
+    };
     Directory::new(move |actor| tokens.roles_of(actor))
 }
 
@@ -314,7 +340,6 @@ fn setup(settings: &Settings, policies: Option<String>) -> RunsSetup {
             .max_processes
             .map_or(defaults.cpus, std::num::NonZero::get),
         roles: settings.roles.clone(),
-        directory: Some(directory(settings)),
         policies,
         signing: settings.signing_key.as_ref().map(|source| match source {
             SigningKeySource::Pem(pem) => KeySource::Pem(pem.expose().to_owned().into()),

@@ -1,13 +1,13 @@
 //! The `rok` binary: hands the terminal its wiring.
 
-use rok::compose::{Host, access, plan_tests, pooled, runs, schedules};
+use rok::compose::{Host, access, beside, desk, plan_tests, pooled, runs, schedules};
 use rok_executor::Functions;
 use rok_service::Wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let wiring = Wiring::new(|settings| runs(settings, Functions::new(), Host::Binary));
-    let wiring = wiring.schedules(schedules);
+    let wiring = wiring.schedules(schedules).beside(beside).desk(desk);
     let wiring = wiring.pool(|settings, ask| pooled(settings, Functions::new(), Host::Binary, ask));
     rok_cli::run(wiring.plan_tests(plan_tests()).access(access))
 }

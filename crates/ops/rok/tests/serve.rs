@@ -5,12 +5,16 @@
 mod client;
 #[path = "serve/database.rs"]
 mod database;
+#[path = "serve/desk.rs"]
+mod desk;
 #[path = "serve/disk_full.rs"]
 mod disk_full;
 #[path = "serve/hostile.rs"]
 mod hostile;
 #[path = "serve/howto.rs"]
 mod howto;
+#[path = "serve/kept.rs"]
+mod kept;
 #[path = "serve/limits.rs"]
 mod limits;
 #[path = "serve/notify.rs"]
@@ -24,6 +28,8 @@ mod orchestration;
 mod page;
 #[path = "serve/pages.rs"]
 mod pages;
+#[path = "serve/places.rs"]
+mod places;
 #[path = "serve/pooled.rs"]
 mod pooled;
 #[path = "serve/remote.rs"]

@@ -240,7 +240,7 @@ pub const KEYS: &[KeySpec] = &[
         None,
         Kind::Path,
         None,
-        "The file of a server's tokens, as `rok token create` makes it; default: .tokens.json in `dir`.",
+        "The file of a server's tokens, as `rok token create` makes it; default: .tokens.json in `dir`; with `store` they are in the database.",
     ),
     key(
         "egress_allow",

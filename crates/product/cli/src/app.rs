@@ -86,6 +86,8 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Key(command) => commands::key(&service, terminal, &command),
         Command::Hold(args) => commands::hold(&service, terminal, &args),
         Command::Gc(args) => commands::gc(&service, terminal, args),
+        Command::Incidents(args) => commands::incidents(&service, terminal, args),
+        Command::Lessons(args) => commands::lessons(&service, terminal, args),
         Command::Schedule(command) => commands::schedule(&service, terminal, command),
         Command::Plan(command) => commands::plan(&service, terminal, command),
         Command::Serve(args) => commands::serve(service, terminal, args),

@@ -5,12 +5,17 @@ use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+mod desk;
 mod driving;
 mod looking;
 mod plan;
 mod proving;
 mod schedule;
 
+pub(crate) use desk::{
+    DecideLessonArgs, HandleArgs, IncidentCommand, IncidentFilterArgs, IncidentsArgs,
+    LessonCommand, LessonFilterArgs, LessonsArgs,
+};
 pub(crate) use driving::{
     CancelArgs, DecideArgs, Mode, OverrideArgs, PauseArgs, ReplayArgs, ResumeArgs, RollbackArgs,
     RunArgs,
@@ -153,6 +158,10 @@ pub(crate) enum Command {
     Hold(HoldArgs),
     /// Collects runs by age, count or size; leaves stubs that verify
     Gc(GcArgs),
+    /// Incidents: what went wrong, and what is done about it
+    Incidents(IncidentsArgs),
+    /// Lessons: what runs teach, and what is made of it
+    Lessons(LessonsArgs),
     /// Schedules: plans that run by the clock
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -216,6 +225,11 @@ pub(crate) enum TokenCommand {
         /// When it ends: 12h, 30d [default: never]
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
+    },
+    /// Takes over the tokens of a file into the database of --store
+    Import {
+        /// The file [default: the one that a server over `dir` reads]
+        file: Option<PathBuf>,
     },
     /// Lists tokens, without their secrets
     List,

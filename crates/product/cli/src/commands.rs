@@ -3,6 +3,7 @@
 mod bundles;
 mod config;
 mod decide;
+mod desk;
 mod events;
 mod help;
 mod import;
@@ -23,6 +24,7 @@ mod token;
 pub(crate) use bundles::{export, import};
 pub(crate) use config::config;
 pub(crate) use decide::{approve, cancel, override_gate, pause, reject, unpause};
+pub(crate) use desk::{incidents, lessons};
 pub(crate) use events::{events, logs};
 pub(crate) use help::help;
 pub(crate) use look::{diff, explain, list, metrics, profile, status, summary};

@@ -1,6 +1,7 @@
 //! Views as text for people. Whatever a plan, a step or a policy wrote is
 //! cleaned of what a terminal might obey.
 
+mod desk;
 mod diagnosis;
 mod diff;
 mod dry_run;
@@ -19,6 +20,7 @@ mod summary;
 mod tables;
 mod verify;
 
+pub(crate) use desk::{incident, incidents, lesson, lessons, lines};
 pub(crate) use diff::diff;
 pub(crate) use dry_run::dry_run;
 pub(crate) use event::event;

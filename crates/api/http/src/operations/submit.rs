@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs on a page where no number is named.
-const PAGE: usize = 50;
+pub(super) const PAGE: usize = 50;
 /// The most runs on a page.
-const MOST: u64 = 500;
+pub(super) const MOST: u64 = 500;
 /// How often a page is filled up in which runs were left out that somebody may
 /// not look at.
 const LOOKS: usize = 16;

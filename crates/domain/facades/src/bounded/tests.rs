@@ -30,7 +30,7 @@ fn an_engine_that_answers_is_heard_through_the_bound() {
     let at = Timestamp::from_millis(2_000);
     assert_eq!(
         incidents
-            .acknowledge(&opened.id, &by, at)
+            .acknowledge(&opened.id, &by, "seen", at)
             .unwrap()
             .handled_by,
         Some(by.clone())

@@ -6,7 +6,8 @@ use crate::governance::{
     ActionRequest, Authorization, GovernanceEngine, PolicyOverview, PolicyVerdict,
 };
 use crate::incidents::{
-    Incident, IncidentCategory, IncidentEngine, IncidentFilter, IncidentReport, IncidentStatus,
+    Incident, IncidentCategory, IncidentEngine, IncidentFilter, IncidentHistory, IncidentReport,
+    IncidentStatus,
 };
 use crate::lessons::Lesson;
 use crate::together::Facades;
@@ -211,7 +212,13 @@ impl IncidentEngine for TestEngine {
         Ok(self.keep(incident(self.id(key, "inc", fault), report, fault)))
     }
 
-    fn acknowledge(&self, id: &str, by: &Actor, at: Timestamp) -> Result<Incident, EngineError> {
+    fn acknowledge(
+        &self,
+        id: &str,
+        by: &Actor,
+        _note: &str,
+        at: Timestamp,
+    ) -> Result<Incident, EngineError> {
         self.enter("acknowledge", id)?;
         self.change(id, IncidentStatus::Acknowledged, by, at)
     }
@@ -236,6 +243,19 @@ impl IncidentEngine for TestEngine {
             .filter(|i| filter.matches(i))
             .cloned()
             .collect())
+    }
+
+    fn history(&self, id: &str) -> Result<IncidentHistory, EngineError> {
+        self.enter("history", id)?;
+        let all = lock(&self.incidents);
+        let found = all.iter().find(|incident| incident.id == id);
+        let incident = found.cloned();
+        Ok(IncidentHistory {
+            incident: incident
+                .ok_or_else(|| EngineError::invalid(format!("there is no incident {id}")))?,
+            occurrences: Vec::new(),
+            handled: Vec::new(),
+        })
     }
 }
 

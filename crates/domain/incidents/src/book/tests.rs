@@ -122,14 +122,19 @@ fn an_incident_is_acknowledged_and_resolved_once() {
     let facade = facade();
     let id = record(&facade, &failed("r1", "build", ErrorClass::Timeout, 0)).id;
     let at = Timestamp::from_millis(5);
-    let acknowledged = facade.acknowledge(&id, &ada(), at).unwrap();
+    let acknowledged = facade.acknowledge(&id, &ada(), "seen", at).unwrap();
     assert_eq!(acknowledged.status, IncidentStatus::Acknowledged);
-    assert_eq!(acknowledged, facade.acknowledge(&id, &ada(), at).unwrap());
+    assert_eq!(
+        acknowledged,
+        facade.acknowledge(&id, &ada(), "seen", at).unwrap()
+    );
     let resolved = facade.resolve(&id, &ada(), "fixed", at).unwrap();
     assert_eq!(resolved.note.as_deref(), Some("fixed"));
-    let error = facade.acknowledge(&id, &Actor::Manual, at).unwrap_err();
+    let error = facade
+        .acknowledge(&id, &Actor::Manual, "seen", at)
+        .unwrap_err();
     assert_eq!(error.error.kind(), AckErrorKind::Refused);
-    let error = facade.acknowledge("inc-0", &ada(), at).unwrap_err();
+    let error = facade.acknowledge("inc-0", &ada(), "seen", at).unwrap_err();
     assert_eq!(error.error.kind(), AckErrorKind::Invalid);
 }
 
@@ -147,7 +152,7 @@ fn an_occurrence_is_handled_with_its_first() {
 fn the_incident_of_a_success_cannot_be_handled() {
     let facade = facade();
     let id = record(&facade, &succeeded("r1")).id;
-    let error = facade.acknowledge(&id, &ada(), Timestamp::default());
+    let error = facade.acknowledge(&id, &ada(), "seen", Timestamp::default());
     assert_eq!(error.unwrap_err().error.kind(), AckErrorKind::Invalid);
 }
 
@@ -185,7 +190,7 @@ fn the_list_is_filtered_and_newest_first() {
     assert_eq!(runs(&high), ["r2"]);
     let at = Timestamp::from_millis(9);
     let id = &facade.list(&high).unwrap()[0].id;
-    facade.acknowledge(id, &ada(), at).unwrap();
+    facade.acknowledge(id, &ada(), "seen", at).unwrap();
     let acknowledged = IncidentFilter {
         status: Some(IncidentStatus::Acknowledged),
         ..IncidentFilter::default()

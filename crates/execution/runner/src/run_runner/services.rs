@@ -1,4 +1,5 @@
-//! Runs of services: their rows, and their diagnosis.
+//! Rows that travel with a run's commits: those of its services, and those of
+//! the domains; and the diagnosis of what its services found.
 
 use super::RunRunner;
 use crate::services::Services;
@@ -6,7 +7,7 @@ use rok_chain::Digest;
 use rok_events::Event;
 use rok_facades::{Diagnosis, ServiceFact, ServiceRunFacts};
 use rok_log::{OUTBOX, Record};
-use rok_projections::{KbaseRow, Notices, ServiceRun};
+use rok_projections::{KbaseRow, Notices, ServiceRun, domain_rows};
 
 /// The table that the rows of service runs go to.
 const KBASE: &str = "kbase_events";
@@ -43,6 +44,17 @@ impl RunRunner {
                 json: notice.to_json().to_string().into_bytes(),
             });
         }
+    }
+
+    /// What a domain recorded, and concerns more than this run, goes into the
+    /// domain's table with the event's own commit.
+    pub(super) fn note_domains(&mut self, event: &Event) {
+        let rows = domain_rows(event).into_iter();
+        self.records.extend(rows.map(|row| Record {
+            kind: row.table,
+            key: row.key,
+            json: row.json.into_bytes(),
+        }));
     }
 
     /// Takes an event into the run of services; its rows go with the commit, its

@@ -11,7 +11,7 @@ use rok_kernel::RunState;
 use rok_log::{Durability, LogBytes, Owner, PoolStore, Signal, Subscription};
 use rok_notify::{Courier, Outbox};
 use rok_runner::{Clock as _, ShardHandle, SystemClock};
-use rok_runs::{Needs, RunsOutfitter, SharedStore};
+use rok_runs::{Needs, RunsOutfitter};
 use rok_store_sqlite::SqliteStore;
 use rok_vocabulary::{ErrorClass, RunId};
 use rok_worker_pool::{Outfit, Outfitter, PoolBuilder, PoolEvent, PoolSettings, WorkerPool};
@@ -21,11 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Opens the database, which need not be there yet.
-pub(super) fn open(file: &Path, durability: Durability) -> Result<Box<dyn PoolStore>, RunsError> {
-    Ok(Box::new(opened(file, durability)?))
-}
-
-fn opened(file: &Path, durability: Durability) -> Result<SqliteStore, RunsError> {
+pub(super) fn opened(file: &Path, durability: Durability) -> Result<SqliteStore, RunsError> {
     SqliteStore::open(file, durability).map_err(|error| {
         let message = format!("{}: {}", file.display(), super::told(&error));
         RunsError::new(ErrorKind::Storage, "ROK0106", message)
@@ -67,18 +63,19 @@ fn courier(
     courier.map(Some).map_err(|error| failed(&error))
 }
 
-/// Opens the database that a server made: whoever only looks makes none.
-pub(super) fn open_made(
-    file: &Path,
-    durability: Durability,
-) -> Result<Box<dyn PoolStore>, RunsError> {
+/// Opens the database that the settings name, if they name one. It must be
+/// there: whoever only looks makes none.
+pub(super) fn made(settings: &Settings) -> Result<Option<SqliteStore>, RunsError> {
+    let Some(file) = settings.store.as_deref() else {
+        return Ok(None);
+    };
     if !file.exists() {
         let message = format!("there is no database {}", file.display());
         return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message).help(
             "write its path as it was written for `rok serve --store sqlite:PATH`, which makes it",
         ));
     }
-    open(file, durability)
+    opened(file, settings.durability).map(Some)
 }
 
 /// Composes runs in the database that the settings name, and starts the pool
@@ -98,10 +95,11 @@ pub fn pooled(
         .help("name one by `--store sqlite:PATH`")
     })?;
     let store = opened(file, settings.durability)?;
+    super::desk::begin_filling(&store)
+        .map_err(|error| RunsError::new(ErrorKind::Storage, "ROK0106", super::told(&error)))?;
     let outbox = store.clone();
+    let (engine, services) = composed(settings, functions, host, Some(store.clone()))?;
     let store: Box<dyn PoolStore> = Box::new(store);
-    let shared = Some(SharedStore::new(store.another()));
-    let (engine, services) = composed(settings, functions, host, shared)?;
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let processes = settings
         .max_processes

@@ -15,6 +15,8 @@ pub(crate) enum ScheduleCommand {
         /// The schedule file, YAML, JSON or TOML
         file: PathBuf,
     },
+    /// Moves the schedules of the folder `dir` into the database of --store
+    Import,
     /// Fires nothing until it is unpaused
     Pause {
         /// The schedule

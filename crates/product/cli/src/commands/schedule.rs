@@ -27,6 +27,14 @@ pub(crate) fn schedule(
     match command {
         ScheduleCommand::List { schedule } => list(&book, terminal, schedule.as_deref()),
         ScheduleCommand::Add { file } => add(&book, terminal, &file),
+        ScheduleCommand::Import => {
+            let moved = book.take_over()?;
+            if moved.is_empty() {
+                terminal.note("no schedules in the folder\n");
+            }
+            let text: String = moved.iter().map(|id| format!("moved {id}\n")).collect();
+            tell(terminal, &moved, &text)
+        }
         ScheduleCommand::Pause { schedule, reason } => {
             let view = book.pause(&schedule, reason)?;
             tell(terminal, &view, &format!("paused {schedule}\n"))

@@ -54,7 +54,7 @@ pub(crate) fn serve(
     let url = server.url();
     if args.insecure_no_auth {
         terminal.note("no authentication: whoever reaches this address may do everything\n");
-    } else if service.tokens().list()?.is_empty() {
+    } else if service.tokens()?.list()?.is_empty() {
         terminal.note("nobody has a token yet: `rok token create --user NAME --role admin`\n");
     }
     if terminal.json {

@@ -22,7 +22,7 @@ pub(crate) fn token(
     terminal: &mut Terminal,
     command: TokenCommand,
 ) -> Result<Exit, ServiceError> {
-    let book = service.tokens();
+    let book = service.tokens()?;
     match command {
         TokenCommand::Create {
             user,
@@ -45,6 +45,17 @@ pub(crate) fn token(
                 terminal.note(&format!(
                     "token {id}: it is shown this once; `rok token revoke {id}` ends it\n"
                 ));
+            }
+        }
+        TokenCommand::Import { file } => {
+            let came = service.import_tokens(file.as_deref())?;
+            if terminal.json {
+                terminal.show_json(&came)?;
+            } else if came.is_empty() {
+                terminal.note("no token that is not there already\n");
+            } else {
+                let text = render::tokens(&came, terminal.out_look);
+                terminal.show(&text)?;
             }
         }
         TokenCommand::List => {

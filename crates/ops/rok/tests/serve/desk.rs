@@ -1,0 +1,228 @@
+//! Incidents and lessons, in each of the places that runs may be in: what runs
+//! leave is listed, what people do is recorded with who and why, and lasts.
+
+use super::places::{Place, Where};
+use super::{Served, bench};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+const BAD: &str = "plan: bad\nsteps: { check: { run: ['false'] } }\n";
+const GOOD: &str = "plan: good\nsteps: { a: { run: ['true'] } }\n";
+
+/// Two runs that failed alike, and one that did not.
+fn place(at: Where) -> Place {
+    let place = Place::new(at);
+    for (plan, run) in [(BAD, "bad-1"), (BAD, "bad-2"), (GOOD, "good-1")] {
+        place.ran(plan, run);
+    }
+    place
+}
+
+#[rstest]
+fn an_incident_is_handled_wherever_its_run_is(
+    #[values(Where::Folder, Where::Database, Where::Server)] at: Where,
+) {
+    let place = place(at);
+    let listed = place.rok(&["incidents", "--json"]).exits(0).json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    let first = &listed[0];
+    assert_eq!(
+        (&first["run_id"], &first["count"]),
+        (&json!("bad-1"), &json!(2))
+    );
+    assert_eq!(
+        (&first["status"], &first["step"]),
+        (&json!("OPEN"), &json!("check"))
+    );
+    let id = first["id"].as_str().expect("an id");
+    let text = place.rok(&["incidents"]).exits(0);
+    assert!(
+        text.out.contains(id) && text.out.contains("OPEN"),
+        "{}",
+        text.out
+    );
+
+    let short = &id[..12];
+    let seen = ["incidents", "acknowledge", short, "--reason", "I look"];
+    let seen = place.rok(&seen).exits(0);
+    assert_eq!(seen.out, format!("acknowledged {id}\n"));
+    let over = [
+        "incidents",
+        "resolve",
+        id,
+        "--reason",
+        "the cable",
+        "--json",
+    ];
+    let over = place.rok(&over).exits(0).json();
+    assert_eq!(
+        (&over["status"], &over["note"]),
+        (&json!("RESOLVED"), &json!("the cable"))
+    );
+    let history = place
+        .rok(&["incidents", "show", id, "--json"])
+        .exits(0)
+        .json();
+    let handled: Vec<_> = history["handled"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .collect();
+    let words = handled.iter().map(|done| (&done["by"], &done["reason"]));
+    let tester = json!("user:tester");
+    let expected = [(&tester, &json!("I look")), (&tester, &json!("the cable"))];
+    assert_eq!(words.collect::<Vec<_>>(), expected);
+    assert_eq!(history["occurrences"][0]["run_id"], "bad-2");
+
+    let late = ["incidents", "acknowledge", id, "--reason", "late"];
+    assert!(place.rok(&late).exits(1).err.contains("ROK0191"));
+    let open = ["incidents", "--status", "open", "--json"];
+    assert_eq!(place.rok(&open).exits(0).json(), json!([]));
+
+    // What happens again after it was resolved is not hidden behind it.
+    place.ran(BAD, "bad-3");
+    let open = place.rok(&open).exits(0).json();
+    assert_eq!(open[0]["run_id"], "bad-3", "{open}");
+    assert_eq!(
+        (&open[0]["status"], &open[0]["count"]),
+        (&json!("OPEN"), &json!(1))
+    );
+}
+
+#[rstest]
+fn a_lesson_is_drawn_and_decided_wherever_its_run_is(
+    #[values(Where::Folder, Where::Database, Where::Server)] at: Where,
+) {
+    let place = place(at);
+    let failures = ["lessons", "--kind", "failure", "--json"];
+    let listed = place.rok(&failures).exits(0).json();
+    let lessons = listed.as_array().expect("a list");
+    assert_eq!(lessons.len(), 2, "{listed}");
+    // The newest first.
+    assert_eq!(lessons[0]["run_id"], "bad-2");
+    let id = |at: usize| lessons[at]["id"].as_str().expect("an id");
+    let defer = ["lessons", "defer", id(1), "--reason", "not now"];
+    assert_eq!(
+        place.rok(&defer).exits(0).out,
+        format!("deferred {}\n", id(1))
+    );
+    let again = ["lessons", "dismiss", id(1), "--reason", "after all"];
+    assert!(place.rok(&again).exits(1).err.contains("ROK0191"));
+
+    let convert = [
+        "lessons",
+        "convert",
+        id(0),
+        "--reason",
+        "yes",
+        "-o",
+        "draft.cedar",
+    ];
+    place.rok(&convert).exits(0);
+    let draft = place.bench().path().join("draft.cedar");
+    let draft = std::fs::read_to_string(draft).expect("a draft");
+    assert!(
+        draft.contains("forbid") && draft.contains("Plan::\"bad\""),
+        "{draft}"
+    );
+    let shown = place
+        .rok(&["lessons", "show", id(0), "--json"])
+        .exits(0)
+        .json();
+    assert_eq!(shown["state"], "converted_to_draft");
+    assert_eq!(
+        (&shown["decided_by"], &shown["reason"]),
+        (&json!("user:tester"), &json!("yes"))
+    );
+    let pending = [
+        "lessons", "--kind", "failure", "--state", "pending", "--json",
+    ];
+    assert_eq!(place.rok(&pending).exits(0).json(), json!([]));
+}
+
+#[rstest]
+#[case(&["incidents", "show", "inc-0"], 3, "ROK0190")]
+#[case(&["incidents", "acknowledge", "inc-0", "--reason", "x"], 3, "ROK0190")]
+#[case(&["incidents", "--status", "closed"], 2, "write one of open")]
+#[case(&["incidents", "--plan", "No Plan"], 2, "ROK0005")]
+#[case(&["lessons", "show", "lesson-0"], 3, "ROK0190")]
+#[case(&["lessons", "convert", "lesson-0", "--reason", "x", "-o", "d.cedar"], 3, "ROK0190")]
+#[case(&["lessons", "--state", "done"], 2, "write one of pending")]
+fn what_is_not_there_is_refused_alike(
+    #[case] args: &[&str],
+    #[case] code: i32,
+    #[case] told: &str,
+    #[values(Where::Folder, Where::Database, Where::Server)] at: Where,
+) {
+    let place = Place::new(at);
+    let refused = place.rok(args).exits(code);
+    assert!(refused.err.contains(told), "{}", refused.err);
+    assert!(!place.bench().path().join("d.cedar").exists());
+}
+
+#[test]
+fn what_is_left_of_a_collected_run_keeps_its_incident() {
+    let place = place(Where::Folder);
+    let before = place.rok(&["incidents", "--json"]).exits(0).json();
+    place.rok(&["gc", "--older-than", "0s"]).exits(0);
+    let listed = place.rok(&["ls", "--json"]).exits(0).json();
+    assert_eq!(listed[0]["status"], "collected", "{listed}");
+    assert_eq!(place.rok(&["incidents", "--json"]).exits(0).json(), before);
+    let lessons = place
+        .rok(&["lessons", "--kind", "failure", "--json"])
+        .exits(0);
+    assert_eq!(lessons.json().as_array().map(Vec::len), Some(2));
+    place.rok(&["verify", "bad-1"]).exits(0);
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_said_and_is_no_success() {
+    let place = place(Where::Folder);
+    let log = place.bench().runs().join("bad-1/events.jsonl");
+    std::fs::write(log, "{\"event_type\":\"ack.received\"}\n").expect("a file");
+    let listed = place.rok(&["incidents"]).exits(1);
+    assert!(listed.err.contains("bad-1"), "{}", listed.err);
+    assert!(listed.out.contains("bad-2"), "{}", listed.out);
+}
+
+#[test]
+fn roles_say_who_handles_and_pages_have_cursors() {
+    let bench = bench();
+    let [eve, app] = [("eve", "viewer"), ("app", "approver")].map(|(user, role)| {
+        let made = ["token", "create", "--user", user, "--role", role, "--json"];
+        let made: Value = bench.rok(made).exits(0).json();
+        format!("Bearer {}", made["token"].as_str().expect("a token"))
+    });
+    for run in ["bad-1", "bad-2"] {
+        // Two plans: two incidents.
+        let plan = BAD.replace("plan: bad", &format!("plan: {run}"));
+        bench.write("bad.yaml", &plan);
+        bench.rok(["run", "bad.yaml", "--run-id", run]).exits(1);
+    }
+    let served = Served::with(bench, &[]);
+    served.get("/api/v1/incidents").is(401);
+    let [eve, app] = [eve, app].map(|token| served.client.with("authorization", &token));
+    let page = eve.get("/api/v1/incidents?limit=1").is(200).json();
+    assert_eq!(page["incidents"][0]["run_id"], "bad-2");
+    let cursor = page["next_cursor"].as_str().expect("more");
+    let rest = eve.get(&format!("/api/v1/incidents?limit=1&cursor={cursor}"));
+    let rest = rest.is(200).json();
+    assert_eq!(rest["incidents"][0]["run_id"], "bad-1");
+    assert_eq!(rest["next_cursor"], Value::Null);
+    eve.get("/api/v1/incidents?status=closed").is(400);
+
+    let id = rest["incidents"][0]["id"].as_str().expect("an id");
+    let path = format!("/api/v1/incidents/{id}/acknowledge");
+    let why = json!({ "reason": "I look" });
+    let refused = eve.post(&path, &why).is(403);
+    assert!(refused.header("content-type") == Some("application/problem+json"));
+    app.post(&path, &json!({})).is(400);
+    let seen = app.post(&path, &why).is(200).json();
+    assert_eq!(seen["handled_by"], "user:app");
+    let lesson = eve.get("/api/v1/lessons?kind=failure").is(200).json();
+    let id = lesson["lessons"][0]["id"].as_str().expect("an id");
+    let path = format!("/api/v1/lessons/{id}/dismiss");
+    eve.post(&path, &why).is(403);
+    assert_eq!(app.post(&path, &why).is(200).json()["state"], "dismissed");
+    eve.get("/api/v1/lessons/lesson-0").is(404);
+}
