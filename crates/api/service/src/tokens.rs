@@ -307,7 +307,10 @@ mod tests {
         let secret = made.token.rsplit('_').next().unwrap();
         assert!(!text.contains(secret));
         assert!(!format!("{made:?}").contains(secret));
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
 
         assert!(other.revoke(&made.view.id).unwrap().revoked_at.is_some());
         assert_eq!(book.whose(&made.token).unwrap(), None);
