@@ -182,11 +182,16 @@ pub(crate) struct Health {
     pub(crate) status: &'static str,
     /// The ids of the plans.
     pub(crate) available_plans: Vec<String>,
+    /// Services whose workers failed some site three times in a row or more;
+    /// absent where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) degraded_services: Vec<String>,
 }
 
 impl Health {
-    pub(crate) const fn of(available_plans: Vec<String>) -> Self {
+    pub(crate) const fn of(available_plans: Vec<String>, degraded_services: Vec<String>) -> Self {
         Self {
+            degraded_services,
             success: true,
             service: "orchestration",
             status: "healthy",

@@ -11,8 +11,8 @@ use rok_config::{Inputs, Resolved, Settings};
 use rok_facades::desk::DeskFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{
-    DryRun, ErrorKind, ListQuery, PageQuery, PoolAsk, RunListing, RunPage, RunSelector, RunsError,
-    RunsFacade, RunsPool, Submission,
+    DegradedWorker, DryRun, ErrorKind, ListQuery, PageQuery, PoolAsk, RunListing, RunPage,
+    RunSelector, RunsError, RunsFacade, RunsPool, Submission,
 };
 use rok_facades::schedules::SchedulesFacade;
 use rok_vocabulary::RunId;
@@ -257,6 +257,11 @@ impl Service {
     /// What the runs that match did, in the Prometheus text format.
     pub fn metrics(&self, query: &ListQuery) -> Result<String, ServiceError> {
         metrics::metrics(&self.runs()?, &self.list(query)?)
+    }
+
+    /// The workers that failed a site three times in a row or more.
+    pub fn degraded_workers(&self) -> Result<Vec<DegradedWorker>, ServiceError> {
+        Ok(self.runs()?.degraded_workers()?)
     }
 
     /// A path to a run folder names the folder of run folders too, so that it

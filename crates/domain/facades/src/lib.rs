@@ -83,7 +83,8 @@ pub use lessons::{
 };
 pub use owned::{OwnedOutcomeFacts, OwnedRunFacts};
 pub use synthesis::{
-    Cause, Diagnosis, ServiceFact, ServiceRunFacts, Signal, SynthesisEngine, SynthesisFacade,
+    Cause, DEGRADED_AFTER, Diagnosis, ServiceFact, ServiceRunFacts, Signal, SynthesisEngine,
+    SynthesisFacade,
 };
 pub use together::Facades;
 pub use traces::{SpanSummary, StepSpan, TraceEngine, TraceFacade, TraceRecord};

@@ -37,7 +37,7 @@ pub use requests::{
     RollbackOptions, RunSelector, Submission, Verb,
 };
 pub use retention::{CollectReport, CollectRequest, CollectedRun, HeldView, HoldRequest, KeptRun};
-pub use service_run::{ServiceResult, ServiceRunView};
+pub use service_run::{DegradedWorker, ServiceResult, ServiceRunView};
 pub use stop::StopSignal;
 pub use timing::{
     AttemptSpan, AttemptUsage, EpochSpan, LogTail, PauseSpan, RollbackSpan, RunTiming, StepTiming,

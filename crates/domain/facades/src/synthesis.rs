@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
 
+/// So many failures in a row mark a worker degraded for a site; when it reports,
+/// it is so no longer.
+pub const DEGRADED_AFTER: u32 = 3;
+
 /// What one service of a run came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ServiceFact<'a> {
@@ -80,6 +84,10 @@ pub struct Diagnosis {
     pub missing_services: Vec<String>,
     /// Those of them whose time was up.
     pub timed_out_services: Vec<String>,
+    /// Services whose workers failed this site three times in a row or more,
+    /// this run included; null where nobody counts.
+    #[serde(default)]
+    pub degraded_services: Option<Vec<String>>,
     /// Which rules these were, sha-256, hex.
     pub rules: String,
 }

@@ -3,8 +3,11 @@
 use crate::rules::Rules;
 use crate::signals::{rank, signals};
 use rok_facades::{
-    Cause, Diagnosis, EngineError, ServiceFact, ServiceRunFacts, Signal, SynthesisEngine,
+    Cause, DEGRADED_AFTER, Diagnosis, EngineError, ServiceFact, ServiceRunFacts, Signal,
+    SynthesisEngine,
 };
+use rok_log::WorkerBook;
+use std::sync::Arc;
 
 /// More lines than these nobody reads.
 const MAX_LINES: usize = 5;
@@ -16,13 +19,40 @@ const OPTIONAL_COST: u32 = 10;
 #[derive(Debug)]
 pub struct Synthesis {
     rules: Rules,
+    workers: Option<Arc<dyn WorkerBook>>,
 }
 
 impl Synthesis {
     /// By these rules.
     #[must_use]
     pub const fn new(rules: Rules) -> Self {
-        Self { rules }
+        Self {
+            rules,
+            workers: None,
+        }
+    }
+
+    /// Says which workers are degraded, by this book.
+    #[must_use]
+    pub fn workers(mut self, book: Arc<dyn WorkerBook>) -> Self {
+        self.workers = Some(book);
+        self
+    }
+
+    /// How often in a row each service has failed this site, this run included;
+    /// `None` where nobody counts, or it cannot be told.
+    fn failures(&self, facts: &ServiceRunFacts<'_>) -> Option<Vec<u32>> {
+        let before = self.workers.as_ref()?.failures_of(facts.website_id).ok()?;
+        let services = facts.services.iter().map(|fact| {
+            let known = before.iter().find(|known| known.service == fact.service);
+            let before = known.map_or(0, |known| known.failures);
+            match fact.status {
+                "completed" => 0,
+                "failed" | "timeout" => before.saturating_add(1),
+                _ => before,
+            }
+        });
+        Some(services.collect())
     }
 
     /// By the rules that come with rok.
@@ -85,6 +115,12 @@ impl SynthesisEngine for Synthesis {
                 what_to_do_next.push(next.to_owned());
             }
         }
+        let failures = self.failures(facts);
+        let degraded: Option<Vec<String>> = failures.map(|failures| {
+            let services = facts.services.iter().zip(failures);
+            let degraded = services.filter(|(_, failures)| *failures >= DEGRADED_AFTER);
+            degraded.map(|(fact, _)| fact.service.to_owned()).collect()
+        });
         what_to_do_next.extend(missing.iter().map(|fact| again(fact)));
         what_to_do_next.truncate(MAX_LINES);
         let mut causes = causes.into_iter().map(|(_, cause)| cause);
@@ -102,6 +138,7 @@ impl SynthesisEngine for Synthesis {
             confidence_score: 100_u32.saturating_sub(cost),
             missing_services: slugs(&mut missing.iter()),
             timed_out_services: slugs(&mut missing.iter().filter(|f| f.status == "timeout")),
+            degraded_services: degraded,
             rules: self.rules.digest().to_owned(),
             supporting_causes,
         })
@@ -125,6 +162,7 @@ fn again(fact: &ServiceFact<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rok_log::{StoreError, WorkerFailures};
     use rstest::rstest;
     use serde_json::{Value, json};
 
@@ -215,6 +253,61 @@ mod tests {
         assert_eq!(diagnosis.missing_services, slugs);
         let timed_out = missing.iter().filter(|(_, _, status)| *status == "timeout");
         assert_eq!(diagnosis.timed_out_services.len(), timed_out.count());
+    }
+
+    #[derive(Debug)]
+    struct Book;
+
+    impl WorkerBook for Book {
+        fn failures_of(&self, site: &str) -> Result<Vec<WorkerFailures>, StoreError> {
+            let known = |service: &str, failures| WorkerFailures {
+                website_id: site.to_owned(),
+                service: service.to_owned(),
+                failures,
+                since: String::new(),
+                run_id: String::new(),
+                error: None,
+            };
+            Ok(vec![
+                known("a", 2),
+                known("b", 1),
+                known("c", 3),
+                known("d", 9),
+            ])
+        }
+
+        fn failing(&self, _: u32, _: usize) -> Result<Vec<WorkerFailures>, StoreError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn the_third_failure_in_a_row_degrades_and_a_report_ends_it() {
+        let run = "r1".parse().unwrap();
+        let statuses = [
+            ("a", "failed"),
+            ("b", "timeout"),
+            ("c", "skipped"),
+            ("d", "completed"),
+        ];
+        let services = statuses.map(|(service, status)| ServiceFact {
+            service,
+            required: true,
+            status,
+            error: None,
+            payload: None,
+        });
+        let facts = ServiceRunFacts {
+            run: &run,
+            website_id: "s",
+            domain: "d",
+            services: services.to_vec(),
+        };
+        let counted = Synthesis::standard().workers(Arc::new(Book));
+        let degraded = counted.synthesize(&facts).unwrap().degraded_services;
+        assert_eq!(degraded.unwrap(), ["a", "c"]);
+        let alone = Synthesis::standard().synthesize(&facts).unwrap();
+        assert_eq!(alone.degraded_services, None);
     }
 
     #[test]

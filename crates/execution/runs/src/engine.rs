@@ -12,12 +12,12 @@ use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_events::{Settings, SubPlan};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CollectReport, CollectRequest, CommandAnswer,
-    CommandRequest, DriveEnd, DriveOptions, DryRun, ErrorKind, EventLine, EventQuery, Explanation,
-    ExportOptions, Exported, Fetched, HeldView, HoldRequest, ImportOptions, Imported, ListQuery,
-    LogQuery, LogTail, Observer, PageQuery, RedecidedView, ReplayRequest, Resumable, ResumeOptions,
-    RollbackOptions, RunListing, RunPage, RunSelector, RunSummary, RunTiming, RunsEngine,
-    RunsError, ServiceRunView, SignedFile, StepSummary, StopSignal, Submission, TailQuery,
-    VerifyOptions, VerifyReport,
+    CommandRequest, DegradedWorker, DriveEnd, DriveOptions, DryRun, ErrorKind, EventLine,
+    EventQuery, Explanation, ExportOptions, Exported, Fetched, HeldView, HoldRequest,
+    ImportOptions, Imported, ListQuery, LogQuery, LogTail, Observer, PageQuery, RedecidedView,
+    ReplayRequest, Resumable, ResumeOptions, RollbackOptions, RunListing, RunPage, RunSelector,
+    RunSummary, RunTiming, RunsEngine, RunsError, ServiceRunView, SignedFile, StepSummary,
+    StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
 };
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::resolve;
@@ -360,6 +360,10 @@ impl RunsEngine for Runs {
 
     fn service_run(&self, run: &RunId) -> Result<Option<ServiceRunView>, RunsError> {
         Ok(crate::service_run::view(&self.load(run)?))
+    }
+
+    fn degraded_workers(&self) -> Result<Vec<DegradedWorker>, RunsError> {
+        crate::service_run::degraded(self.setup.workers.as_deref())
     }
 
     fn timing(&self, run: &RunId) -> Result<RunTiming, RunsError> {

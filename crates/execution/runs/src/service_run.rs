@@ -1,7 +1,10 @@
 //! A run of services as its log tells it.
 
+use crate::fault;
 use crate::load::Loaded;
-use rok_facades::runs::{ServiceResult, ServiceRunView};
+use rok_facades::DEGRADED_AFTER;
+use rok_facades::runs::{DegradedWorker, RunsError, ServiceResult, ServiceRunView};
+use rok_log::WorkerBook;
 use rok_projections::{KbaseRow, Notices, ServiceRun};
 
 pub(crate) fn view(loaded: &Loaded) -> Option<ServiceRunView> {
@@ -30,4 +33,25 @@ pub(crate) fn view(loaded: &Loaded) -> Option<ServiceRunView> {
         error: run.error.clone(),
         kbase: run.rows.iter().chain(told).map(KbaseRow::to_json).collect(),
     })
+}
+
+/// More degraded workers than this are not told one by one.
+const MOST: usize = 1_000;
+
+/// Whom the book has as degraded.
+pub(crate) fn degraded(book: Option<&dyn WorkerBook>) -> Result<Vec<DegradedWorker>, RunsError> {
+    let Some(book) = book else {
+        return Ok(Vec::new());
+    };
+    let failing = book.failing(DEGRADED_AFTER, MOST);
+    let failing = failing.map_err(|error| fault::store(&error))?;
+    let degraded = failing.into_iter().map(|one| DegradedWorker {
+        website_id: one.website_id,
+        service: one.service,
+        failures: one.failures,
+        since: one.since,
+        run_id: one.run_id,
+        error: one.error,
+    });
+    Ok(degraded.collect())
 }

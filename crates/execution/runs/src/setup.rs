@@ -4,7 +4,7 @@ use crate::attest::KeySource;
 use crate::home::SharedStore;
 use rok_events::{Contract, Settings};
 use rok_facades::runs::RunsError;
-use rok_log::Durability;
+use rok_log::{Durability, WorkerBook};
 use rok_plan::Plan;
 use rok_runner::Services;
 use rok_vocabulary::{Actor, Profile};
@@ -94,6 +94,8 @@ pub struct RunsSetup {
     pub signing: Option<KeySource>,
     /// The store that holds the record of all runs; `None`: run folders.
     pub store: Option<SharedStore>,
+    /// Which workers fail which sites, where the store keeps count.
+    pub workers: Option<Arc<dyn WorkerBook>>,
     /// Whether what a plan's `notify` asks for can be signed.
     pub signs_webhooks: bool,
     /// Whether what a plan's `notify` asks for can be written by mail.
@@ -121,6 +123,7 @@ impl RunsSetup {
             directory: None,
             signing: None,
             store: None,
+            workers: None,
             signs_webhooks: false,
             sends_mail: false,
         }

@@ -19,6 +19,7 @@ use rok_facades::schedules::SchedulesFacade;
 use rok_facades::{AccessFacade, Facades, GovernanceFacade};
 use rok_governance::{AccessPolicies, CedarEngine, Policies, PolicySources};
 use rok_incidents::IncidentBook;
+use rok_log::WorkerBook;
 use rok_notify::{Key, MailError, Mailer};
 use rok_runner::{Services, SystemClock};
 use rok_runs::{Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor, SharedStore};
@@ -120,7 +121,7 @@ fn composed(
         Arc::new(governance),
         Arc::new(LocalTraces::new()),
     )
-    .synthesis(Arc::new(synthesis(settings)?));
+    .synthesis(Arc::new(synthesis(settings, store.as_ref())?));
     let functions = Arc::new(functions);
     let http = Arc::new(HttpExecutor::new(egress(settings)?));
     let workers = Arc::new(workers(settings)?);
@@ -150,6 +151,7 @@ fn composed(
     });
     let mut setup = RunsSetup {
         directory: Some(directory(settings, store.clone())),
+        workers: store.as_ref().map(book),
         store: store.map(|store| SharedStore::new(Box::new(store))),
         signs_webhooks: webhook_key(settings)?.is_some(),
         sends_mail: mailer(settings)?.is_some(),
@@ -164,16 +166,25 @@ fn composed(
 }
 
 /// What diagnoses runs of services.
-fn synthesis(settings: &Settings) -> Result<Synthesis, RunsError> {
+fn synthesis(settings: &Settings, store: Option<&SqliteStore>) -> Result<Synthesis, RunsError> {
+    let counted = |synthesis: Synthesis| match store {
+        Some(store) => synthesis.workers(book(store)),
+        None => synthesis,
+    };
     let Some(file) = &settings.synthesis_rules else {
-        return Ok(Synthesis::standard());
+        return Ok(counted(Synthesis::standard()));
     };
     let rules = Rules::read(file).map_err(|error| {
         let message = format!("{}: {error}", file.display());
         RunsError::new(ErrorKind::Usage, "ROK0171", message)
             .help("mend the file that the setting `synthesis_rules` names")
     })?;
-    Ok(Synthesis::new(rules))
+    Ok(counted(Synthesis::new(rules)))
+}
+
+/// Which workers fail which sites, as a store counts it.
+fn book(store: &SqliteStore) -> Arc<dyn WorkerBook> {
+    Arc::new(store.clone())
 }
 
 /// What calls the services of the service map.

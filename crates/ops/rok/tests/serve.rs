@@ -5,6 +5,8 @@
 mod client;
 #[path = "serve/database.rs"]
 mod database;
+#[path = "serve/degraded.rs"]
+mod degraded;
 #[path = "serve/desk.rs"]
 mod desk;
 #[path = "serve/disk_full.rs"]

@@ -54,6 +54,7 @@ mod row;
 mod signals;
 #[cfg(any(test, feature = "testing"))]
 mod testing;
+mod workers;
 
 pub use cells::{Cells, MemoryCells};
 pub use commit::{
@@ -71,3 +72,4 @@ pub use row::{Concurrency, Cursor, CursorError, Labels, RunEntry, RunFilter, Run
 pub use signals::{Listener, Signal, Signals, Subscription, Switchboard};
 #[cfg(any(test, feature = "testing"))]
 pub use testing::{Fault, FaultyStore, SCRIPT_LEASE, SCRIPT_START, Script, Tear};
+pub use workers::{WorkerBook, WorkerFailures};

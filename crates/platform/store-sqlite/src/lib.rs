@@ -56,6 +56,7 @@ mod records;
 mod row;
 mod schema;
 mod store;
+mod workers;
 mod writer;
 
 pub use fault::OpenError;

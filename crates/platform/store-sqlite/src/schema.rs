@@ -7,7 +7,11 @@ pub(crate) const APPLICATION: i64 = 0x726f_6b31;
 
 /// Each step leads from the version before to the next; from nothing, all of
 /// them make a new file. A step that was released is never changed.
-const STEPS: &[&str] = &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/v1.sql"),
+    include_str!("schema/v2.sql"),
+    include_str!("schema/v3.sql"),
+];
 
 /// The version that this code reads and writes.
 pub(crate) const VERSION: i64 = STEPS.len() as i64;

@@ -129,8 +129,13 @@ fn plan(app: Arc<App>, call: Call) -> Answering {
 
 fn health(app: Arc<App>, _: Call) -> Answering {
     Box::pin(async move {
-        let plans = app.blocking(|service| Ok(known(service))).await?;
-        respond::json(StatusCode::OK, &Health::of(ids(&plans)))
+        let asked = |service: &Service| Ok((known(service), service.degraded_workers()?));
+        let (plans, degraded) = app.blocking(asked).await?;
+        // Whoever has no token hears of no site.
+        let mut services: Vec<String> = degraded.into_iter().map(|one| one.service).collect();
+        services.sort_unstable();
+        services.dedup();
+        respond::json(StatusCode::OK, &Health::of(ids(&plans), services))
     })
 }
 

@@ -13,7 +13,7 @@ use super::requests::{
     RollbackOptions, RunSelector, Submission,
 };
 use super::retention::{CollectReport, CollectRequest, HeldView, HoldRequest};
-use super::service_run::ServiceRunView;
+use super::service_run::{DegradedWorker, ServiceRunView};
 use super::stop::StopSignal;
 use super::timing::{LogTail, RunTiming, TailQuery};
 use super::views::{
@@ -140,6 +140,12 @@ pub trait RunsEngine: Send + Sync {
     fn service_run(&self, run: &RunId) -> Result<Option<ServiceRunView>, RunsError> {
         let _ = run;
         Ok(None)
+    }
+
+    /// The workers that are degraded, by site and service; none where nobody
+    /// counts.
+    fn degraded_workers(&self) -> Result<Vec<DegradedWorker>, RunsError> {
+        Ok(Vec::new())
     }
 
     /// When what happened: attempts, waits, pauses, the critical path.

@@ -2,7 +2,7 @@
 
 use rok_vocabulary::{RunId, Timestamp};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One service of a run.
@@ -15,6 +15,23 @@ pub struct ServiceResult {
     /// How long the call took.
     pub duration_ms: Option<u64>,
     /// Why it did not complete.
+    pub error: Option<String>,
+}
+
+/// A worker that failed a site three times in a row or more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DegradedWorker {
+    /// The site.
+    pub website_id: String,
+    /// The worker, by its service's slug.
+    pub service: String,
+    /// How often in a row.
+    pub failures: u32,
+    /// When the first of them was told.
+    pub since: String,
+    /// The run that told the last.
+    pub run_id: String,
+    /// What it said.
     pub error: Option<String>,
 }
 

@@ -43,11 +43,6 @@ impl KeySpec {
         self.default = Some(default);
         self
     }
-
-    const fn later(mut self) -> Self {
-        self.support = Support::Later;
-        self
-    }
 }
 
 use Place::{

@@ -4,7 +4,7 @@ use super::*;
 use crate::{OpenError, SqliteStore};
 use rok_log::{
     Durability, EventReader, Inbox, Lease, Owner, Pull, Record, Records, RunEntry, RunFilter,
-    RunIndex, RunQueue, RunStore, SCRIPT_START, Script, WorkQueue,
+    RunIndex, RunQueue, RunStore, SCRIPT_START, Script, WorkQueue, WorkerBook as _,
 };
 use rok_vocabulary::RunId;
 use rstest::rstest;
@@ -14,7 +14,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A store as each older version left it.
-const OLDER: &[&str] = &[include_str!("../../tests/versions/v1.sql")];
+const OLDER: &[&str] = &[
+    include_str!("../../tests/versions/v1.sql"),
+    include_str!("../../tests/versions/v2.sql"),
+];
 
 fn id(text: &str) -> RunId {
     text.parse().unwrap()
@@ -48,7 +51,7 @@ fn every_older_version_is_kept_for_tests() {
 }
 
 #[rstest]
-fn an_older_file_becomes_what_a_new_one_is(#[values(1)] version: i64) {
+fn an_older_file_becomes_what_a_new_one_is(#[values(1, 2)] version: i64) {
     let (folder, path) = older(version);
     drop(SqliteStore::open(&path, Durability::Flush).unwrap());
     let new = folder.path().join("new.db");
@@ -59,7 +62,7 @@ fn an_older_file_becomes_what_a_new_one_is(#[values(1)] version: i64) {
 }
 
 #[rstest]
-fn all_that_an_older_file_holds_is_there(#[values(1)] version: i64) {
+fn all_that_an_older_file_holds_is_there(#[values(1, 2)] version: i64) {
     let (_folder, path) = older(version);
     let mut store = SqliteStore::open(&path, Durability::Flush).unwrap();
     let all = store.list(&RunFilter::default()).unwrap();
@@ -177,6 +180,77 @@ fn kbase_events_follow_their_records() {
     assert_eq!(store.records("kbase_events", None, 9).unwrap().len(), 3);
     store.remove_record("kbase_events", "a").unwrap();
     assert_eq!(kbase(&path).len(), 1);
+}
+
+#[test]
+fn failures_of_workers_are_counted_until_one_reports() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rok.db");
+    let mut store = SqliteStore::open(&path, Durability::Flush).unwrap();
+    let put = |store: &mut SqliteStore, run: &str, site: &str, results: &str| {
+        let mut commit = Script::new(&id(run)).create();
+        let json = format!(
+            r#"{{"website_id":"{site}","run_id":"{run}","service":"hermes","type":"run_status","payload":{{"service_results":[{results}]}},"created_at":"2026-02-16T00:00:00Z {run}"}}"#
+        );
+        commit.records.push(Record {
+            kind: "kbase_events",
+            key: format!("{run}:9"),
+            json: json.into_bytes(),
+        });
+        assert_eq!(store.commit(&[commit]).unwrap().len(), 1);
+    };
+    let result = |service: &str, status: &str| {
+        format!(r#"{{"service":"{service}","status":"{status}","error":"why {status}"}}"#)
+    };
+    let all = [
+        result("a", "failed"),
+        result("b", "timeout"),
+        result("c", "skipped"),
+        result("d", "completed"),
+    ];
+    for run in ["r1", "r2", "r3"] {
+        put(&mut store, run, "site", &all.join(","));
+    }
+    put(&mut store, "r4", "other", &result("a", "failed"));
+    let failing = |store: &SqliteStore, least| -> Vec<(String, String, u32)> {
+        let found = store.failing(least, 9).unwrap().into_iter();
+        found
+            .map(|one| (one.website_id, one.service, one.failures))
+            .collect()
+    };
+    let of = |site: &str, service: &str, n| (site.to_owned(), service.to_owned(), n);
+    assert_eq!(failing(&store, 3), [of("site", "a", 3), of("site", "b", 3)]);
+    assert_eq!(failing(&store, 1).len(), 3);
+    let site = store.failures_of("site").unwrap();
+    assert_eq!(site.len(), 2);
+    assert_eq!(
+        (&*site[0].since, &*site[0].run_id),
+        ("2026-02-16T00:00:00Z r1", "r3")
+    );
+    assert_eq!(site[0].error.as_deref(), Some("why failed"));
+    // A row that comes again tells nothing new.
+    let row = store
+        .records("kbase_events", Some("r2:9"), 1)
+        .unwrap()
+        .remove(0);
+    let mut again = Script::new(&id("r5")).create();
+    again.records.push(Record {
+        kind: "kbase_events",
+        key: row.0,
+        json: row.1,
+    });
+    assert_eq!(store.commit(&[again]).unwrap().len(), 1);
+    assert_eq!(failing(&store, 3).len(), 2);
+    put(&mut store, "r6", "site", &result("a", "completed"));
+    assert_eq!(
+        failing(&store, 1),
+        [of("other", "a", 1), of("site", "b", 3)]
+    );
+    let second = store.in_namespace("second".parse().unwrap());
+    assert_eq!(second.failing(1, 9).unwrap(), []);
+    drop(store);
+    let store = SqliteStore::open(&path, Durability::Flush).unwrap();
+    assert_eq!(failing(&store, 3), [of("site", "b", 3)]);
 }
 
 #[test]
