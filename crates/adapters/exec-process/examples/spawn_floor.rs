@@ -54,6 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                         program: Program::Argv(vec!["/bin/true".into()]),
                         env: Vec::new(),
                         cwd: dir.path().into(),
+                        sandbox: None,
                     }),
                     inputs: inputs.clone(),
                     secrets: Secrets::none(),

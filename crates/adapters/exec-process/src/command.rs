@@ -5,6 +5,7 @@
 //! the standard library takes the `posix_spawn` path: no page of ours is copied.
 
 use crate::places::Places;
+use crate::sandbox;
 use rok_executor::{INHERITED, ProcessWork, Program, StepFailure, StepRequest};
 use rok_secrets::Secrets;
 use rok_vocabulary::ErrorClass;
@@ -29,6 +30,8 @@ const MAX_STRING: usize = 128 * 1024;
 pub(crate) struct Programs {
     inherited: Vec<(&'static str, OsString)>,
     found: HashMap<(OsString, String), PathBuf>,
+    /// What starts a step in a sandbox: `rok` itself.
+    launcher: Option<PathBuf>,
 }
 
 /// A command and what explains its failure.
@@ -40,13 +43,14 @@ pub(crate) struct Prepared {
 }
 
 impl Programs {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(launcher: Option<PathBuf>) -> Self {
         let inherited = INHERITED
             .iter()
             .filter_map(|name| Some((*name, std::env::var_os(name)?)));
         Self {
             inherited: inherited.collect(),
             found: HashMap::new(),
+            launcher,
         }
     }
 
@@ -60,14 +64,30 @@ impl Programs {
         let given = revealed(work, &request.secrets)?;
         let (name, args) = vector(&work.program)?;
         let program = self.find(name, &given, &work.cwd)?;
-        let mut command = Command::new(&program);
+        let mut command = match &work.sandbox {
+            None => {
+                let mut command = Command::new(&program);
+                command.arg0(name);
+                command
+            }
+            Some(sandbox) => {
+                let launcher = self.launcher.as_deref();
+                let (launcher, before) =
+                    sandbox::led(sandbox, request, places, launcher, &program)?;
+                let mut command = Command::new(launcher);
+                command.arg0("rok").args(before).arg(name);
+                command
+            }
+        };
         command
-            .arg0(name)
             .args(args)
             .current_dir(&work.cwd)
             .env_clear()
             .process_group(0);
         command.envs(self.inherited.iter().map(|(name, value)| (*name, value)));
+        if let Some(tmp) = &places.tmp {
+            command.env("TMPDIR", tmp);
+        }
         command.envs(given);
         let attempt = &request.attempt;
         command
@@ -98,6 +118,7 @@ impl Programs {
     /// What would make a request fail for sure.
     pub(crate) fn check(&mut self, request: &StepRequest, work: &ProcessWork) -> Vec<StepFailure> {
         let mut faults = Vec::new();
+        faults.extend(sandbox::lacks(work, self.launcher.as_deref()));
         if let Err(failure) = check_cwd(&work.cwd) {
             faults.push(failure);
         }
@@ -307,7 +328,7 @@ mod tests {
             cwd: "/".into(),
         };
         let error = io::Error::from_raw_os_error(errno.raw_os_error());
-        let failure = Programs::new().explain(&prepared, &error);
+        let failure = Programs::new(None).explain(&prepared, &error);
         assert_eq!(failure.class, class);
         assert!(failure.reason.contains(part), "{failure}");
     }

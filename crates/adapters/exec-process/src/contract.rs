@@ -46,9 +46,17 @@ pub(crate) fn judge(
     let error = take(&places.error, MAX_NOTE_BYTES);
     let mut usage = Usage::default();
     let counted = count(take(&places.usage, MAX_NOTE_BYTES), &mut usage);
-    let end = match stopped {
-        Some(failure) => Err(failure),
-        None => ended(status, error, output, counted, places, masker),
+    let refusal = places.refusal.as_deref();
+    let refusal = refusal.map(|path| take(path, MAX_NOTE_BYTES));
+    let end = match (stopped, refusal) {
+        (Some(failure), _) => Err(failure),
+        // Nothing but the launcher can have written it.
+        (None, Some(Ok(Some(told)))) if !told.is_empty() => Err(crate::sandbox::refused(&told)),
+        (None, Some(Err(why))) => Err(StepFailure::new(
+            ErrorClass::SandboxViolation,
+            format!("whether it ran in its sandbox is unknown: what the launcher said {why}"),
+        )),
+        (None, _) => ended(status, error, output, counted, places, masker),
     };
     let end = end.map_err(|failure| StepFailure {
         reason: masker.mask_str(&failure.reason).into_owned(),

@@ -15,6 +15,7 @@ use rok_vocabulary::RunId;
 use rustix::process::{getpid, set_child_subreaper};
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -32,6 +33,7 @@ pub struct ProcessExecutor {
 pub struct Builder {
     max_in_flight: Option<usize>,
     subreaper: bool,
+    launcher: Option<PathBuf>,
 }
 
 impl Builder {
@@ -57,6 +59,15 @@ impl Builder {
         self
     }
 
+    /// The program that starts steps in sandboxes: `rok`, by its path. Within
+    /// `rok` itself that is `/proc/self/exe`, even where its file was replaced.
+    /// Without one, a step that is to run in a sandbox is refused.
+    #[must_use]
+    pub fn launcher(mut self, rok: impl Into<PathBuf>) -> Self {
+        self.launcher = Some(rok.into());
+        self
+    }
+
     /// Starts the supervisor thread.
     pub fn build(self) -> Result<ProcessExecutor, ExecutorError> {
         let fault = |what: &str, source| ExecutorError::Io {
@@ -73,6 +84,7 @@ impl Builder {
             max_in_flight: self.max_in_flight.unwrap_or_else(cpus),
             orphans: self.subreaper.then(Orphans::new),
             records: Records::new(boot_id),
+            launcher: self.launcher.clone(),
         };
         let started: io::Result<_> = (|| {
             let shared = Arc::new(Shared::new()?);
@@ -85,7 +97,7 @@ impl Builder {
         Ok(ProcessExecutor {
             shared,
             thread: Some(thread),
-            preflight: Mutex::new(Programs::new()),
+            preflight: Mutex::new(Programs::new(self.launcher)),
         })
     }
 }

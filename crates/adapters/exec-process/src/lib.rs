@@ -37,6 +37,7 @@
 //!         },
 //!         env: Vec::new(),
 //!         cwd: dir.path().into(),
+//!         sandbox: None,
 //!     }),
 //!     inputs: Arc::new(serde_json::json!({})),
 //!     secrets: rok_secrets::Secrets::none(),
@@ -73,6 +74,7 @@ mod places;
 mod procfs;
 mod record;
 mod remains;
+mod sandbox;
 mod supervisor;
 
 pub use executor::{Builder, ProcessExecutor};

@@ -1,6 +1,6 @@
 //! Where an attempt's files are, and the folders they need.
 
-use rok_executor::{StepFailure, StepRequest, Workspace};
+use rok_executor::{StepFailure, StepRequest, Work, Workspace};
 use rok_vocabulary::ErrorClass;
 use std::collections::HashSet;
 use std::fs::{DirBuilder, OpenOptions};
@@ -27,6 +27,10 @@ pub(crate) struct Places {
     pub(crate) unchecked: bool,
     /// A folder of this attempt alone, removed with it.
     own: Option<PathBuf>,
+    /// Where `rok __exec` says why it starts nothing; the step cannot.
+    pub(crate) refusal: Option<PathBuf>,
+    /// `TMPDIR` of an attempt in a sandbox.
+    pub(crate) tmp: Option<PathBuf>,
 }
 
 /// Makes folders and the inputs file once per run.
@@ -62,7 +66,7 @@ impl Folders {
                 self.made.insert(scratch.clone());
             }
         }
-        Ok(Places {
+        let mut places = Places {
             log: workspace.map(|workspace| workspace.logs.join(format!("{name}.log"))),
             record: workspace.map(|workspace| workspace.procs.join(&name)),
             artifacts: workspace.map(|workspace| workspace.artifacts.clone()),
@@ -72,7 +76,13 @@ impl Folders {
             usage: scratch.join(format!("{name}.usage")),
             unchecked: first,
             own,
-        })
+            refusal: None,
+            tmp: None,
+        };
+        if matches!(&request.work, Work::Process(work) if work.sandbox.is_some()) {
+            confine(&mut places, &scratch.join(format!("{name}.own")))?;
+        }
+        Ok(places)
     }
 
     /// Makes a run's folders again next time: one of them has vanished.
@@ -97,6 +107,11 @@ impl Folders {
 }
 
 impl Places {
+    /// What an attempt in a sandbox may write to, of its own.
+    pub(crate) fn own_step(&self) -> Option<PathBuf> {
+        self.tmp.as_deref()?.parent().map(Path::to_owned)
+    }
+
     /// Removes what the attempt's own folder holds, if it had one.
     pub(crate) fn clear(&self) {
         if let Some(own) = &self.own {
@@ -104,6 +119,30 @@ impl Places {
             let _ = std::fs::remove_dir_all(own);
         }
     }
+}
+
+/// A step in a sandbox has a folder of its own for what it writes, beside
+/// nothing of another's.
+fn confine(places: &mut Places, own: &Path) -> Result<(), StepFailure> {
+    // What a killed owner left of this attempt.
+    let _ = std::fs::remove_dir_all(own);
+    let step = own.join("step");
+    let tmp = step.join("tmp");
+    for folder in [own, &step, &tmp] {
+        private()
+            .recursive(true)
+            .create(folder)
+            .map_err(|error| fault(folder, &error))?;
+    }
+    places.output = step.join("output");
+    places.error = step.join("error");
+    places.usage = step.join("usage");
+    places.refusal = Some(own.join("refusal"));
+    places.tmp = Some(tmp);
+    if places.own.is_none() {
+        places.own = Some(own.to_owned());
+    }
+    Ok(())
 }
 
 fn private() -> DirBuilder {

@@ -35,6 +35,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -65,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) max_in_flight: usize,
     pub(crate) orphans: Option<Orphans>,
     pub(crate) records: Records,
+    /// What starts a step in a sandbox.
+    pub(crate) launcher: Option<PathBuf>,
 }
 
 /// A process that is watched and on record.
@@ -121,10 +124,10 @@ impl Supervisor {
         Ok(Self {
             shared,
             neighbour: Neighbour::new(),
+            programs: Programs::new(settings.launcher.clone()),
             settings,
             epoll,
             null: File::options().read(true).write(true).open("/dev/null")?,
-            programs: Programs::new(),
             folders: Folders::default(),
             waiting: VecDeque::new(),
             attempts: HashMap::new(),

@@ -7,12 +7,12 @@ use rok_http::{Commanded, Definition, EventPage, SignedPage, SubmitRequest};
 use rok_service::RunStanding;
 use rok_service::views::{
     AttestOptions, Attested, AuditView, Checkpoint, CollectReport, CollectRequest, CommandAnswer,
-    CommandRequest, DriveEnd, DriveOptions, DryRun, ErrorKind, EventLine, EventQuery, Explanation,
-    ExportOptions, Exported, Fetched, Head, HeldView, HoldRequest, HoldView, ImportOptions,
-    Imported, ListQuery, LogQuery, LogTail, Observer, Outcome, PageQuery, RedecidedView,
-    ReplayRequest, Resumable, ResumeOptions, RollbackOptions, RunId, RunListing, RunPage, RunPhase,
-    RunSelector, RunSummary, RunTiming, RunsEngine, RunsError, SignedFile, StepSummary, StopSignal,
-    Submission, TailQuery, Verb, VerifyOptions, VerifyReport,
+    CommandRequest, DriveEnd, DriveOptions, DryRun, ErrorClass, ErrorKind, EventLine, EventQuery,
+    Explanation, ExportOptions, Exported, Fetched, Head, HeldView, HoldRequest, HoldView,
+    ImportOptions, Imported, ListQuery, LogQuery, LogTail, Observer, Outcome, PageQuery,
+    RedecidedView, ReplayRequest, Resumable, ResumeOptions, RollbackOptions, RunId, RunListing,
+    RunPage, RunPhase, RunSelector, RunSummary, RunTiming, RunsEngine, RunsError, SignedFile,
+    StepSummary, StopSignal, Submission, TailQuery, Verb, VerifyOptions, VerifyReport,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -107,6 +107,13 @@ fn end_of(summary: &RunSummary) -> DriveEnd {
             Some(ErrorKind::Denied)
         }
         (_, outcome) if outcome.may_complete() => Some(ErrorKind::Protocol),
+        _ if summary
+            .error
+            .as_ref()
+            .is_some_and(|error| error.class == ErrorClass::SandboxViolation) =>
+        {
+            Some(ErrorKind::Denied)
+        }
         _ => None,
     };
     DriveEnd::Ended {

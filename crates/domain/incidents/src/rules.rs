@@ -16,7 +16,7 @@ const fn by_class(class: ErrorClass) -> (Severity, IncidentCategory) {
         ErrorClass::HardGateFailed => (S::High, C::Quality),
         ErrorClass::ConfigError => (S::Medium, C::Configuration),
         ErrorClass::BudgetExceeded => (S::High, C::Budget),
-        ErrorClass::PolicyViolation => (S::Critical, C::Governance),
+        ErrorClass::PolicyViolation | ErrorClass::SandboxViolation => (S::Critical, C::Governance),
         ErrorClass::Cancelled => (S::Low, C::Operator),
         ErrorClass::Internal => (S::Critical, C::Platform),
         ErrorClass::Unknown => (S::High, C::Platform),

@@ -356,6 +356,21 @@ pub struct StartedData {
     /// The run that does the step's work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
+    /// The sandbox of its processes: they run in all of it, or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxData>,
+}
+
+/// A sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxData {
+    /// sha-256 of it as canonical JSON, hex.
+    pub sha256: String,
+    /// What it permits, in a line.
+    pub permits: String,
+    /// It was switched off for the run: the step has none.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub off: bool,
 }
 
 /// How the children of a fan-out ended.

@@ -51,8 +51,8 @@ pub use data::{
     AckData, ApprovalData, BudgetData, ChildCounts, CompletedData, CreatedData, DeclaredData,
     ExpectationsData, FanOutData, HeldData, OverrideAppliedData, OverrideData, ParentRef, PlanRef,
     PolicyData, PolicyStage, ReconciledData, ReconciliationStage, RecoveredData, RepairedData,
-    ReplaysData, RequestData, RollbackData, RolledBackData, SkipCause, StartedData, StateData,
-    StepCounts, StepEndData, StoppingData, SubPlan, UsageData,
+    ReplaysData, RequestData, RollbackData, RolledBackData, SandboxData, SkipCause, StartedData,
+    StateData, StepCounts, StepEndData, StoppingData, SubPlan, UsageData,
 };
 pub use decode::{DecodeError, Decoded, decode};
 pub use encode::Encoder;

@@ -2,7 +2,7 @@
 //! `run.created`, never read from configuration again.
 
 use core::time::Duration;
-use rok_vocabulary::Profile;
+use rok_vocabulary::{Profile, SandboxMode};
 use serde::{Deserialize, Serialize};
 
 /// The version of the event types' meaning. A driver refuses any other.
@@ -64,6 +64,17 @@ pub struct Settings {
     /// attempts, not luck.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub never_retry: bool,
+    /// Which processes run in a sandbox.
+    #[serde(default, skip_serializing_if = "is_asked")]
+    pub sandbox: SandboxMode,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_asked(mode: &SandboxMode) -> bool {
+    *mode == SandboxMode::Asked
 }
 
 impl Default for Settings {
@@ -80,6 +91,7 @@ impl Default for Settings {
             start_ahead: 0,
             no_cache: false,
             never_retry: false,
+            sandbox: SandboxMode::Asked,
         }
     }
 }

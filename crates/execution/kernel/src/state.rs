@@ -10,6 +10,7 @@ mod fan;
 mod gates;
 mod outstanding;
 mod overrides;
+mod sandbox;
 mod steps;
 mod sub_run;
 

@@ -616,7 +616,7 @@ impl RunRunner {
             ResolvedAction::Agent { ask, with } => {
                 Work::Agent(Box::new(agents::work(state, step, &ask, with)))
             }
-            action => self.work(action, resolved.env, resolved.cwd.as_deref()),
+            action => self.work(ix, action, resolved.env, resolved.cwd.as_deref()),
         };
         let run = state.run_id();
         Ok(StepRequest {
@@ -637,6 +637,7 @@ impl RunRunner {
     /// What an executor is to do.
     fn work(
         &self,
+        ix: StepIx,
         action: ResolvedAction,
         env: Vec<(String, SecretText)>,
         cwd: Option<&str>,
@@ -683,7 +684,14 @@ impl RunRunner {
             },
         };
         let cwd = cwd_of(self.state(), cwd);
-        Work::Process(ProcessWork { program, env, cwd })
+        let sandbox = self.state().sandbox(ix);
+        let sandbox = sandbox.map(|sandbox| Box::new(sandbox.into_owned()));
+        Work::Process(ProcessWork {
+            program,
+            env,
+            cwd,
+            sandbox,
+        })
     }
 
     /// Preflight, then the question to the policies.

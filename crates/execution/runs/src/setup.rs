@@ -7,7 +7,7 @@ use rok_facades::runs::RunsError;
 use rok_log::{Durability, WorkerBook};
 use rok_plan::Plan;
 use rok_runner::Services;
-use rok_vocabulary::{Actor, Profile};
+use rok_vocabulary::{Actor, Profile, SandboxMode};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +80,8 @@ pub struct RunsSetup {
     pub default_run_timeout: Duration,
     /// Added to the run's timeout for the deadline of `finalize_run`.
     pub grace_period: Duration,
+    /// Which processes run in a sandbox.
+    pub sandbox: SandboxMode,
     /// Which policies are held, sha-256, hex; `None` for the permissive default.
     pub policies: Option<String>,
     /// CPUs of this machine.
@@ -116,6 +118,7 @@ impl RunsSetup {
             governance_timeout: settings.governance_timeout,
             default_run_timeout: settings.default_run_timeout,
             grace_period: settings.grace_period,
+            sandbox: settings.sandbox,
             policies: None,
             cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
             user,

@@ -24,7 +24,7 @@ use rok_runner::{
     Driven, Files, Go, Message, Recorded, RunContext, RunRunner, Services, Shard, Turn, drive,
 };
 use rok_secrets::{Masker, Secrets};
-use rok_vocabulary::{Actor, InputName, Outcome, PlanId, RunId, RunPhase};
+use rok_vocabulary::{Actor, ErrorClass, InputName, Outcome, PlanId, RunId, RunPhase, StepState};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -303,6 +303,7 @@ impl Runs {
                 0
             },
             no_cache: submission.no_cache,
+            sandbox: setup.sandbox,
         })
     }
 
@@ -502,6 +503,7 @@ pub(crate) fn end_of(driven: &Driven, state: Option<&RunState>) -> DriveEnd {
                 (RunPhase::Completed, _) => None,
                 (_, Outcome::Denied) => Some(ErrorKind::Denied),
                 (_, outcome) if outcome.may_complete() => Some(refusal(state)),
+                _ if state.is_some_and(broke_its_sandbox) => Some(ErrorKind::Denied),
                 _ => state
                     .filter(|state| crate::rollback::is_refused(state))
                     .map(|state| refusal(Some(state))),
@@ -514,6 +516,16 @@ pub(crate) fn end_of(driven: &Driven, state: Option<&RunState>) -> DriveEnd {
             }
         }
     }
+}
+
+/// A sandbox could not be had, or stopped a step, and that failed the run.
+fn broke_its_sandbox(state: &RunState) -> bool {
+    let class = Some(ErrorClass::SandboxViolation);
+    state.end().0 == class
+        || state
+            .steps()
+            .iter()
+            .any(|slot| slot.state == StepState::Failed && slot.class == class)
 }
 
 /// What failed a run whose execution had succeeded: a policy, or the

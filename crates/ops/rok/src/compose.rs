@@ -300,7 +300,8 @@ fn executor(processes: u32, host: Host) -> Result<ProcessExecutor, RunsError> {
     let limit = usize::try_from(processes).unwrap_or(usize::MAX);
     let builder = ProcessExecutor::builder().max_in_flight(limit);
     let builder = if host == Host::Binary {
-        builder.subreaper()
+        // Itself, even where its file was replaced since.
+        builder.subreaper().launcher("/proc/self/exe")
     } else {
         builder
     };
@@ -350,6 +351,7 @@ fn setup(settings: &Settings, policies: Option<String>) -> RunsSetup {
         cpus: settings
             .max_processes
             .map_or(defaults.cpus, std::num::NonZero::get),
+        sandbox: settings.sandbox,
         roles: settings.roles.clone(),
         policies,
         signing: settings.signing_key.as_ref().map(|source| match source {

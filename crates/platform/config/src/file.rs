@@ -91,6 +91,7 @@ fn typed(kind: Kind, value: &DeValue<'_>, base: &Path) -> Result<Value, String> 
         Kind::Paths | Kind::Words | Kind::Hosts => "array",
         Kind::Profile
         | Kind::Durability
+        | Kind::Sandbox
         | Kind::Path
         | Kind::Name
         | Kind::Store

@@ -14,6 +14,8 @@ pub enum Kind {
     Count,
     /// `fsync` or `flush`.
     Durability,
+    /// `off`, `asked` or `required`.
+    Sandbox,
     /// A path; relative to the file that holds it, else to the current folder.
     Path,
     /// Paths, as [`Kind::Path`]; separated by `:` outside files.
@@ -153,6 +155,14 @@ pub const KEYS: &[KeySpec] = &[
         Kind::Paths,
         Some(""),
         "Cedar policy files, or folders of them; none: rok's own policies alone.",
+    ),
+    key(
+        "sandbox",
+        "ROK_SANDBOX",
+        None,
+        Kind::Sandbox,
+        Some("asked"),
+        "Which processes run in a sandbox: those of steps that ask for one; all (required); none (off), and the run says so.",
     ),
     key(
         "max_processes",

@@ -296,6 +296,7 @@ fn settings(entries: &[Entry]) -> Settings {
         dir: get!(Path, "dir"),
         durability: get!(Durability, "durability"),
         policies: get!(Paths, "policies"),
+        sandbox: get!(Sandbox, "sandbox"),
         max_processes: match value("max_processes") {
             Some(Value::Count(count)) => Some(count),
             _ => None,

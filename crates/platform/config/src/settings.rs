@@ -3,7 +3,7 @@
 use crate::keys::KeySpec;
 use crate::value::{Hidden, Value};
 use rok_log::Durability;
-use rok_vocabulary::{Actor, Profile};
+use rok_vocabulary::{Actor, Profile, SandboxMode};
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -31,6 +31,8 @@ pub struct Settings {
     pub durability: Durability,
     /// Policy files or folders, absolute.
     pub policies: Vec<PathBuf>,
+    /// Which processes run in a sandbox.
+    pub sandbox: SandboxMode,
     /// Processes at once; `None`: the CPUs.
     pub max_processes: Option<NonZeroU32>,
     /// Who acts.

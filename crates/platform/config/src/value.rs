@@ -2,7 +2,7 @@
 
 use crate::keys::Kind;
 use rok_log::Durability;
-use rok_vocabulary::Profile;
+use rok_vocabulary::{Profile, SandboxMode};
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -41,6 +41,7 @@ pub enum Value {
     Millis(i64),
     Count(NonZeroU32),
     Durability(Durability),
+    Sandbox(SandboxMode),
     Path(PathBuf),
     Paths(Vec<PathBuf>),
     Name(String),
@@ -94,6 +95,10 @@ impl Value {
                 "flush" => Ok(Self::Durability(Durability::Flush)),
                 _ => Err(format!("{quoted} is neither fsync nor flush")),
             },
+            Kind::Sandbox => text
+                .parse()
+                .map(Self::Sandbox)
+                .map_err(|_| format!("{quoted} is none of off, asked and required")),
             Kind::Path => Ok(Self::Path(base.join(text))),
             Kind::Name => name(text).map(Self::Name),
             Kind::Url => url(text).map(Self::Name),
@@ -215,6 +220,7 @@ impl fmt::Display for Value {
             Self::Millis(ms) => ms.fmt(f),
             Self::Count(count) => count.fmt(f),
             Self::Durability(value) => f.write_str(durability(*value)),
+            Self::Sandbox(mode) => mode.fmt(f),
             Self::Path(path) => path.display().fmt(f),
             Self::Paths(paths) => {
                 for (at, path) in paths.iter().enumerate() {
@@ -244,6 +250,7 @@ impl Serialize for Value {
             Self::Words(words) => serializer.collect_seq(words),
             Self::Profile(_)
             | Self::Durability(_)
+            | Self::Sandbox(_)
             | Self::Path(_)
             | Self::Name(_)
             | Self::Command(_)

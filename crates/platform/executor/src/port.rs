@@ -3,7 +3,7 @@
 use rok_agents::{Need, Taker, Terms, Tried};
 use rok_artifacts::{Declared, Emitted, Quarantined};
 use rok_expr::SecretText;
-use rok_plan::ResolvedRequest;
+use rok_plan::{ResolvedRequest, Sandbox};
 use rok_secrets::Secrets;
 use rok_vocabulary::{
     Capability, Epoch, ErrorClass, Federation, IdempotencyKey, PlanId, RunId, StepRef, Timestamp,
@@ -181,6 +181,8 @@ pub struct ProcessWork {
     pub env: Vec<(String, SecretText)>,
     /// The working directory, absolute.
     pub cwd: PathBuf,
+    /// What it may reach and use; `None`: whatever this user may.
+    pub sandbox: Option<Box<Sandbox>>,
 }
 
 /// What a process runs.

@@ -18,6 +18,7 @@ use crate::model::{
     Action, ArtifactDecl, Bounds, Compensate, Concurrency, Gate, InputSpec, OnFailure, OnLimit,
     Order, OutputSpec, Plan, Recipient, Retry, Shell, Step, SuccessRule,
 };
+use crate::sandbox::{Network, Sandbox};
 
 impl Plan {
     /// The plan as compact JSON in a stable order. Parsing it gives an equal
@@ -27,6 +28,17 @@ impl Plan {
         let mut out = String::new();
         plan(self).write(&mut out);
         out.into_bytes()
+    }
+}
+
+impl Sandbox {
+    /// The sandbox as compact JSON in a stable order: what stands in the plan,
+    /// and what its digest is of.
+    #[must_use]
+    pub fn to_canonical_json(&self) -> String {
+        let mut out = String::new();
+        Json::Object(sandbox(self)).write(&mut out);
+        out
     }
 }
 
@@ -251,6 +263,9 @@ fn step(plan: &Plan, at: usize, step: &Step) -> Json {
         reads.map(|path| Json::text(path.source())).collect(),
     );
     keys.value("cache", step.cache.then_some(Value::Bool(true)));
+    if let Some(sandbox) = &step.sandbox {
+        keys.set("sandbox", Json::Object(self::sandbox(sandbox)));
+    }
     Json::Object(keys.0)
 }
 
@@ -388,6 +403,37 @@ fn budget(budget: &Budget) -> Vec<(String, Json)> {
     keys.duration("max_time", budget.max_time);
     let hold = budget.on_exceeded == OnExceeded::Hold;
     keys.text("on_exceeded", hold.then_some("hold"));
+    keys.0
+}
+
+/// It is said even where it is empty: that is the strictest.
+fn sandbox(sandbox: &Sandbox) -> Vec<(String, Json)> {
+    let texts = |texts: &[String]| texts.iter().map(|text| Json::text(text.as_str())).collect();
+    let ports = |ports: &[u16]| {
+        let ports = ports.iter().map(|port| Json::Value(Value::from(*port)));
+        ports.collect()
+    };
+    let mut keys = Keys::default();
+    keys.list("read", texts(&sandbox.read));
+    keys.list("write", texts(&sandbox.write));
+    match &sandbox.network {
+        Network::None => {}
+        Network::Any => keys.text("network", Some("any")),
+        Network::Ports { connect, bind } => {
+            keys.list("connect", ports(connect));
+            keys.list("bind", ports(bind));
+        }
+    }
+    keys.duration("max_cpu", sandbox.max_cpu);
+    let limits = [
+        ("max_memory_mib", sandbox.max_memory_mib),
+        ("max_open_files", sandbox.max_open_files),
+        ("max_processes", sandbox.max_processes),
+        ("max_file_mib", sandbox.max_file_mib),
+    ];
+    for (key, limit) in limits {
+        keys.value(key, limit.map(Value::from));
+    }
     keys.0
 }
 

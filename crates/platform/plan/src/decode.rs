@@ -12,6 +12,7 @@ mod limits;
 mod notify;
 mod place;
 mod read;
+mod sandbox;
 mod schema;
 mod service;
 mod step;
@@ -31,6 +32,7 @@ use crate::model::{
     Concurrency, InputSpec, OnFailure, OnLimit, Order, Plan, Retry, Shell, SuccessRule,
 };
 use crate::nearest::Nearest;
+use crate::sandbox::Sandbox;
 use crate::shape;
 use crate::source::Source;
 use crate::tree::{Entry, Node};
@@ -90,6 +92,7 @@ struct Defaults<'t> {
     idempotent: bool,
     shell: Shell,
     cwd: Option<Written<'t, Template>>,
+    sandbox: Option<Sandbox>,
 }
 
 /// The keys of a `retry`, before defaults.
@@ -251,6 +254,7 @@ impl Decoder<'_> {
             cwd: node
                 .and_then(|node| node.get("cwd"))
                 .and_then(|node| self.template(node, Site::Plain)),
+            sandbox: node.and_then(|node| self.sandbox(node)),
         }
     }
 

@@ -88,6 +88,8 @@ places! {
     Notify = "an entry of `notify`",
     /// `expect[]`
     Expect = "an entry of `expect`",
+    /// `sandbox`
+    Sandbox = "`sandbox`",
 }
 
 /// What a key's value must be.
@@ -249,6 +251,12 @@ pub(crate) const SYNONYMS: &[(Place, &str, &str)] = &[
     (Place::Output, "min", "minimum"),
     (Place::Output, "max", "maximum"),
     (Place::Output, "kind", "type"),
+    (Place::Sandbox, "reads", "read"),
+    (Place::Sandbox, "writes", "write"),
+    (Place::Sandbox, "net", "network"),
+    (Place::Sandbox, "memory", "max_memory_mib"),
+    (Place::Sandbox, "cpu", "max_cpu"),
+    (Place::Sandbox, "processes", "max_processes"),
     (Place::Artifact, "file", "path"),
     (Place::Artifact, "name", "path"),
 ];

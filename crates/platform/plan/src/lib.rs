@@ -32,6 +32,7 @@ mod approvers;
 mod budget;
 mod expect;
 mod model;
+mod sandbox;
 
 mod keys;
 
@@ -83,6 +84,7 @@ pub use model::{
 pub use nearest::nearest;
 pub use parse::{parse, parse_inputs};
 pub use pattern::{escape_pattern, is_pattern};
+pub use sandbox::{Network, Sandbox};
 pub use schema::json_schema;
 pub use tree::{Entry, Node, Plain, Style, Syntax, Value as NodeValue};
 pub use values::{InputFault, ValueFault, check_inputs, check_outputs, parse_input};

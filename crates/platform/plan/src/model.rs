@@ -4,6 +4,7 @@ use crate::approvers::{Approvers, Overrides};
 use crate::budget::Budget;
 use crate::expect::Expect;
 use crate::http::HttpRequest;
+use crate::sandbox::Sandbox;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -229,6 +230,9 @@ pub struct Step {
     pub reads: Vec<Template>,
     /// Whether its result may be taken from an earlier run of the same inputs.
     pub cache: bool,
+    /// What its processes, and those of its compensation, may reach and use;
+    /// `None`: whatever this user may.
+    pub sandbox: Option<Sandbox>,
 }
 
 /// What undoes a step that succeeded.

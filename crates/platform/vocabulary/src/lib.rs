@@ -40,5 +40,6 @@ pub use time::{TimeError, Timestamp};
 pub use words::{
     AckErrorKind, AckStatus, AgentPlace, BudgetDimension, Channel, ComponentStatus, ComponentType,
     Disposition, Domain, ErrorClass, ExpectationStatus, FallbackTrigger, Federation, HoldReason,
-    Outcome, Profile, ReconciliationStatus, RunPhase, Severity, StepState, TrustLevel, UnknownWord,
+    Outcome, Profile, ReconciliationStatus, RunPhase, SandboxMode, Severity, StepState, TrustLevel,
+    UnknownWord,
 };

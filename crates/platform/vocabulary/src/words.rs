@@ -250,6 +250,8 @@ words! {
         BudgetExceeded = "budget_exceeded",
         /// A policy forbids it.
         PolicyViolation = "policy_violation",
+        /// The sandbox that the work is to run in cannot be had, or stopped it.
+        SandboxViolation = "sandbox_violation",
         /// Someone cancelled it.
         Cancelled = "cancelled",
         /// The worker that ran it is gone.
@@ -258,6 +260,20 @@ words! {
         Internal = "internal",
         /// None of the others.
         Unknown = "unknown",
+    }
+}
+
+words! {
+    /// Which processes of a run have a sandbox.
+    #[derive(Default)]
+    SandboxMode, "sandbox mode", {
+        /// None, whatever the plan asks for; the run says so.
+        Off = "off",
+        /// Those of steps that ask for one.
+        #[default]
+        Asked = "asked",
+        /// All: where a step asks for none, its processes have the strictest.
+        Required = "required",
     }
 }
 

@@ -66,6 +66,7 @@ impl Bench {
                 program,
                 env: Vec::new(),
                 cwd: self.dir.path().to_owned(),
+                sandbox: None,
             }),
             inputs: Arc::new(serde_json::json!({ "n": 1 })),
             secrets: Secrets::none(),

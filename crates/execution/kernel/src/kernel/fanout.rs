@@ -34,9 +34,11 @@ impl RunOrchestrationKernel {
                     kept: self.state.kept_children(ix, &sha256),
                     sha256,
                 };
-                let fan_out = Some(fan_out);
-                let run = None;
-                (Some(Box::new(StartedData { fan_out, run })), None)
+                let data = StartedData {
+                    fan_out: Some(fan_out),
+                    ..StartedData::default()
+                };
+                (Some(Box::new(data)), None)
             }
             Err(error) => (None, Some(error)),
         };

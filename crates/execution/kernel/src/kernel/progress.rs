@@ -14,7 +14,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use rok_events::{Body, SkipCause, StartedData, StepEndData, StoppingData};
+use rok_events::{Body, SkipCause, StepEndData, StoppingData};
 use rok_plan::Gate;
 use rok_scheduler::{Doom, retry_delay};
 use rok_vocabulary::{Attempt, ErrorClass, Outcome, RunPhase, StepState, Timestamp};
@@ -161,13 +161,8 @@ impl RunOrchestrationKernel {
         }
         let attempt = self.state.step(ix).attempt;
         let run = self.state.sub_run(ix);
-        let data = run.as_ref().ok().and_then(Option::as_ref).map(|run| {
-            let run = Some(run.clone());
-            Box::new(StartedData {
-                run,
-                ..StartedData::default()
-            })
-        });
+        let sub_run = run.as_ref().ok().cloned().flatten();
+        let data = self.state.started_data(ix, sub_run);
         self.emit(
             now,
             Body::StepStarted {

@@ -107,7 +107,12 @@ impl RunRunner {
         Ok(StepRequest {
             attempt: self.compensation_ref(ix, attempt),
             key: IdempotencyKey::of_compensation(state.run_id(), done.epoch, &done.id),
-            work: self.work(resolved.action, resolved.env, resolved.cwd.as_deref()),
+            work: self.work(
+                done.origin,
+                resolved.action,
+                resolved.env,
+                resolved.cwd.as_deref(),
+            ),
             inputs: state.inputs().map(Arc::clone).unwrap_or_default(),
             secrets,
             timeout: step.compensate.as_ref().and_then(|undo| undo.timeout),

@@ -34,6 +34,10 @@ pub(super) fn key(job: &Job) -> Result<Option<String>, StepFailure> {
     }
     if let Work::Process(work) = &job.request.work {
         program(job, work, &mut feed);
+        // What could not be reached then may be now.
+        if let Some(sandbox) = &work.sandbox {
+            feed.text(&sandbox.to_canonical_json());
+        }
     }
     let mut files = 0;
     for declared in &job.step.reads {

@@ -18,6 +18,7 @@ use crate::fault::{FaultCode, Finding, quoted};
 use crate::graph::Graph;
 use crate::keys::{KeySpec, Place};
 use crate::model::{Action, ArtifactDecl, Gate, OutputSpec, Retry, Shell, Step};
+use crate::sandbox::Sandbox;
 
 use crate::pattern;
 use crate::tree::{Entry, Node};
@@ -26,7 +27,7 @@ use crate::tree::{Entry, Node};
 const EXECUTORS: &[&str] = &["run", "call", "http", "service", "agent", "plan"];
 
 /// The keys that only a process can obey.
-const PROCESS_ONLY: &[&str] = &["env", "cwd", "shell", "reads", "cache"];
+const PROCESS_ONLY: &[&str] = &["env", "cwd", "shell", "reads", "cache", "sandbox"];
 
 /// A step whose edges are still names and whose expressions still know where
 /// they were written.
@@ -55,6 +56,7 @@ pub(super) struct StepDraft<'t> {
     pub(super) compensate: Option<CompensateDraft<'t>>,
     pub(super) reads: Vec<Written<'t, Template>>,
     pub(super) cache: bool,
+    pub(super) sandbox: Option<Sandbox>,
 }
 
 pub(super) enum ActionDraft<'t> {
@@ -127,6 +129,7 @@ impl Decoder<'_> {
             compensate: self.compensate(entry, defaults),
             reads: self.reads(node),
             cache: self.cache(node, gate, idempotent),
+            sandbox: self.sandbox(node),
         }
     }
 
@@ -410,6 +413,9 @@ impl StepDraft<'_> {
     pub(super) fn finish(self, graph: &Graph, at: usize, defaults: &Defaults<'_>) -> Option<Step> {
         let action = self.action?.finish();
         let process = matches!(action, Action::Argv(_) | Action::Shell { .. });
+        let undone = self.compensate.as_ref().map(|undo| &undo.action);
+        let starts_process = process
+            || matches!(undone, Some(ActionDraft::Argv(_) | ActionDraft::Shell { .. }));
         let default_cwd = || {
             defaults
                 .cwd
@@ -454,6 +460,9 @@ impl StepDraft<'_> {
             compensate: self.compensate.map(CompensateDraft::finish),
             reads: self.reads.into_iter().map(|path| path.expression).collect(),
             cache: self.cache,
+            sandbox: self
+                .sandbox
+                .or_else(|| defaults.sandbox.clone().filter(|_| starts_process)),
         })
     }
 }

@@ -21,6 +21,14 @@ const MAX_ANSWER: i64 = 32 * 1024 * 1024;
 /// More at once than this is more than a machine can hold open.
 const MAX_PARALLEL: i64 = 10_000;
 
+/// What 64 bits can count in bytes, and far more than a machine has.
+const MAX_MIB: i64 = 1 << 40;
+/// A port; 0 is none.
+const PORT: Ty = Ty::Whole {
+    min: 1,
+    max: 65_535,
+};
+
 const fn key(place: Place, key: &'static str, ty: Ty, doc: &'static str) -> KeySpec {
     KeySpec {
         place,
@@ -47,7 +55,7 @@ impl KeySpec {
 
 use Place::{
     Approvers, Artifact, Budget, Compensate, Concurrency, Defaults, Expect, Http, Input, Notify,
-    Output, Overrides, Plan, Retry, Step,
+    Output, Overrides, Plan, Retry, Sandbox, Step,
 };
 
 /// Every key of the format.
@@ -108,6 +116,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Step, "compensate", Ty::Object(Compensate), "What undoes it, when the run is rolled back; of a `for_each`, each child that succeeded."),
     key(Step, "reads", Ty::List(&Ty::Template), "Files that it reads: paths or patterns, relative to its working directory. A path that is absent fails the step before it starts."),
     key(Step, "cache", Ty::Bool, "Takes its result from an earlier run of the same inputs: command, environment, files that it `reads`, and what the steps before it made.").or("`false`"),
+    key(Step, "sandbox", Ty::Object(Sandbox), "What its processes may reach and use, and those of its compensation; the kernel refuses all else. Where it cannot, the step does not start. `{}` is the strictest.").or("whatever this user may"),
     key(Step, "fallback", Ty::StepId, "The step to run instead when this one finally fails, retries included. It runs only then; its success and its outputs stand for this one's, and the run's outcome is `partial`."),
     key(Step, "capabilities", Ty::List(&Ty::Text), "What else its `agent` must be able to do."),
     key(Step, "region", Ty::Text, "Where its `agent` should be; one elsewhere is asked only after those."),
@@ -143,6 +152,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Defaults, "idempotent", Ty::Bool, "Whether steps may be repeated at all."),
     key(Defaults, "shell", Ty::Words(&["sh", "bash"], &[]), "The shell of shell lines."),
     key(Defaults, "cwd", Ty::Template, "The working directory of process steps."),
+    key(Defaults, "sandbox", Ty::Object(Sandbox), "What the processes of steps may reach and use; a step's own `sandbox` stands in its place, as a whole."),
 
     key(Artifact, "path", Ty::Template, "Its path, or a pattern (`*`, `**`, `?`, `[a-z]`, `{a,b}`), absolute or relative to the step's working directory.").required(),
     key(Artifact, "required", Ty::Bool, "Whether the step fails when there is none.").or("`false`"),
@@ -182,6 +192,17 @@ pub const KEYS: &[KeySpec] = &[
 
     key(Notify, "email", Ty::Text, "An address that a mail is sent to, as often as it takes; an entry has either this or `webhook`."),
     key(Notify, "webhook", Ty::Text, "An `http` or `https` address that a signed CloudEvent is posted to, as often as it takes."),
+
+    key(Sandbox, "read", Ty::List(&Ty::Text), "Files and folders that may be read and executed, besides the system's programs and libraries and the step's working directory: absolute, or relative to that. No expressions, no patterns, no symbolic links."),
+    key(Sandbox, "write", Ty::List(&Ty::Text), "Files and folders that may be changed too, besides `ROK_ARTIFACTS` and a `TMPDIR` of the attempt's own."),
+    key(Sandbox, "network", Ty::Words(&["none", "any"], &["loopback"]), "Whom processes may talk to: nobody, not even sockets of this machine; or anybody.").or("`none`"),
+    key(Sandbox, "connect", Ty::List(&PORT), "TCP ports that they may connect to, of any machine. There is no other network then, no look-up of names over UDP either."),
+    key(Sandbox, "bind", Ty::List(&PORT), "TCP ports that they may listen on."),
+    key(Sandbox, "max_cpu", POSITIVE, "Processor time of each process, in whole seconds.").or("no limit"),
+    key(Sandbox, "max_memory_mib", Ty::Whole { min: 1, max: MAX_MIB }, "Address space of each process, in MiB.").or("no limit"),
+    key(Sandbox, "max_open_files", Ty::Whole { min: 3, max: 1_048_576 }, "Open files of each process, its standard streams included.").or("no limit"),
+    key(Sandbox, "max_processes", Ty::Whole { min: 1, max: 4_194_304 }, "Processes and threads at once; 1: it can start none. More than one cannot be bounded for the user root.").or("no limit"),
+    key(Sandbox, "max_file_mib", Ty::Whole { min: 1, max: MAX_MIB }, "The size of each file that is written, in MiB.").or("no limit"),
 
     key(Expect, "domain", Ty::Text, "The domain that owes it.").required(),
     key(Expect, "action", Ty::Text, "What it owes.").required(),
