@@ -80,6 +80,10 @@ fn ended(
     masker: &Masker,
 ) -> Result<StepSuccess, StepFailure> {
     let by_exit = failure_of(status);
+    let by_exit = match places.refusal {
+        Some(_) => by_exit.map(|failure| crate::sandbox::stopped_by(status, failure)),
+        None => by_exit,
+    };
     let named = error.and_then(|bytes| bytes.map(|bytes| named(&bytes)).transpose());
     match (by_exit, named) {
         (None, Ok(None)) => {

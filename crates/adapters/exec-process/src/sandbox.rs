@@ -6,8 +6,11 @@ use rok_executor::{ProcessWork, StepFailure, StepRequest};
 use rok_plan::{Network, Sandbox};
 use rok_sandbox::{Confinement, LAUNCH, Limits, Offer, Reach, Refusal, RefusalKind};
 use rok_vocabulary::ErrorClass;
+use rustix::process::Signal;
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -41,7 +44,10 @@ pub(crate) fn led<'l>(
         refusal: places.refusal.clone(),
         ..asked(sandbox)
     };
-    Ok((launcher, [LAUNCH.into(), order.to_json().into(), program.into()]))
+    Ok((
+        launcher,
+        [LAUNCH.into(), order.to_json().into(), program.into()],
+    ))
 }
 
 /// What `rok __exec` said instead of becoming the program.
@@ -58,6 +64,18 @@ pub(crate) fn refused(told: &[u8]) -> StepFailure {
             "it was not started in its sandbox, and why is unknown: {error}"
         )),
     }
+}
+
+/// A signal that the kernel sends where a limit of a sandbox is reached.
+pub(crate) fn stopped_by(status: ExitStatus, failure: StepFailure) -> StepFailure {
+    let signal = status.signal().and_then(Signal::from_named_raw);
+    let what = match signal {
+        Some(Signal::XCPU) => "used more processor time than its sandbox permits",
+        Some(Signal::XFSZ) => "wrote a larger file than its sandbox permits",
+        Some(Signal::SYS) => "made a system call that its sandbox does not permit",
+        _ => return failure,
+    };
+    violation(format!("it {what}: {}", failure.reason))
 }
 
 fn asked(sandbox: &Sandbox) -> Confinement {

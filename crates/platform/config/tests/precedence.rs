@@ -123,6 +123,7 @@ fn every_setting_can_be_set_in_every_layer() {
     let in_file = |key: &str| match key {
         "profile" => "\"STANDARD\"",
         "durability" => "\"flush\"",
+        "sandbox" => "\"required\"",
         "enabled" | "rac_enabled" => "true",
         "policies" | "roles" | "access_policies" | "egress_allow" | "egress_deny" => "[\"a\"]",
         "store" => "\"sqlite:x\"",

@@ -193,6 +193,11 @@ fn bodies() -> Vec<Body> {
                     sha256: "00".repeat(32),
                     kept: 1,
                 }),
+                sandbox: Some(crate::SandboxData {
+                    sha256: "11".repeat(32),
+                    permits: nasty(),
+                    off: true,
+                }),
             })),
             inputs_hash: None,
         },

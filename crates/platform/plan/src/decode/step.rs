@@ -415,7 +415,10 @@ impl StepDraft<'_> {
         let process = matches!(action, Action::Argv(_) | Action::Shell { .. });
         let undone = self.compensate.as_ref().map(|undo| &undo.action);
         let starts_process = process
-            || matches!(undone, Some(ActionDraft::Argv(_) | ActionDraft::Shell { .. }));
+            || matches!(
+                undone,
+                Some(ActionDraft::Argv(_) | ActionDraft::Shell { .. })
+            );
         let default_cwd = || {
             defaults
                 .cwd

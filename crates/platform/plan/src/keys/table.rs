@@ -197,7 +197,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Sandbox, "write", Ty::List(&Ty::Text), "Files and folders that may be changed too, besides `ROK_ARTIFACTS` and a `TMPDIR` of the attempt's own."),
     key(Sandbox, "network", Ty::Words(&["none", "any"], &["loopback"]), "Whom processes may talk to: nobody, not even sockets of this machine; or anybody.").or("`none`"),
     key(Sandbox, "connect", Ty::List(&PORT), "TCP ports that they may connect to, of any machine. There is no other network then, no look-up of names over UDP either."),
-    key(Sandbox, "bind", Ty::List(&PORT), "TCP ports that they may listen on."),
+    key(Sandbox, "bind", Ty::List(&PORT), "TCP ports that they may listen on, besides one that the kernel chooses for whoever names none. Without it they listen on none."),
     key(Sandbox, "max_cpu", POSITIVE, "Processor time of each process, in whole seconds.").or("no limit"),
     key(Sandbox, "max_memory_mib", Ty::Whole { min: 1, max: MAX_MIB }, "Address space of each process, in MiB.").or("no limit"),
     key(Sandbox, "max_open_files", Ty::Whole { min: 3, max: 1_048_576 }, "Open files of each process, its standard streams included.").or("no limit"),

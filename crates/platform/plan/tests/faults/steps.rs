@@ -19,6 +19,21 @@ steps:
 #[case::step_nothing(r"plan: p
 steps:
   a: { name: A }", &["3:3: step `a` does nothing (give it `run`, `call`, `http`, `service`, `agent` or `plan`)"])]
+#[case::sandbox_unknown(r"plan: p
+steps:
+  a: { run: echo, sandbox: { net: any } }", &["3:30: unknown key `net` in `sandbox` of step `a` (here it is called `network`)"])]
+#[case::sandbox_call(r"plan: p
+steps:
+  a: { call: f, sandbox: {} }", &["3:17: `sandbox` has no effect on a `call`, which runs within this process (remove it)"])]
+#[case::sandbox_paths(r"plan: p
+steps:
+  a: { run: echo, sandbox: { read: ['*.csv', x, x], write: ['${{ inputs.x }}', ''] } }", &["3:37: `*.csv` is a pattern, and the paths of a sandbox are files and folders (name the folder: what is in it is meant too)", "3:49: `x` is named twice in `read` of `sandbox` (first named here at 3:46) (remove one of the two)", "3:61: `${{ inputs.x }}` is an expression, and the paths of a sandbox are fixed (name the folder in which the file is)", "3:80: an item of `write` of `sandbox` of step `a` is empty (give it a value, or remove the key)"])]
+#[case::sandbox_network(r"plan: p
+steps:
+  a: { run: echo, sandbox: { network: none, connect: [443] } }
+  b: { run: echo, sandbox: { network: loopback } }
+  c: { run: echo, sandbox: { connect: [], bind: [0] } }
+  d: { run: echo, sandbox: { max_cpu: 1500ms, max_processes: 0 } }", &["3:45: `connect` has no effect beside `network` (remove it)", "4:39: `loopback` as `network` of `sandbox` of step `b` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)", "5:30: `connect` of `sandbox` names no port (remove it: without it there is no network)", "5:50: an item of `bind` of `sandbox` of step `c` is out of bounds (it is a whole number from 1 to 65535)", "6:39: `max_cpu` of `sandbox` is no whole number of seconds (the kernel counts processor time in whole seconds: write for example 30s)", "6:62: `max_processes` of `sandbox` of step `d` is out of bounds (it is a whole number from 1 to 4194304)"])]
 #[case::step_two_executors(r"plan: p
 steps:
   a: { run: echo, call: f }", &["3:19: a step has one executor, and `a` has both `run` and `call` (the first one at 3:8) (make two steps of it)"])]

@@ -113,6 +113,21 @@ fn steps_take_defaults_and_say_otherwise() {
         }
     ));
     assert_eq!((stage.idempotent, stage.retry.max), (false, 0));
+    let sandbox = stage.sandbox.as_ref().expect("it has its own");
+    assert_eq!(
+        (sandbox.read.len(), &*sandbox.write),
+        (0, &["out".into()][..])
+    );
+    assert_eq!(
+        sandbox.to_string(),
+        "writes out; no network; 30s of processor time; 512 MiB of memory; 64 open files; 100 MiB a file"
+    );
+    let of_defaults = benchmark.sandbox.as_ref().expect("that of `defaults`");
+    assert_eq!(
+        of_defaults.to_string(),
+        "reads tools; connects to TCP 80, 443, listens on TCP 8080; 64 processes"
+    );
+    assert_eq!(publish.sandbox, None, "it starts no process");
 
     assert_eq!((&*publish.needs, &*publish.after), (&[0][..], &[1, 2][..]));
     assert_eq!(
