@@ -29,6 +29,9 @@ pub(crate) enum How {
     Rollback(RollbackRequest),
 }
 
+/// Is told once whether a run goes on.
+pub(crate) type Begun = Receiver<Result<(), ServiceError>>;
+
 struct Job {
     run: RunHandle,
     how: How,
@@ -85,13 +88,15 @@ impl Drivers {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Drives a run. What comes back is told once whether it goes on; `None`:
-    /// it is driven here already, or the server is going down.
+    /// Drives a run, and answers for it from now on: it is noted first, so that
+    /// the next server goes on with it where this one does not. What comes back
+    /// is told once whether it goes on; `None`: it is driven here already, or
+    /// the server is going down.
     pub(crate) fn drive(
         self: &Arc<Self>,
         run: RunHandle,
         how: How,
-    ) -> Option<Receiver<Result<(), ServiceError>>> {
+    ) -> Result<Option<Begun>, ServiceError> {
         self.drive_at(0, run, how)
     }
 
@@ -101,16 +106,17 @@ impl Drivers {
         rank: i8,
         run: RunHandle,
         how: How,
-    ) -> Option<Receiver<Result<(), ServiceError>>> {
+    ) -> Result<Option<Begun>, ServiceError> {
+        // A pool has it already, and costs no thread while it waits.
+        if self.pooled && matches!(how, How::Submitted | How::GoOn) {
+            return Ok(None);
+        }
+        run.accept()?;
         let (begun, told) = channel();
         let (ended, end) = watch::channel(false);
         let mut state = self.state();
-        // A pool has it already, and costs no thread while it waits.
-        if self.pooled && matches!(how, How::Submitted | How::GoOn) {
-            return None;
-        }
         if state.closed || state.live.contains_key(run.id()) {
-            return None;
+            return Ok(None);
         }
         state.live.insert(run.id().clone(), end);
         let before = { state.waiting.iter() }.take_while(|job| job.rank >= rank);
@@ -124,7 +130,37 @@ impl Drivers {
         };
         state.waiting.insert(at, job);
         self.start_next(&mut state);
-        Some(told)
+        Ok(Some(told))
+    }
+
+    /// Takes a run out of the line; false where it does not stand in it.
+    pub(crate) fn withdraw(&self, run: &RunId) -> bool {
+        let mut state = self.state();
+        let at = state.waiting.iter().position(|job| job.run.id() == run);
+        let Some(job) = at.and_then(|at| state.waiting.remove(at)) else {
+            return false;
+        };
+        state.live.remove(run);
+        drop(state);
+        self.acquit(&job.run);
+        true
+    }
+
+    /// A run that has ended is not answered for any more.
+    fn acquit(&self, run: &RunHandle) {
+        match run.summary() {
+            Ok(summary) if !summary.sealed => {}
+            Ok(_) => self.tell_of(run, run.acquit()),
+            Err(error) => self.tell_of(run, Err(error)),
+        }
+    }
+
+    /// What stays noted is looked at again by the next server.
+    fn tell_of(&self, run: &RunHandle, acquitted: Result<(), ServiceError>) {
+        if let Err(error) = acquitted {
+            let told = format!("run {} stays noted: {error}", run.id());
+            self.log.tell(&told);
+        }
     }
 
     /// Whether a run is driven here, or waits for it.
@@ -203,6 +239,11 @@ impl Drivers {
                 .map(Some),
             How::Rollback(request) => run.rollback(request, &stop, &mut watching).map(Some),
         }));
+        match &driven {
+            _ if self.pooled => {}
+            Ok(Ok(Some(DriveEnd::Ended { .. }))) => self.tell_of(&run, run.acquit()),
+            _ => self.acquit(&run),
+        }
         match driven {
             Ok(Ok(end)) => {
                 // A pool tells of those that it closed.

@@ -63,10 +63,11 @@ impl TickObserver for Keeper {
     fn going_on(&mut self, runs: &[(String, RunId)]) {
         let now: BTreeSet<RunId> = runs.iter().map(|(_, run)| run.clone()).collect();
         for run in now.difference(&self.known) {
-            match self.app.service.find(run.as_str()) {
-                // Nobody waits to hear that it began.
-                Ok(run) => drop(self.app.drivers.drive(run, How::GoOn)),
-                Err(error) => self.app.options.log.tell(&format!("run {run}: {error}")),
+            let found = self.app.service.find(run.as_str());
+            // Nobody waits to hear that it began.
+            let driven = found.and_then(|run| self.app.drivers.drive(run, How::GoOn));
+            if let Err(error) = driven {
+                self.app.options.log.tell(&format!("run {run}: {error}"));
             }
         }
         self.known = now;

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::dispatch::{dispatch, nowhere};
+use crate::driver::How;
 use crate::operation::Verb;
 use crate::operations::operations;
 use crate::options::{Limits, ServeOptions, TlsFiles};
@@ -102,6 +103,7 @@ impl Server {
             .build()
             .map_err(failed)?;
         let pool = self.start_pool()?;
+        self.take_up();
         schedules::keep(&self.app, stop).map_err(failed)?;
         let stopping = self.stopping.clone();
         stop.on_stop(move || {
@@ -131,6 +133,29 @@ impl Server {
             self.app.metrics.pooled(Arc::clone(pool));
         }
         Ok(pool)
+    }
+
+    /// Goes on with what a server before this one has accepted, and that has
+    /// not ended.
+    fn take_up(&self) {
+        let (app, log) = (&self.app, &self.app.options.log);
+        let accepted = app.service.accepted().unwrap_or_else(|error| {
+            log.tell(&format!("what was accepted is not gone on with: {error}"));
+            Vec::new()
+        });
+        for run in accepted {
+            let actor = app.service.config().settings.actor();
+            let found = app.service.run_for(&run, &actor);
+            let driven = found.and_then(|run| app.drivers.drive(run, How::GoOn));
+            let driven = match driven {
+                // It was removed.
+                Err(error) if error.code() == "ROK0101" => app.service.acquit(&run),
+                driven => driven.map(drop),
+            };
+            if let Err(error) = driven {
+                log.tell(&format!("run {run} is not gone on with: {error}"));
+            }
+        }
     }
 
     async fn serve(self, pool: Option<Arc<dyn RunsPool>>) -> std::io::Result<()> {

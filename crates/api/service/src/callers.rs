@@ -149,6 +149,16 @@ impl Service {
         Ok(self.handle(runs, run.clone()).asked_by(actor.clone()))
     }
 
+    /// The runs that a server answers for, this one or one before it.
+    pub fn accepted(&self) -> Result<Vec<RunId>, ServiceError> {
+        Ok(self.runs()?.accepted()?)
+    }
+
+    /// Takes the note of a run back that is not there any more.
+    pub fn acquit(&self, run: &RunId) -> Result<(), ServiceError> {
+        Ok(self.runs()?.acquit(run)?)
+    }
+
     /// Whether a run's log could be appended now.
     pub fn ready(&self) -> Result<(), ServiceError> {
         Ok(self.runs()?.ready()?)

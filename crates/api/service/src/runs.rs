@@ -216,6 +216,16 @@ impl RunHandle {
         Ok(self.runs.rollback(&self.id, &options, stop, observer)?)
     }
 
+    /// Notes that this server answers for it until it ends.
+    pub fn accept(&self) -> Result<(), ServiceError> {
+        Ok(self.runs.accept(&self.id)?)
+    }
+
+    /// Takes the note back.
+    pub fn acquit(&self) -> Result<(), ServiceError> {
+        Ok(self.runs.acquit(&self.id)?)
+    }
+
     /// Whether and from where it can be resumed; changes nothing.
     pub fn resumable(&self) -> Result<Resumable, ServiceError> {
         Ok(self.runs.resumable(&self.id)?)

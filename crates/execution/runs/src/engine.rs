@@ -382,6 +382,18 @@ impl RunsEngine for Runs {
         crate::listing::page(&self.home(), query)
     }
 
+    fn accept(&self, run: &RunId) -> Result<(), RunsError> {
+        self.note(run)
+    }
+
+    fn acquit(&self, run: &RunId) -> Result<(), RunsError> {
+        self.strike(run)
+    }
+
+    fn accepted(&self) -> Result<Vec<RunId>, RunsError> {
+        self.noted()
+    }
+
     fn hold(&self, run: &RunId, request: &HoldRequest) -> Result<HeldView, RunsError> {
         self.hold_run(run, request)
     }

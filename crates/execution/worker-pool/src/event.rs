@@ -19,6 +19,13 @@ pub enum PoolEvent {
         /// How many runs are in memory at most.
         in_flight: usize,
     },
+    /// An owner is gone, and what it had is due.
+    TookOver {
+        /// Who had it.
+        owner: Owner,
+        /// How many runs.
+        runs: usize,
+    },
     /// It claims nothing more, and lets go of what it has.
     Draining {
         /// Who claimed.
@@ -74,6 +81,7 @@ impl PoolEvent {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Started { .. } => "worker.pool.started",
+            Self::TookOver { .. } => "worker.pool.took_over",
             Self::Draining { .. } => "worker.pool.draining",
             Self::Stopped { .. } => "worker.pool.stopped",
             Self::RunBroken { .. } => "worker.pool.run_broken",
@@ -99,6 +107,7 @@ impl fmt::Display for PoolEvent {
                 shards,
                 in_flight,
             } => write!(f, " owner={owner} shards={shards} in_flight={in_flight}"),
+            Self::TookOver { owner, runs } => write!(f, " of={owner} runs={runs}"),
             Self::Draining { owner } => write!(f, " owner={owner}"),
             Self::Stopped { owner, stats } => write!(
                 f,

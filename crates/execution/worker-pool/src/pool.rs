@@ -7,7 +7,7 @@ use crate::rates::Buckets;
 use crate::settings::PoolSettings;
 use crate::stats::{Counters, PoolStats};
 use crate::worker::Worker;
-use rok_log::{PoolStore, Subscription};
+use rok_log::{Owner, PoolStore, Subscription};
 use rok_runner::{Clock, Services, SystemClock};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,6 +28,7 @@ pub struct PoolBuilder {
     clock: Arc<dyn Clock>,
     monotonic: Monotonic,
     log: PoolLog,
+    gone: Box<dyn Fn(&Owner) -> bool>,
 }
 
 impl PoolBuilder {
@@ -48,6 +49,7 @@ impl PoolBuilder {
             clock: Arc::new(SystemClock),
             monotonic: Arc::new(move || began.elapsed()),
             log: Arc::new(|_| {}),
+            gone: Box::new(|_| false),
         }
     }
 
@@ -55,6 +57,14 @@ impl PoolBuilder {
     #[must_use]
     pub fn log(mut self, log: PoolLog) -> Self {
         self.log = log;
+        self
+    }
+
+    /// Takes over at once what owners had of whom this says that they are gone:
+    /// their leases are not waited for.
+    #[must_use]
+    pub fn gone(mut self, gone: impl Fn(&Owner) -> bool + 'static) -> Self {
+        self.gone = Box::new(gone);
         self
     }
 
@@ -66,7 +76,21 @@ impl PoolBuilder {
         self
     }
 
-    fn common(self) -> (Arc<Common>, Subscription) {
+    /// Disowns who is gone. What cannot be told or done waits for its leases.
+    fn take_over(&mut self) {
+        let own = &self.settings.owner;
+        for owner in self.store.owners().unwrap_or_default() {
+            if owner == *own || !(self.gone)(&owner) {
+                continue;
+            }
+            if let Ok(runs) = self.store.disown(&owner, self.clock.now()) {
+                (self.log)(&PoolEvent::TookOver { owner, runs });
+            }
+        }
+    }
+
+    fn common(mut self) -> (Arc<Common>, Subscription) {
+        self.take_over();
         let common = Arc::new(Common {
             buckets: Buckets::new(&self.settings.rates),
             settings: self.settings,

@@ -1,6 +1,7 @@
 //! Composition: the one place that names engines, executors and stores.
 
 mod desk;
+mod owner;
 mod pool;
 
 pub use desk::desk;

@@ -17,6 +17,8 @@ mod hostile;
 mod howto;
 #[path = "serve/kept.rs"]
 mod kept;
+#[path = "serve/killed.rs"]
+mod killed;
 #[path = "serve/limits.rs"]
 mod limits;
 #[path = "serve/notify.rs"]

@@ -42,7 +42,7 @@ pub use index::{
 pub use queue::{
     a_claim_is_renewed_while_it_lasts, a_claim_that_ran_out_is_taken_over,
     a_closed_run_is_never_due, a_command_makes_a_run_due,
-    a_command_reaches_a_run_that_waits_behind, a_lost_claim_is_told,
+    a_command_reaches_a_run_that_waits_behind, a_gone_owner_is_disowned, a_lost_claim_is_told,
     a_place_is_held_until_the_run_is_closed, a_pull_ends_at_its_limit, a_release_says_when,
     a_run_is_due_from_its_creation_on, a_stale_release_changes_nothing,
     each_key_has_its_own_places, nobody_waits_for_ever, the_backlog_is_counted,
@@ -129,6 +129,7 @@ macro_rules! pool_store_contract {
             a_closed_run_is_never_due,
             a_command_makes_a_run_due,
             a_command_reaches_a_run_that_waits_behind,
+            a_gone_owner_is_disowned,
             a_later_record_replaces_an_earlier_one,
             a_lost_claim_is_told,
             a_place_is_held_until_the_run_is_closed,

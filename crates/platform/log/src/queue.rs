@@ -180,6 +180,14 @@ pub trait WorkQueue {
     /// where something is due now. `None`: not before something happens.
     fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
+    /// Who has claims, whether or not they have run out.
+    fn owners(&self) -> Result<Vec<Owner>, StoreError>;
+
+    /// Takes all claims of an owner who is known to be gone, so that its runs
+    /// are due at that time, and says how many. Their fences are raised: were
+    /// the owner not gone after all, it could commit nothing more.
+    fn disown(&mut self, owner: &Owner, now: Timestamp) -> Result<usize, StoreError>;
+
     /// How much waits at that time.
     fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError>;
 }

@@ -54,6 +54,7 @@ mod inbox;
 mod index;
 mod lock;
 mod page;
+mod process;
 mod resolve;
 mod store;
 mod watch;
@@ -63,6 +64,7 @@ pub use collect::Collecting;
 #[cfg(any(test, feature = "testing"))]
 pub use disk::DiskFault;
 pub use lock::LockHolder;
+pub use process::Process;
 pub use resolve::{ResolveError, Resolved, resolve};
 pub use store::JsonlStore;
 pub use watch::{StopWatch, Watch, Woken};

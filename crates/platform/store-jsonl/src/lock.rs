@@ -4,6 +4,7 @@
 
 use crate::disk::Disk;
 use crate::folder::{Folder, LOCK};
+use crate::process::Process;
 use rok_log::{ClaimError, Fence, Owner, StoreError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -17,19 +18,15 @@ pub struct LockHolder {
     /// The fence of the claim.
     pub fence: Fence,
     /// The process.
-    pub pid: u32,
-    /// The boot that the process id is of.
-    pub boot_id: String,
-    /// When the process started, in clock ticks since that boot: a process id
-    /// that was given out again has another start.
-    pub start: u64,
+    #[serde(flatten)]
+    pub process: Process,
     /// The owner's name.
     pub owner: String,
 }
 
 impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (process {})", self.owner, self.pid)
+        write!(f, "{} (process {})", self.owner, self.process.pid)
     }
 }
 
@@ -37,16 +34,9 @@ impl LockHolder {
     fn of_this_process(fence: Fence, owner: &Owner) -> Self {
         Self {
             fence,
-            pid: std::process::id(),
-            boot_id: boot_id(),
-            start: start_of("self").unwrap_or(0),
+            process: Process::this(),
             owner: owner.to_string(),
         }
-    }
-
-    /// Whether the process that took the lock is there still.
-    fn lives(&self) -> bool {
-        self.boot_id == boot_id() && start_of(&self.pid.to_string()) == Some(self.start)
     }
 
     /// What the lock file says; `None` when nobody ever held it, or when its
@@ -65,27 +55,12 @@ impl LockHolder {
         let holder = Self::read(folder)?;
         let held = match &holder {
             // A lock dies with its owner.
-            Some(holder) if !holder.lives() => false,
-            Some(holder) if holder.pid == std::process::id() => held_here(metadata.ino()),
+            Some(holder) if !holder.process.lives() => false,
+            Some(holder) if holder.process.pid == std::process::id() => held_here(metadata.ino()),
             _ => listed(metadata.ino()),
         };
         Ok(holder.filter(|_| held))
     }
-}
-
-fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
-}
-
-/// When a process started, in clock ticks since the boot; `None` when there is
-/// no such process.
-fn start_of(process: &str) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The second field is the program's name in brackets, which may hold
-    // anything; the start time is the 20th after it.
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// Whether the system lists a lock on a file. It stops all locking for that,

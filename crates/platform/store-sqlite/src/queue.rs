@@ -174,6 +174,37 @@ pub(crate) fn release(store: &SqliteStore, run: &RunId, fence: Fence, due: Optio
     store.tell(&Signal::Due);
 }
 
+/// Who has claims. Reads all of them.
+pub(crate) fn owners(at: Access<'_>, space: &Namespace) -> Result<Vec<Owner>, Failure> {
+    let mut select = at.prepare_cached(
+        "SELECT DISTINCT owner FROM runs INDEXED BY runs_held
+         WHERE namespace = ?1 AND owner IS NOT NULL ORDER BY owner",
+    )?;
+    let owners = select.query_map([space.as_str()], |row| row.get::<_, String>(0))?;
+    Ok(owners
+        .map(|owner| owner.map(Owner::new))
+        .collect::<Result<_, _>>()?)
+}
+
+/// Takes the claims of one who is gone. A raised fence keeps it out, were it
+/// not.
+pub(crate) fn disown(
+    store: &SqliteStore,
+    owner: &Owner,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let (space, owner) = (store.namespace.clone(), owner.clone());
+    let taken = store.database.write("take over runs of", move |at| {
+        let mut update = at.prepare_cached(
+            "UPDATE runs SET fence = fence + 1, owner = NULL, leased_until = NULL, due = ?3
+             WHERE namespace = ?1 AND owner = ?2",
+        )?;
+        Ok(update.execute((space.as_str(), owner.as_str(), now.as_millis()))?)
+    })?;
+    store.tell(&Signal::Due);
+    Ok(taken)
+}
+
 /// How many runs hold a place of each key, as far as anybody asked.
 #[derive(Default)]
 struct Places {

@@ -157,6 +157,16 @@ impl WorkQueue for SqliteStore {
         database.read_queue("read", |at| queue::next_due(at, namespace))
     }
 
+    fn owners(&self) -> Result<Vec<Owner>, StoreError> {
+        let namespace = &self.namespace;
+        let database = &self.database;
+        database.read_queue("read", |at| queue::owners(at, namespace))
+    }
+
+    fn disown(&mut self, owner: &Owner, now: Timestamp) -> Result<usize, StoreError> {
+        queue::disown(self, owner, now)
+    }
+
     fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
         let namespace = &self.namespace;
         let database = &self.database;

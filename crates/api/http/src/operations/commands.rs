@@ -20,6 +20,8 @@ use std::time::Duration;
 
 /// How long an answer waits for whoever drives the run.
 const BEGINS_WITHIN: Duration = Duration::from_secs(5);
+/// And for one that is about to begin: a long log is read first.
+const BEGINS_SURELY: Duration = Duration::from_secs(20);
 
 const TOLD: Reply = Reply::json(
     "What became of it.",
@@ -217,16 +219,27 @@ fn go_on(app: Arc<App>, call: Call, how: How) -> Answering {
         let standing = app
             .perform(move |app| {
                 let (caller, run) = (call.caller()?, &call.run()?.run);
-                let begun = app.drivers.drive(app.handle(caller, run)?, how);
+                let driven = app.drivers.drive(app.handle(caller, run)?, how);
+                let begun = driven.map_err(|error| app.problem(&error))?;
                 let Some(begun) = begun else {
                     let detail = format!("run {run} is driven already, or the server stops");
                     return Err(Problem::new(StatusCode::CONFLICT, "ROK0103", detail));
                 };
-                match begun.recv_timeout(BEGINS_WITHIN) {
+                let mut told = begun.recv_timeout(BEGINS_WITHIN);
+                if told == Err(RecvTimeoutError::Timeout) {
+                    // What stands in line is in no record yet.
+                    if app.drivers.withdraw(run) {
+                        return Err(Problem::busy("as many runs go on as there is room for"));
+                    }
+                    told = begun.recv_timeout(BEGINS_SURELY);
+                }
+                match told {
                     Ok(Err(error)) => return Err(app.problem(&error)),
-                    // It stands in line, or has gone on: neither is a refusal.
-                    Ok(Ok(()))
-                    | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+                    Ok(Ok(())) => {}
+                    Err(_) => {
+                        let detail = format!("it is not known yet whether run {run} goes on");
+                        return Err(Problem::busy(detail));
+                    }
                 }
                 let summary = app.handle(caller, run)?.summary();
                 let summary = summary.map_err(|error| app.problem(&error))?;

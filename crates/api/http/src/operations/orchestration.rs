@@ -209,7 +209,7 @@ async fn executed(
             let run = app.service.submit_asked(asked).map_err(refused)?;
             // Here, where no client that goes away comes between the two.
             let id = run.id().clone();
-            app.drivers.drive(run, How::Submitted);
+            app.drivers.drive(run, How::Submitted).map_err(refused)?;
             Ok(id)
         })
         .await?;

@@ -118,7 +118,8 @@ fn submit(app: Arc<App>, call: Call) -> Answering {
                 let run = run.map_err(|error| app.problem(&error))?;
                 // Here, where no client that goes away comes between the two.
                 let id = run.id().clone();
-                app.drivers.drive_at(rank, run, how);
+                let driven = app.drivers.drive_at(rank, run, how);
+                driven.map_err(|error| app.problem(&error))?;
                 Ok(id)
             })
             .await?;

@@ -171,6 +171,25 @@ pub trait RunsEngine: Send + Sync {
         })
     }
 
+    /// Notes, durably, that a server answers for a run: the next one finds it,
+    /// however this one ends. Nothing is noted where a store hands out by itself
+    /// what an owner has left.
+    fn accept(&self, run: &RunId) -> Result<(), RunsError> {
+        let _ = run;
+        Ok(())
+    }
+
+    /// Takes the note back: the run has ended.
+    fn acquit(&self, run: &RunId) -> Result<(), RunsError> {
+        let _ = run;
+        Ok(())
+    }
+
+    /// The runs that are noted.
+    fn accepted(&self) -> Result<Vec<RunId>, RunsError> {
+        Ok(Vec::new())
+    }
+
     /// Holds a run, so that it is never collected, or releases it.
     fn hold(&self, run: &RunId, request: &HoldRequest) -> Result<HeldView, RunsError>;
 

@@ -49,6 +49,32 @@ fn what_a_dead_owner_left_is_taken_over_once_its_lease_is_over() {
 }
 
 #[test]
+fn what_an_owner_left_who_is_known_to_be_gone_is_taken_over_at_once() {
+    let mut world = world();
+    drop(waiting(&mut world, "dead", &["one", "two"]));
+    let mut other = waiting(&mut world, "other", &["three"]);
+    world.hand.lose_everything();
+    let mut next = world.pool_where("next", |owner| owner.as_str() == "dead");
+    next.settle();
+    assert_eq!(
+        next.stats().in_flight,
+        2,
+        "what others have is left to them"
+    );
+    for run in ["one", "two"] {
+        assert_eq!(world.hand.starts(run, "a"), 2);
+        assert_eq!(world.count(run, "run.recovered"), 1);
+        world.end(run, "a");
+    }
+    next.settle();
+    other.settle();
+    for run in ["one", "two"] {
+        world.succeeded(run);
+    }
+    assert_eq!(world.hand.starts("three", "a"), 1);
+}
+
+#[test]
 fn leases_are_renewed_while_steps_take_their_time() {
     let mut world = world();
     let mut first = waiting(&mut world, "first", &["one"]);

@@ -189,6 +189,12 @@ impl WorkQueue for Flaky {
     fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.inner.next_due()
     }
+    fn owners(&self) -> Result<Vec<Owner>, StoreError> {
+        self.inner.owners()
+    }
+    fn disown(&mut self, owner: &Owner, now: Timestamp) -> Result<usize, StoreError> {
+        self.inner.disown(owner, now)
+    }
     fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
         self.inner.backlog(now)
     }

@@ -200,6 +200,19 @@ impl World {
         self.pool_with(settings(owner))
     }
 
+    /// A pool that knows of whom it is that they are gone.
+    pub(crate) fn pool_where(
+        &self,
+        owner: &'static str,
+        gone: impl Fn(&Owner) -> bool + 'static,
+    ) -> HandPool {
+        let clock = Arc::clone(&self.clock);
+        let builder = self.builder(settings(owner)).gone(gone);
+        builder
+            .clock(Arc::clone(&self.clock) as _, monotonic(clock))
+            .by_hand()
+    }
+
     /// Lets time pass in steps of a second; what is due comes when it is due.
     pub(crate) fn pass(&self, pools: &mut [&mut HandPool], time: Duration) {
         for _ in 0..time.as_secs() {

@@ -1,6 +1,6 @@
 //! Runs in a database, and the pool that drives them.
 
-use super::{Host, composed};
+use super::{Host, composed, owner};
 use rok_config::Settings;
 use rok_exec_http::Client;
 use rok_executor::Functions;
@@ -8,7 +8,7 @@ use rok_facades::runs::{
     EndedRun, ErrorKind, PoolAsk, PoolFigures, QueueFigures, RunsError, RunsFacade, RunsPool,
 };
 use rok_kernel::RunState;
-use rok_log::{Durability, LogBytes, Owner, PoolStore, Signal, Subscription};
+use rok_log::{Durability, LogBytes, PoolStore, Signal, Subscription};
 use rok_notify::{Courier, Outbox};
 use rok_runner::{Clock as _, ShardHandle, SystemClock};
 use rok_runs::{Needs, RunsOutfitter};
@@ -18,7 +18,7 @@ use rok_worker_pool::{Outfit, Outfitter, PoolBuilder, PoolEvent, PoolSettings, W
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Opens the database, which need not be there yet.
 pub(super) fn opened(file: &Path, durability: Durability) -> Result<SqliteStore, RunsError> {
@@ -124,6 +124,7 @@ pub fn pooled(
         ended: ask.ended,
     });
     let pool = PoolBuilder::new(pool_settings, store, services, outfitter)
+        .gone(owner::is_gone)
         .log(Arc::new(move |event: &PoolEvent| {
             log(&event.to_string());
         }))
@@ -141,16 +142,9 @@ pub fn pooled(
     Ok((RunsFacade::new(engine), Box::new(driving)))
 }
 
-/// Unlike any other on the store: processes come and go with the same number.
-fn owner() -> Owner {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let since = since.unwrap_or_default().as_nanos();
-    Owner::new(format!("serve:{}:{since}", std::process::id()))
-}
-
 fn pool_settings(settings: &Settings, grace: Duration) -> PoolSettings {
     let number = |count: NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
-    let defaults = PoolSettings::new(owner());
+    let defaults = PoolSettings::new(owner::this());
     PoolSettings {
         shards: settings.shards.map_or(defaults.shards, number),
         in_flight: number(settings.in_flight),

@@ -164,6 +164,47 @@ pub fn a_claim_that_ran_out_is_taken_over(fixture: &impl Fixture<Store: PoolStor
     assert_eq!(claim.fence, Fence(3));
 }
 
+/// What one who is gone has claimed is due at once, and theirs no more; what
+/// others have is left to them.
+pub fn a_gone_owner_is_disowned(fixture: &impl Fixture<Store: PoolStore>) {
+    let (mut gone, mut next) = (fixture.open(), fixture.open());
+    assert_eq!(gone.owners().expect("asking must not fail"), []);
+    let scripts = ["r", "s", "t"].map(|run| plain(&mut gone, run));
+    let lease = Lease::new(NOW, Duration::from_secs(60));
+    let claims = ["a", "a", "b"]
+        .into_iter()
+        .zip(&scripts)
+        .map(|(by, script)| {
+            let claim = gone.claim(script.run(), &owner(by), lease);
+            claim.expect("nobody has it").fence
+        });
+    let fences: Vec<Fence> = claims.collect();
+    let owners = next.owners().expect("asking must not fail");
+    assert_eq!(owners, [owner("a"), owner("b")]);
+    assert_eq!(names(&mut next, &pull(later(5), 9)), "");
+    let disowned = next.disown(&owner("a"), later(5));
+    assert_eq!(disowned.expect("it must not fail"), 2);
+    assert_eq!(next.owners().expect("asking must not fail"), [owner("b")]);
+    let [mut first, _, mut third] = scripts;
+    // It is not theirs any more, though nobody has claimed it yet.
+    let late = put(&mut gone, first.clone().steps(fences[0], 1));
+    assert_eq!(late, stale(2, fences[0].0 + 1));
+    let held: Vec<_> = { ["r", "s", "t"].iter().zip(&fences) }
+        .map(|(run, fence)| (id(run), *fence))
+        .collect();
+    let lost = gone.renew(&held, lease).expect("renewing must not fail");
+    assert_eq!(lost, [id("r"), id("s")]);
+    let taken = pulled(&mut next, &pull(later(5), 9));
+    let [(r, fence), (s, _)] = taken.as_slice() else {
+        panic!("two are due: {taken:?}");
+    };
+    assert_eq!((r.as_str(), s.as_str()), ("r", "s"));
+    assert_eq!(put(&mut next, first.steps(*fence, 1)), committed(3));
+    assert_eq!(put(&mut gone, third.steps(fences[2], 1)), committed(3));
+    let nobody = next.disown(&owner("a"), later(6));
+    assert_eq!(nobody.expect("it must not fail"), 0);
+}
+
 /// A renewed claim lasts until the new end.
 pub fn a_claim_is_renewed_while_it_lasts(fixture: &impl Fixture<Store: PoolStore>) {
     let mut store = fixture.open();

@@ -253,6 +253,38 @@ impl WorkQueue for MemoryStore {
         Ok(next.map(|(at, _)| *at))
     }
 
+    fn owners(&self) -> Result<Vec<Owner>, StoreError> {
+        let shared = self.lock();
+        let runs = shared.spaces.get(&self.namespace).into_iter();
+        let holds = runs.flat_map(|space| space.runs.values().filter_map(|run| run.hold.as_ref()));
+        let mut owners: Vec<Owner> = holds.map(|hold| hold.owner.clone()).collect();
+        owners.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        owners.dedup();
+        Ok(owners)
+    }
+
+    fn disown(&mut self, owner: &Owner, now: Timestamp) -> Result<usize, StoreError> {
+        let of_owner = |run: &Run| run.hold.as_ref().is_some_and(|hold| hold.owner == *owner);
+        let shared = self.lock();
+        let runs = shared.spaces.get(&self.namespace).into_iter();
+        let runs = runs.flat_map(|space| space.runs.iter().filter(|(_, run)| of_owner(run)));
+        let runs: Vec<RunId> = runs.map(|(run, _)| run.clone()).collect();
+        drop(shared);
+        let mut taken = 0;
+        for run in runs {
+            taken += self.change(&run, |found| {
+                let is_theirs = of_owner(found);
+                if is_theirs {
+                    found.fence = found.fence.next();
+                    (found.hold, found.due) = (None, Some(now));
+                }
+                Ok(usize::from(is_theirs))
+            })?;
+        }
+        self.tell(&Signal::Due);
+        Ok(taken)
+    }
+
     fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
         let shared = self.lock();
         let mut backlog = Backlog::default();

@@ -90,9 +90,12 @@ fn a_run_is_a_folder() {
     );
     assert_eq!(seal, expected);
     let holder = store.holder(script.run()).unwrap().unwrap();
-    assert_eq!((holder.fence, holder.pid), (Fence(1), std::process::id()));
-    assert_eq!((holder.boot_id.len(), &*holder.owner), (36, "a"));
-    assert!(holder.start > 0);
+    assert_eq!(
+        (holder.fence, holder.process.pid),
+        (Fence(1), std::process::id())
+    );
+    assert_eq!((holder.process.boot_id.len(), &*holder.owner), (36, "a"));
+    assert!(holder.process.start > 0);
 }
 
 #[test]
