@@ -3,6 +3,7 @@
 use crate::tokens::TokenError;
 use rok_config::{ConfigErrors, ConfigFault};
 use rok_facades::runs::{ErrorKind, RunsError};
+use rok_orchestration::OrchestratorError;
 use rok_plan::{Fault, PlanErrors};
 use rok_plan_import::ImportError;
 use serde::Serialize;
@@ -61,6 +62,15 @@ pub enum ServiceError {
     /// A workflow cannot be carried over.
     #[error(transparent)]
     Import(Box<ImportError>),
+    /// An orchestrator refuses.
+    #[error("{}", .0.trouble().message)]
+    Orchestrator(OrchestratorError),
+    /// A hook that is somebody else's.
+    #[error("{} is there already, and is not of rok", .file.display())]
+    ForeignHook {
+        /// The hook.
+        file: PathBuf,
+    },
     /// An id, a name or a time that is none.
     #[error("{what}")]
     BadName {
@@ -163,6 +173,13 @@ impl ServiceError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Runs(error) => error.kind,
+            Self::Orchestrator(error) => match error {
+                OrchestratorError::Config(_) => ErrorKind::Usage,
+                OrchestratorError::Registry(_) => ErrorKind::NotFound,
+                OrchestratorError::Protocol(_) => ErrorKind::Protocol,
+                OrchestratorError::Sandbox(_) => ErrorKind::Denied,
+                OrchestratorError::Execution(_) | OrchestratorError::Timeout(_) => ErrorKind::State,
+            },
             Self::NoPlan { .. } | Self::NothingToDraw { .. } => ErrorKind::NotFound,
             Self::Checkpoint { .. } => ErrorKind::Protocol,
             Self::Output { .. } | Self::NoFolder { .. } => ErrorKind::Storage,
@@ -174,6 +191,7 @@ impl ServiceError {
             | Self::Inputs(_)
             | Self::InputsUnreadable { .. }
             | Self::CheckpointUnreadable { .. }
+            | Self::ForeignHook { .. }
             | Self::BadName { .. }
             | Self::Key { .. }
             | Self::Token(_)
@@ -216,6 +234,8 @@ impl ServiceError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Runs(error) => error.code,
+            Self::Orchestrator(error) => error.trouble().code,
+            Self::ForeignHook { .. } => "ROK0225",
             Self::Plan(_) => "ROK0001",
             Self::Schedule(_) => "ROK0181",
             Self::NoPlan { .. } | Self::NothingToDraw { .. } => "ROK0002",
@@ -238,6 +258,11 @@ impl ServiceError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Runs(error) => error.help.clone(),
+            Self::Orchestrator(error) => error.trouble().help.clone(),
+            Self::ForeignHook { .. } => Some(
+                "call `rok orch --stage pre-commit --format human || exit 1` from it yourself"
+                    .to_owned(),
+            ),
             Self::NoPlan { nearest, .. } => Some(match nearest {
                 Some(nearest) => format!("did you mean {nearest}?"),
                 None => "`rok plan list` shows the plans that are here".to_owned(),

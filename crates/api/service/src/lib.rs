@@ -40,6 +40,8 @@ mod keys;
 mod plan_file;
 mod plans;
 
+mod orchestrate;
+
 mod diff;
 mod metrics;
 mod plan_tests;
@@ -65,6 +67,7 @@ pub use desk::{DeskBook, IncidentAsk, LessonAsk};
 pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
 pub use error::{Problem, ServiceError};
 pub use keys::KeyView;
+pub use orchestrate::{HookInstalled, report_schema};
 pub use plan_file::PlanText;
 pub use plan_tests::{PlanTestReport, PlanTestRequest, TestFileReport, TestReport};
 pub use plans::{

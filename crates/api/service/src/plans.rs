@@ -1,6 +1,7 @@
 //! Use cases of plans: validate, list, show, new, schema, lint, import. Only
 //! validate asks the domain of runs: what finds the plans that steps name.
 
+mod document;
 mod import;
 mod view;
 

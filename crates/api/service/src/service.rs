@@ -9,6 +9,7 @@ use crate::tokens::{TokenBook, TokenView};
 use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
 use rok_facades::desk::DeskFacade;
+use rok_facades::orchestrators::OrchestratorsFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{
     DegradedWorker, DryRun, ErrorKind, ListQuery, PageQuery, PoolAsk, RunListing, RunPage,
@@ -56,6 +57,7 @@ pub struct Service {
     runs: OnceLock<RunsFacade>,
     schedules: OnceLock<SchedulesFacade>,
     desk: OnceLock<DeskFacade>,
+    orchestrators: OnceLock<OrchestratorsFacade>,
 }
 
 impl Service {
@@ -75,6 +77,7 @@ impl Service {
             runs: OnceLock::new(),
             schedules: OnceLock::new(),
             desk: OnceLock::new(),
+            orchestrators: OnceLock::new(),
         })
     }
 
@@ -311,6 +314,20 @@ impl Service {
         })?;
         let desk = compose(&self.config.settings)?;
         Ok(self.desk.get_or_init(|| desk).clone())
+    }
+
+    pub(crate) fn orchestrators(&self) -> Result<OrchestratorsFacade, ServiceError> {
+        if let Some(orchestrators) = self.orchestrators.get() {
+            return Ok(orchestrators.clone());
+        }
+        let Some(compose) = &self.wiring.orchestrators else {
+            return Err(ServiceError::NotSupported {
+                what: "`orch` in this program".to_owned(),
+                instead: "hand orchestrators to `Wiring::orchestrators`",
+            });
+        };
+        let orchestrators = compose(&self.config.settings, self.runs()?, &self.cwd)?;
+        Ok(self.orchestrators.get_or_init(|| orchestrators).clone())
     }
 
     /// Starts what drives the runs of a database; `None` where runs are in run

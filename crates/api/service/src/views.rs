@@ -12,6 +12,11 @@ pub use rok_facades::{
     IncidentCategory, IncidentFilter, IncidentHistory, IncidentStatus, Lesson, LessonDecision,
     LessonFilter, LessonKind, LessonState, Occurrence, RunIdentity,
 };
+pub use rok_formats::{FormatError, Formatter, Formatters, Look as FormatLook};
+pub use rok_orchestration::{
+    ExecutionContext, ExecutionMode, FileScope, OperatorEvent, RegistryAction, Replay,
+    ReportStatus, RunReport,
+};
 pub use rok_plan::{Fault, PlanErrors, Syntax};
 pub use rok_rac::{FailedDuty, Reconciliation};
 pub use rok_vocabulary::*;

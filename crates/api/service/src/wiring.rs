@@ -4,17 +4,21 @@
 use rok_config::{Inputs, Settings};
 use rok_facades::AccessFacade;
 use rok_facades::desk::DeskFacade;
+use rok_facades::orchestrators::OrchestratorsFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{PoolAsk, RunsError, RunsFacade, RunsPool};
 use rok_facades::schedules::SchedulesFacade;
+use rok_formats::Formatters;
 use rok_log::Cells;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 type ComposeAccess = dyn Fn(&Settings) -> Result<AccessFacade, RunsError> + Send + Sync;
 type ComposeSchedules =
     dyn Fn(&Settings, RunsFacade) -> Result<SchedulesFacade, RunsError> + Send + Sync;
+type ComposeOrchestrators =
+    dyn Fn(&Settings, RunsFacade, &Path) -> Result<OrchestratorsFacade, RunsError> + Send + Sync;
 type Compose = dyn Fn(&Settings) -> Result<RunsFacade, RunsError> + Send + Sync;
 
 /// Runs in a database, and the pool that drives them.
@@ -42,6 +46,8 @@ pub struct Wiring {
     pub(crate) schedules: Option<Box<ComposeSchedules>>,
     pub(crate) beside: Option<Box<ComposeBeside>>,
     pub(crate) desk: Option<Box<ComposeDesk>>,
+    pub(crate) orchestrators: Option<Box<ComposeOrchestrators>>,
+    pub(crate) formats: Formatters,
     pub(crate) inputs: Option<Inputs>,
 }
 
@@ -59,6 +65,8 @@ impl Wiring {
             schedules: None,
             beside: None,
             desk: None,
+            orchestrators: None,
+            formats: Formatters::standard(),
             inputs: None,
         }
     }
@@ -92,6 +100,27 @@ impl Wiring {
         + 'static,
     ) -> Self {
         self.schedules = Some(Box::new(compose));
+        self
+    }
+
+    /// Runs stages by these orchestrators, whose runs are those that are
+    /// composed, in a folder; without them there are no stages.
+    #[must_use]
+    pub fn orchestrators(
+        mut self,
+        compose: impl Fn(&Settings, RunsFacade, &Path) -> Result<OrchestratorsFacade, RunsError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.orchestrators = Some(Box::new(compose));
+        self
+    }
+
+    /// Writes reports in these formats, in place of the standard ones.
+    #[must_use]
+    pub fn formats(mut self, formats: Formatters) -> Self {
+        self.formats = formats;
         self
     }
 

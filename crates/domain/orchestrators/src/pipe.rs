@@ -57,12 +57,11 @@ fn expression(text: &str) -> usize {
         match (quote, bytes[at]) {
             (Some(_), b'\\') => at += 1,
             (Some(open), byte) if byte == open => quote = None,
-            (Some(_), _) => {}
             (None, b'"' | b'\'') => quote = Some(bytes[at]),
             (None, b'{') => depth += 1,
             (None, b'}') if depth > 0 => depth -= 1,
             (None, b'}') => return at,
-            (None, _) => {}
+            _ => {}
         }
         at += 1;
     }

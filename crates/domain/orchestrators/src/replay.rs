@@ -23,7 +23,7 @@ impl Shared {
     pub(crate) fn replay(
         &self,
         context: &ExecutionContext,
-        watch: Watch<'_>,
+        watch: &mut Watch<'_>,
         report: &mut RunReport,
     ) -> Result<Option<ReportStatus>, OrchestratorError> {
         let Some(asked) = &context.replay else {
@@ -81,7 +81,7 @@ impl Shared {
             diverged: !divergences.is_empty(),
             divergences,
         });
-        let ended = self.ended(&end, &summary, report)?;
+        let ended = Self::ended(&end, &summary, report)?;
         let diverged = report.replay.as_ref().is_some_and(|replay| replay.diverged);
         Ok(match ended {
             // What came out otherwise is no success, whatever it came to.

@@ -38,7 +38,6 @@ pub(crate) struct Watch<'w> {
 impl Shared {
     /// Runs a stage. Whatever goes wrong is in the report.
     pub(crate) fn report(
-        &self,
         who: &dyn Orchestrator,
         context: &ExecutionContext,
         work: impl FnOnce(&mut RunReport) -> Result<Option<ReportStatus>, OrchestratorError>,
@@ -68,11 +67,11 @@ impl Shared {
         &self,
         who: &dyn Orchestrator,
         context: &ExecutionContext,
-        watch: Watch<'_>,
+        mut watch: Watch<'_>,
         report: &mut RunReport,
     ) -> Result<Option<ReportStatus>, OrchestratorError> {
         if context.mode() == ExecutionMode::Replay {
-            return self.replay(context, watch, report);
+            return self.replay(context, &mut watch, report);
         }
         let found = who.discover_components(context)?;
         let left = found.left.clone();
@@ -102,13 +101,13 @@ impl Shared {
         let parts = compile::parts(context, &kept, &scoped.files)?;
         let plan = compile::plan(context, who.name(), &parts)?;
         let run = self.submit(context, &plan, report)?;
-        let end = self.drive(&run, watch)?;
+        let end = self.drive(&run, &mut watch)?;
         let summary = self.results(&run, &kept, report)?;
         self.record(&kept, &summary)?;
         if context.mode() == ExecutionMode::Profile {
             report.profile = Some(self.profile(&run)?);
         }
-        self.ended(&end, &summary, report)
+        Self::ended(&end, &summary, report)
     }
 
     /// Asks the breakers. One that refuses fails its component, and what needs
@@ -205,7 +204,7 @@ impl Shared {
     pub(crate) fn drive(
         &self,
         run: &RunId,
-        watch: Watch<'_>,
+        watch: &mut Watch<'_>,
     ) -> Result<DriveEnd, OrchestratorError> {
         let options = DriveOptions::default();
         let end = self.runs.drive(run, &options, watch.stop, watch.observer);
@@ -230,7 +229,6 @@ impl Shared {
 
     /// How the run as a whole ended.
     pub(crate) fn ended(
-        &self,
         end: &DriveEnd,
         summary: &RunSummary,
         report: &mut RunReport,

@@ -28,13 +28,12 @@ pub(crate) fn files(
     folder: &Path,
 ) -> Result<Option<Vec<String>>, OrchestratorError> {
     match &context.files {
-        FileScope::All => Ok(None),
         FileScope::Listed(files) => Ok(Some(files.iter().map(|f| below(f, folder)).collect())),
         FileScope::Staged => staged(folder).map(Some),
         FileScope::Default if context.stage == "pre-commit" && is_repository(folder) => {
             staged(folder).map(Some)
         }
-        FileScope::Default => Ok(None),
+        FileScope::All | FileScope::Default => Ok(None),
     }
 }
 

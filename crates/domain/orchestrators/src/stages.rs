@@ -57,7 +57,7 @@ macro_rules! orchestrators {
                 stop: &StopSignal,
                 observer: &mut dyn Observer,
             ) -> RunReport {
-                self.0.report(self, context, |report| {
+                Shared::report(self, context, |report| {
                     let watch = Watch { stop, observer };
                     self.0.stage(self, context, watch, report)
                 })
@@ -127,7 +127,7 @@ impl Orchestrator for RegistryOrchestrator {
         _: &StopSignal,
         _: &mut dyn Observer,
     ) -> RunReport {
-        self.0.report(self, context, |report| {
+        Shared::report(self, context, |report| {
             let query = self.build_registry_query(context)?;
             self.0.administer(context, &query, report)
         })

@@ -16,6 +16,8 @@ pub enum ImportFormat {
     WfFormat,
     /// A GitHub Actions workflow, YAML.
     GitHub,
+    /// An execution plan: components of the registry, and edges.
+    ExecutionPlan,
 }
 
 /// What becomes of the tasks of a WfFormat file.
@@ -65,11 +67,15 @@ impl Service {
             max_parallel: request.max_parallel,
         };
         let bytes = plan_file::read_foreign(&request.file, self.cwd())?;
+        if request.from == Some(ImportFormat::ExecutionPlan) {
+            return self.execution_plan(request, &bytes);
+        }
         let imported = match (format(request)?, request.tasks) {
             (ImportFormat::GitHub, Some(_)) => Err(refusal(
                 &name,
                 "a GitHub workflow's steps are what they are: `--as` and `--scale` are for WfFormat",
             )),
+            (ImportFormat::ExecutionPlan, _) => Err(refusal(&name, "it was read already")),
             (ImportFormat::GitHub, None) => rok_plan_import::github(&bytes, &name, &options),
             (ImportFormat::WfFormat, tasks) => {
                 let tasks = match tasks {

@@ -103,7 +103,11 @@ fn a_pipeline_pipes_outputs_to_inputs() {
     let plan = compiled(&pipeline(&["tool_a", "tool-b", "validator_x"]), &found).unwrap();
     assert_eq!(plan.steps[1].needs, [0]);
     assert_eq!(plan.steps[2].needs, [1]);
-    let inputs: Vec<&str> = plan.inputs.keys().map(|name| name.as_str()).collect();
+    let inputs: Vec<&str> = plan
+        .inputs
+        .keys()
+        .map(rok_vocabulary::InputName::as_str)
+        .collect();
     assert_eq!(inputs, ["limit"], "what is piped is no input of the run");
     let steps = steps(&plan);
     let run = &steps["tool-b"]["run"];

@@ -1,0 +1,171 @@
+//! Use cases of orchestrators: stages are run, hooks installed.
+
+use crate::error::ServiceError;
+use crate::service::Service;
+use rok_facades::runs::{Observer, StopSignal};
+use rok_formats::{FormatError, Formatter, Formatters};
+use rok_orchestration::{
+    ExecutionContext, ExecutionMode, ExecutionPlan, OperatorEvent, OrchestratorError, RunReport,
+    Trouble,
+};
+use rok_plan::nearest;
+use rok_vocabulary::RunId;
+use serde::Serialize;
+use serde_json::Value;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a hook of ours begins with.
+const HOOK: &str = "#!/bin/sh
+# Installed by `rok orch install-hook`; it may be removed, and is never changed by hand.
+rok orch --stage pre-commit --format human || exit 1
+";
+
+/// A hook that was installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HookInstalled {
+    /// Its file.
+    pub file: PathBuf,
+    /// installed, or unchanged.
+    pub change: &'static str,
+}
+
+impl Service {
+    /// The stages that there are.
+    pub fn stages(&self) -> Result<Vec<&'static str>, ServiceError> {
+        Ok(self.orchestrators()?.stages())
+    }
+
+    /// The formats that reports can be written in.
+    #[must_use]
+    pub fn formats(&self) -> &Formatters {
+        &self.wiring().formats
+    }
+
+    /// The formatter of this name.
+    pub fn format(&self, name: &str) -> Result<Formatter, ServiceError> {
+        self.formats().get(name).map_err(|error| {
+            let trouble = Trouble::new("ROK0220", error.to_string());
+            let trouble = match &error {
+                FormatError::Unknown { known, .. } => match nearest(name, known.iter().copied()) {
+                    Some(meant) => trouble.help(format!("did you mean `{meant}`?")),
+                    None => trouble,
+                },
+                _ => trouble,
+            };
+            ServiceError::Orchestrator(OrchestratorError::Config(trouble))
+        })
+    }
+
+    /// Runs a stage. Whatever goes wrong once it is asked for is in the report.
+    pub fn orchestrate(
+        &self,
+        context: &ExecutionContext,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<RunReport, ServiceError> {
+        if context.mode() != ExecutionMode::DryRun {
+            self.drives_here("orch")?;
+        }
+        let orchestrators = self.orchestrators()?;
+        Ok(match orchestrators.of_stage(&context.stage) {
+            Some(orchestrator) => orchestrator.run_watched(context, stop, observer),
+            None => {
+                let unknown = unknown_stage(&context.stage, &orchestrators.stages());
+                orchestrators.refused(context, &unknown)
+            }
+        })
+    }
+
+    /// What operators are told of a run, from its log.
+    pub fn operator_events(&self, run: &RunId) -> Result<Vec<OperatorEvent>, ServiceError> {
+        let told = self.orchestrators()?.operator_events(run);
+        told.map_err(ServiceError::Orchestrator)
+    }
+
+    /// The plan of a document that names components, as a plan file's JSON.
+    pub(crate) fn plan_of_document(
+        &self,
+        document: &ExecutionPlan,
+    ) -> Result<Vec<u8>, ServiceError> {
+        let plan = self.orchestrators()?.plan_of(document);
+        plan.map_err(ServiceError::Orchestrator)
+    }
+
+    /// Lets every commit of the repository here be checked first. A hook that
+    /// is somebody else's is never touched.
+    pub fn install_hook(&self) -> Result<HookInstalled, ServiceError> {
+        let file = hook_file(self.cwd())?;
+        let unwritten = |error: io::Error| {
+            let why = format!("{}: {error}", file.display());
+            ServiceError::Output { why }
+        };
+        // What a link leads to is somebody's, too.
+        match fs::symlink_metadata(&file) {
+            Ok(found) => {
+                let ours = found.is_file() && fs::read(&file).is_ok_and(|t| t == HOOK.as_bytes());
+                return if ours {
+                    Ok(HookInstalled {
+                        file,
+                        change: "unchanged",
+                    })
+                } else {
+                    Err(ServiceError::ForeignHook { file })
+                };
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(unwritten(error)),
+        }
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder).map_err(unwritten)?;
+        }
+        self.write_new_file(&file, HOOK.as_bytes())?;
+        let executable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&file, executable).map_err(unwritten)?;
+        Ok(HookInstalled {
+            file,
+            change: "installed",
+        })
+    }
+}
+
+fn unknown_stage(stage: &str, stages: &[&'static str]) -> OrchestratorError {
+    let trouble = Trouble::new("ROK0220", format!("there is no stage `{stage}`"));
+    let help = match nearest(stage, stages.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("there are {}", stages.join(", ")),
+    };
+    OrchestratorError::Config(trouble.help(help))
+}
+
+/// Where git looks for the hook.
+fn hook_file(folder: &Path) -> Result<PathBuf, ServiceError> {
+    let refuse = |why: String| {
+        let trouble = Trouble::new("ROK0223", format!("there is no repository here: {why}"));
+        let trouble = trouble.help("change into a git work tree");
+        ServiceError::Orchestrator(OrchestratorError::Config(trouble))
+    };
+    let output = Command::new("git")
+        .args(["rev-parse", "--git-path", "hooks/pre-commit"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| refuse(format!("git does not start: {error}")))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(refuse(
+            said.lines().next().unwrap_or("git fails").to_owned(),
+        ));
+    }
+    let path = String::from_utf8_lossy(&output.stdout);
+    Ok(folder.join(path.trim_end_matches('\n')))
+}
+
+/// The JSON Schema of reports.
+#[must_use]
+pub fn report_schema() -> Value {
+    schemars::schema_for!(RunReport).to_value()
+}

@@ -1,0 +1,101 @@
+//! Execution plans: documents of components and edges, as plans and back.
+
+use super::import::{ImportRequest, PlanImport};
+use crate::error::ServiceError;
+use crate::service::Service;
+use rok_orchestration::{ExecutionNode, ExecutionPlan, OrchestratorError, PlanEdge, Trouble};
+use rok_plan::{CheckedFile, FaultCode};
+use serde_json::Value;
+
+impl Service {
+    /// A plan as an execution plan: its steps are nodes, its `needs` edges.
+    /// What comes with it is left out, and told.
+    pub fn plan_as_document(
+        &self,
+        name: &str,
+    ) -> Result<(ExecutionPlan, Vec<String>), ServiceError> {
+        let text = self.plan_text(name)?;
+        let plan = text.parse()?;
+        let id = |at: &usize| plan.steps[*at].id.to_string();
+        let edges = plan.steps.iter().flat_map(|step| {
+            let to = step.id.to_string();
+            let needs = step.needs.iter();
+            needs.map(move |from| PlanEdge::Named {
+                from: id(from),
+                to: to.clone(),
+            })
+        });
+        let canonical: Value = serde_json::from_slice(&plan.to_canonical_json())
+            .map_err(|error| wrong(error.to_string()))?;
+        let mode = canonical.get("default_mode").cloned();
+        let mode = mode.map(serde_json::from_value).transpose();
+        let mut notes = Vec::new();
+        if plan.steps.iter().any(|step| !step.after.is_empty()) {
+            notes.push("edges of `after` and `order` have no place in it".to_owned());
+        }
+        let document = ExecutionPlan {
+            plan_id: plan.id.to_string(),
+            nodes: plan
+                .steps
+                .iter()
+                .map(|step| ExecutionNode::Id(step.id.to_string()))
+                .collect(),
+            edges: edges.collect(),
+            default_mode: mode
+                .map_err(|error| wrong(error.to_string()))?
+                .unwrap_or_default(),
+            description: plan.description.clone(),
+        };
+        Ok((document, notes))
+    }
+
+    /// An execution plan as a plan file.
+    pub(super) fn execution_plan(
+        &self,
+        request: &ImportRequest,
+        bytes: &[u8],
+    ) -> Result<PlanImport, ServiceError> {
+        if request.tasks.is_some() {
+            return Err(wrong("`--as` and `--scale` are for WfFormat".to_owned()));
+        }
+        let name = request.file.to_string_lossy();
+        let file = CheckedFile::new(bytes, &name)?;
+        let read = file.decode(|root, faults| {
+            let document = root.json().map_err(|fault| fault.to_string());
+            let document = document.and_then(|value| {
+                serde_json::from_value::<ExecutionPlan>(value).map_err(|error| error.to_string())
+            });
+            match document {
+                Ok(document) => Some(document),
+                Err(why) => {
+                    let message = format!("it is no execution plan: {why}");
+                    faults.tell(FaultCode::WrongValue, root.span(), message);
+                    None
+                }
+            }
+        });
+        let mut document = read?;
+        if let Some(id) = &request.id {
+            document.plan_id.clone_from(id);
+        }
+        let plan = self.plan_of_document(&document)?;
+        let mut plan: Value =
+            serde_json::from_slice(&plan).map_err(|error| wrong(error.to_string()))?;
+        if let Some(most) = request.max_parallel {
+            plan["max_parallel"] = most.into();
+        }
+        let text = rok_yaml::document(&plan);
+        // What is handed out is a plan, whatever was written.
+        let read = rok_plan::parse(text.as_bytes(), "plan.yaml")?;
+        Ok(PlanImport {
+            plan: read.id.to_string(),
+            steps: read.steps.len(),
+            text,
+            notes: Vec::new(),
+        })
+    }
+}
+
+fn wrong(message: String) -> ServiceError {
+    ServiceError::Orchestrator(OrchestratorError::Config(Trouble::new("ROK0224", message)))
+}
