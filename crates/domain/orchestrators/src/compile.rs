@@ -122,7 +122,7 @@ fn document(
     let mut document = json!({
         "plan": context.stage,
         "name": format!("stage {}", context.stage),
-        "labels": { "stage": context.stage, "mode": context.mode().as_str() },
+        "labels": { "stage": context.stage },
         "steps": steps,
     });
     if !orchestrator.is_empty() {

@@ -172,7 +172,8 @@ impl Shared {
             cwd: self.folder.clone(),
             inputs: Map::new(),
             input_texts: context.inputs.clone(),
-            labels: BTreeMap::new(),
+            // Not of the plan: a dry run shows the one that any mode runs.
+            labels: BTreeMap::from([("mode".to_owned(), context.mode().to_string())]),
             profile: None,
             max_parallel: sequential.then_some(1),
             never_retry: !context.mode().retries(),
@@ -261,7 +262,7 @@ impl Shared {
                 return Err(OrchestratorError::Sandbox(trouble));
             }
             Some(_) => {
-                let trouble = Trouble::new("ROK0105", reason());
+                let trouble = Trouble::new("ROK0226", reason());
                 return Err(OrchestratorError::Protocol(trouble));
             }
             None => {}
@@ -270,7 +271,11 @@ impl Shared {
             let trouble = Trouble::new(error.code, error.message.clone());
             return Err(OrchestratorError::Protocol(trouble));
         }
-        if let (Some(error), true) = (&summary.error, outcome != Outcome::Succeeded) {
+        let told = report
+            .results
+            .iter()
+            .any(|r| r.status == ResultStatus::Fail);
+        if let (Some(error), false) = (&summary.error, told) {
             report.messages.push(error.reason.clone());
         }
         Ok(Some(match outcome {

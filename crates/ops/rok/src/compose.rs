@@ -1,10 +1,12 @@
 //! Composition: the one place that names engines, executors and stores.
 
 mod desk;
+mod orchestrators;
 mod owner;
 mod pool;
 
 pub use desk::desk;
+pub use orchestrators::orchestrators;
 pub use pool::pooled;
 
 use rok_client::{RemoteRuns, RemoteSchedules};

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 mod desk;
 mod driving;
 mod looking;
+mod orch;
 mod plan;
 mod proving;
 mod schedule;
@@ -24,7 +25,10 @@ pub(crate) use looking::{
     DiffArgs, EventFormat, EventsArgs, ExplainArgs, GraphArgs, GraphFormat, LogsArgs, LsArgs,
     MetricsArgs, ProfileArgs, ReportArgs, StatusArgs, SummaryArgs, TimelineArgs, TimelineFormat,
 };
-pub(crate) use plan::{ImportArgs, ImportAs, ImportFrom, PlanCommand, PlanFormat, PlanTestArgs};
+pub(crate) use orch::{OrchArgs, OrchCommand, StageArgs, StageMode};
+pub(crate) use plan::{
+    ImportArgs, ImportAs, ImportFrom, PlanCommand, PlanFormat, PlanTestArgs, ShowAs,
+};
 pub(crate) use proving::{
     AttestArgs, BundleArgs, CheckpointArgs, CosignArgs, ExportArgs, GcArgs, HoldArgs, KeyCommand,
     VerifyArgs,
@@ -165,6 +169,8 @@ pub(crate) enum Command {
     /// Schedules: plans that run by the clock
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Runs the components of a stage: pre-commit, ci, test, pipeline, registry
+    Orch(Box<OrchArgs>),
     /// Plans: check, list, show, begin
     #[command(subcommand)]
     Plan(PlanCommand),

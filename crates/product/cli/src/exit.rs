@@ -11,7 +11,7 @@ pub enum Exit {
     Failed,
     /// Settings or usage, an unknown run included.
     Usage,
-    /// An unknown plan or step.
+    /// An unknown plan, step or component.
     NotFound,
     /// The log is broken, the reconciliation fails the run, or it cannot be attested.
     Protocol,
@@ -26,7 +26,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (0, "success"),
     (1, "execution failed, blocked or not resumable"),
     (2, "configuration or usage, an unknown run included"),
-    (3, "unknown plan or step"),
+    (3, "registry resolution: an unknown plan, step or component"),
     (
         4,
         "protocol violation: the log is broken, the reconciliation fails the run, or it cannot be attested",
@@ -48,6 +48,19 @@ impl Exit {
             Self::Protocol => 4,
             Self::Denied => 5,
             Self::Signal(signal) => 128_u8.saturating_add(u8::try_from(signal).unwrap_or(0)),
+        }
+    }
+
+    /// The exit of a report.
+    pub(crate) fn of_code(code: u8) -> Self {
+        match code {
+            0 => Self::Success,
+            2 => Self::Usage,
+            3 => Self::NotFound,
+            4 => Self::Protocol,
+            5 => Self::Denied,
+            signal @ 129.. => Self::Signal(i32::from(signal - 128)),
+            _ => Self::Failed,
         }
     }
 

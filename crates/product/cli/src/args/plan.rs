@@ -17,6 +17,9 @@ pub(crate) enum PlanCommand {
     Show {
         /// A plan file, or the id of a built-in plan
         plan: String,
+        /// Shows it as an execution plan: nodes and edges, JSON
+        #[arg(long = "as", value_enum)]
+        form: Option<ShowAs>,
     },
     /// Prints a small commented plan to begin with
     New {
@@ -72,6 +75,14 @@ pub(crate) enum ImportFrom {
     /// A GitHub Actions workflow
     #[value(name = "github")]
     GitHub,
+    /// An execution plan: components of the registry, and edges
+    ExecutionPlan,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowAs {
+    /// Components and edges
+    ExecutionPlan,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

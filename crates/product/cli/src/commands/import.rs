@@ -28,6 +28,7 @@ pub(crate) fn import(
         from: args.from.map(|from| match from {
             ImportFrom::WfFormat => ImportFormat::WfFormat,
             ImportFrom::GitHub => ImportFormat::GitHub,
+            ImportFrom::ExecutionPlan => ImportFormat::ExecutionPlan,
         }),
         id: args.id,
         max_parallel: args.max_parallel,

@@ -1,6 +1,6 @@
 //! `plan`: check, list, show, begin.
 
-use crate::args::{PlanCommand, PlanFormat};
+use crate::args::{PlanCommand, PlanFormat, ShowAs};
 use crate::exit::Exit;
 use crate::failure;
 use crate::render;
@@ -46,7 +46,17 @@ pub(crate) fn plan(
     match command {
         PlanCommand::Validate { plans } => validate(service, terminal, &plans),
         PlanCommand::List => list(service, terminal),
-        PlanCommand::Show { plan } => show(service, terminal, &plan),
+        PlanCommand::Show { plan, form } => match form {
+            None => show(service, terminal, &plan),
+            Some(ShowAs::ExecutionPlan) => {
+                let (document, notes) = service.plan_as_document(&plan)?;
+                terminal.show_json(&document)?;
+                for note in notes {
+                    terminal.note(&format!("note: {note}\n"));
+                }
+                Ok(Exit::Success)
+            }
+        },
         PlanCommand::New { id, format } => {
             let syntax = match format {
                 PlanFormat::Yaml => Syntax::Yaml,

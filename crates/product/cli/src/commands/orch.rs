@@ -1,0 +1,191 @@
+//! `orch`: stages of components, run and reported.
+
+use crate::args::{OrchArgs, OrchCommand, StageArgs, StageMode};
+use crate::exit::Exit;
+use crate::progress::Progress;
+use crate::render;
+use crate::signals::Stop;
+use crate::terminal::Terminal;
+use rok_service::views::{
+    ExecutionContext, ExecutionMode, FileScope, FormatLook, RegistryAction, Replay, ReportStatus,
+    RunReport, parse_duration,
+};
+use rok_service::{Service, ServiceError, report_schema};
+use std::collections::BTreeMap;
+
+/// Runs a stage, or does what goes with stages.
+pub(crate) fn orch(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: OrchArgs,
+) -> Result<Exit, ServiceError> {
+    match args.command {
+        None => stage(service, terminal, args.stage),
+        Some(OrchCommand::InstallHook) => install_hook(service, terminal),
+        Some(OrchCommand::Schema) => {
+            terminal.show_json(&report_schema())?;
+            Ok(Exit::Success)
+        }
+        Some(OrchCommand::Events { run }) => {
+            let run = service.find(&run)?;
+            let text = operator_events(service, run.id())?;
+            terminal.show(&text)?;
+            Ok(Exit::Success)
+        }
+    }
+}
+
+fn stage(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: StageArgs,
+) -> Result<Exit, ServiceError> {
+    let format = match &args.format {
+        Some(format) => format.clone(),
+        None if terminal.out_look.tty && !terminal.json => "human".to_owned(),
+        None => "json".to_owned(),
+    };
+    // Before anything runs: a report that nobody can write is of no use.
+    let formatter = service.format(&format)?;
+    let context = context(args, format)?;
+    let mut progress = Progress::of(terminal);
+    let stop = Stop::listen(terminal.live, progress.teller());
+    let report = service.orchestrate(&context, stop.signal(), &mut progress);
+    progress.finish(terminal);
+    let mut report = report?;
+    if let (ReportStatus::Cancelled, Some(signal)) = (report.status, stop.received()) {
+        report.interrupted_by(u8::try_from(signal).unwrap_or(0));
+    }
+    if terminal.verbose > 0
+        && let Some(run) = &report.run_id
+    {
+        let told = operator_events(service, run)?;
+        terminal.note(&told);
+    }
+    let text = formatter(&report, look(terminal)).map_err(|error| ServiceError::Output {
+        why: error.to_string(),
+    })?;
+    terminal.show(&text)?;
+    tell_error(terminal, &report, &context.format);
+    Ok(Exit::of_code(report.exit_code))
+}
+
+/// A report that goes to a program says what went wrong to people, too.
+fn tell_error(terminal: &mut Terminal, report: &RunReport, format: &str) {
+    let Some(error) = report.error.as_ref().filter(|_| format != "human") else {
+        return;
+    };
+    let mut text = format!("error[{}]: {}\n", error.code, render::clean(&error.message));
+    if let Some(help) = &error.help {
+        text += &format!("  help: {}\n", render::clean(help));
+    }
+    terminal.complain(&text);
+}
+
+fn look(terminal: &Terminal) -> FormatLook {
+    FormatLook {
+        color: terminal.out_look.color,
+        ascii: terminal.out_look.ascii,
+        width: terminal.out_look.width,
+    }
+}
+
+fn context(args: StageArgs, format: String) -> Result<ExecutionContext, ServiceError> {
+    let bad = |what: String| ServiceError::BadName { what };
+    let stage = args.stage.unwrap_or_default();
+    let mode = match args.mode {
+        Some(StageMode::Sync) => ExecutionMode::Sync,
+        Some(StageMode::Async) => ExecutionMode::Async,
+        Some(StageMode::DryRun) => ExecutionMode::DryRun,
+        Some(StageMode::Profile) => ExecutionMode::Profile,
+        Some(StageMode::Replay) => ExecutionMode::Replay,
+        None if args.replay.is_some() => ExecutionMode::Replay,
+        None if stage == "ci" && !args.dry_run => ExecutionMode::Async,
+        None => ExecutionMode::Sync,
+    };
+    let timeout = args.timeout.as_deref().map(parse_duration).transpose();
+    let files = match (args.all_files, args.staged, args.files) {
+        (true, ..) => FileScope::All,
+        (_, true, _) => FileScope::Staged,
+        (_, _, files) if files.is_empty() => FileScope::Default,
+        (_, _, files) => FileScope::Listed(files),
+    };
+    let replays = mode == ExecutionMode::Replay;
+    let (chain, from) = match args.from {
+        Some(from) if replays => (Vec::new(), Some(from)),
+        Some(from) => (std::iter::once(from).chain(args.to).collect(), None),
+        None => (Vec::new(), None),
+    };
+    let budget = args.budget.into_iter().map(|(name, value)| {
+        let number = value
+            .parse()
+            .map_or_else(|_| value.into(), serde_json::Value::Number);
+        (name, number)
+    });
+    Ok(ExecutionContext {
+        stage,
+        tags: args.tags,
+        filters: args.filters,
+        names: args.names,
+        chain,
+        mode,
+        dry_run: args.dry_run,
+        format,
+        timeout: timeout.map_err(|error| bad(format!("--timeout: {error}")))?,
+        correlation_id: args.correlation_id,
+        budget: budget.collect::<BTreeMap<_, _>>(),
+        policies: Vec::new(),
+        caller: String::new(),
+        reason: args.reason,
+        files,
+        allow_draft: args.allow_draft,
+        inputs: args.inputs,
+        secrets_file: args.secrets.map(|file| file.to_string_lossy().into_owned()),
+        strict: args.strict,
+        replay: args.replay.map(|run| Replay { run, from }),
+        action: args.action.as_deref().map(action).transpose()?,
+    })
+}
+
+/// `inspect=fmt`.
+fn action(text: &str) -> Result<RegistryAction, ServiceError> {
+    let named = |name: &str| name.to_owned();
+    match text.split_once('=').unwrap_or((text, "")) {
+        ("list", "") => Ok(RegistryAction::List),
+        ("validate", "") => Ok(RegistryAction::Validate),
+        ("inspect", name) if !name.is_empty() => Ok(RegistryAction::Inspect(named(name))),
+        ("add", file) if !file.is_empty() => Ok(RegistryAction::Add(named(file))),
+        ("remove", name) if !name.is_empty() => Ok(RegistryAction::Remove(named(name))),
+        _ => Err(ServiceError::BadName {
+            what: format!(
+                "--action {text}: write list, validate, inspect=NAME, add=FILE or remove=NAME"
+            ),
+        }),
+    }
+}
+
+fn operator_events(
+    service: &Service,
+    run: &rok_service::views::RunId,
+) -> Result<String, ServiceError> {
+    let mut text = String::new();
+    for event in service.operator_events(run)? {
+        let line = serde_json::to_string(&event).map_err(|error| ServiceError::Output {
+            why: error.to_string(),
+        })?;
+        text += &line;
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn install_hook(service: &Service, terminal: &mut Terminal) -> Result<Exit, ServiceError> {
+    let installed = service.install_hook()?;
+    if terminal.json {
+        terminal.show_json(&installed)?;
+    } else {
+        let file = render::clean(&installed.file.to_string_lossy());
+        terminal.show(&format!("{}: {file}\n", installed.change))?;
+    }
+    Ok(Exit::Success)
+}
