@@ -42,6 +42,7 @@ fn stage(
 ) -> Result<Exit, ServiceError> {
     let format = match &args.format {
         Some(format) => format.clone(),
+        None if terminal.yaml => "yaml".to_owned(),
         None if terminal.out_look.tty && !terminal.json => "human".to_owned(),
         None => "json".to_owned(),
     };
