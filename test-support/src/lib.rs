@@ -21,4 +21,5 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+pub mod agents;
 pub mod http;

@@ -23,6 +23,19 @@ type Live = Arc<Mutex<HashMap<AttemptRef, oneshot::Sender<CancelReason>>>>;
 /// What a request came to, and what is to be noted in the step's log.
 pub type Flown = (Result<StepSuccess, StepFailure>, String);
 
+/// What is known of an attempt beyond its end, however it ends: whoever
+/// performs it writes here as it goes on.
+pub type Known = Arc<Mutex<Beyond>>;
+
+/// What is known of an attempt beyond its end.
+#[derive(Debug, Default)]
+pub struct Beyond {
+    /// The record; its log is written here.
+    pub record: AttemptRecord,
+    /// What it used, as far as that was told.
+    pub usage: Usage,
+}
+
 /// Attempts in flight. Dropping it ends them all, reported as `worker_lost`.
 #[derive(Debug)]
 pub struct Flights {
@@ -52,6 +65,17 @@ impl Flights {
         sink: Arc<dyn ReportSink>,
         work: impl Future<Output = Flown> + Send + 'static,
     ) {
+        self.start_known(request, sink, Known::default(), work);
+    }
+
+    /// The same, with a place for what is known of it besides.
+    pub fn start_known(
+        &self,
+        request: &StepRequest,
+        sink: Arc<dyn ReportSink>,
+        known: Known,
+        work: impl Future<Output = Flown> + Send + 'static,
+    ) {
         let (cancel, cancelled) = oneshot::channel();
         let attempt = request.attempt.clone();
         locked(&self.live).insert(attempt.clone(), cancel);
@@ -62,6 +86,7 @@ impl Flights {
             sink: Some(sink),
             live: Arc::clone(&self.live),
             began: None,
+            known,
         };
         let network = match self.network() {
             Ok(network) => network,
@@ -157,6 +182,7 @@ struct Report {
     sink: Option<Arc<dyn ReportSink>>,
     live: Live,
     began: Option<(Timestamp, Instant)>,
+    known: Known,
 }
 
 impl Report {
@@ -181,16 +207,14 @@ impl Report {
                 (None, end.and(Err(fault)))
             }
         };
+        let Beyond { record, usage } = std::mem::take(&mut *locked(&self.known));
         let result = StepResult {
             end: end.map_err(masked),
             started_at: self.began.map(|(at, _)| at),
             wall: self.began.map(|(_, at)| at.elapsed()).unwrap_or_default(),
-            usage: Usage::default(),
+            usage,
             exit_code: None,
-            record: AttemptRecord {
-                log,
-                ..AttemptRecord::default()
-            },
+            record: AttemptRecord { log, ..record },
         };
         sink.report(StepReport {
             attempt: self.attempt.clone(),

@@ -39,6 +39,6 @@ pub use answer::{failure, unexpected};
 pub use client::{Answer, Client, ClientError, Outgoing, RequestError, header};
 pub use egress::{Egress, EgressError, Refused};
 pub use executor::HttpExecutor;
-pub use flights::{Flights, Flown};
+pub use flights::{Beyond, Flights, Flown, Known};
 pub use request::{address, ours};
 pub use reqwest::{Method, StatusCode, Url, header as headers};

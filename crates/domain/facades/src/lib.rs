@@ -45,6 +45,7 @@ mod owned;
 mod answer;
 
 mod access;
+pub mod agents;
 pub mod desk;
 mod governance;
 mod incidents;

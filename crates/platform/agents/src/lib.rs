@@ -46,5 +46,6 @@ pub use spec::AgentSpec;
 pub use terms::{Accepted, BudgetLeft, Cannot, OfferAnswer, PolicyLevel, StepPolicy, Terms, judge};
 pub use watch::{Limits, Watch};
 pub use wire::{
-    AgentCard, Offer, Order, PROTOCOL, Signed, WorkError, WorkResult, WorkStatus, WorkUsage,
+    AgentCard, Offer, Order, PROTOCOL, Signed, SignedWhat, WorkError, WorkResult, WorkStatus,
+    WorkUsage,
 };

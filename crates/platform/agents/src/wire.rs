@@ -4,7 +4,9 @@
 use crate::spec::AgentSpec;
 use crate::terms::Terms;
 use alloc::collections::BTreeSet;
+use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use rok_vocabulary::{AgentId, Attempt, Capability, Epoch, ErrorClass, RunId, StepId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -39,6 +41,28 @@ pub struct Signed {
     /// Ed25519, base64; absent where nothing is signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
+}
+
+impl Signed {
+    /// What a signature is made over: what the text is, then its bytes. One of a
+    /// card is none of a result.
+    #[must_use]
+    pub fn message(what: SignedWhat, payload: &str) -> Vec<u8> {
+        let what = match what {
+            SignedWhat::Card => "card",
+            SignedWhat::Result => "result",
+        };
+        format!("{PROTOCOL} {what}\n{payload}").into_bytes()
+    }
+}
+
+/// What is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignedWhat {
+    /// An [`AgentCard`].
+    Card,
+    /// A [`WorkResult`].
+    Result,
 }
 
 /// A step that is offered. What it works on is told once it is accepted.

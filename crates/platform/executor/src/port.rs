@@ -1,6 +1,6 @@
 //! The port: requests, reports and the trait. Data only, no clock, no I/O.
 
-use rok_agents::{Need, Taker, Terms, Tried};
+use rok_agents::{Need, Table, Taker, Terms, Tried};
 use rok_artifacts::{Declared, Emitted, Quarantined};
 use rok_expr::SecretText;
 use rok_plan::{ResolvedRequest, Sandbox};
@@ -435,6 +435,12 @@ pub trait Executor: Send + Sync {
     /// Stops an attempt: politely, then by force after its `kill_grace`. Its
     /// report comes as usual. Unknown or finished attempts are ignored.
     fn cancel(&self, attempt: &AttemptRef, reason: CancelReason);
+
+    /// Who would do the work, and who not and why, where several might; by what
+    /// is known without asking anybody.
+    fn candidates(&self, _: &Work) -> Option<Table> {
+        None
+    }
 
     /// Ends whatever an earlier, dead owner left of a run's attempts. Returns
     /// only when nothing of it is alive.

@@ -1,0 +1,372 @@
+//! One attempt of a step: offered, given, watched, and judged, from agent to
+//! agent until one has done it or nobody is left.
+
+use crate::config::RemoteAgent;
+use crate::directory::{AgentDirectory, Reached, nonce};
+use crate::function::AgentFunction;
+use crate::proof;
+use crate::talk::{Talk, TalkError};
+use rok_agents::{
+    Accepted, Happened, Limits, Move, Need, Offer, OfferAnswer, Order, Routing, Taker, Watch,
+    WorkResult, WorkStatus, judge, negotiate,
+};
+use rok_exec_http::headers::HeaderMap;
+use rok_exec_http::{Flown, Known};
+use rok_executor::{AgentRecord, AgentWork, StepFailure, StepSuccess, Usage};
+use rok_vocabulary::{AgentId, AgentPlace, ErrorClass};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
+
+/// An agent may answer so much later than it was asked to, on a slow network.
+const SLACK: Duration = Duration::from_secs(2);
+/// An agent that is told to stop is not waited for longer.
+const WITHDRAWAL: Duration = Duration::from_secs(2);
+/// The longest reason that is kept of an agent.
+const MAX_REASON: usize = 4096;
+
+/// What an agent made of the step, or what happened instead.
+type Done = Result<Result<StepSuccess, StepFailure>, Happened>;
+
+/// One attempt of a step.
+pub(crate) struct Attempt {
+    pub(crate) directory: Arc<AgentDirectory>,
+    pub(crate) work: AgentWork,
+    /// The offer, but for its nonce.
+    pub(crate) offer: Offer,
+    pub(crate) headers: HeaderMap,
+    pub(crate) known: Known,
+    /// What is noted in the step's log.
+    pub(crate) note: String,
+}
+
+impl Attempt {
+    pub(crate) async fn perform(mut self) -> Flown {
+        let end = self.routed().await;
+        if let Err(failure) = &end {
+            let _ = writeln!(self.note, "failed: {}", failure.reason);
+        }
+        (end, self.note)
+    }
+
+    async fn routed(&mut self) -> Result<StepSuccess, StepFailure> {
+        let need = self.work.need.clone();
+        // The work of an earlier attempt may be under way somewhere.
+        let again = self.offer.attempt.0 > 0 || self.offer.epoch.0 > 0;
+        let key = again.then(|| self.offer.key.clone());
+        let mut routing: Option<Routing> = None;
+        loop {
+            let holds = self.directory.look(Some(&need), key.as_deref()).await;
+            let table = negotiate(&need, &self.directory.candidates(&holds));
+            let route = match &mut routing {
+                Some(route) => {
+                    route.renew(&table);
+                    route
+                }
+                none => none.insert(Routing::new(&need, self.work.idempotent, &table)),
+            };
+            loop {
+                let taker = match route.next() {
+                    Move::Offer(taker) => taker.clone(),
+                    Move::GiveUp(up) if up.busy => break,
+                    Move::GiveUp(up) => {
+                        self.record(None, route);
+                        return Err(StepFailure::new(up.class, up.reason));
+                    }
+                };
+                self.record(Some(&taker), route);
+                let had = holds.contains(&taker.agent);
+                match self.ask(&taker, had).await {
+                    Ok(end) => return end,
+                    Err(happened) => {
+                        self.told(&taker.agent, &happened);
+                        route.happened(happened);
+                    }
+                }
+            }
+            self.record(None, route);
+            self.directory.freed().await;
+        }
+    }
+
+    /// Keeps who has the step and who had it, however it ends.
+    fn record(&self, by: Option<&Taker>, route: &Routing) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.record.agent = Some(Box::new(AgentRecord {
+            by: by.cloned(),
+            tried: route.tried().to_vec(),
+            notes: Vec::new(),
+        }));
+    }
+
+    fn told(&mut self, agent: &AgentId, happened: &Happened) {
+        let what = match happened {
+            Happened::Busy => "busy",
+            Happened::Refused { why, .. }
+            | Happened::Unreachable(why)
+            | Happened::Silent(why)
+            | Happened::Late { why, .. }
+            | Happened::Forged(why)
+            | Happened::QuorumLost(why) => why,
+        };
+        let _ = writeln!(self.note, "agent {agent}: {what}");
+    }
+
+    async fn ask(&mut self, taker: &Taker, had: bool) -> Done {
+        let directory = Arc::clone(&self.directory);
+        let Some(reached) = directory.reached(&taker.agent) else {
+            return Err(Happened::Unreachable("it is not known any more".into()));
+        };
+        let spec = match reached {
+            Reached::Function(function) => function.spec(),
+            Reached::Remote(agent) => &agent.spec,
+        };
+        let Some(_slot) = directory.hold(spec, had) else {
+            return Err(Happened::Busy);
+        };
+        let offer = Offer {
+            nonce: nonce().map_err(Happened::Unreachable)?,
+            ..self.offer.clone()
+        };
+        match reached {
+            Reached::Function(function) => self.function(function, offer).await,
+            Reached::Remote(agent) => self.remote(taker, agent, offer).await,
+        }
+    }
+
+    fn order(&self, offer: Offer) -> Order {
+        Order {
+            offer,
+            with: self.work.with.clone(),
+        }
+    }
+
+    async fn function(&mut self, function: &AgentFunction, offer: Offer) -> Done {
+        self.accepted(&function.spec().agent_id, &function.consider(&offer))?;
+        match function.perform(self.order(offer)).await {
+            Ok(outputs) => Ok(success(outputs)),
+            Err(failure) => Ok(Err(failure)),
+        }
+    }
+
+    /// What an answer to the offer comes to; notes are kept.
+    fn accepted(&mut self, agent: &AgentId, answer: &OfferAnswer) -> Result<(), Happened> {
+        match judge(&self.offer.terms, answer) {
+            Accepted::Yes { notes } => {
+                let _ = writeln!(self.note, "agent {agent}: takes it");
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(record) = &mut known.record.agent {
+                    record.notes = notes;
+                }
+                Ok(())
+            }
+            Accepted::Busy => Err(Happened::Busy),
+            Accepted::No { why, policy } => Err(Happened::Refused {
+                why: shortened(&why),
+                policy,
+            }),
+        }
+    }
+
+    async fn remote(&mut self, taker: &Taker, agent: &RemoteAgent, offer: Offer) -> Done {
+        let directory = Arc::clone(&self.directory);
+        if taker.place == AgentPlace::Remote {
+            directory.quorum().map_err(Happened::QuorumLost)?;
+        }
+        let id = &agent.spec.agent_id;
+        let unreachable = |error: &TalkError| {
+            let why = error.to_string();
+            directory.down(id, &why);
+            Happened::Unreachable(why)
+        };
+        let talk = directory
+            .talk(agent, self.headers.clone())
+            .map_err(|error| unreachable(&error))?;
+        let limit = directory.file().offer_timeout;
+        let answer = match timeout(limit, talk.offer(&offer)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(not_taken(&error).unwrap_or_else(|| unreachable(&error))),
+            Err(_) => {
+                let why = format!("no answer to the offer within {limit:?}");
+                return Err(Happened::Late { why, begun: false });
+            }
+        };
+        self.accepted(id, &answer)?;
+        // From here on it may have begun.
+        let mut withdrawal = Withdrawal::armed(&talk, &offer.nonce);
+        match timeout(limit, talk.order(&self.order(offer.clone()))).await {
+            // One that does not answer in time may have it all the same: it is
+            // watched.
+            Ok(Ok(())) | Err(_) => {}
+            Ok(Err(error)) => {
+                return Err(not_taken(&error).unwrap_or_else(|| {
+                    let why = error.to_string();
+                    directory.down(id, &why);
+                    Happened::Silent(why)
+                }));
+            }
+        }
+        let done = self.watched(agent, &talk, &offer).await;
+        if let Ok(result) = &done {
+            withdrawal.disarm();
+            self.used(result)?;
+        }
+        match done {
+            Ok(result) => Ok(ended(result)),
+            Err(happened) => {
+                match &happened {
+                    Happened::Silent(why) => directory.down(id, why),
+                    Happened::Forged(why) => directory.quarantine(id, why),
+                    _ => {}
+                }
+                Err(happened)
+            }
+        }
+    }
+
+    /// Asks how the work goes, until it is over or the agent is given up.
+    async fn watched(
+        &self,
+        agent: &RemoteAgent,
+        talk: &Talk,
+        offer: &Offer,
+    ) -> Result<WorkResult, Happened> {
+        let file = self.directory.file();
+        let latency = self.work.max_latency.or(file.limits.latency);
+        // A local agent is what is fallen back to: only its silence counts.
+        let remote = agent.place == AgentPlace::Remote;
+        let limits = Limits {
+            latency: latency.filter(|_| remote),
+            ..file.limits
+        };
+        let began = Instant::now();
+        let mut watch = Watch::new(limits, Duration::ZERO);
+        loop {
+            let asked = began.elapsed();
+            let patience = watch.patience(asked);
+            let wait = file.heartbeat.min(patience);
+            let status = timeout(patience.min(wait + SLACK), talk.status(&offer.nonce, wait)).await;
+            let now = began.elapsed();
+            match status {
+                Ok(Ok(WorkStatus::Running { beat })) => watch.heard(beat, now),
+                Ok(Ok(WorkStatus::Done { result })) => {
+                    let id = &agent.spec.agent_id;
+                    let read = proof::result(&result, agent.key.as_ref(), offer, id);
+                    return read.map_err(Happened::Forged);
+                }
+                Ok(Err(TalkError::Status { status, .. })) if status.as_u16() == 404 => {
+                    let why = "it knows nothing of the work any more".to_owned();
+                    return Err(Happened::Silent(why));
+                }
+                // Perhaps the next time.
+                Ok(Err(_)) | Err(_) => {}
+            }
+            if let Some(happened) = watch.verdict(now) {
+                return Err(happened);
+            }
+            // An agent need not wait for news: it is not asked more often.
+            let pace = (asked + wait).saturating_sub(now);
+            sleep(pace.min(watch.patience(now))).await;
+        }
+    }
+
+    /// Keeps what the work used; what makes no sense is not counted, and the
+    /// result not taken.
+    fn used(&self, result: &WorkResult) -> Result<(), Happened> {
+        let usage = &result.usage;
+        let sound = |amount: f64| amount.is_finite() && amount >= 0.0;
+        if !sound(usage.cost_usd) || !sound(usage.energy_kwh) {
+            let why = "its result is refused: what it used makes no sense".to_owned();
+            return Err(Happened::Forged(why));
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.usage = Usage {
+            cost_usd: usage.cost_usd,
+            energy_kwh: usage.energy_kwh,
+            tokens: usage.tokens,
+            ..Usage::default()
+        };
+        Ok(())
+    }
+}
+
+/// A refusal by status; `None` where that says nothing about the step.
+fn not_taken(error: &TalkError) -> Option<Happened> {
+    match error {
+        TalkError::Status { status, .. } if matches!(status.as_u16(), 429 | 503) => {
+            Some(Happened::Busy)
+        }
+        TalkError::Status { status, .. } if status.is_client_error() => Some(Happened::Refused {
+            why: error.to_string(),
+            policy: false,
+        }),
+        TalkError::Nonsense(_) => Some(Happened::Refused {
+            why: error.to_string(),
+            policy: false,
+        }),
+        _ => None,
+    }
+}
+
+fn ended(result: WorkResult) -> Result<StepSuccess, StepFailure> {
+    match result.error {
+        Some(error) => Err(StepFailure::new(error.class, shortened(&error.reason))),
+        None => success(result.outputs),
+    }
+}
+
+fn success(outputs: Value) -> Result<StepSuccess, StepFailure> {
+    if !outputs.is_object() && !outputs.is_null() {
+        let reason = "the agent's outputs are no JSON object";
+        return Err(StepFailure::new(ErrorClass::ValidationFailed, reason));
+    }
+    Ok(StepSuccess {
+        outputs,
+        artifacts: Vec::new(),
+    })
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_REASON) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// Tells an agent that its result is not waited for any more, however the wait
+/// ends; as far as that goes.
+struct Withdrawal(Option<(Talk, String)>);
+
+impl Withdrawal {
+    fn armed(talk: &Talk, nonce: &str) -> Self {
+        Self(Some((talk.clone(), nonce.to_owned())))
+    }
+
+    fn disarm(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Withdrawal {
+    fn drop(&mut self) {
+        let Some((talk, nonce)) = self.0.take() else {
+            return;
+        };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            drop(runtime.spawn(async move {
+                // It may be gone: nothing depends on it.
+                let _ = timeout(WITHDRAWAL, talk.withdraw(&nonce)).await;
+            }));
+        }
+    }
+}
+
+/// The need of a step, with what the file says where the step says nothing.
+pub(crate) fn need(work: &AgentWork, directory: &AgentDirectory) -> Need {
+    Need {
+        federation: work.federation.unwrap_or(directory.file().federation),
+        ..work.need.clone()
+    }
+}

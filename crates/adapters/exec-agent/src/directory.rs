@@ -1,0 +1,326 @@
+//! The directory: which agents there are, what each is doing for us, and how
+//! it stands. What a remote one says of itself is its load, and whether it is
+//! who it should be; all else is what is configured.
+
+use crate::config::{AgentsFile, RemoteAgent};
+use crate::function::AgentFunction;
+use crate::proof;
+use crate::talk::{Talk, TalkError};
+use rok_agents::{AgentCard, AgentSpec, Candidate, Health, Need, PROTOCOL, SignedWhat, has_quorum};
+use rok_exec_http::headers::HeaderMap;
+use rok_exec_http::{Client, Egress};
+use rok_vocabulary::{AgentId, AgentPlace, TrustLevel};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+/// For so long it counts what an agent said of itself.
+const FRESH: Duration = Duration::from_secs(5);
+/// Nobody waits longer for what an agent says of itself.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long those without a free slot are left alone.
+const BUSY: Duration = Duration::from_millis(250);
+
+/// How an agent stands.
+#[derive(Debug, Clone, Default)]
+struct Standing {
+    /// Steps of ours that it is doing.
+    ours: u32,
+    /// Steps that it said it is doing, before ours were counted on.
+    said: u32,
+    health: Health,
+    looked: Option<Instant>,
+}
+
+/// Which agents there are, and how each stands.
+#[derive(Debug)]
+pub struct AgentDirectory {
+    file: AgentsFile,
+    functions: Vec<AgentFunction>,
+    standing: Mutex<BTreeMap<AgentId, Standing>>,
+    client: OnceLock<Result<Client, String>>,
+    deny: Vec<String>,
+    freed: Notify,
+}
+
+/// Who an agent is reached by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reached<'a> {
+    Function(&'a AgentFunction),
+    Remote(&'a RemoteAgent),
+}
+
+impl AgentDirectory {
+    /// The agents of a file, and those of this process; of two with one id,
+    /// the one of this process.
+    #[must_use]
+    pub fn new(mut file: AgentsFile, functions: impl IntoIterator<Item = AgentFunction>) -> Self {
+        let functions: Vec<AgentFunction> = functions.into_iter().collect();
+        let ids: BTreeSet<&AgentId> = functions.iter().map(|one| &one.spec().agent_id).collect();
+        file.agents
+            .retain(|agent| !ids.contains(&agent.spec.agent_id));
+        Self {
+            file,
+            functions,
+            standing: Mutex::default(),
+            client: OnceLock::new(),
+            deny: Vec::new(),
+            freed: Notify::new(),
+        }
+    }
+
+    /// Never reaches these hosts, whatever the file says.
+    #[must_use]
+    pub fn denying(mut self, deny: Vec<String>) -> Self {
+        self.deny = deny;
+        self
+    }
+
+    /// What each agent is: those of this process first, then by id.
+    #[must_use]
+    pub fn specs(&self) -> Vec<&AgentSpec> {
+        let functions = self.functions.iter().map(AgentFunction::spec);
+        functions
+            .chain(self.file.agents.iter().map(|agent| &agent.spec))
+            .collect()
+    }
+
+    pub(crate) const fn file(&self) -> &AgentsFile {
+        &self.file
+    }
+
+    pub(crate) fn reached(&self, agent: &AgentId) -> Option<Reached<'_>> {
+        let function = self
+            .functions
+            .iter()
+            .find(|one| one.spec().agent_id == *agent);
+        if let Some(function) = function {
+            return Some(Reached::Function(function));
+        }
+        let mut remote = self.file.agents.iter();
+        remote
+            .find(|one| one.spec.agent_id == *agent)
+            .map(Reached::Remote)
+    }
+
+    /// Every agent as it stands; `holds`: those that have the work already.
+    pub(crate) fn candidates(&self, holds: &BTreeSet<AgentId>) -> Vec<Candidate> {
+        let standing = self.standing();
+        let candidate = |spec: &AgentSpec, place| {
+            let known = standing.get(&spec.agent_id).cloned().unwrap_or_default();
+            Candidate {
+                load: known.ours.max(known.said),
+                health: known.health,
+                holds: holds.contains(&spec.agent_id),
+                ..Candidate::new(spec.clone(), place)
+            }
+        };
+        let functions = self.functions.iter().map(AgentFunction::spec);
+        let functions = functions.map(|spec| candidate(spec, AgentPlace::Local));
+        let remote = self.file.agents.iter();
+        functions
+            .chain(remote.map(|agent| candidate(&agent.spec, agent.place)))
+            .collect()
+    }
+
+    /// Whether enough remote agents can be reached.
+    pub(crate) fn quorum(&self) -> Result<(), String> {
+        has_quorum(&self.candidates(&BTreeSet::new()), self.file.quorum)
+    }
+
+    /// A slot of an agent, until it is dropped; none where all are taken.
+    pub(crate) fn hold(self: &Arc<Self>, spec: &AgentSpec, holds: bool) -> Option<Slot> {
+        let mut standing = self.standing();
+        let known = standing.entry(spec.agent_id.clone()).or_default();
+        if known.ours >= spec.slots && !holds {
+            return None;
+        }
+        known.ours += 1;
+        Some(Slot {
+            directory: Arc::clone(self),
+            agent: spec.agent_id.clone(),
+        })
+    }
+
+    /// Waits until a slot may be free.
+    pub(crate) async fn freed(&self) {
+        // One that is remote is freed without a word to us.
+        let _ = tokio::time::timeout(BUSY, self.freed.notified()).await;
+        for known in self.standing().values_mut() {
+            if known.said > known.ours {
+                known.looked = None;
+            }
+        }
+    }
+
+    /// An agent could not be reached, or was silent.
+    pub(crate) fn down(&self, agent: &AgentId, why: &str) {
+        self.set(agent, Health::Down(why.to_owned()));
+    }
+
+    /// An agent is not trusted any more, until this process ends.
+    pub(crate) fn quarantine(&self, agent: &AgentId, why: &str) {
+        self.set(agent, Health::Quarantined(why.to_owned()));
+    }
+
+    fn set(&self, agent: &AgentId, health: Health) {
+        let mut standing = self.standing();
+        let known = standing.entry(agent.clone()).or_default();
+        if !matches!(known.health, Health::Quarantined(_)) {
+            known.health = health;
+        }
+    }
+
+    fn standing(&self) -> MutexGuard<'_, BTreeMap<AgentId, Standing>> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn talk(&self, agent: &RemoteAgent, headers: HeaderMap) -> Result<Talk, TalkError> {
+        let made = self.client.get_or_init(|| {
+            // Whoever wrote the file named these hosts: they may be reached.
+            let hosts = self.file.agents.iter().filter_map(|agent| {
+                let host = agent.url.host_str()?;
+                Some(
+                    host.trim_start_matches('[')
+                        .trim_end_matches(']')
+                        .to_owned(),
+                )
+            });
+            let hosts: Vec<String> = hosts.collect();
+            let egress = Egress::new(&hosts, &self.deny).map_err(|error| error.to_string())?;
+            Client::new(egress, []).map_err(|error| error.to_string())
+        });
+        let client = made
+            .as_ref()
+            .map_err(|why| TalkError::NotAsked(why.clone()))?;
+        Talk::with(client.clone(), agent, headers)
+    }
+
+    /// Asks agents how they stand: those that can do what is needed, or, where
+    /// a quorum is asked for or nothing is needed, all. Tells who has the work
+    /// of the key.
+    pub(crate) async fn look(
+        self: &Arc<Self>,
+        need: Option<&Need>,
+        key: Option<&str>,
+    ) -> BTreeSet<AgentId> {
+        let mut asked = JoinSet::new();
+        for (at, agent) in self.file.agents.iter().enumerate() {
+            let fits = need.is_none_or(|need| {
+                self.file.quorum > 0
+                    || (need.capabilities.is_subset(&agent.spec.capabilities)
+                        && agent.spec.trust_level >= need.min_trust)
+            });
+            if fits && (key.is_some() || need.is_none() || !self.is_fresh(&agent.spec.agent_id)) {
+                let (directory, key) = (Arc::clone(self), key.map(ToOwned::to_owned));
+                asked.spawn(async move { directory.look_at(at, key.as_deref()).await });
+            }
+        }
+        let mut holds = BTreeSet::new();
+        while let Some(found) = asked.join_next().await {
+            holds.extend(found.ok().flatten());
+        }
+        holds
+    }
+
+    fn is_fresh(&self, agent: &AgentId) -> bool {
+        let standing = self.standing();
+        let looked = standing.get(agent).and_then(|known| known.looked);
+        looked.is_some_and(|at| at.elapsed() < FRESH)
+    }
+
+    /// Asks one agent; its id, where it has the work of the key.
+    async fn look_at(&self, at: usize, key: Option<&str>) -> Option<AgentId> {
+        let agent = &self.file.agents[at];
+        let id = &agent.spec.agent_id;
+        let card = match tokio::time::timeout(LOOK, self.card(agent, key)).await {
+            Ok(card) => card,
+            Err(_) => Err(Distrust::Down(format!("no answer within {LOOK:?}"))),
+        };
+        let mut standing = self.standing();
+        let known = standing.entry(id.clone()).or_default();
+        known.looked = Some(Instant::now());
+        if matches!(known.health, Health::Quarantined(_)) {
+            return None;
+        }
+        match card {
+            Ok(card) => {
+                known.said = card.load;
+                known.health = Health::Up;
+                card.holds.then(|| id.clone())
+            }
+            Err(Distrust::Down(why)) => {
+                known.health = Health::Down(why);
+                None
+            }
+            Err(Distrust::Forged(why)) => {
+                known.health = Health::Quarantined(why);
+                None
+            }
+        }
+    }
+
+    async fn card(&self, agent: &RemoteAgent, key: Option<&str>) -> Result<AgentCard, Distrust> {
+        let down = |error: TalkError| Distrust::Down(error.to_string());
+        let challenge = nonce().map_err(Distrust::Down)?;
+        let talk = self.talk(agent, HeaderMap::new()).map_err(down)?;
+        let signed = talk.card(&challenge, key).await.map_err(down)?;
+        let proves = agent.spec.trust_level >= TrustLevel::Verified;
+        let by = agent.key.as_ref().filter(|_| proves);
+        let card: AgentCard = proof::open(SignedWhat::Card, &signed, by)
+            .map_err(|why| Distrust::Forged(format!("it does not prove its key: {why}")))?;
+        if card.protocol != PROTOCOL {
+            let why = format!("it speaks {}, and this is {PROTOCOL}", card.protocol);
+            return Err(Distrust::Down(why));
+        }
+        if card.spec.agent_id != agent.spec.agent_id {
+            let why = format!("it says that it is {}", card.spec.agent_id);
+            return Err(Distrust::Down(why));
+        }
+        if proves && card.challenge != challenge {
+            let why = "it answers another challenge than it was given".to_owned();
+            return Err(Distrust::Forged(why));
+        }
+        Ok(card)
+    }
+}
+
+/// Why an agent is not asked.
+enum Distrust {
+    Down(String),
+    Forged(String),
+}
+
+/// A slot of an agent.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    directory: Arc<AgentDirectory>,
+    agent: AgentId,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut standing = self.directory.standing();
+        if let Some(known) = standing.get_mut(&self.agent) {
+            known.ours = known.ours.saturating_sub(1);
+            known.said = known.said.saturating_sub(1);
+        }
+        drop(standing);
+        self.directory.freed.notify_waiters();
+    }
+}
+
+/// 128 bits that nobody else has, in hex.
+pub(crate) fn nonce() -> Result<String, String> {
+    use std::fmt::Write as _;
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| "the operating system gives no randomness".to_owned())?;
+    let mut text = String::with_capacity(32);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
+}

@@ -1,0 +1,153 @@
+//! [`AgentExecutor`]: the port's side of agents.
+
+use crate::attempt::{Attempt, need};
+use crate::directory::AgentDirectory;
+use rok_agents::{Offer, PROTOCOL, Refusal, Table, negotiate};
+use rok_exec_http::{Flights, Known, ours};
+use rok_executor::{
+    AgentWork, AttemptRef, CancelReason, Executor, ExecutorError, PreflightFault, Remains,
+    ReportSink, StepFailure, StepRequest, Work, Workspace,
+};
+use rok_vocabulary::{ErrorClass, RunId};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Steps at agents at once.
+const IN_FLIGHT: usize = 1024;
+
+/// Performs `agent` steps. Dropping it ends what is in flight; such attempts
+/// are reported as `worker_lost`.
+#[derive(Debug)]
+pub struct AgentExecutor {
+    directory: Arc<AgentDirectory>,
+    flights: Flights,
+}
+
+impl AgentExecutor {
+    /// An executor over a directory, which others may look at meanwhile.
+    #[must_use]
+    pub fn new(directory: Arc<AgentDirectory>) -> Self {
+        Self {
+            directory,
+            flights: Flights::new(IN_FLIGHT),
+        }
+    }
+
+    /// Its agents.
+    #[must_use]
+    pub const fn directory(&self) -> &Arc<AgentDirectory> {
+        &self.directory
+    }
+
+    /// Who would be asked, by what is known without asking anybody.
+    fn table(&self, work: &AgentWork) -> Table {
+        let candidates = self.directory.candidates(&BTreeSet::new());
+        negotiate(&need(work, &self.directory), &candidates)
+    }
+
+    fn attempt(&self, request: &StepRequest, known: Known) -> Result<Attempt, StepFailure> {
+        let Work::Agent(work) = &request.work else {
+            let kind = request.work.kind();
+            let reason = format!("a `{kind}` step was given to the executor of `agent` steps");
+            return Err(StepFailure::new(ErrorClass::Internal, reason));
+        };
+        let headers = ours(request)
+            .map_err(|error| StepFailure::new(ErrorClass::ConfigError, error.to_string()))?;
+        let mut work = (**work).clone();
+        work.need = need(&work, &self.directory);
+        work.terms
+            .policies
+            .extend(self.directory.file().policies.iter().cloned());
+        let of = &request.attempt.step;
+        let mut also = work.need.capabilities.clone();
+        also.remove(&work.capability);
+        let timeout = request.timeout.map(|timeout| timeout.as_millis());
+        Ok(Attempt {
+            offer: Offer {
+                protocol: PROTOCOL.to_owned(),
+                run_id: request.attempt.run.clone(),
+                epoch: of.epoch,
+                step_id: of.step.clone(),
+                attempt: of.attempt,
+                key: request.key.to_string(),
+                nonce: String::new(),
+                capability: work.capability.clone(),
+                capabilities: also,
+                terms: work.terms.clone(),
+                timeout_ms: timeout.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
+            },
+            directory: Arc::clone(&self.directory),
+            work,
+            headers,
+            known,
+            note: String::new(),
+        })
+    }
+}
+
+impl Executor for AgentExecutor {
+    fn accepts(&self, work: &Work) -> bool {
+        matches!(work, Work::Agent(_))
+    }
+
+    /// Only what no agent can do, or none that is trusted enough: who can be
+    /// reached is seen when the step's turn comes.
+    fn preflight(&self, request: &StepRequest) -> Vec<PreflightFault> {
+        let Work::Agent(work) = &request.work else {
+            return Vec::new();
+        };
+        let table = self.table(work);
+        let for_good = |refusal: &Refusal| {
+            matches!(refusal, Refusal::Capability { .. } | Refusal::Trust { .. })
+        };
+        let mut rows = table.rows.iter();
+        if !rows.all(|row| row.verdict.as_ref().is_err_and(for_good)) {
+            return Vec::new();
+        }
+        let told = table.rows.iter();
+        let told: Vec<String> = told
+            .map(|row| format!("{}: {}", row.agent, row.reason()))
+            .collect();
+        let reason = if told.is_empty() {
+            "there is no agent: name some in the file of the setting `agents`".to_owned()
+        } else {
+            format!("no agent fits: {}", told.join("; "))
+        };
+        vec![PreflightFault {
+            step: request.attempt.step.step.to_string(),
+            class: ErrorClass::ConfigError,
+            reason,
+        }]
+    }
+
+    fn start(&self, request: StepRequest, sink: Arc<dyn ReportSink>) {
+        let known = Known::default();
+        let attempt = self.attempt(&request, Arc::clone(&known));
+        self.flights.start_known(&request, sink, known, async move {
+            match attempt {
+                Ok(attempt) => attempt.perform().await,
+                Err(failure) => {
+                    let note = format!("not offered: {}\n", failure.reason);
+                    (Err(failure), note)
+                }
+            }
+        });
+    }
+
+    fn cancel(&self, attempt: &AttemptRef, reason: CancelReason) {
+        self.flights.cancel(attempt, reason);
+    }
+
+    fn candidates(&self, work: &Work) -> Option<Table> {
+        match work {
+            Work::Agent(work) => Some(self.table(work)),
+            _ => None,
+        }
+    }
+
+    fn stop_remains(&self, _: &RunId, _: &Workspace) -> Result<Remains, ExecutorError> {
+        // Work that an agent still does is found again by its key, and is not
+        // done twice.
+        Ok(Remains::default())
+    }
+}

@@ -1,0 +1,48 @@
+//! The agents as others see them.
+
+use crate::executor::AgentExecutor;
+use rok_agents::{Candidate, Health};
+use rok_facades::agents::{AgentView, AgentsEngine};
+use rok_vocabulary::AgentId;
+use std::collections::BTreeSet;
+
+impl AgentsEngine for AgentExecutor {
+    /// Asks each remote agent, all at once.
+    fn list(&self) -> Result<Vec<AgentView>, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(|error| format!("cannot ask the agents: {error}"))?;
+        let directory = self.directory();
+        runtime.block_on(directory.look(None, None));
+        let file = directory.file();
+        let address = |id: &AgentId| {
+            let remote = file
+                .agents
+                .iter()
+                .find(|agent| agent.spec.agent_id == *id)?;
+            Some(remote.url.to_string())
+        };
+        let view = |candidate: Candidate| {
+            let (state, reason) = match candidate.health {
+                Health::Up => ("up", None),
+                Health::Down(why) => ("down", Some(why)),
+                Health::Quarantined(why) => ("quarantined", Some(why)),
+            };
+            AgentView {
+                address: address(&candidate.spec.agent_id),
+                agent_id: candidate.spec.agent_id,
+                place: candidate.place,
+                capabilities: candidate.spec.capabilities.into_iter().collect(),
+                trust_level: candidate.spec.trust_level,
+                region: candidate.spec.region,
+                slots: candidate.spec.slots,
+                load: candidate.load,
+                state: state.to_owned(),
+                reason,
+            }
+        };
+        let candidates = directory.candidates(&BTreeSet::new()).into_iter();
+        Ok(candidates.map(view).collect())
+    }
+}

@@ -1,0 +1,63 @@
+//! The door to agents: which there are, and how each stands.
+
+use crate::runs::{ErrorKind, RunsError};
+use rok_vocabulary::{AgentId, AgentPlace, Capability, TrustLevel};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+/// An agent and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentView {
+    /// Its id.
+    pub agent_id: AgentId,
+    /// local or remote.
+    pub place: AgentPlace,
+    /// What it can do.
+    pub capabilities: Vec<Capability>,
+    /// How far it is trusted.
+    pub trust_level: TrustLevel,
+    /// Its region.
+    pub region: Option<String>,
+    /// How many steps it does at once.
+    pub slots: u32,
+    /// How many it is doing, as far as is known.
+    pub load: u32,
+    /// up, down or quarantined.
+    pub state: String,
+    /// Why it is not up.
+    pub reason: Option<String>,
+    /// Where it answers; absent of one in this process.
+    pub address: Option<String>,
+}
+
+/// What knows the agents.
+pub trait AgentsEngine: Send + Sync {
+    /// Every agent, asked how it stands; or why nobody can be asked.
+    fn list(&self) -> Result<Vec<AgentView>, String>;
+}
+
+/// The door to agents.
+#[derive(Clone)]
+pub struct AgentsFacade(Arc<dyn AgentsEngine>);
+
+impl AgentsFacade {
+    /// A door to this engine.
+    #[must_use]
+    pub fn new(engine: Arc<dyn AgentsEngine>) -> Self {
+        Self(engine)
+    }
+
+    /// Every agent, asked how it stands.
+    pub fn list(&self) -> Result<Vec<AgentView>, RunsError> {
+        let listed = self.0.list();
+        listed.map_err(|why| RunsError::new(ErrorKind::Storage, "ROK0114", why))
+    }
+}
+
+impl fmt::Debug for AgentsFacade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentsFacade").finish_non_exhaustive()
+    }
+}
