@@ -3,16 +3,20 @@
 use crate::executor::AgentExecutor;
 use rok_agents::{Candidate, Health};
 use rok_facades::agents::{AgentView, AgentsEngine};
+use rok_facades::runs::{ErrorKind, RunsError};
 use rok_vocabulary::AgentId;
 use std::collections::BTreeSet;
 
 impl AgentsEngine for AgentExecutor {
     /// Asks each remote agent, all at once.
-    fn list(&self) -> Result<Vec<AgentView>, String> {
+    fn list(&self) -> Result<Vec<AgentView>, RunsError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
-        let runtime = runtime.map_err(|error| format!("cannot ask the agents: {error}"))?;
+        let runtime = runtime.map_err(|error| {
+            let message = format!("cannot ask the agents: {error}");
+            RunsError::new(ErrorKind::Storage, "ROK0114", message)
+        })?;
         let directory = self.directory();
         runtime.block_on(directory.look(None, None));
         let file = directory.file();

@@ -17,6 +17,7 @@ use rok_vocabulary::{
 };
 use rstest::rstest;
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -133,7 +134,7 @@ fn told(report: &StepReport) -> String {
     }
     for tried in &record.tried {
         let why = tried.trigger.map_or("refused", |trigger| trigger.as_str());
-        text.push_str(&format!(" after {} ({why})", tried.taker.agent));
+        let _ = write!(text, " after {} ({why})", tried.taker.agent);
     }
     text
 }

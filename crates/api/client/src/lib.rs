@@ -18,6 +18,7 @@
 //! assert_eq!(error.code, "ROK0213");
 //! ```
 
+mod agents;
 mod connection;
 mod fault;
 mod stream;
@@ -26,6 +27,7 @@ mod desk;
 mod engine;
 mod schedules;
 
+pub use agents::RemoteAgents;
 pub use desk::RemoteDesk;
 pub use engine::RemoteRuns;
 pub use schedules::RemoteSchedules;

@@ -1,6 +1,7 @@
 //! The table of operations. Router, checks of requests and the OpenAPI document
 //! are made from it, so that none of them says what another does not.
 
+mod agents;
 mod commands;
 mod desk;
 mod events;
@@ -23,6 +24,7 @@ pub(crate) fn operations() -> impl Iterator<Item = &'static Operation> {
         events::OPERATIONS,
         files::OPERATIONS,
         commands::OPERATIONS,
+        agents::OPERATIONS,
         desk::OPERATIONS,
         schedules::OPERATIONS,
         server::OPERATIONS,

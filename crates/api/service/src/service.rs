@@ -8,6 +8,7 @@ use crate::runs::RunHandle;
 use crate::tokens::{TokenBook, TokenView};
 use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
+use rok_facades::agents::AgentList;
 use rok_facades::desk::DeskFacade;
 use rok_facades::orchestrators::OrchestratorsFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
@@ -287,6 +288,18 @@ impl Service {
             what: "`plan test` in this program".to_owned(),
             instead: "hand an engine to `Wiring::plan_tests`",
         })
+    }
+
+    /// The agents that steps may be given to, asked how each stands.
+    pub fn agents(&self) -> Result<AgentList, ServiceError> {
+        let Some(compose) = &self.wiring.agents else {
+            return Err(ServiceError::NotSupported {
+                what: "agents in this program".to_owned(),
+                instead: "hand a door to `Wiring::agents`",
+            });
+        };
+        let agents = compose(&self.config.settings)?.list()?;
+        Ok(AgentList { agents })
     }
 
     pub(crate) fn schedules_facade(&self) -> Result<SchedulesFacade, ServiceError> {

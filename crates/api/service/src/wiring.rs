@@ -3,6 +3,7 @@
 
 use rok_config::{Inputs, Settings};
 use rok_facades::AccessFacade;
+use rok_facades::agents::AgentsFacade;
 use rok_facades::desk::DeskFacade;
 use rok_facades::orchestrators::OrchestratorsFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 type ComposeAccess = dyn Fn(&Settings) -> Result<AccessFacade, RunsError> + Send + Sync;
+type ComposeAgents = dyn Fn(&Settings) -> Result<AgentsFacade, RunsError> + Send + Sync;
 type ComposeSchedules =
     dyn Fn(&Settings, RunsFacade) -> Result<SchedulesFacade, RunsError> + Send + Sync;
 type ComposeOrchestrators =
@@ -42,6 +44,7 @@ pub struct Wiring {
     pub(crate) compose: Box<Compose>,
     pub(crate) plan_tests: Option<PlanTestsFacade>,
     pub(crate) access: Option<Box<ComposeAccess>>,
+    pub(crate) agents: Option<Box<ComposeAgents>>,
     pub(crate) pool: Option<Box<ComposePool>>,
     pub(crate) schedules: Option<Box<ComposeSchedules>>,
     pub(crate) beside: Option<Box<ComposeBeside>>,
@@ -61,6 +64,7 @@ impl Wiring {
             compose: Box::new(compose),
             plan_tests: None,
             access: None,
+            agents: None,
             pool: None,
             schedules: None,
             beside: None,
@@ -86,6 +90,16 @@ impl Wiring {
         compose: impl Fn(&Settings) -> Result<AccessFacade, RunsError> + Send + Sync + 'static,
     ) -> Self {
         self.access = Some(Box::new(compose));
+        self
+    }
+
+    /// Lists the agents of this door; without one there are none.
+    #[must_use]
+    pub fn agents(
+        mut self,
+        compose: impl Fn(&Settings) -> Result<AgentsFacade, RunsError> + Send + Sync + 'static,
+    ) -> Self {
+        self.agents = Some(Box::new(compose));
         self
     }
 

@@ -1,6 +1,6 @@
 //! The door to agents: which there are, and how each stands.
 
-use crate::runs::{ErrorKind, RunsError};
+use crate::runs::RunsError;
 use rok_vocabulary::{AgentId, AgentPlace, Capability, TrustLevel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,10 +32,17 @@ pub struct AgentView {
     pub address: Option<String>,
 }
 
+/// Every agent, by id; those of the process itself first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentList {
+    /// The agents.
+    pub agents: Vec<AgentView>,
+}
+
 /// What knows the agents.
 pub trait AgentsEngine: Send + Sync {
     /// Every agent, asked how it stands; or why nobody can be asked.
-    fn list(&self) -> Result<Vec<AgentView>, String>;
+    fn list(&self) -> Result<Vec<AgentView>, RunsError>;
 }
 
 /// The door to agents.
@@ -51,8 +58,7 @@ impl AgentsFacade {
 
     /// Every agent, asked how it stands.
     pub fn list(&self) -> Result<Vec<AgentView>, RunsError> {
-        let listed = self.0.list();
-        listed.map_err(|why| RunsError::new(ErrorKind::Storage, "ROK0114", why))
+        self.0.list()
     }
 }
 

@@ -18,8 +18,8 @@ mod timing;
 mod views;
 
 pub use dry_run::{
-    CacheAnswer, DryRun, DryStep, Finding, Limits, PlannedBudget, PlannedDuty, PolicyDecision,
-    Refusal, SecretState,
+    CacheAnswer, CandidateView, DryRun, DryStep, Finding, Limits, PlannedBudget, PlannedDuty,
+    PolicyDecision, Refusal, SecretState,
 };
 pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};
@@ -44,8 +44,8 @@ pub use timing::{
     TailQuery, WaitReason, WaitSpan,
 };
 pub use views::{
-    AckView, ApprovalView, ArtifactView, AuditView, BudgetView, CompensationFailure, DiagnosisView,
-    ErrorView, EventLine, EventQuery, ExpectationView, Explanation, HoldView, IncidentView,
-    ListQuery, LogQuery, PageQuery, ParentView, Remedy, Resumable, RollbackView, RunListing,
-    RunPage, RunSummary, StepSummary, StepTotals, SubRunLeft,
+    AckView, AgentStepView, ApprovalView, ArtifactView, AuditView, BudgetView, CompensationFailure,
+    DiagnosisView, ErrorView, EventLine, EventQuery, ExpectationView, Explanation, HoldView,
+    IncidentView, ListQuery, LogQuery, PageQuery, ParentView, Remedy, Resumable, RollbackView,
+    RunListing, RunPage, RunSummary, StepSummary, StepTotals, SubRunLeft, TriedView,
 };

@@ -8,8 +8,8 @@ use crate::fault;
 use crate::submit::{Prepared, absolute, contents, owner};
 use rok_expr::{EvalError, Target, Template};
 use rok_facades::runs::{
-    CacheAnswer, DryRun, DryStep, Finding, Limits, PlannedBudget, PlannedDuty, PolicyDecision,
-    Refusal, RunsError, SecretState, Submission,
+    CacheAnswer, CandidateView, DryRun, DryStep, Finding, Limits, PlannedBudget, PlannedDuty,
+    PolicyDecision, Refusal, RunsError, SecretState, Submission,
 };
 use rok_kernel::{CommandKind, RunScope, RunState, StepIx};
 use rok_log::{EventReader as _, MemoryStore};
@@ -435,11 +435,26 @@ fn dry_step(
         cache: step
             .cache
             .then(|| cache_answer(runner, services, at as StepIx)),
+        agents: candidates(runner, services, at as StepIx),
     };
     match wrong {
         None => Ok(dry),
         Some(error) => Err(Box::new((dry, error))),
     }
+}
+
+/// Which agents would be asked for a step, and which not.
+fn candidates(runner: &RunRunner, services: &Services, ix: StepIx) -> Vec<CandidateView> {
+    let table = runner.candidates(ix, services).unwrap_or_default();
+    let rows = table.rows.into_iter().map(|row| CandidateView {
+        reason: row.reason(),
+        taken: row.verdict.is_ok(),
+        agent_id: row.agent,
+        place: row.place,
+        trust_level: row.trust,
+        region: row.region,
+    });
+    rows.collect()
 }
 
 /// What the cache would say of a step that asks for it.

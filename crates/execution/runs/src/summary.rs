@@ -3,9 +3,11 @@
 use crate::fault;
 use crate::gates;
 use crate::load::Loaded;
+use rok_events::AgentData;
 use rok_facades::runs::{
-    AckView, ApprovalView, ArtifactView, AuditView, BudgetView, DiagnosisView, ErrorView,
-    ExpectationView, IncidentView, ParentView, RunSummary, RunsError, StepSummary, StepTotals,
+    AckView, AgentStepView, ApprovalView, ArtifactView, AuditView, BudgetView, DiagnosisView,
+    ErrorView, ExpectationView, IncidentView, ParentView, RunSummary, RunsError, StepSummary,
+    StepTotals, TriedView,
 };
 use rok_facades::{Incident, Lesson};
 use rok_kernel::{RunState, StandIn, StepIx};
@@ -336,9 +338,25 @@ fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
             .fallback(ix)
             .filter(|_| slot.stand_in != StandIn::None)
             .map(|to| state.step_id(to).to_string()),
+        agent: told.and_then(|end| end.agent.as_deref()).map(agent_view),
         children: children(state, ix),
         cached_from: cached.map(|cached| cached.run.clone()),
         cache_note: told.and_then(|end| end.cache_note.clone()),
+    }
+}
+
+fn agent_view(agent: &AgentData) -> AgentStepView {
+    let tried = agent.tried.iter().map(|tried| TriedView {
+        agent_id: tried.agent.clone(),
+        trigger: tried.trigger,
+        reason: tried.reason.clone(),
+    });
+    AgentStepView {
+        agent_id: agent.id.clone(),
+        place: agent.place,
+        trust_level: agent.trust,
+        tried: tried.collect(),
+        notes: agent.notes.clone(),
     }
 }
 

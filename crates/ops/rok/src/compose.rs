@@ -1,10 +1,12 @@
 //! Composition: the one place that names engines, executors and stores.
 
+mod agents;
 mod desk;
 mod orchestrators;
 mod owner;
 mod pool;
 
+pub use agents::Agents;
 pub use desk::desk;
 pub use orchestrators::orchestrators;
 pub use pool::pooled;
@@ -93,11 +95,12 @@ fn unfit(faults: &dyn std::fmt::Display) -> RunsError {
         .help("mend the policy files; a run is never started under policies that cannot be read")
 }
 
-/// Composes runs in run folders, with process steps and these functions; or,
+/// Composes runs in run folders, with process steps, these functions and agents; or,
 /// where the settings name a server, that server's runs.
 pub fn runs(
     settings: &Settings,
     functions: Functions,
+    agents: &Agents,
     host: Host,
 ) -> Result<RunsFacade, RunsError> {
     if let Some(server) = &settings.server {
@@ -105,7 +108,7 @@ pub fn runs(
         return Ok(RunsFacade::new(Arc::new(RemoteRuns::at(server, token)?)));
     }
     let store = pool::made(settings)?;
-    let (engine, _) = composed(settings, functions, host, store)?;
+    let (engine, _) = composed(settings, functions, agents, host, store)?;
     Ok(RunsFacade::new(engine))
 }
 
@@ -113,6 +116,7 @@ pub fn runs(
 fn composed(
     settings: &Settings,
     functions: Functions,
+    agents: &Agents,
     host: Host,
     store: Option<SqliteStore>,
 ) -> Result<(Arc<Runs>, ServicesFor), RunsError> {
@@ -128,6 +132,7 @@ fn composed(
     let functions = Arc::new(functions);
     let http = Arc::new(HttpExecutor::new(egress(settings)?));
     let workers = Arc::new(workers(settings)?);
+    let agents = agents.executor(settings)?;
     let of_none = policies.clone();
     let services: ServicesFor = Arc::new(move |needs: &Needs| {
         let (facades, policies) = if needs.policies.is_empty() {
@@ -147,7 +152,8 @@ fn composed(
                 .executor(Arc::new(executor(processes, host)?))
                 .executor(Arc::clone(&functions) as Arc<dyn Executor>)
                 .executor(Arc::clone(&http) as Arc<dyn Executor>)
-                .executor(Arc::clone(&workers) as Arc<dyn Executor>),
+                .executor(Arc::clone(&workers) as Arc<dyn Executor>)
+                .executor(Arc::clone(&agents) as Arc<dyn Executor>),
             None => services,
         };
         Ok(Governed { services, policies })

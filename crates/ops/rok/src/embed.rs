@@ -1,7 +1,8 @@
 //! rok within another program.
 
-use crate::compose::{Host, runs};
+use crate::compose::{Agents, Host, runs};
 use rok_config::{Inputs, Settings};
+use rok_exec_agent::AgentFunction;
 use rok_executor::{Call, Functions, StepFailure};
 use rok_facades::runs::{
     CommandAnswer, CommandRequest, DriveOptions, ErrorKind, ResumeOptions, RunSelector, RunSummary,
@@ -27,6 +28,8 @@ pub struct RokBuilder {
     functions: Functions,
     user: String,
     services: Option<PathBuf>,
+    agents: Agents,
+    agents_file: Option<PathBuf>,
 }
 
 impl Rok {
@@ -37,6 +40,8 @@ impl Rok {
             functions: Functions::new(),
             user: "embedder".into(),
             services: None,
+            agents: Agents::new(),
+            agents_file: None,
         }
     }
 
@@ -166,6 +171,20 @@ impl RokBuilder {
         self
     }
 
+    /// Adds an agent of this process for `agent` steps.
+    #[must_use]
+    pub fn agent(mut self, agent: AgentFunction) -> Self {
+        self.agents = self.agents.and(agent);
+        self
+    }
+
+    /// Gives `agent` steps to the agents of this file too.
+    #[must_use]
+    pub fn agents(mut self, file: impl Into<PathBuf>) -> Self {
+        self.agents_file = Some(file.into());
+        self
+    }
+
     /// Composes. Settings are the documented defaults: an embedder's
     /// environment and files are left alone.
     pub fn open(self) -> Result<Rok, RunsError> {
@@ -173,10 +192,11 @@ impl RokBuilder {
         let mut settings = settings(&dir, &self.user)?;
         let absolute = |map: PathBuf| std::path::absolute(&map).unwrap_or(map);
         settings.services = self.services.map(absolute);
+        settings.agents = self.agents_file.map(absolute);
         let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let actor = settings.actor();
         Ok(Rok {
-            runs: runs(&settings, self.functions, Host::Embedded)?,
+            runs: runs(&settings, self.functions, &self.agents, Host::Embedded)?,
             actor,
             cwd,
         })

@@ -38,6 +38,7 @@ pub mod pipeline;
 pub mod service_runs;
 
 pub use embed::{Rok, RokBuilder};
+pub use rok_exec_agent::AgentFunction;
 pub use rok_executor::{Call, Functions, StepFailure};
 pub use rok_facades::runs::{
     DriveEnd, RunSelector, RunSummary, RunsError, StopSignal, Submission, VerifyReport,

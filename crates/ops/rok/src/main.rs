@@ -1,7 +1,7 @@
 //! The `rok` binary: hands the terminal its wiring.
 
 use rok::compose::{
-    Host, access, beside, desk, orchestrators, plan_tests, pooled, runs, schedules,
+    Agents, Host, access, beside, desk, orchestrators, plan_tests, pooled, runs, schedules,
 };
 use rok_executor::Functions;
 use rok_sandbox::{LAUNCH, launch};
@@ -13,9 +13,15 @@ fn main() -> ExitCode {
     if arguments.nth(1).is_some_and(|first| first == LAUNCH) {
         return launch(arguments);
     }
-    let wiring = Wiring::new(|settings| runs(settings, Functions::new(), Host::Binary));
+    let agents = Agents::new();
+    let of_runs = agents.clone();
+    let wiring =
+        Wiring::new(move |settings| runs(settings, Functions::new(), &of_runs, Host::Binary));
     let wiring = wiring.schedules(schedules).beside(beside).desk(desk);
     let wiring = wiring.orchestrators(orchestrators);
-    let wiring = wiring.pool(|settings, ask| pooled(settings, Functions::new(), Host::Binary, ask));
+    let of_pool = agents.clone();
+    let wiring = wiring
+        .pool(move |settings, ask| pooled(settings, Functions::new(), &of_pool, Host::Binary, ask));
+    let wiring = wiring.agents(move |settings| agents.facade(settings));
     rok_cli::run(wiring.plan_tests(plan_tests()).access(access))
 }

@@ -277,6 +277,14 @@ pub const KEYS: &[KeySpec] = &[
         "The service map (TOML): which worker stands behind a slug; it adds to the five built-in services.",
     ),
     key(
+        "agents",
+        "ROK_AGENTS",
+        None,
+        Kind::Path,
+        None,
+        "The agents' file (TOML): which agents `agent` steps may be given to, and how far each is trusted.",
+    ),
+    key(
         "synthesis_rules",
         "ROK_SYNTHESIS_RULES",
         None,

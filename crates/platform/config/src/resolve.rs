@@ -332,6 +332,10 @@ fn settings(entries: &[Entry]) -> Settings {
             Some(Value::Path(file)) => Some(file),
             _ => None,
         },
+        agents: match value("agents") {
+            Some(Value::Path(file)) => Some(file),
+            _ => None,
+        },
         synthesis_rules: match value("synthesis_rules") {
             Some(Value::Path(file)) => Some(file),
             _ => None,

@@ -61,6 +61,8 @@ pub struct Settings {
     pub egress_deny: Vec<String>,
     /// The service map, absolute; `None`: the built-in services alone.
     pub services: Option<PathBuf>,
+    /// The agents' file, absolute; `None`: only agents of this process.
+    pub agents: Option<PathBuf>,
     /// The rules of synthesis, absolute; `None`: the built-in ones.
     pub synthesis_rules: Option<PathBuf>,
     /// The key that attests each sealed run, if there is one.

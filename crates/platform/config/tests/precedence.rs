@@ -130,7 +130,8 @@ fn every_setting_can_be_set_in_every_layer() {
         "server" => "\"https://x\"",
         "smtp" => "\"smtps://x\"",
         "smtp_from" | "smtp_user" | "smtp_password_file" | "smtp_password_command" => "\"x\"",
-        "dir" | "user" | "signing_key_file" | "tokens" | "services" | "synthesis_rules" => "\"x\"",
+        "dir" | "user" | "signing_key_file" | "tokens" | "services" | "agents"
+        | "synthesis_rules" => "\"x\"",
         _ => "7",
     };
     // A secret comes by the environment alone; see below.

@@ -89,6 +89,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Incidents(args) => commands::incidents(&service, terminal, args),
         Command::Lessons(args) => commands::lessons(&service, terminal, args),
         Command::Schedule(command) => commands::schedule(&service, terminal, command),
+        Command::Agents(command) => commands::agents(&service, terminal, &command),
         Command::Orch(args) => commands::orch(&service, terminal, *args),
         Command::Plan(command) => commands::plan(&service, terminal, command),
         Command::Serve(args) => commands::serve(service, terminal, args),

@@ -174,6 +174,9 @@ pub(crate) enum Command {
     /// Plans: check, list, show, begin
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// Agents: who steps may be given to, and how each stands
+    #[command(subcommand)]
+    Agents(AgentsCommand),
     /// Answers over HTTP: runs are submitted, followed and decided from elsewhere
     Serve(ServeArgs),
     /// Tokens that let people and programs into a server
@@ -210,6 +213,12 @@ pub(crate) struct ServeArgs {
     /// How long runs may go on once it is told to stop; what is left can be resumed
     #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) grace: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentsCommand {
+    /// Lists agents; each remote one is asked how it stands
+    List,
 }
 
 #[derive(Debug, Subcommand)]

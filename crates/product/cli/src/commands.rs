@@ -1,5 +1,6 @@
 //! The commands: each asks a use case and shows what it answers.
 
+mod agents;
 mod bundles;
 mod config;
 mod decide;
@@ -22,6 +23,7 @@ mod serve;
 mod shells;
 mod token;
 
+pub(crate) use agents::agents;
 pub(crate) use bundles::{export, import};
 pub(crate) use config::config;
 pub(crate) use decide::{approve, cancel, override_gate, pause, reject, unpause};

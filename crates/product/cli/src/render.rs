@@ -1,6 +1,7 @@
 //! Views as text for people. Whatever a plan, a step or a policy wrote is
 //! cleaned of what a terminal might obey.
 
+mod agents;
 mod desk;
 mod diagnosis;
 mod diff;
@@ -20,6 +21,7 @@ mod summary;
 mod tables;
 mod verify;
 
+pub(crate) use agents::agents;
 pub(crate) use desk::{incident, incidents, lesson, lessons, lines};
 pub(crate) use diff::diff;
 pub(crate) use dry_run::dry_run;

@@ -1,6 +1,6 @@
 //! What a run would come to, before there is one.
 
-use rok_vocabulary::{BudgetDimension, ErrorClass, PlanId};
+use rok_vocabulary::{AgentId, AgentPlace, BudgetDimension, ErrorClass, PlanId, TrustLevel};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -136,6 +136,27 @@ pub struct DryStep {
     pub artifacts: Vec<String>,
     /// What the cache would say; absent where the step asks for none.
     pub cache: Option<CacheAnswer>,
+    /// Which agents would be asked, in order, and which not: by what is known
+    /// without asking any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<CandidateView>,
+}
+
+/// An agent that might take a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CandidateView {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// local or remote.
+    pub place: AgentPlace,
+    /// How far it is trusted.
+    pub trust_level: TrustLevel,
+    /// Its region.
+    pub region: Option<String>,
+    /// Whether it would be asked.
+    pub taken: bool,
+    /// Why it is asked when it is, or why not.
+    pub reason: String,
 }
 
 /// What the cache would say of a step.

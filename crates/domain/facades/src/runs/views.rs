@@ -4,8 +4,9 @@ use super::gates::{GateView, OverrideView};
 use crate::Lesson;
 use rok_rac::Reconciliation;
 use rok_vocabulary::{
-    AckStatus, BudgetDimension, Epoch, ErrorClass, ExpectationStatus, HoldReason, Outcome, PlanId,
-    Profile, RunId, RunPhase, Seq, Severity, StepState, Timestamp,
+    AckStatus, AgentId, AgentPlace, BudgetDimension, Epoch, ErrorClass, ExpectationStatus,
+    FallbackTrigger, HoldReason, Outcome, PlanId, Profile, RunId, RunPhase, Seq, Severity,
+    StepState, Timestamp, TrustLevel,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -280,6 +281,9 @@ pub struct StepSummary {
     /// The step that ran instead, once it failed for good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fell_back_to: Option<String>,
+    /// Which agent did it, where agents were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentStepView>,
     /// How many of its children are in which state, once it is fanned out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub children: Option<StepTotals>,
@@ -289,6 +293,32 @@ pub struct StepSummary {
     /// Why nothing could be taken from an earlier run where something should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_note: Option<String>,
+}
+
+/// Which agent did a step, and which were asked before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentStepView {
+    /// Who had it last; absent where nobody took it.
+    pub agent_id: Option<AgentId>,
+    /// local or remote.
+    pub place: Option<AgentPlace>,
+    /// How far it is trusted.
+    pub trust_level: Option<TrustLevel>,
+    /// Who was asked before, in order.
+    pub tried: Vec<TriedView>,
+    /// Soft policies that it cannot honour.
+    pub notes: Vec<String>,
+}
+
+/// An agent that was asked and did not do the step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TriedView {
+    /// Who.
+    pub agent_id: AgentId,
+    /// Why the step was taken away from it; absent: it did not take it.
+    pub trigger: Option<FallbackTrigger>,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// An artifact.

@@ -1,11 +1,12 @@
 //! Steps of agents: what is asked for, and what the log is told of who did it.
 
 use super::RunRunner;
-use rok_agents::{BudgetLeft, Need, Terms, Tried};
+use crate::services::Services;
+use rok_agents::{BudgetLeft, Need, Table, Terms, Tried};
 use rok_events::{AgentData, TriedData};
-use rok_executor::{AgentRecord, AgentWork};
-use rok_kernel::RunState;
-use rok_plan::{AgentAction, Step};
+use rok_executor::{AgentRecord, AgentWork, Work};
+use rok_kernel::{RunState, StepIx};
+use rok_plan::{Action, AgentAction, Step};
 use rok_vocabulary::{BudgetDimension, Federation};
 use serde_json::{Map, Value};
 
@@ -53,6 +54,19 @@ fn budget_left(state: &RunState) -> BudgetLeft {
 }
 
 impl RunRunner {
+    /// Who would do an agent's step, and who not and why; `None` where it is
+    /// none, or nobody does such steps here.
+    #[must_use]
+    pub fn candidates(&self, ix: StepIx, services: &Services) -> Option<Table> {
+        let step = self.state().definition(ix);
+        let Action::Agent(ask) = &step.action else {
+            return None;
+        };
+        let work = work(self.state(), step, ask, Map::new());
+        let work = Work::Agent(Box::new(work));
+        services.executor_for(&work)?.candidates(&work)
+    }
+
     /// Who did a step and who was asked before; nothing that an agent says
     /// reaches the log unmasked.
     pub(super) fn agent_data(&self, record: AgentRecord) -> AgentData {

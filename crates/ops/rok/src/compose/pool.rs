@@ -1,6 +1,6 @@
 //! Runs in a database, and the pool that drives them.
 
-use super::{Host, composed, owner};
+use super::{Agents, Host, composed, owner};
 use rok_config::Settings;
 use rok_exec_http::Client;
 use rok_executor::Functions;
@@ -83,6 +83,7 @@ pub(super) fn made(settings: &Settings) -> Result<Option<SqliteStore>, RunsError
 pub fn pooled(
     settings: &Settings,
     functions: Functions,
+    agents: &Agents,
     host: Host,
     ask: PoolAsk,
 ) -> Result<(RunsFacade, Box<dyn RunsPool>), RunsError> {
@@ -98,7 +99,7 @@ pub fn pooled(
     super::desk::begin_filling(&store)
         .map_err(|error| RunsError::new(ErrorKind::Storage, "ROK0106", super::told(&error)))?;
     let outbox = store.clone();
-    let (engine, services) = composed(settings, functions, host, Some(store.clone()))?;
+    let (engine, services) = composed(settings, functions, agents, host, Some(store.clone()))?;
     let store: Box<dyn PoolStore> = Box::new(store);
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let processes = settings

@@ -5,7 +5,7 @@ use crate::bench;
 use crate::client::{Client, answer};
 use crate::support::Bench;
 use rok::Functions;
-use rok::compose::{Host, access, runs};
+use rok::compose::{Agents, Host, access, runs};
 use rok_http::{Limits, Log, ServeOptions, Server};
 use rok_service::views::StopSignal;
 use rok_service::{Service, Startup, Wiring};
@@ -25,7 +25,9 @@ struct Within {
 impl Within {
     fn with(limits: Limits) -> Self {
         let bench = bench();
-        let wiring = Wiring::new(|settings| runs(settings, Functions::new(), Host::Embedded));
+        let wiring = Wiring::new(|settings| {
+            runs(settings, Functions::new(), &Agents::new(), Host::Embedded)
+        });
         let wiring = wiring
             .access(access)
             .in_environment(bench.path(), [("ROK_USER", "tester")]);

@@ -1,9 +1,8 @@
 //! What is carried out is accepted, what is not is refused by name.
 
-use crate::faults;
 use rok_plan::{
-    Action, Gate, HttpBody, JsonTemplate, KEYS, KeySpec, Order, Place, Redirects, Shell,
-    SuccessRule, Support, parse,
+    Action, Gate, HttpBody, JsonTemplate, KEYS, Order, Place, Redirects, Shell, SuccessRule,
+    Support, parse,
 };
 use rok_vocabulary::{ErrorClass, Federation, Profile, TrustLevel};
 use serde_json::json;
@@ -188,23 +187,6 @@ fn the_plan_of_every_key_has_every_key() {
     {
         let key = format!("{}:", spec.key);
         assert!(EVERYTHING.contains(&key), "{key} of {}", spec.place.title());
-    }
-}
-
-#[test]
-fn what_comes_later_is_refused_by_name() {
-    let later = KEYS.iter().filter(|spec| spec.support == Support::Later);
-    for KeySpec { place, key, .. } in later {
-        let text = match place {
-            Place::Plan => format!("plan: p\n{key}: x\nsteps: {{ a: {{ run: x }} }}"),
-            Place::Step => format!("plan: p\nsteps: {{ a: {{ run: x, {key}: x }} }}"),
-            other => panic!("{other:?} has a later key"),
-        };
-        let refusal = format!("`{key}` is not supported yet");
-        assert!(
-            faults(&text).iter().any(|fault| fault.contains(&refusal)),
-            "{key}"
-        );
     }
 }
 

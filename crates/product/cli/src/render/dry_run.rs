@@ -1,5 +1,6 @@
 //! A dry run for people.
 
+use super::agents;
 use super::gate::shell_word;
 use super::paint::{Paint, clean};
 use crate::terminal::Look;
@@ -158,6 +159,9 @@ fn one(text: &mut String, step: &DryStep, paint: Paint) {
     }
     for path in &step.artifacts {
         let _ = writeln!(text, "      artifact: {}", clean(path));
+    }
+    for line in agents::candidates(&step.agents) {
+        let _ = writeln!(text, "      agent {line}");
     }
     if let Some(cache) = &step.cache {
         let word = match cache.hit {

@@ -1,5 +1,6 @@
 //! Seed 004's summary, widened; and the same in three lines.
 
+use super::agents;
 use super::diagnosis::diagnosis;
 use super::paint::{Paint, clean, seconds};
 use crate::terminal::Look;
@@ -323,6 +324,9 @@ fn step_line(step: &StepSummary, width: usize, paint: Paint) -> String {
     }
     if let Some(to) = &step.fell_back_to {
         beside.push(format!("fell back to {to}"));
+    }
+    if let Some(agent) = &step.agent {
+        beside.push(agents::done_by(agent));
     }
     if let Some(children) = &step.children {
         beside.push(match children.total {

@@ -51,6 +51,7 @@ pub(crate) fn step(id: &str, state: StepState) -> StepSummary {
         outputs: None,
         run: None,
         fell_back_to: None,
+        agent: None,
         children: None,
         cached_from: None,
         cache_note: None,

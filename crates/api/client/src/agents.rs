@@ -1,0 +1,24 @@
+//! The agents of a server.
+
+use crate::connection::Connection;
+use rok_service::views::{AgentList, AgentView, AgentsEngine, RunsError};
+
+/// The agents of a server.
+pub struct RemoteAgents {
+    connection: Connection,
+}
+
+impl RemoteAgents {
+    /// Those of the server at this address. Nothing is asked yet.
+    pub fn at(server: &str, token: Option<&str>) -> Result<Self, RunsError> {
+        let connection = Connection::to(server, token)?;
+        Ok(Self { connection })
+    }
+}
+
+impl AgentsEngine for RemoteAgents {
+    fn list(&self) -> Result<Vec<AgentView>, RunsError> {
+        let list: AgentList = self.connection.get(&["api", "v1", "agents"], &[])?;
+        Ok(list.agents)
+    }
+}

@@ -1,0 +1,68 @@
+//! The agents of a process: its own, and those of the agents' file.
+
+use super::told;
+use rok_client::RemoteAgents;
+use rok_config::{Hidden, Settings};
+use rok_exec_agent::{AgentDirectory, AgentExecutor, AgentFunction, AgentsFile};
+use rok_facades::agents::AgentsFacade;
+use rok_facades::runs::{ErrorKind, RunsError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Made once for the file that the settings name.
+type Made = Option<(Option<PathBuf>, Arc<AgentExecutor>)>;
+
+/// The agents of a process. Whoever drives runs and whoever lists agents share
+/// one directory: what it knows of their load and health is the same.
+#[derive(Debug, Clone, Default)]
+pub struct Agents {
+    functions: Vec<AgentFunction>,
+    made: Arc<Mutex<Made>>,
+}
+
+impl Agents {
+    /// No agents but those of the agents' file.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an agent of this process.
+    #[must_use]
+    pub fn and(mut self, function: AgentFunction) -> Self {
+        self.functions.push(function);
+        self
+    }
+
+    pub(super) fn executor(&self, settings: &Settings) -> Result<Arc<AgentExecutor>, RunsError> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((file, executor)) = made.as_ref()
+            && *file == settings.agents
+        {
+            return Ok(Arc::clone(executor));
+        }
+        let file = settings.agents.as_deref().map(AgentsFile::read);
+        let file = file.unwrap_or_else(|| Ok(AgentsFile::default()));
+        let file = file.map_err(|error| {
+            RunsError::new(ErrorKind::Usage, "ROK0172", told(&error))
+                .help("mend the file that the setting `agents` names")
+        })?;
+        let directory = AgentDirectory::new(file, self.functions.iter().cloned());
+        let directory = directory.denying(settings.egress_deny.clone());
+        let executor = Arc::new(AgentExecutor::new(Arc::new(directory)));
+        *made = Some((settings.agents.clone(), Arc::clone(&executor)));
+        Ok(executor)
+    }
+
+    /// The door to them; or, where the settings name a server, to that
+    /// server's.
+    pub fn facade(&self, settings: &Settings) -> Result<AgentsFacade, RunsError> {
+        if let Some(server) = &settings.server {
+            let token = settings.token.as_ref().map(Hidden::expose);
+            return Ok(AgentsFacade::new(Arc::new(RemoteAgents::at(
+                server, token,
+            )?)));
+        }
+        Ok(AgentsFacade::new(self.executor(settings)?))
+    }
+}
