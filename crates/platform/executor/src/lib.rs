@@ -25,6 +25,8 @@
 //! ```
 
 mod clock;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 mod functions;
 mod outputs;
 mod port;

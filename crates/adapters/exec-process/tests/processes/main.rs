@@ -7,6 +7,7 @@ mod contract;
 mod ending;
 mod exits;
 mod logs;
+mod port;
 mod remains;
 mod secrets;
 mod starting;

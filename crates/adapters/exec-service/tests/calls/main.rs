@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod port;
+
 use rok_exec_service::{Environment, ServiceExecutor, ServiceMap};
 use rok_executor::{
     AttemptRef, CancelReason, Executor, ReportSink, ServiceWork, StepFailure, StepReport,

@@ -1,0 +1,135 @@
+//! Where attempts are made and their reports come in.
+
+use super::{Deed, Fault, Subject};
+use crate::port::{AttemptRef, Executor, ReportSink, StepReport, StepRequest, StepSuccess};
+use crate::{StepFailure, Work};
+use rok_vocabulary::{Attempt, Epoch, IdempotencyKey, RunId, StepId, StepRef};
+use serde_json::json;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The secret that work which blabs says; its name in the run is `token`.
+pub const SECRET: &str = "s3cr3t-t0k3n-of-the-contract";
+
+/// Nothing that is asked for here takes longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An executor and what it reports.
+pub(super) struct Stage<'s> {
+    pub(super) subject: &'s dyn Subject,
+    pub(super) executor: Arc<dyn Executor>,
+    run: RunId,
+    sender: Sender<StepReport>,
+    reports: Mutex<Receiver<StepReport>>,
+}
+
+/// How an attempt ended.
+pub(super) type End = Result<StepSuccess, StepFailure>;
+
+impl<'s> Stage<'s> {
+    pub(super) fn new(subject: &'s dyn Subject, rule: &str) -> Self {
+        let (sender, reports) = channel();
+        let run = format!("contract-{}", rule.replace('_', "-"));
+        Self {
+            subject,
+            executor: subject.executor(),
+            run: run.parse().expect("letters and dashes are an id"),
+            sender,
+            reports: Mutex::new(reports),
+        }
+    }
+
+    pub(super) const fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    pub(super) fn work(&self, deed: Deed) -> Result<Work, Fault> {
+        self.subject.work(deed).ok_or(Fault::Unshown(deed))
+    }
+
+    /// An attempt of a step of this name.
+    pub(super) fn request(&self, step: &str, work: Work) -> StepRequest {
+        let step: StepId = step.parse().expect("rules name their steps well");
+        StepRequest {
+            key: IdempotencyKey::new(&self.run, Epoch(0), &step),
+            attempt: AttemptRef {
+                run: self.run.clone(),
+                step: StepRef {
+                    epoch: Epoch(0),
+                    step,
+                    attempt: Attempt(1),
+                    compensates: false,
+                },
+            },
+            work,
+            inputs: Arc::new(json!({})),
+            secrets: self.subject.secrets(),
+            timeout: None,
+            kill_grace: Duration::from_millis(200),
+            traceparent: None,
+            artifacts: Vec::new(),
+            workspace: self.subject.workspace(),
+        }
+    }
+
+    pub(super) fn start(&self, request: StepRequest) -> AttemptRef {
+        let attempt = request.attempt.clone();
+        let sender = Mutex::new(self.sender.clone());
+        let sink = move |report| {
+            let sender = sender.lock().unwrap_or_else(PoisonError::into_inner);
+            // Nobody listens any more: the rule has been judged.
+            let _ = sender.send(report);
+        };
+        self.executor
+            .start(request, Arc::new(sink) as Arc<dyn ReportSink>);
+        attempt
+    }
+
+    /// The next report, of whichever attempt.
+    pub(super) fn report(&self) -> Result<StepReport, Fault> {
+        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = reports.recv_timeout(PATIENCE);
+        next.map_err(|_| Fault::Broken(format!("no report within {} s", PATIENCE.as_secs())))
+    }
+
+    /// The end of an attempt, whose report must be the next.
+    pub(super) fn end_of(&self, attempt: &AttemptRef) -> Result<End, Fault> {
+        let report = self.report()?;
+        if report.attempt != *attempt {
+            let (came, due) = (&report.attempt.step, &attempt.step);
+            return Err(Fault::Broken(format!(
+                "the report of {due:?} names {came:?}"
+            )));
+        }
+        let (end, began) = (report.result.end, report.result.started_at);
+        if end.is_ok() && began.is_none() {
+            return broken("work succeeded that never began: `started_at` is absent");
+        }
+        Ok(end)
+    }
+
+    /// Performs work to its end.
+    pub(super) fn perform(&self, step: &str, deed: Deed) -> Result<End, Fault> {
+        let attempt = self.start(self.request(step, self.work(deed)?));
+        self.end_of(&attempt)
+    }
+
+    /// No report came beyond those that were taken. Another attempt, begun and
+    /// ended since, gives a second one the time to come.
+    pub(super) fn nothing_more_came(&self) -> Result<(), Fault> {
+        if let Ok(work) = self.work(Deed::Answers) {
+            let attempt = self.start(self.request("afterwards", work));
+            drop(self.end_of(&attempt)?);
+        }
+        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        match reports.try_recv() {
+            Ok(again) => broken(format!("{:?} was reported twice", again.attempt.step)),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+pub(super) fn broken<T>(why: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Broken(why.into()))
+}

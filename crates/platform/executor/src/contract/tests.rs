@@ -1,0 +1,233 @@
+//! The suite finds what is broken: each rule has an executor that breaks it and
+//! no other, or so few others.
+
+use super::*;
+use crate::port::{
+    AttemptRef, CancelReason, ExecutorError, PreflightFault, Remains, ReportSink, ServiceWork,
+    StepReport, StepRequest,
+};
+use crate::{Call, Functions, StepFailure};
+use rok_vocabulary::{ErrorClass, RunId};
+use rstest::rstest;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// What is wrong with an executor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    None,
+    /// Reports a success twice.
+    Twice,
+    /// Reports failures as successes.
+    Rosy,
+    /// Says nothing of why it failed.
+    Mute,
+    /// Names the wrong attempt in every second report.
+    Confused,
+    /// Says secrets.
+    Blabbing,
+    /// Takes work of another kind.
+    Greedy,
+    /// Finds fault with everything.
+    Picky,
+    /// Calls a timeout an internal error.
+    Timeless,
+    /// Knows one reason for a stop.
+    Deaf,
+    /// Ends everything when it is to end one thing.
+    Rash,
+    /// Cannot look for what remains.
+    Blind,
+}
+
+struct Flawed {
+    functions: Functions,
+    flaw: Flaw,
+    open: std::sync::Mutex<Vec<AttemptRef>>,
+}
+
+fn functions() -> Functions {
+    Functions::new()
+        .register("answers", |_: &Call<'_>| Ok(json!({ "answer": 42 })))
+        .register("fails", |_: &Call<'_>| {
+            Err(StepFailure::new(ErrorClass::ContractInputMissing, "no"))
+        })
+        .register("stays", |call: &Call<'_>| {
+            while !call.is_cancelled() {
+                // Work that looks now and then whether it should go on.
+                std::thread::park_timeout(std::time::Duration::from_millis(1));
+            }
+            Ok(Value::Null)
+        })
+        .register("blabs", |call: &Call<'_>| {
+            let token = call.secrets().get("token").unwrap_or_default();
+            Err(StepFailure::new(
+                ErrorClass::ContractInputMissing,
+                format!("no {token}"),
+            ))
+        })
+}
+
+fn flawed(flaw: Flaw) -> Arc<Flawed> {
+    Arc::new(Flawed {
+        functions: functions(),
+        flaw,
+        open: std::sync::Mutex::default(),
+    })
+}
+
+/// What the executor's flaw makes of a report.
+fn spoilt(flaw: Flaw, mut report: StepReport) -> StepReport {
+    let end = &mut report.result.end;
+    match (flaw, &mut *end) {
+        (Flaw::Rosy, Err(failure)) if failure.class == ErrorClass::ContractInputMissing => {
+            *end = Ok(crate::StepSuccess::default());
+        }
+        (Flaw::Mute, Err(failure)) => failure.reason.clear(),
+        (Flaw::Blabbing, Err(failure)) => failure.reason = failure.reason.replace("***", SECRET),
+        (Flaw::Timeless, Err(failure)) if failure.class == ErrorClass::Timeout => {
+            failure.class = ErrorClass::Internal;
+        }
+        (Flaw::Confused, _) if report.attempt.step.step.as_str() != "afterwards" => {
+            report.attempt.step.attempt.0 += 1;
+        }
+        _ => {}
+    }
+    report
+}
+
+impl Executor for Flawed {
+    fn accepts(&self, work: &Work) -> bool {
+        self.flaw == Flaw::Greedy || self.functions.accepts(work)
+    }
+
+    fn preflight(&self, request: &StepRequest) -> Vec<PreflightFault> {
+        if self.flaw == Flaw::Picky {
+            return vec![PreflightFault {
+                step: request.attempt.step.step.to_string(),
+                class: ErrorClass::ConfigError,
+                reason: "never".to_owned(),
+            }];
+        }
+        self.functions.preflight(request)
+    }
+
+    fn start(&self, request: StepRequest, sink: Arc<dyn ReportSink>) {
+        let flaw = self.flaw;
+        self.open.lock().unwrap().push(request.attempt.clone());
+        let spoiling = move |report: StepReport| {
+            let again = flaw == Flaw::Twice && report.result.end.is_ok();
+            let report = spoilt(flaw, report);
+            if again {
+                sink.report(report.clone());
+            }
+            sink.report(report);
+        };
+        self.functions.start(request, Arc::new(spoiling));
+    }
+
+    fn cancel(&self, attempt: &AttemptRef, reason: CancelReason) {
+        let reason = match self.flaw {
+            Flaw::Deaf => CancelReason::Cancelled,
+            _ => reason,
+        };
+        self.functions.cancel(attempt, reason);
+        if self.flaw == Flaw::Rash {
+            for other in self.open.lock().unwrap().iter() {
+                self.functions.cancel(other, reason);
+            }
+        }
+    }
+
+    fn stop_remains(&self, run: &RunId, workspace: &Workspace) -> Result<Remains, ExecutorError> {
+        if self.flaw == Flaw::Blind {
+            return Err(ExecutorError::Unkillable {
+                pid: 1,
+                step: "a".to_owned(),
+            });
+        }
+        self.functions.stop_remains(run, workspace)
+    }
+}
+
+impl Subject for Arc<Flawed> {
+    fn executor(&self) -> Arc<dyn Executor> {
+        Self::clone(self) as _
+    }
+
+    fn work(&self, deed: Deed) -> Option<Work> {
+        let function = match deed {
+            Deed::Answers => "answers",
+            Deed::Fails => "fails",
+            Deed::Stays => "stays",
+            Deed::Blabs => "blabs",
+            Deed::Foreign => {
+                return Some(Work::Service(ServiceWork {
+                    service: "s".to_owned(),
+                    site: "w".to_owned(),
+                    domain: "d".to_owned(),
+                }));
+            }
+        };
+        Some(Work::Call(CallWork {
+            function: function.to_owned(),
+            needs: Arc::default(),
+            item: None,
+        }))
+    }
+
+    fn workspace(&self) -> Option<Arc<Workspace>> {
+        let nowhere = PathBuf::from("/nonexistent");
+        Some(Arc::new(Workspace {
+            logs: nowhere.clone(),
+            artifacts: nowhere.clone(),
+            procs: nowhere.clone(),
+            scratch: nowhere,
+        }))
+    }
+
+    fn secrets(&self) -> Secrets {
+        Secrets::from_pairs([("token".parse().unwrap(), SECRET)]).unwrap()
+    }
+}
+
+fn broken(flaw: Flaw) -> Vec<&'static str> {
+    let found = check(&flawed(flaw));
+    let broken = found
+        .iter()
+        .filter(|(_, finding)| !matches!(finding, Finding::Kept));
+    broken.map(|(rule, _)| rule.name).collect()
+}
+
+#[test]
+fn functions_keep_the_contract() {
+    assert_kept(&flawed(Flaw::None));
+    assert_eq!(broken(Flaw::None), [""; 0], "and each rule is shown");
+}
+
+#[rstest]
+#[case(Flaw::Rosy, &["a_failure_is_reported_once_with_its_reason", "many_attempts_at_once_are_told_apart"])]
+#[case(Flaw::Mute, &["a_failure_is_reported_once_with_its_reason"])]
+#[case(Flaw::Blabbing, &["a_secret_is_never_told"])]
+#[case(Flaw::Greedy, &["foreign_work_is_refused_and_reported"])]
+#[case(Flaw::Picky, &["sound_work_has_no_fault_beforehand"])]
+#[case(Flaw::Timeless, &["a_deadline_ends_work_as_a_timeout", "a_stop_ends_work_for_its_reason"])]
+#[case(Flaw::Deaf, &["a_stop_ends_work_for_its_reason", "a_stop_ends_one_attempt_and_no_other"])]
+#[case(Flaw::Rash, &["a_stop_ends_one_attempt_and_no_other"])]
+#[case(Flaw::Blind, &["what_remains_is_ended_twice_over"])]
+fn a_flaw_breaks_its_rule(#[case] flaw: Flaw, #[case] rules: &[&str]) {
+    assert_eq!(broken(flaw), rules);
+}
+
+#[rstest]
+#[case(Flaw::Twice, "a_success_is_reported_once")]
+#[case(Flaw::Confused, "a_success_is_reported_once")]
+fn a_flaw_of_every_report_breaks_many(#[case] flaw: Flaw, #[case] first: &str) {
+    assert_eq!(broken(flaw)[0], first);
+}
+
+#[test]
+#[should_panic(expected = "a_secret_is_never_told: a secret is in what it reports")]
+fn what_is_broken_fails_a_test_by_its_name() {
+    assert_kept(&flawed(Flaw::Blabbing));
+}
