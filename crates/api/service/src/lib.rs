@@ -49,6 +49,7 @@ mod profile;
 mod replay;
 
 mod desk;
+mod policies;
 mod retention;
 mod runs;
 mod schedules;
@@ -74,6 +75,7 @@ pub use plans::{
     ImportFormat, ImportRequest, ImportTasks, InputView, PlanImport, PlanListing, PlanReport,
     PlanView, StepView, Warning,
 };
+pub use policies::{PolicyAsk, PolicyDecision, PolicyReport};
 pub use profile::{PathPart, Profile, StepProfile, WallTimes};
 pub use replay::{ReplayOptions, Replayed};
 pub use retention::CollectAsk;

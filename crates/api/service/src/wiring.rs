@@ -2,13 +2,13 @@
 //! are known.
 
 use rok_config::{Inputs, Settings};
-use rok_facades::AccessFacade;
 use rok_facades::agents::AgentsFacade;
 use rok_facades::desk::DeskFacade;
 use rok_facades::orchestrators::OrchestratorsFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
 use rok_facades::runs::{PoolAsk, RunsError, RunsFacade, RunsPool};
 use rok_facades::schedules::SchedulesFacade;
+use rok_facades::{AccessFacade, GovernanceFacade};
 use rok_formats::Formatters;
 use rok_log::Cells;
 use std::ffi::OsString;
@@ -36,6 +36,7 @@ pub struct Beside {
     pub schedules_in_folder: Vec<String>,
 }
 
+type ComposePolicies = dyn Fn(&[PathBuf]) -> Result<GovernanceFacade, RunsError> + Send + Sync;
 type ComposeDesk = dyn Fn(&Settings) -> Result<DeskFacade, RunsError> + Send + Sync;
 type ComposeBeside = dyn Fn(&Settings) -> Result<Option<Beside>, RunsError> + Send + Sync;
 
@@ -51,6 +52,7 @@ pub struct Wiring {
     pub(crate) desk: Option<Box<ComposeDesk>>,
     pub(crate) orchestrators: Option<Box<ComposeOrchestrators>>,
     pub(crate) formats: Formatters,
+    pub(crate) policies: Option<Box<ComposePolicies>>,
     pub(crate) inputs: Option<Inputs>,
 }
 
@@ -71,6 +73,7 @@ impl Wiring {
             desk: None,
             orchestrators: None,
             formats: Formatters::standard(),
+            policies: None,
             inputs: None,
         }
     }
@@ -167,6 +170,17 @@ impl Wiring {
         compose: impl Fn(&Settings) -> Result<DeskFacade, RunsError> + Send + Sync + 'static,
     ) -> Self {
         self.desk = Some(Box::new(compose));
+        self
+    }
+
+    /// Asks policies by this engine, of these files or, without any, of the
+    /// embedded ones.
+    #[must_use]
+    pub fn policies(
+        mut self,
+        compose: impl Fn(&[PathBuf]) -> Result<GovernanceFacade, RunsError> + Send + Sync + 'static,
+    ) -> Self {
+        self.policies = Some(Box::new(compose));
         self
     }
 

@@ -209,13 +209,7 @@ impl SubRuns {
     /// Tells the sub-runs whether their run is paused. What a budget holds back
     /// is new steps only: they go on, as steps do.
     pub(crate) fn paused_with(&self, state: &RunState) {
-        let hold = state.hold();
-        let pause = hold.filter(|hold| hold.reason == HoldReason::Pause);
-        let run = state.run_id();
-        let why = pause.map(|hold| match &hold.note {
-            Some(note) => format!("run {run} was paused by {}: {note}", hold.by),
-            None => format!("run {run} was paused by {}", hold.by),
-        });
+        let why = why_paused(state);
         let mut paused = { &self.0.paused }
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -281,6 +275,17 @@ impl SubRuns {
         }
         drive::to_its_end(&self.0, request, work, link)
     }
+}
+
+/// Why a run is paused, as its sub-runs are told; `None`: it is not.
+pub(crate) fn why_paused(state: &RunState) -> Option<String> {
+    let hold = state.hold();
+    let pause = hold.filter(|hold| hold.reason == HoldReason::Pause)?;
+    let run = state.run_id();
+    Some(match &pause.note {
+        Some(note) => format!("run {run} was paused by {}: {note}", pause.by),
+        None => format!("run {run} was paused by {}", pause.by),
+    })
 }
 
 /// Ends a sub-run whose step has a deadline.

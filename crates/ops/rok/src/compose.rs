@@ -64,6 +64,14 @@ pub fn facades(
     Ok((facades, digest))
 }
 
+/// Composes the policies in these files, or the permissive default, to be asked
+/// about runs that need not be there.
+pub fn policies(files: &[PathBuf]) -> Result<GovernanceFacade, RunsError> {
+    let configured = configured(files)?;
+    let (engine, _) = engine(configured.as_ref(), &[])?;
+    Ok(GovernanceFacade::new(Arc::new(engine)))
+}
+
 /// The configured policy files, read once; `None`: the permissive default.
 fn configured(policies: &[PathBuf]) -> Result<Option<PolicySources>, RunsError> {
     if policies.is_empty() {

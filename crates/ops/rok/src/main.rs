@@ -1,7 +1,8 @@
 //! The `rok` binary: hands the terminal its wiring.
 
 use rok::compose::{
-    Agents, Host, access, beside, desk, orchestrators, plan_tests, pooled, runs, schedules,
+    Agents, Host, access, beside, desk, orchestrators, plan_tests, policies, pooled, runs,
+    schedules,
 };
 use rok_executor::Functions;
 use rok_sandbox::{LAUNCH, launch};
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
     let of_runs = agents.clone();
     let wiring =
         Wiring::new(move |settings| runs(settings, Functions::new(), &of_runs, Host::Binary));
-    let wiring = wiring.schedules(schedules).beside(beside).desk(desk);
+    let wiring = wiring.schedules(schedules).beside(beside).desk(desk).policies(policies);
     let wiring = wiring.orchestrators(orchestrators);
     let of_pool = agents.clone();
     let wiring = wiring

@@ -34,6 +34,8 @@ mod page;
 mod pages;
 #[path = "serve/places.rs"]
 mod places;
+#[path = "serve/policy.rs"]
+mod policy;
 #[path = "serve/pooled.rs"]
 mod pooled;
 #[path = "serve/remote.rs"]

@@ -10,6 +10,7 @@ mod driving;
 mod looking;
 mod orch;
 mod plan;
+mod policy;
 mod proving;
 mod schedule;
 
@@ -29,6 +30,7 @@ pub(crate) use orch::{OrchArgs, OrchCommand, StageArgs, StageMode};
 pub(crate) use plan::{
     ImportArgs, ImportAs, ImportFrom, PlanCommand, PlanFormat, PlanTestArgs, ShowAs,
 };
+pub(crate) use policy::{PolicyAskArgs, PolicyCommand};
 pub(crate) use proving::{
     AttestArgs, BundleArgs, CheckpointArgs, CosignArgs, ExportArgs, GcArgs, HoldArgs, KeyCommand,
     VerifyArgs,
@@ -171,6 +173,9 @@ pub(crate) enum Command {
     Schedule(ScheduleCommand),
     /// Runs the components of a stage: pre-commit, ci, test, pipeline, registry
     Orch(Box<OrchArgs>),
+    /// Policies: what is in force, and what it would decide
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Plans: check, list, show, begin
     #[command(subcommand)]
     Plan(PlanCommand),

@@ -66,7 +66,7 @@ impl RunRunner {
             rok_log::CommandKind::Override => CommandKind::Override(step()?),
         };
         let reason = command.reason.as_deref();
-        let authorization = if self.ends_with_its_step(command) {
+        let authorization = if self.follows_its_step(command) {
             None
         } else {
             self.ask(&kind, &command.actor, roles, reason, services)
@@ -84,13 +84,18 @@ impl RunRunner {
         }))
     }
 
-    /// A sub-run ends with the step that it is for: no person asks for it, so
-    /// no policy is asked either. Where each run has services of its own, a
+    /// A sub-run ends with the step that it is for, and pauses with the run of
+    /// that step: no person asks for it, so no policy is asked either. Where each run has services of its own, a
     /// pool drives, and nobody but the pool speaks as the runner.
-    fn ends_with_its_step(&self, command: &rok_log::Command) -> bool {
+    fn follows_its_step(&self, command: &rok_log::Command) -> bool {
         let created = self.state().created();
         self.context.services.is_some()
-            && command.kind == rok_log::CommandKind::Cancel
+            && matches!(
+                command.kind,
+                rok_log::CommandKind::Cancel
+                    | rok_log::CommandKind::Pause
+                    | rok_log::CommandKind::Unpause
+            )
             && command.actor == Actor::Runner
             && created.is_some_and(|created| created.parent.is_some())
     }

@@ -6,16 +6,16 @@ use crate::fault;
 use crate::subruns::drive::{
     Standing, asker, came_to, failed, missing_secrets, order, standing, usage_of,
 };
-use crate::subruns::{Lineage, cancelled_by};
+use crate::subruns::{Lineage, cancelled_by, why_paused};
 use rok_executor::{
     AttemptRecord, AttemptRef, CancelReason, Executor, ExecutorError, PlanWork, PreflightFault,
     Remains, ReportSink, StepFailure, StepReport, StepRequest, StepResult, StepSuccess, Usage,
     Work, Workspace,
 };
 use rok_facades::runs::{ErrorKind, RunsError};
-use rok_log::{Command, CommandKind};
+use rok_log::{Command, CommandKind, RunRow};
 use rok_runner::{Clock as _, SystemClock};
-use rok_vocabulary::{Actor, ErrorClass, RunId, Timestamp};
+use rok_vocabulary::{Actor, ErrorClass, HoldReason, RunId, RunPhase, Timestamp};
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
@@ -234,6 +234,9 @@ impl Nurse {
             (true, _) => {
                 if let Some(end) = ended(&self.runs, job) {
                     self.report(child, end);
+                } else if job.ended_by.is_none() {
+                    // What cannot be said now is said with the next look.
+                    let _ = follow(&self.runs, job);
                 }
             }
             (false, Some(failure)) => {
@@ -312,6 +315,51 @@ fn end(runs: &Runs, job: &mut Job, failure: StepFailure) {
         }
     }
     job.ended_by = Some(failure);
+}
+
+/// Pauses the run of an attempt with the run whose step it is, and lets it go on
+/// with it. A pause that a person asked for stays: it is theirs to end.
+fn follow(runs: &Runs, job: &Job) -> Result<(), RunsError> {
+    let (parent, child) = (&job.request.attempt.run, &job.work.run);
+    let home = runs.home();
+    let row = |run| home.get(run).map_err(|error| fault::store(&error));
+    let (Some(above), Some(below)) = (row(parent)?, row(child)?) else {
+        return Ok(());
+    };
+    let is_paused = |row: &RunRow| row.hold == Some(HoldReason::Pause);
+    let goes_on = below.phase == RunPhase::Executing;
+    let (kind, word, reason) = match (is_paused(&above), is_paused(&below)) {
+        (true, false) if goes_on => {
+            let loaded = runs.load(parent)?;
+            let Some(why) = why_paused(loaded.state()) else {
+                return Ok(());
+            };
+            (CommandKind::Pause, "pause", why)
+        }
+        (false, true) => {
+            let loaded = runs.load(child)?;
+            let hold = loaded.state().hold();
+            if hold.is_none_or(|hold| hold.by != Actor::Runner) {
+                return Ok(());
+            }
+            let reason = format!("run {parent} goes on");
+            (CommandKind::Unpause, "unpause", reason)
+        }
+        _ => return Ok(()),
+    };
+    // Said once of each place in the log: the same id again is the same.
+    let id = format!("parent-{word}-{}", below.next_seq.0);
+    let command = Command {
+        id: id.parse().expect("words and numbers are a command id"),
+        kind,
+        step: None,
+        reason: Some(reason),
+        actor: Actor::Runner,
+        roles: Vec::new(),
+        at: SystemClock.now(),
+    };
+    home.put(child, &command)
+        .map_err(|error| fault::store(&error))
 }
 
 /// What the run of an attempt came to, once it has ended.

@@ -96,3 +96,66 @@ fn a_failed_run_in_a_database_begins_its_next_epoch_from_elsewhere() {
         (Some(1), Some("failed"))
     );
 }
+
+/// Waits until an answer says so.
+fn until(served: &Served, path: &str, says: impl Fn(&serde_json::Value) -> bool) {
+    let by = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let answer = served.get(path);
+        if answer.status == 200 && says(&answer.json()) {
+            return;
+        }
+        assert!(std::time::Instant::now() < by, "{}", answer.body);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn pausing_a_run_pauses_its_sub_runs_and_unpausing_lets_both_go_on() {
+    let bench = bench();
+    // It waits for a file, one look a step, so that a pause comes between.
+    let inner = "plan: inner\nsteps:\n  a: { run: [sh, -c, 'touch began; while ! test -e go; do sleep 0.05; done'] }\n  b: { needs: [a], run: ['true'] }\n";
+    bench.write("inner.yaml", inner);
+    bench.write("outer.yaml", "plan: outer\nsteps: { s: { plan: inner } }\n");
+    let served = Served::with(bench, &FLAGS);
+    let asked = json!({ "plan": "outer", "run_id": "r1" });
+    served.post("/api/v1/runs", &asked).is(201);
+    let began = served.bench.path().join("began");
+    let by = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !began.exists() {
+        assert!(std::time::Instant::now() < by, "it does not begin");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let summary = served.get("/api/v1/runs/r1/summary").is(200).json();
+    let child = summary["steps"][0]["run"]
+        .as_str()
+        .expect("a sub-run")
+        .to_owned();
+    let of_child = format!("/api/v1/runs/{child}/summary");
+    let lunch = json!({ "reason": "lunch" });
+    served.post("/api/v1/runs/r1/pause", &lunch).is(200);
+    until(&served, &of_child, |run| !run["hold"].is_null());
+    // The step that ran ends; what follows it waits.
+    served.bench.write("go", "");
+    until(&served, &of_child, |run| {
+        run["steps"][0]["state"] == "succeeded"
+    });
+    let held = served.get(&of_child).is(200).json();
+    assert_eq!(held["steps"][1]["state"], "pending", "{held}");
+    served.post("/api/v1/runs/r1/unpause", &json!({})).is(200);
+    until(&served, "/api/v1/runs/r1", |run| {
+        run["status"] == "succeeded"
+    });
+
+    let events = served
+        .bench
+        .rok(["events", &child, "--json", "--store", "sqlite:rok.db"]);
+    let events = events.exits(0).out;
+    // Each was said once, with who and why.
+    assert!(
+        events.contains("run r1 was paused by user:tester: lunch"),
+        "{events}"
+    );
+    assert_eq!(events.matches("\"run.held\"").count(), 1, "{events}");
+    assert_eq!(events.matches("\"run.released\"").count(), 1, "{events}");
+}
