@@ -18,7 +18,11 @@ fn main() -> ExitCode {
     let of_runs = agents.clone();
     let wiring =
         Wiring::new(move |settings| runs(settings, Functions::new(), &of_runs, Host::Binary));
-    let wiring = wiring.schedules(schedules).beside(beside).desk(desk).policies(policies);
+    let wiring = wiring
+        .schedules(schedules)
+        .beside(beside)
+        .desk(desk)
+        .policies(policies);
     let wiring = wiring.orchestrators(orchestrators);
     let of_pool = agents.clone();
     let wiring = wiring
