@@ -64,6 +64,12 @@ impl ServiceExecutor {
         &self.map
     }
 
+    /// How a service stands, as far as configuration tells.
+    #[must_use]
+    pub fn standing(&self, service: &ServiceSpec) -> Standing {
+        Standing::of(service, &self.environment)
+    }
+
     fn client(&self) -> Result<&Client, StepFailure> {
         let made = self.client.get_or_init(|| {
             let bases = self.map.iter().filter_map(|service| {

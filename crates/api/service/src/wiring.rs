@@ -1,6 +1,7 @@
 //! What the composition root hands in: how runs are composed once the settings
 //! are known.
 
+use crate::doctor::{Check, Doctor};
 use rok_config::{Inputs, Settings};
 use rok_facades::agents::AgentsFacade;
 use rok_facades::desk::DeskFacade;
@@ -53,6 +54,7 @@ pub struct Wiring {
     pub(crate) orchestrators: Option<Box<ComposeOrchestrators>>,
     pub(crate) formats: Formatters,
     pub(crate) policies: Option<Box<ComposePolicies>>,
+    pub(crate) doctor: Option<Box<Doctor>>,
     pub(crate) inputs: Option<Inputs>,
 }
 
@@ -74,6 +76,7 @@ impl Wiring {
             orchestrators: None,
             formats: Formatters::standard(),
             policies: None,
+            doctor: None,
             inputs: None,
         }
     }
@@ -181,6 +184,17 @@ impl Wiring {
         compose: impl Fn(&[PathBuf]) -> Result<GovernanceFacade, RunsError> + Send + Sync + 'static,
     ) -> Self {
         self.policies = Some(Box::new(compose));
+        self
+    }
+
+    /// Has all that runs need looked at by this doctor; without one there is
+    /// none.
+    #[must_use]
+    pub fn doctor(
+        mut self,
+        doctor: impl Fn(&Settings) -> Vec<Check> + Send + Sync + 'static,
+    ) -> Self {
+        self.doctor = Some(Box::new(doctor));
         self
     }
 

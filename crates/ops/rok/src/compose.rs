@@ -2,12 +2,14 @@
 
 mod agents;
 mod desk;
+mod doctor;
 mod orchestrators;
 mod owner;
 mod pool;
 
 pub use agents::Agents;
 pub use desk::desk;
+pub use doctor::doctor;
 pub use orchestrators::orchestrators;
 pub use pool::pooled;
 

@@ -1,7 +1,7 @@
 //! The `rok` binary: hands the terminal its wiring.
 
 use rok::compose::{
-    Agents, Host, access, beside, desk, orchestrators, plan_tests, policies, pooled, runs,
+    Agents, Host, access, beside, desk, doctor, orchestrators, plan_tests, policies, pooled, runs,
     schedules,
 };
 use rok_executor::Functions;
@@ -22,7 +22,8 @@ fn main() -> ExitCode {
         .schedules(schedules)
         .beside(beside)
         .desk(desk)
-        .policies(policies);
+        .policies(policies)
+        .doctor(doctor);
     let wiring = wiring.orchestrators(orchestrators);
     let of_pool = agents.clone();
     let wiring = wiring

@@ -61,6 +61,18 @@ impl SqliteStore {
         }
     }
 
+    /// What is wrong with the file's pages and indexes, a line each; nothing
+    /// where it is sound. Reads all of it.
+    pub fn faults(&self) -> Result<Vec<String>, StoreError> {
+        self.database.read("check", |at| {
+            let mut check = at.prepare("PRAGMA integrity_check(20)")?;
+            let lines = check.query_map((), |row| row.get::<_, String>(0))?;
+            let mut lines = lines.collect::<Result<Vec<_>, _>>()?;
+            lines.retain(|line| line != "ok");
+            Ok(lines)
+        })
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.database.place.path

@@ -96,6 +96,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Serve(args) => commands::serve(service, terminal, args),
         Command::Token(command) => commands::token(&service, terminal, command),
         Command::Config(command) => commands::config(&service, terminal, &command),
+        Command::Doctor => commands::doctor(&service, terminal),
         Command::Help(_) | Command::Completions(_) | Command::Man(_) => {
             unreachable!("answered before the settings are read")
         }

@@ -190,6 +190,8 @@ pub(crate) enum Command {
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Looks at all that runs need here: store, keys, services, plans, policies, clock
+    Doctor,
     /// Prints a shell's completions of every command and flag
     Completions(CompletionsArgs),
     /// Prints the manual page of rok or of a command, or writes all of them

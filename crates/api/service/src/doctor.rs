@@ -1,0 +1,138 @@
+//! The doctor: whether runs could go on here, looked at piece by piece. Looking
+//! changes nothing but a probe that is taken out again.
+
+use crate::error::ServiceError;
+use crate::service::Service;
+use rok_config::Settings;
+use serde::Serialize;
+
+/// What a look at one thing came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// It is as it should be.
+    Ok,
+    /// Runs go on; somebody should look.
+    Warning,
+    /// Something will not work.
+    Fault,
+}
+
+/// A look at one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What it is about: `store`, `service`, `clock`, …
+    pub area: &'static str,
+    /// Which one, where there are several.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// What it came to.
+    pub finding: Finding,
+    /// What was found, in a line.
+    pub said: String,
+    /// How it is mended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl Check {
+    /// A look that found this.
+    pub fn new(area: &'static str, finding: Finding, said: impl Into<String>) -> Self {
+        Self {
+            area,
+            name: String::new(),
+            finding,
+            said: said.into(),
+            help: None,
+        }
+    }
+
+    /// All is well.
+    pub fn ok(area: &'static str, said: impl Into<String>) -> Self {
+        Self::new(area, Finding::Ok, said)
+    }
+
+    /// Somebody should look.
+    pub fn warning(area: &'static str, said: impl Into<String>) -> Self {
+        Self::new(area, Finding::Warning, said)
+    }
+
+    /// It will not work.
+    pub fn fault(area: &'static str, said: impl Into<String>) -> Self {
+        Self::new(area, Finding::Fault, said)
+    }
+
+    /// About this one.
+    #[must_use]
+    pub fn of(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Mended so.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// All that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Examination {
+    /// The worst that was found.
+    pub finding: Finding,
+    /// Every look, in order.
+    pub checks: Vec<Check>,
+}
+
+/// What the composition root looks at: all that the use cases do not name.
+pub type Doctor = dyn Fn(&Settings) -> Vec<Check> + Send + Sync;
+
+impl Service {
+    /// Looks at everything that runs need here. Settings that cannot be read
+    /// were refused before.
+    pub fn examine(&self) -> Result<Examination, ServiceError> {
+        let doctor = self.wiring().doctor.as_ref();
+        let doctor = doctor.ok_or_else(|| ServiceError::NotSupported {
+            what: "`doctor` in this program".to_owned(),
+            instead: "hand one to `Wiring::doctor`",
+        })?;
+        let mut checks = vec![self.settings_check()];
+        checks.extend(self.plan_checks());
+        checks.extend(doctor(&self.config().settings));
+        let worst = checks.iter().map(|check| check.finding).max();
+        Ok(Examination {
+            finding: worst.unwrap_or(Finding::Ok),
+            checks,
+        })
+    }
+
+    fn settings_check(&self) -> Check {
+        let entries = &self.config().entries;
+        let set = entries.iter().filter(|entry| entry.source.is_explicit());
+        let set: Vec<&str> = set.map(|entry| entry.key).collect();
+        let said = match set[..] {
+            [] => format!("{} settings, all as they come", entries.len()),
+            _ => format!("{} settings, set are {}", entries.len(), set.join(", ")),
+        };
+        Check::ok("settings", said)
+    }
+
+    /// The plans that can be run from here. A file with faults may be none.
+    fn plan_checks(&self) -> Vec<Check> {
+        let plans = self.plans();
+        let (sound, ill): (Vec<_>, Vec<_>) = plans.iter().partition(|plan| plan.faults == 0);
+        let mut checks = vec![Check::ok(
+            "plans",
+            format!("{} can be run from here", sound.len()),
+        )];
+        checks.extend(ill.into_iter().map(|plan| {
+            let faults = plan.faults;
+            Check::warning("plans", format!("{faults} faults, if it is a plan"))
+                .of(plan.source.clone())
+                .help(format!("rok plan validate {}", plan.source))
+        }));
+        checks
+    }
+}

@@ -1,0 +1,177 @@
+//! `rok doctor`: what is well, what somebody should look at, what will not work.
+
+#[expect(dead_code, reason = "this file needs a part of it")]
+#[path = "support/mod.rs"]
+mod support;
+#[expect(dead_code, reason = "this file needs a part of it")]
+#[path = "support/workers.rs"]
+mod workers;
+
+use rok_log::Durability;
+use rok_store_sqlite::SqliteStore;
+use serde_json::Value;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use support::{Bench, Ran};
+use workers::{Does, Workers};
+
+fn doctor(bench: &Bench, args: &[&str]) -> Ran {
+    bench.rok(["doctor", "--json"].iter().chain(args))
+}
+
+/// The looks at an area, as `NAME FINDING`.
+fn found(ran: &Ran, area: &str) -> Vec<String> {
+    let json = ran.json();
+    let checks = json["checks"].as_array().expect("checks").iter();
+    let checks = checks.filter(|check| check["area"] == area);
+    let told = |check: &Value| {
+        let name = check["name"].as_str().unwrap_or_default();
+        format!("{name} {}", check["finding"].as_str().expect("a word"))
+    };
+    checks.map(|check| told(check).trim().to_owned()).collect()
+}
+
+fn expose(file: &Path, mode: u32) {
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+}
+
+#[test]
+fn a_folder_as_it_comes_has_no_fault() {
+    let bench = Bench::new();
+    bench.write("p.yaml", "plan: p\nsteps: { a: { run: ['true'] } }\n");
+    bench.rok(["run", "p.yaml"]).exits(0);
+    let ran = doctor(&bench, &[]).exits(0);
+    assert_eq!(ran.json()["finding"], "warning");
+    assert_eq!(found(&ran, "clock"), ["ok"]);
+    assert_eq!(found(&ran, "boot"), ["ok"]);
+    assert_eq!(found(&ran, "start"), ["ok"]);
+    assert_eq!(found(&ran, "policies"), ["ok", "ok"]);
+    let services = found(&ran, "services");
+    assert_eq!(services.len(), 5);
+    assert!(
+        services.contains(&"vitals-monitor warning".to_owned()),
+        "{services:?}"
+    );
+    let store = ran.json()["checks"]
+        .as_array()
+        .expect("checks")
+        .iter()
+        .find(|c| c["area"] == "store")
+        .cloned();
+    assert_eq!(store.expect("a look")["finding"], "ok");
+    let seen = bench.rok(["doctor"]).exits(0).out;
+    assert!(
+        seen.contains("\n! services       vitals-monitor: needs_config: "),
+        "{seen}"
+    );
+    assert!(seen.contains("set CORE_WEB_VITALS_BASE_URL"), "{seen}");
+    assert!(seen.ends_with("\n0 faults, 5 warnings\n"), "{seen}");
+}
+
+#[test]
+fn a_plan_with_faults_and_a_run_that_cannot_be_read_are_told() {
+    let bench = Bench::new();
+    bench.write("bad.yaml", "plan: p\n");
+    std::fs::create_dir_all(bench.runs().join("r1")).expect("it is ours");
+    bench.write("runs/r1/events.jsonl", "this is no log\n");
+    let ran = doctor(&bench, &[]).exits(1);
+    assert_eq!(found(&ran, "plans"), ["ok", "bad.yaml warning"]);
+    assert_eq!(found(&ran, "runs"), ["r1 fault"]);
+}
+
+#[test]
+fn services_are_asked_how_they_are() {
+    let bench = Bench::new();
+    let well = Does::Answers(200, "{}".to_owned());
+    let workers = Workers::start([("technical-seo", well)]);
+    let gone =
+        "[gone]\nworker_key = 'g'\nname = 'G'\nbase_url = 'http://127.0.0.1:1'\nbearer = false\n";
+    let off =
+        "[off]\nworker_key = 'o'\nname = 'O'\nbase_url = 'http://127.0.0.1:1'\nenabled = false\n";
+    bench.write("services.toml", &format!("{}{gone}{off}", workers.map()));
+    let args = ["--set", "services=services.toml"];
+    let ran = doctor(&bench, &args).exits(1);
+    let services = found(&ran, "services");
+    for expected in [
+        "technical-seo ok",
+        "gone fault",
+        "off ok",
+        "serp-intelligence warning",
+    ] {
+        assert!(
+            services.contains(&expected.to_owned()),
+            "{expected} in {services:?}"
+        );
+    }
+    assert_eq!(
+        workers.called(),
+        Vec::<String>::new(),
+        "looking runs nothing"
+    );
+    bench.write("services.toml", "[gone]\nurl = 'x'\n");
+    let ran = doctor(&bench, &args).exits(1);
+    assert_eq!(found(&ran, "services"), ["fault"]);
+    assert_eq!(found(&ran, "start"), ["fault"]);
+}
+
+#[test]
+fn files_of_keys_are_their_users_alone() {
+    let bench = Bench::new();
+    bench.rok(["key", "new", "--out", "k.pem"]).exits(0);
+    let key = bench.path().join("k.pem");
+    let args = ["--set", "signing_key_file=k.pem"];
+    let ran = doctor(&bench, &args).exits(0);
+    assert_eq!(found(&ran, "keys").len(), 1);
+    expose(&key, 0o644);
+    let ran = doctor(&bench, &args).exits(1);
+    assert_eq!(found(&ran, "keys"), [format!("{} fault", key.display())]);
+    assert!(ran.out.contains("chmod 600"), "{}", ran.out);
+}
+
+#[test]
+fn a_database_is_opened_written_and_read_whole() {
+    let bench = Bench::new();
+    let args = ["--store", "sqlite:rok.db"];
+    let ran = doctor(&bench, &args).exits(0);
+    let file = bench.path().join("rok.db");
+    assert_eq!(
+        found(&ran, "store"),
+        [format!("{} warning", file.display())]
+    );
+    assert!(!file.exists(), "looking makes none");
+    drop(SqliteStore::open(&file, Durability::Flush).expect("it opens"));
+    let ran = doctor(&bench, &args).exits(0);
+    assert_eq!(
+        found(&ran, "store"),
+        vec![format!("{} ok", file.display()); 3]
+    );
+    assert_eq!(found(&ran, "queue"), ["ok"]);
+    assert_eq!(found(&ran, "outbox"), ["ok"]);
+    expose(&file, 0o664);
+    let ran = doctor(&bench, &args).exits(1);
+    assert_eq!(found(&ran, "store")[0], format!("{} fault", file.display()));
+    expose(&file, 0o600);
+    // The root page of an index, somewhere behind the schema.
+    let mut open = std::fs::OpenOptions::new()
+        .write(true)
+        .open(&file)
+        .expect("it is there");
+    open.seek(SeekFrom::Start(4_096 * 5)).expect("it is long");
+    open.write_all(&[0xa5; 4_096]).expect("there is room");
+    drop(open);
+    let ran = doctor(&bench, &args).exits(1);
+    let store = found(&ran, "store");
+    assert!(
+        store[1..].iter().any(|look| look.ends_with("fault")),
+        "{store:?}"
+    );
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_refused_whole() {
+    let bench = Bench::new();
+    bench.write("rok.toml", "shards = 'many'\nsmtp = 'x'\n");
+    let said = bench.rok(["doctor"]).exits(2).err;
+    assert!(said.contains("shards") && said.contains("smtp"), "{said}");
+}
