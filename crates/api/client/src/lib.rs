@@ -1,5 +1,5 @@
 //! The runs of a server, its desk and its schedules, behind the same doors as
-//! those of a folder.
+//! those of a folder; and its components, as a root of a registry.
 //!
 //! It decides nothing and keeps nothing: each question is a request, each
 //! refusal the server's own, with its code. It never follows a redirect, and
@@ -21,6 +21,7 @@
 mod agents;
 mod connection;
 mod fault;
+mod registry;
 mod stream;
 
 mod desk;
@@ -30,4 +31,5 @@ mod schedules;
 pub use agents::RemoteAgents;
 pub use desk::RemoteDesk;
 pub use engine::RemoteRuns;
+pub use registry::RemoteComponents;
 pub use schedules::RemoteSchedules;

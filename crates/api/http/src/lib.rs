@@ -49,7 +49,8 @@ mod orchestration;
 pub use openapi::openapi;
 pub use options::{Limits, Log, ServeOptions, TlsFiles};
 pub use schemas::{
-    AddSchedule, Backfill, Commanded, Definition, DuePage, EventPage, FiringPage, IncidentPage,
-    LessonPage, PlanPage, SchedulePage, SignedPage, SignedView, SubmitRequest, Trigger,
+    AddSchedule, Backfill, Commanded, ComponentPage, Definition, DuePage, EventPage, FiringPage,
+    IncidentPage, LessonPage, PlanPage, SchedulePage, SignedPage, SignedView, SubmitRequest,
+    Trigger,
 };
 pub use server::Server;

@@ -9,6 +9,7 @@ mod files;
 mod looking;
 mod orchestration;
 mod place;
+mod registry;
 mod schedules;
 mod server;
 mod submit;
@@ -27,6 +28,7 @@ pub(crate) fn operations() -> impl Iterator<Item = &'static Operation> {
         agents::OPERATIONS,
         desk::OPERATIONS,
         schedules::OPERATIONS,
+        registry::OPERATIONS,
         server::OPERATIONS,
     ]
     .into_iter()

@@ -126,6 +126,12 @@ impl Problem {
                 ..Self::new(status, error.code(), detail)
             };
         }
+        if let Some(detail) = of_registry(error) {
+            return Self {
+                inner: Some(error.to_string()),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), detail)
+            };
+        }
         let lines = error.problems().into_iter().map(|problem| ProblemLine {
             code: problem.code,
             message: hidden(&problem.message),
@@ -141,6 +147,13 @@ impl Problem {
         }
         problem
     }
+}
+
+/// The registry as a whole cannot be read; only the server's own log is told
+/// why, since that names its files.
+fn of_registry(error: &ServiceError) -> Option<&'static str> {
+    let whole = matches!(error.code(), "ROK0231" | "ROK0232" | "ROK0233" | "ROK0236");
+    whole.then_some("the server's registry cannot be read; its own log says why")
 }
 
 fn status_of(error: &ServiceError) -> StatusCode {

@@ -2,7 +2,8 @@
 
 use rok_service::PlanListing;
 use rok_service::views::{
-    DueView, FiringView, Incident, Lesson, PlanId, Profile, RunId, ScheduleView, Timestamp,
+    ComponentView, DueView, FiringView, Incident, Lesson, PlanId, Profile, RunId, ScheduleView,
+    Timestamp,
 };
 use schemars::JsonSchema;
 use serde::de::Error as _;
@@ -253,6 +254,16 @@ pub struct EventPage {
 pub struct PlanPage {
     /// The plans.
     pub plans: Vec<PlanListing>,
+}
+
+/// Components, by name and version.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ComponentPage {
+    /// The components.
+    pub components: Vec<ComponentView>,
+    /// Where the next page begins; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }
 
 /// Signed statements about a run.

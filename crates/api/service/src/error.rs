@@ -2,6 +2,7 @@
 
 use crate::tokens::TokenError;
 use rok_config::{ConfigErrors, ConfigFault};
+use rok_facades::registry::RegistryError;
 use rok_facades::runs::{ErrorKind, RunsError};
 use rok_orchestration::OrchestratorError;
 use rok_plan::{Fault, PlanErrors};
@@ -24,6 +25,9 @@ pub enum ServiceError {
     /// A schedule file has faults.
     #[error(transparent)]
     Schedule(Box<PlanErrors>),
+    /// Manifests of components have faults.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Manifests(Vec<PlanErrors>),
     /// There is no such plan.
     #[error("no plan file at {name}")]
     NoPlan {
@@ -161,6 +165,15 @@ impl From<RunsError> for ServiceError {
     }
 }
 
+impl From<RegistryError> for ServiceError {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::Refused(error) => Self::Runs(error),
+            RegistryError::Manifests(files) => Self::Manifests(files),
+        }
+    }
+}
+
 impl From<PlanErrors> for ServiceError {
     fn from(errors: PlanErrors) -> Self {
         Self::Plan(Box::new(errors))
@@ -180,7 +193,9 @@ impl ServiceError {
                 OrchestratorError::Sandbox(_) => ErrorKind::Denied,
                 OrchestratorError::Execution(_) | OrchestratorError::Timeout(_) => ErrorKind::State,
             },
-            Self::NoPlan { .. } | Self::NothingToDraw { .. } => ErrorKind::NotFound,
+            Self::NoPlan { .. } | Self::NothingToDraw { .. } | Self::Manifests(_) => {
+                ErrorKind::NotFound
+            }
             Self::Checkpoint { .. } => ErrorKind::Protocol,
             Self::Output { .. } | Self::NoFolder { .. } => ErrorKind::Storage,
             Self::Config(_)
@@ -215,6 +230,13 @@ impl ServiceError {
                     .map(|f| of_file(code, errors, f))
                     .collect()
             }
+            Self::Manifests(files) => {
+                let code = self.code();
+                let faults = files.iter();
+                faults
+                    .flat_map(|errors| errors.faults.iter().map(move |f| of_file(code, errors, f)))
+                    .collect()
+            }
             Self::Import(error) => of_import(error),
             _ => vec![Problem {
                 code: self.code(),
@@ -238,6 +260,7 @@ impl ServiceError {
             Self::ForeignHook { .. } => "ROK0225",
             Self::Plan(_) => "ROK0001",
             Self::Schedule(_) => "ROK0181",
+            Self::Manifests(_) => "ROK0231",
             Self::NoPlan { .. } | Self::NothingToDraw { .. } => "ROK0002",
             Self::PlanUnreadable { .. } => "ROK0003",
             Self::BadName { .. } => "ROK0005",

@@ -51,6 +51,7 @@ mod replay;
 
 mod desk;
 mod policies;
+mod registry;
 mod retention;
 mod runs;
 mod schedules;
@@ -79,6 +80,7 @@ pub use plans::{
 };
 pub use policies::{PolicyAsk, PolicyDecision, PolicyReport};
 pub use profile::{PathPart, Profile, StepProfile, WallTimes};
+pub use registry::{ComponentAsk, ComponentBook};
 pub use replay::{ReplayOptions, Replayed};
 pub use retention::CollectAsk;
 pub use runs::{RollbackRequest, RunHandle, VerifyRequest};

@@ -12,6 +12,7 @@ use rok_facades::agents::AgentList;
 use rok_facades::desk::DeskFacade;
 use rok_facades::orchestrators::OrchestratorsFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
+use rok_facades::registry::RegistryFacade;
 use rok_facades::runs::{
     DegradedWorker, DryRun, ErrorKind, ListQuery, PageQuery, PoolAsk, RunListing, RunPage,
     RunSelector, RunsError, RunsFacade, RunsPool, Submission,
@@ -59,6 +60,7 @@ pub struct Service {
     schedules: OnceLock<SchedulesFacade>,
     desk: OnceLock<DeskFacade>,
     orchestrators: OnceLock<OrchestratorsFacade>,
+    registry: OnceLock<RegistryFacade>,
 }
 
 impl Service {
@@ -79,6 +81,7 @@ impl Service {
             schedules: OnceLock::new(),
             desk: OnceLock::new(),
             orchestrators: OnceLock::new(),
+            registry: OnceLock::new(),
         })
     }
 
@@ -341,6 +344,21 @@ impl Service {
         };
         let orchestrators = compose(&self.config.settings, self.runs()?, &self.cwd)?;
         Ok(self.orchestrators.get_or_init(|| orchestrators).clone())
+    }
+
+    /// The registry of components, composed when it is first asked for.
+    pub(crate) fn registry_facade(&self) -> Result<RegistryFacade, ServiceError> {
+        if let Some(registry) = self.registry.get() {
+            return Ok(registry.clone());
+        }
+        let Some(compose) = &self.wiring.registry else {
+            return Err(ServiceError::NotSupported {
+                what: "the registry in this program".to_owned(),
+                instead: "hand an engine to `Wiring::registry`",
+            });
+        };
+        let registry = compose(&self.config.settings)?;
+        Ok(self.registry.get_or_init(|| registry).clone())
     }
 
     /// Starts what drives the runs of a database; `None` where runs are in run

@@ -6,6 +6,7 @@ pub use rok_config::{ConfigErrors, ConfigFault, Entry, Source};
 pub use rok_facades::agents::{AgentList, AgentView, AgentsEngine, AgentsFacade};
 pub use rok_facades::desk::{DeskEngine, DeskFacade};
 pub use rok_facades::plan_tests::{Mismatch, TestFault, TestVerdict};
+pub use rok_facades::registry::*;
 pub use rok_facades::runs::*;
 pub use rok_facades::schedules::*;
 pub use rok_facades::{

@@ -7,6 +7,7 @@ use rok_facades::agents::AgentsFacade;
 use rok_facades::desk::DeskFacade;
 use rok_facades::orchestrators::OrchestratorsFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
+use rok_facades::registry::RegistryFacade;
 use rok_facades::runs::{PoolAsk, RunsError, RunsFacade, RunsPool};
 use rok_facades::schedules::SchedulesFacade;
 use rok_facades::{AccessFacade, GovernanceFacade};
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 type ComposeAccess = dyn Fn(&Settings) -> Result<AccessFacade, RunsError> + Send + Sync;
 type ComposeAgents = dyn Fn(&Settings) -> Result<AgentsFacade, RunsError> + Send + Sync;
+type ComposeRegistry = dyn Fn(&Settings) -> Result<RegistryFacade, RunsError> + Send + Sync;
 type ComposeSchedules =
     dyn Fn(&Settings, RunsFacade) -> Result<SchedulesFacade, RunsError> + Send + Sync;
 type ComposeOrchestrators =
@@ -55,6 +57,7 @@ pub struct Wiring {
     pub(crate) formats: Formatters,
     pub(crate) policies: Option<Box<ComposePolicies>>,
     pub(crate) doctor: Option<Box<Doctor>>,
+    pub(crate) registry: Option<Box<ComposeRegistry>>,
     pub(crate) inputs: Option<Inputs>,
 }
 
@@ -77,6 +80,7 @@ impl Wiring {
             formats: Formatters::standard(),
             policies: None,
             doctor: None,
+            registry: None,
             inputs: None,
         }
     }
@@ -141,6 +145,16 @@ impl Wiring {
     #[must_use]
     pub fn formats(mut self, formats: Formatters) -> Self {
         self.formats = formats;
+        self
+    }
+
+    /// Keeps components in this registry; without one there are none.
+    #[must_use]
+    pub fn registry(
+        mut self,
+        compose: impl Fn(&Settings) -> Result<RegistryFacade, RunsError> + Send + Sync + 'static,
+    ) -> Self {
+        self.registry = Some(Box::new(compose));
         self
     }
 

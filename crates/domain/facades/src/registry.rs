@@ -47,7 +47,7 @@ impl RegistryError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Refused(error) => error.code,
-            Self::Manifests(_) => "ROK0191",
+            Self::Manifests(_) => "ROK0231",
         }
     }
 }

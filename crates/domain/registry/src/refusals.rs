@@ -18,7 +18,7 @@ fn refused(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> R
 pub(crate) fn unknown(name: &dyn Display, nearest: Option<&str>) -> RegistryError {
     let error = refused(
         ErrorKind::NotFound,
-        "ROK0190",
+        "ROK0230",
         format!("there is no component {name}"),
     );
     let help = match nearest {
@@ -31,21 +31,21 @@ pub(crate) fn unknown(name: &dyn Display, nearest: Option<&str>) -> RegistryErro
 /// Several names where one is wanted.
 pub(crate) fn ambiguous(name: &dyn Display, found: &[String]) -> RegistryError {
     let message = format!("{name} means more than one component: {}", found.join(", "));
-    refused(ErrorKind::Usage, "ROK0190", message)
+    refused(ErrorKind::Usage, "ROK0230", message)
         .help("name one of them")
         .into()
 }
 
 /// A component that is there and may not run.
 pub(crate) fn may_not_run(why: &[String]) -> RegistryError {
-    refused(ErrorKind::NotFound, "ROK0190", why.join("\n"))
+    refused(ErrorKind::NotFound, "ROK0230", why.join("\n"))
         .help("`rok registry inspect NAME` tells how a component stands")
         .into()
 }
 
 /// The registry does not hold together.
 pub(crate) fn broken(troubles: &[String]) -> RegistryError {
-    refused(ErrorKind::NotFound, "ROK0192", troubles.join("\n"))
+    refused(ErrorKind::NotFound, "ROK0232", troubles.join("\n"))
         .help("`rok registry validate` tells everything that is wrong")
         .into()
 }
@@ -56,7 +56,7 @@ pub(crate) fn drifted(drifts: &[Drift], lock: &str) -> RegistryError {
     let help = format!(
         "look at what has changed; `rok registry lock` then holds the registry to what it is now ({lock})"
     );
-    refused(ErrorKind::NotFound, "ROK0193", told.join("\n"))
+    refused(ErrorKind::NotFound, "ROK0233", told.join("\n"))
         .help(help)
         .into()
 }
@@ -65,7 +65,7 @@ pub(crate) fn drifted(drifts: &[Drift], lock: &str) -> RegistryError {
 pub(crate) fn would_break(what: &str, troubles: &[RegistryTrouble]) -> RegistryError {
     let told: Vec<&str> = troubles.iter().map(|t| t.message.as_str()).collect();
     let message = format!("{what} would break the registry: {}", told.join("; "));
-    refused(ErrorKind::State, "ROK0194", message)
+    refused(ErrorKind::State, "ROK0234", message)
         .help("nothing was changed; change the components that require it first")
         .into()
 }
@@ -73,14 +73,14 @@ pub(crate) fn would_break(what: &str, troubles: &[RegistryTrouble]) -> RegistryE
 /// There is one of that name and version.
 pub(crate) fn exists(id: &dyn Display, source: &str) -> RegistryError {
     let message = format!("{id} is there already, as {source}");
-    refused(ErrorKind::State, "ROK0194", message)
+    refused(ErrorKind::State, "ROK0234", message)
         .help("give the new one a higher version, or say --replace")
         .into()
 }
 
 /// It cannot be changed from here.
 pub(crate) fn not_ours(message: String, help: &str) -> RegistryError {
-    refused(ErrorKind::State, "ROK0194", message)
+    refused(ErrorKind::State, "ROK0234", message)
         .help(help)
         .into()
 }
@@ -88,7 +88,7 @@ pub(crate) fn not_ours(message: String, help: &str) -> RegistryError {
 /// A root that cannot be read.
 pub(crate) fn unreadable(path: &Path, error: &io::Error) -> RegistryError {
     let message = format!("cannot read {}: {error}", path.display());
-    refused(ErrorKind::NotFound, "ROK0196", message)
+    refused(ErrorKind::NotFound, "ROK0236", message)
         .help("`registry_roots` names the folders and servers of components; `rok config show` tells where it comes from")
         .into()
 }
@@ -96,7 +96,7 @@ pub(crate) fn unreadable(path: &Path, error: &io::Error) -> RegistryError {
 /// A manifest that is none by its size.
 pub(crate) fn too_large(shown: &str, most: u64) -> RegistryError {
     let message = format!("{shown} has more than {most} bytes");
-    refused(ErrorKind::NotFound, "ROK0196", message)
+    refused(ErrorKind::NotFound, "ROK0236", message)
         .help("a manifest is a page or two: is this one?")
         .into()
 }
@@ -104,7 +104,7 @@ pub(crate) fn too_large(shown: &str, most: u64) -> RegistryError {
 /// More components than a registry has.
 pub(crate) fn too_many(most: usize) -> RegistryError {
     let message = format!("there are more than {most} components");
-    refused(ErrorKind::NotFound, "ROK0196", message).into()
+    refused(ErrorKind::NotFound, "ROK0236", message).into()
 }
 
 /// A source that offers something else than manifests.
@@ -115,13 +115,13 @@ pub(crate) fn no_manifest(address: &str, file: &str) -> RegistryError {
         .flat_map(char::escape_default)
         .collect();
     let message = format!("{address} offers `{file}`, which is no name of a manifest");
-    refused(ErrorKind::NotFound, "ROK0196", message).into()
+    refused(ErrorKind::NotFound, "ROK0236", message).into()
 }
 
 /// A source that gives nothing.
 pub(crate) fn source(address: &str, error: &SourceError) -> RegistryError {
     let message = format!("cannot read the registry at {address}: {error}");
-    let refusal = refused(ErrorKind::NotFound, "ROK0196", message);
+    let refusal = refused(ErrorKind::NotFound, "ROK0236", message);
     match &error.help {
         Some(help) => refusal.help(help).into(),
         None => refusal.into(),
@@ -131,7 +131,7 @@ pub(crate) fn source(address: &str, error: &SourceError) -> RegistryError {
 /// A source that gives something else than it was asked for.
 pub(crate) fn other_content(address: &str, asked: Digest, found: Digest) -> RegistryError {
     let message = format!("{address} was asked for manifest {asked} and gave {found}");
-    refused(ErrorKind::Protocol, "ROK0193", message)
+    refused(ErrorKind::Protocol, "ROK0233", message)
         .help("nothing of it is used: find out who changes manifests on the way")
         .into()
 }
@@ -139,7 +139,7 @@ pub(crate) fn other_content(address: &str, asked: Digest, found: Digest) -> Regi
 /// A lock that cannot be read.
 pub(crate) fn no_lock(path: &Path, why: &dyn Display) -> RegistryError {
     let message = format!("cannot read the lock {}: {why}", path.display());
-    refused(ErrorKind::NotFound, "ROK0193", message)
+    refused(ErrorKind::NotFound, "ROK0233", message)
         .help("restore it, or remove it and `rok registry lock` anew")
         .into()
 }
@@ -147,7 +147,7 @@ pub(crate) fn no_lock(path: &Path, why: &dyn Display) -> RegistryError {
 /// Something that cannot be written.
 pub(crate) fn unwritable(path: &Path, error: &io::Error) -> RegistryError {
     let message = format!("cannot write {}: {error}", path.display());
-    refused(ErrorKind::Storage, "ROK0196", message).into()
+    refused(ErrorKind::Storage, "ROK0236", message).into()
 }
 
 /// State that cannot be read or written.
@@ -156,13 +156,13 @@ pub(crate) fn state(error: &StoreError) -> RegistryError {
         Some(source) => format!("the registry's state: {error}: {source}"),
         None => format!("the registry's state: {error}"),
     };
-    refused(ErrorKind::Storage, "ROK0196", message).into()
+    refused(ErrorKind::Storage, "ROK0236", message).into()
 }
 
 /// A breaker that nobody can read counts as open.
 pub(crate) fn breaker(name: &dyn Display, why: &dyn Display) -> RegistryError {
     let message = format!("component {name}: {why}");
-    refused(ErrorKind::State, "ROK0195", message)
+    refused(ErrorKind::State, "ROK0235", message)
         .help(format!("`rok registry reset {name}` closes it anew"))
         .into()
 }
@@ -170,7 +170,7 @@ pub(crate) fn breaker(name: &dyn Display, why: &dyn Display) -> RegistryError {
 /// The component is there in other versions.
 pub(crate) fn other_versions(name: &dyn Display, versions: &[String]) -> RegistryError {
     let message = format!("there is no component {name}");
-    refused(ErrorKind::NotFound, "ROK0190", message)
+    refused(ErrorKind::NotFound, "ROK0230", message)
         .help(format!("there is {}", versions.join(", ")))
         .into()
 }

@@ -22,7 +22,7 @@ impl Troubles {
             found.troubles.extend(of_file(errors));
         }
         for (a, b) in snapshot.duplicates() {
-            found.troubles.push(trouble("ROK0192", b, twice(a, b)));
+            found.troubles.push(trouble("ROK0232", b, twice(a, b)));
         }
         let all = snapshot.components();
         for held in &snapshot.held {
@@ -30,7 +30,7 @@ impl Troubles {
         }
         for drift in snapshot.missing() {
             found.troubles.push(RegistryTrouble {
-                code: "ROK0193".to_owned(),
+                code: "ROK0233".to_owned(),
                 place: drift.id().to_string(),
                 message: drift.to_string(),
                 help: Some("restore it, or `rok registry lock` without it".to_owned()),
@@ -49,12 +49,12 @@ impl Troubles {
         let draft = component.status == ComponentStatus::Draft;
         if let Err(faults) = resolve(all, std::slice::from_ref(component), draft) {
             for fault in faults {
-                let trouble = trouble("ROK0192", held, fault.to_string());
+                let trouble = trouble("ROK0232", held, fault.to_string());
                 self.tell(trouble, draft);
             }
         }
         if let Some(drift) = snapshot.drift(held) {
-            let mut trouble = trouble("ROK0193", held, drift.to_string());
+            let mut trouble = trouble("ROK0233", held, drift.to_string());
             trouble.help = Some("look at it; then `rok registry lock`".to_owned());
             self.tell(trouble, draft);
         }
@@ -65,7 +65,7 @@ impl Troubles {
                 "{} is deprecated by {other}, and there is no component {other}",
                 held.id()
             );
-            self.warnings.push(trouble("ROK0192", held, message));
+            self.warnings.push(trouble("ROK0232", held, message));
         }
     }
 
@@ -104,7 +104,7 @@ fn trouble(code: &str, held: &Held, message: String) -> RegistryTrouble {
 
 fn of_file(errors: &PlanErrors) -> impl Iterator<Item = RegistryTrouble> {
     errors.faults.iter().map(|fault| RegistryTrouble {
-        code: "ROK0191".to_owned(),
+        code: "ROK0231".to_owned(),
         place: format!("{}:{}:{}", errors.file, fault.line, fault.column),
         message: fault.message.clone(),
         help: fault.hint.clone(),

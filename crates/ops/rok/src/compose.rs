@@ -6,12 +6,14 @@ mod doctor;
 mod orchestrators;
 mod owner;
 mod pool;
+mod registry;
 
 pub use agents::Agents;
 pub use desk::desk;
 pub use doctor::doctor;
 pub use orchestrators::orchestrators;
 pub use pool::pooled;
+pub use registry::registry;
 
 use rok_client::{RemoteRuns, RemoteSchedules};
 use rok_config::{PasswordSource, Settings, SigningKeySource};

@@ -1,8 +1,8 @@
 //! The `rok` binary: hands the terminal its wiring.
 
 use rok::compose::{
-    Agents, Host, access, beside, desk, doctor, orchestrators, plan_tests, policies, pooled, runs,
-    schedules,
+    Agents, Host, access, beside, desk, doctor, orchestrators, plan_tests, policies, pooled,
+    registry, runs, schedules,
 };
 use rok_executor::Functions;
 use rok_sandbox::{LAUNCH, launch};
@@ -23,7 +23,8 @@ fn main() -> ExitCode {
         .beside(beside)
         .desk(desk)
         .policies(policies)
-        .doctor(doctor);
+        .doctor(doctor)
+        .registry(registry);
     let wiring = wiring.orchestrators(orchestrators);
     let of_pool = agents.clone();
     let wiring = wiring

@@ -26,6 +26,9 @@ pub enum Kind {
     Store,
     /// The address of a server: `https://host:port`.
     Url,
+    /// Folders, as [`Kind::Path`], and addresses of servers; separated by commas
+    /// outside files.
+    Roots,
     /// Words, separated by commas outside files.
     Words,
     /// Names of hosts, addresses and networks, separated by commas outside files.
@@ -307,6 +310,46 @@ pub const KEYS: &[KeySpec] = &[
         Kind::Path,
         None,
         "The file of that key, mode 0600, as `rok key new` makes it.",
+    ),
+    key(
+        "registry_roots",
+        "ROK_REGISTRY_ROOTS",
+        None,
+        Kind::Roots,
+        Some(".rok/components"),
+        "Where components are: folders, and servers (https://host:port) whose components run only where they are locked.",
+    ),
+    key(
+        "registry_token",
+        "ROK_REGISTRY_TOKEN",
+        None,
+        Kind::Secret,
+        None,
+        "The token that is shown to the servers of `registry_roots`: in the environment only.",
+    ),
+    key(
+        "registry_lock",
+        "ROK_REGISTRY_LOCK",
+        None,
+        Kind::Path,
+        Some(".rok/components.lock"),
+        "The lock of components, which `rok registry lock` writes: what differs from it does not run.",
+    ),
+    key(
+        "breaker_failures",
+        "ROK_BREAKER_FAILURES",
+        None,
+        Kind::Count,
+        Some("5"),
+        "So many transient failures of a component in a row open its breaker: it is not started for a while.",
+    ),
+    key(
+        "breaker_cool_down_ms",
+        "ROK_BREAKER_COOL_DOWN_MS",
+        None,
+        Kind::Millis,
+        Some("60000"),
+        "How long a breaker is open at first; each failed trial doubles it, up to an hour.",
     ),
     key(
         "webhook_secret",

@@ -39,6 +39,7 @@ pub use error::{ConfigErrors, ConfigFault};
 pub use inputs::Inputs;
 pub use keys::{KEYS, KeySpec, Kind};
 pub use settings::{
-    Entry, MailSettings, PasswordSource, Resolved, Settings, SigningKeySource, Source,
+    Entry, MailSettings, PasswordSource, RegistryRoot, RegistrySettings, Resolved, Settings,
+    SigningKeySource, Source,
 };
 pub use value::{Hidden, Value};

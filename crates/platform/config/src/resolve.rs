@@ -6,12 +6,13 @@ use crate::inputs::Inputs;
 use crate::keys::{KEYS, KeySpec, Kind, OTHER_VARIABLES};
 use crate::nearest::nearest;
 use crate::settings::{
-    Entry, MailSettings, PasswordSource, Resolved, Settings, SigningKeySource, Source,
+    Entry, MailSettings, PasswordSource, RegistryRoot, RegistrySettings, Resolved, Settings,
+    SigningKeySource, Source,
 };
 use crate::user::os_user;
-use crate::value::Value;
+use crate::value::{Value, is_address};
 use rok_vocabulary::Profile;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl Inputs {
     /// The settings in force, or everything that is wrong with them.
@@ -30,7 +31,7 @@ impl Inputs {
         contradictions(&entries, &mut faults);
         if faults.is_empty() {
             Ok(Resolved {
-                settings: settings(&entries),
+                settings: settings(&entries, &self.cwd),
                 entries,
             })
         } else {
@@ -274,7 +275,7 @@ fn mail(entries: &[Entry]) -> Option<MailSettings> {
     })
 }
 
-fn settings(entries: &[Entry]) -> Settings {
+fn settings(entries: &[Entry], cwd: &Path) -> Settings {
     let value = |key| find(entries, key).value.clone();
     let millis = |key| value(key).map(|value| value.millis()).unwrap_or_default();
     let flag = |key| value(key) == Some(Value::Bool(true));
@@ -350,5 +351,26 @@ fn settings(entries: &[Entry]) -> Settings {
             _ => None,
         },
         mail: mail(entries),
+        registry: RegistrySettings {
+            roots: get!(Words, "registry_roots")
+                .into_iter()
+                .map(|root| {
+                    if is_address(&root) {
+                        RegistryRoot::Server(root)
+                    } else {
+                        RegistryRoot::Folder(root.into())
+                    }
+                })
+                .collect(),
+            roots_named: find(entries, "registry_roots").source.is_explicit(),
+            token: match value("registry_token") {
+                Some(Value::Secret(token)) => Some(token),
+                _ => None,
+            },
+            seen_from: cwd.to_owned(),
+            lock: get!(Path, "registry_lock"),
+            breaker_failures: get!(Count, "breaker_failures"),
+            breaker_cool_down: millis("breaker_cool_down_ms"),
+        },
     }
 }

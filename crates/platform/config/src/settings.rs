@@ -71,6 +71,8 @@ pub struct Settings {
     pub webhook_secret: Option<Hidden>,
     /// What sends mail, if anything does.
     pub mail: Option<MailSettings>,
+    /// Where components are.
+    pub registry: RegistrySettings,
 }
 
 /// What sends mail.
@@ -93,6 +95,34 @@ pub enum PasswordSource {
     File(PathBuf),
     /// A command that prints it: a program and its arguments.
     Command(Vec<String>),
+}
+
+/// Where components are, and how they are kept from failing on and on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrySettings {
+    /// Folders and servers.
+    pub roots: Vec<RegistryRoot>,
+    /// Whether somebody named them: a folder that is named must be there.
+    pub roots_named: bool,
+    /// The token that is shown to the servers.
+    pub token: Option<Hidden>,
+    /// The folder that paths are told from.
+    pub seen_from: PathBuf,
+    /// The lock, absolute.
+    pub lock: PathBuf,
+    /// Transient failures in a row that open a breaker.
+    pub breaker_failures: NonZeroU32,
+    /// How long it is open at first.
+    pub breaker_cool_down: Duration,
+}
+
+/// Where components are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryRoot {
+    /// A folder, absolute.
+    Folder(PathBuf),
+    /// The address of a server.
+    Server(String),
 }
 
 /// Where the key is that attests each sealed run.

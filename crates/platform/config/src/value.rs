@@ -61,6 +61,10 @@ impl Value {
                 let words = list(',').map(|item| word(item.trim()));
                 return words.collect::<Result<_, _>>().map(Self::Words);
             }
+            Kind::Roots => {
+                let roots = list(',').map(|item| root(item.trim(), base));
+                return roots.collect::<Result<_, _>>().map(Self::Words);
+            }
             Kind::Hosts => {
                 let hosts = list(',').map(|item| host(item.trim()));
                 return hosts.collect::<Result<_, _>>().map(Self::Words);
@@ -112,7 +116,9 @@ impl Value {
                 Ok(Self::Command(words))
             }
             Kind::Secret => Ok(Self::Secret(Hidden(Zeroizing::new(text.to_owned())))),
-            Kind::Paths | Kind::Words | Kind::Hosts => unreachable!("lists returned above"),
+            Kind::Paths | Kind::Roots | Kind::Words | Kind::Hosts => {
+                unreachable!("lists returned above")
+            }
         }
     }
 }
@@ -158,6 +164,20 @@ fn mail(text: &str) -> Result<String, String> {
         Some(rest) if !rest.is_empty() && !rest.contains(stray) => Ok(text.to_owned()),
         _ => Err("the value is no address of a mail server (write smtps://host:port; user and password are settings of their own)".to_owned()),
     }
+}
+
+/// A folder, or the address of a server.
+fn root(text: &str, base: &Path) -> Result<String, String> {
+    if is_address(text) {
+        return url(text);
+    }
+    let path = base.join(text).into_os_string().into_string();
+    path.map_err(|_| format!("the folder of {} is not UTF-8", quoted(text)))
+}
+
+/// Whether a text names a server and no folder.
+pub(crate) fn is_address(text: &str) -> bool {
+    text.starts_with("https://") || text.starts_with("http://")
 }
 
 /// The text in backquotes, cut, without what a terminal might obey.

@@ -125,13 +125,14 @@ fn every_setting_can_be_set_in_every_layer() {
         "durability" => "\"flush\"",
         "sandbox" => "\"required\"",
         "enabled" | "rac_enabled" => "true",
-        "policies" | "roles" | "access_policies" | "egress_allow" | "egress_deny" => "[\"a\"]",
+        "policies" | "roles" | "access_policies" | "egress_allow" | "egress_deny"
+        | "registry_roots" => "[\"a\"]",
         "store" => "\"sqlite:x\"",
         "server" => "\"https://x\"",
         "smtp" => "\"smtps://x\"",
         "smtp_from" | "smtp_user" | "smtp_password_file" | "smtp_password_command" => "\"x\"",
         "dir" | "user" | "signing_key_file" | "tokens" | "services" | "agents"
-        | "synthesis_rules" => "\"x\"",
+        | "synthesis_rules" | "registry_lock" => "\"x\"",
         _ => "7",
     };
     // A secret comes by the environment alone; see below.
@@ -516,4 +517,23 @@ fn the_arguments_of_a_command_are_not_shown() {
     let command = PasswordSource::Command(["bw", "get", "hunter2"].map(str::to_owned).to_vec());
     let mail = resolved.settings.mail.unwrap();
     assert_eq!(mail.login, Some(("y".to_owned(), command)));
+}
+
+#[test]
+fn a_root_of_components_is_a_folder_or_a_server() {
+    use rok_config::RegistryRoot;
+    let place = Place::new().project("registry_roots = [\"parts\", \"https://rok.example/\"]\n");
+    let settings = place.inputs().resolve().unwrap().settings;
+    let expected = [
+        RegistryRoot::Folder(place.path("project").join("parts")),
+        RegistryRoot::Server("https://rok.example".to_owned()),
+    ];
+    assert_eq!(settings.registry.roots, expected);
+    assert!(settings.registry.roots_named);
+    let settings = Place::new().inputs().resolve().unwrap().settings;
+    assert!(!settings.registry.roots_named);
+
+    let place = Place::new();
+    let inputs = place.inputs().env("ROK_REGISTRY_ROOTS", "a,http://x/y");
+    assert!(inputs.resolve().is_err());
 }

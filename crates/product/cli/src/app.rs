@@ -92,6 +92,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Agents(command) => commands::agents(&service, terminal, &command),
         Command::Orch(args) => commands::orch(&service, terminal, *args),
         Command::Policy(command) => commands::policy(&service, terminal, command),
+        Command::Registry(command) => commands::registry(&service, terminal, command),
         Command::Plan(command) => commands::plan(&service, terminal, command),
         Command::Serve(args) => commands::serve(service, terminal, args),
         Command::Token(command) => commands::token(&service, terminal, command),

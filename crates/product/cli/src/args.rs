@@ -12,6 +12,7 @@ mod orch;
 mod plan;
 mod policy;
 mod proving;
+mod registry;
 mod schedule;
 
 pub(crate) use desk::{
@@ -35,6 +36,7 @@ pub(crate) use proving::{
     AttestArgs, BundleArgs, CheckpointArgs, CosignArgs, ExportArgs, GcArgs, HoldArgs, KeyCommand,
     VerifyArgs,
 };
+pub(crate) use registry::{RegistryCommand, SelectArgs};
 pub(crate) use schedule::{BackfillArgs, ScheduleCommand, TriggerArgs};
 
 /// Runs plans under an audit contract: fail-closed, resumable, provable.
@@ -176,6 +178,9 @@ pub(crate) enum Command {
     /// Policies: what is in force, and what it would decide
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Components that orchestrators run: list, inspect, add, remove, validate, lock
+    #[command(subcommand)]
+    Registry(RegistryCommand),
     /// Plans: check, list, show, begin
     #[command(subcommand)]
     Plan(PlanCommand),

@@ -37,6 +37,11 @@ fn human(terminal: &Terminal, error: &ServiceError) -> String {
     {
         return render::faults(errors, error.code(), terminal.err_look);
     }
+    if let ServiceError::Manifests(files) = error {
+        let files = files.iter();
+        let told = files.map(|errors| render::faults(errors, error.code(), terminal.err_look));
+        return told.collect();
+    }
     let paint = Paint::of(terminal.err_look);
     let mut text = String::new();
     let problems = error.problems();

@@ -16,6 +16,7 @@ mod plan;
 mod plan_test;
 mod policy;
 mod profile;
+mod registry;
 mod replay;
 mod retention;
 mod schedule;
@@ -37,6 +38,9 @@ pub(crate) use plan::plan;
 pub(crate) use plan_test::{plan_test, plan_test_total};
 pub(crate) use policy::policies;
 pub(crate) use profile::profile;
+pub(crate) use registry::{
+    component, component_added, component_removed, components, locked, registry_report,
+};
 pub(crate) use replay::{redecided, replayed};
 pub(crate) use retention::{collected, held};
 pub(crate) use schedule::{

@@ -117,7 +117,7 @@ fn changed_content_has_a_breaker_of_its_own_and_a_person_may_close_it() {
     );
     assert_eq!(
         refusal(clocked.registry().reset(&"b".parse().unwrap())).0,
-        "ROK0190"
+        "ROK0230"
     );
 }
 
@@ -133,7 +133,7 @@ fn a_state_that_nobody_can_read_lets_nothing_in() {
             .unwrap()
     );
     let (code, told) = refusal(clocked.registry().admit(&component));
-    assert_eq!(code, "ROK0195");
+    assert_eq!(code, "ROK0235");
     assert!(
         told.starts_with("component a: its breaker cannot be read"),
         "{told}"

@@ -44,7 +44,7 @@ fn the_same_version_with_other_content_is_replaced_only_where_that_is_said() {
     let registry = bench.registry();
     let other = manifest("x.yaml", &tool("a", "1.0.0", "description: new"));
     let (code, told) = refusal(registry.add(&other, false));
-    assert_eq!(code, "ROK0194");
+    assert_eq!(code, "ROK0234");
     assert_eq!(
         told,
         "a@1.0.0 is there already, as components/a@1.0.0.component.yaml"
@@ -86,7 +86,7 @@ fn nothing_is_changed_that_would_break_something() {
     ];
     let told = broken.map(|result| {
         let (code, told) = refusal(result);
-        assert_eq!(code, "ROK0194");
+        assert_eq!(code, "ROK0234");
         told
     });
     assert_eq!(
@@ -115,7 +115,7 @@ fn a_faulty_manifest_is_not_added_and_a_faulty_neighbour_hinders_nobody() {
     let bench = Bench::new();
     let registry = bench.registry();
     let (code, told) = refusal(registry.add(&manifest("x.yaml", "name: a\n"), false));
-    assert_eq!(code, "ROK0191");
+    assert_eq!(code, "ROK0231");
     assert!(told.contains("x.yaml:1:1: `version` is missing"), "{told}");
     assert!(bench.files().is_empty());
     bench.put("bad.component.yaml", "nam: a\n");
@@ -134,7 +134,7 @@ fn what_is_removed_is_named_exactly() {
         refusal(remove("a")).1,
         "a means more than one component: a@2.0.0, a@1.0.0"
     );
-    assert_eq!(refusal(remove("b")).0, "ROK0190");
+    assert_eq!(refusal(remove("b")).0, "ROK0230");
     let removed = remove("a@1.0.0").unwrap();
     assert_eq!(removed.source, "components/a@1.0.0.component.yaml");
     assert_eq!(bench.files(), ["a@2.0.0.component.yaml"]);

@@ -24,7 +24,7 @@ fn a_component_that_differs_from_its_lock_does_not_run() {
     let error = registry.find(&query("")).unwrap_err();
     assert_eq!(
         (error.code(), error.kind()),
-        ("ROK0193", ErrorKind::NotFound)
+        ("ROK0233", ErrorKind::NotFound)
     );
     assert!(
         error
@@ -79,17 +79,17 @@ fn what_is_not_locked_does_not_run_and_what_is_gone_stops_everything() {
 fn a_lock_that_cannot_be_read_is_not_taken_for_none() {
     let bench = Bench::with(&[("a", "1.0.0", "")]);
     std::fs::write(bench.lock_file(), "{}").unwrap();
-    assert_eq!(bench.refusal("").0, "ROK0193");
-    assert_eq!(refusal(bench.registry().lock()).0, "ROK0193");
+    assert_eq!(bench.refusal("").0, "ROK0233");
+    assert_eq!(refusal(bench.registry().lock()).0, "ROK0233");
     std::fs::remove_file(bench.lock_file()).unwrap();
     std::os::unix::fs::symlink("nowhere", bench.lock_file()).unwrap();
-    assert_eq!(bench.refusal("").0, "ROK0193");
+    assert_eq!(bench.refusal("").0, "ROK0233");
 }
 
 #[test]
 fn a_registry_with_faults_is_not_locked() {
     let bench = Bench::with(&[("a", "1.0.0", "")]);
     bench.put("b.component.yaml", "nam: b\n");
-    assert_eq!(refusal(bench.registry().lock()).0, "ROK0191");
+    assert_eq!(refusal(bench.registry().lock()).0, "ROK0231");
     assert!(!bench.lock_file().exists());
 }

@@ -71,7 +71,7 @@ fn what_comes_from_elsewhere_runs_only_where_it_is_locked() {
     let (code, told) = refusal(registry.find(&query("")));
     assert_eq!(
         (code, told.as_str()),
-        ("ROK0193", "theirs@1.0.0 is not locked")
+        ("ROK0233", "theirs@1.0.0 is not locked")
     );
     registry.lock().unwrap();
     let found = registry.find(&query("name=theirs")).unwrap();
@@ -81,7 +81,7 @@ fn what_comes_from_elsewhere_runs_only_where_it_is_locked() {
     source.offers.lock().unwrap().clear();
     let other = tool("theirs", "1.0.0", "description: other");
     source.put("theirs.component.yaml", &other, &other);
-    assert_eq!(refusal(registry.find(&query("name=theirs"))).0, "ROK0193");
+    assert_eq!(refusal(registry.find(&query("name=theirs"))).0, "ROK0233");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn content_that_has_not_its_fingerprint_is_refused() {
         &tool("a", "6.6.6", ""),
     );
     let (code, told) = refusal(over(&bench, &source).list(&query("").selector));
-    assert_eq!(code, "ROK0193");
+    assert_eq!(code, "ROK0233");
     assert!(
         told.starts_with("https://rok.example was asked for manifest "),
         "{told}"
@@ -107,7 +107,7 @@ fn a_name_that_is_none_is_refused() {
     let source = Arc::new(Memory::default());
     source.put("../../a\n", "x", "x");
     let (code, told) = refusal(over(&bench, &source).list(&query("").selector));
-    assert_eq!(code, "ROK0196");
+    assert_eq!(code, "ROK0236");
     assert_eq!(
         told,
         "https://rok.example offers `../../a\\n`, which is no name of a manifest"
@@ -148,13 +148,13 @@ fn what_is_elsewhere_is_not_changed_from_here() {
     source.put("a.component.yaml", &text, &text);
     let registry = over(&bench, &source);
     let (code, told) = refusal(registry.remove(&"a".parse().unwrap()));
-    assert_eq!(code, "ROK0194");
+    assert_eq!(code, "ROK0234");
     assert_eq!(
         told,
         "a@1.0.0 is kept at https://rok.example, and only read here"
     );
     let other = manifest("x.yaml", &tool("a", "1.0.0", "description: other"));
-    assert_eq!(refusal(registry.add(&other, true)).0, "ROK0194");
+    assert_eq!(refusal(registry.add(&other, true)).0, "ROK0234");
     registry
         .add(&manifest("x.yaml", &tool("a", "2.0.0", "")), false)
         .unwrap();

@@ -1,13 +1,10 @@
-//! Composition of stages: the registry of a folder, and the orchestrators over
-//! it.
+//! Composition of stages: the orchestrators over the registry.
 
+use super::registry;
 use rok_config::Settings;
 use rok_facades::orchestrators::OrchestratorsFacade;
-use rok_facades::registry::RegistryFacade;
 use rok_facades::runs::{RunsError, RunsFacade};
 use rok_orchestrators::{Orchestrators, Setup};
-use rok_registry::{Registry, Root};
-use rok_store_jsonl::FolderCells;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,14 +14,9 @@ pub fn orchestrators(
     runs: RunsFacade,
     folder: &Path,
 ) -> Result<OrchestratorsFacade, RunsError> {
-    let roots = vec![Root::folder_if_there(folder.join(".rok/components"))];
-    let cells = FolderCells::open(settings.dir.clone(), settings.durability);
-    let registry = Registry::new(roots, folder.join(".rok/components.lock"))
-        .seen_from(folder)
-        .state(Arc::new(cells));
     let setup = Setup {
         runs,
-        registry: RegistryFacade::new(Arc::new(registry)),
+        registry: registry(settings)?,
         folder: folder.to_owned(),
         actor: settings.actor(),
     };

@@ -1,0 +1,39 @@
+//! The registry of components, composed.
+
+use rok_client::RemoteComponents;
+use rok_component::BreakerRules;
+use rok_config::{Hidden, RegistryRoot, Settings};
+use rok_facades::registry::RegistryFacade;
+use rok_facades::runs::RunsError;
+use rok_registry::{Registry, Root};
+use rok_store_jsonl::FolderCells;
+use std::sync::Arc;
+
+/// Composes the registry over the folders and servers of the settings; its
+/// state is kept beside the runs.
+pub fn registry(settings: &Settings) -> Result<RegistryFacade, RunsError> {
+    let of = &settings.registry;
+    let token = of.token.as_ref().map(Hidden::expose);
+    let mut roots = Vec::new();
+    for root in &of.roots {
+        roots.push(match root {
+            RegistryRoot::Folder(path) if of.roots_named => Root::folder(path),
+            RegistryRoot::Folder(path) => Root::folder_if_there(path),
+            RegistryRoot::Server(server) => {
+                Root::Source(Arc::new(RemoteComponents::at(server, token)?))
+            }
+        });
+    }
+    let cells = FolderCells::open(settings.dir.clone(), settings.durability);
+    let rules = BreakerRules {
+        threshold: of.breaker_failures.get(),
+        cool_down: of.breaker_cool_down,
+        max_cool_down: BreakerRules::default()
+            .max_cool_down
+            .max(of.breaker_cool_down),
+        ..BreakerRules::default()
+    };
+    let registry = Registry::new(roots, of.lock.clone()).state(Arc::new(cells));
+    let registry = registry.rules(rules).seen_from(&of.seen_from);
+    Ok(RegistryFacade::new(Arc::new(registry)))
+}
