@@ -170,7 +170,10 @@ impl State {
             return;
         }
         let mut words = seen.line.split(' ');
-        let (method, target) = (words.next().unwrap(), words.next().unwrap());
+        // A connection that is opened and not used says nothing.
+        let (Some(method), Some(target)) = (words.next(), words.next()) else {
+            return;
+        };
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let path = path.strip_prefix("/v1/").unwrap_or_default();
         let said = match (method, path.split_once('/')) {

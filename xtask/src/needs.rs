@@ -38,7 +38,7 @@ pub(crate) const NEEDS: [Need; 10] = [
     },
     Need {
         program: "python3",
-        by: "rok: public tools that check attestations and the server, in target/tools/verifier",
+        by: "rok: public tools that check attestations and the server, in target/tools/verifier; the agent of docs/howto/agents.md",
     },
     Need {
         program: "chromium",

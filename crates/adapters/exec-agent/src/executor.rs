@@ -2,7 +2,7 @@
 
 use crate::attempt::{Attempt, need};
 use crate::directory::AgentDirectory;
-use rok_agents::{Offer, PROTOCOL, Refusal, Table, negotiate};
+use rok_agents::{Offer, PROTOCOL, Table, negotiate};
 use rok_exec_http::{Flights, Known, ours};
 use rok_executor::{
     AgentWork, AttemptRef, CancelReason, Executor, ExecutorError, PreflightFault, Remains,
@@ -96,22 +96,8 @@ impl Executor for AgentExecutor {
         let Work::Agent(work) = &request.work else {
             return Vec::new();
         };
-        let table = self.table(work);
-        let for_good = |refusal: &Refusal| {
-            matches!(refusal, Refusal::Capability { .. } | Refusal::Trust { .. })
-        };
-        let mut rows = table.rows.iter();
-        if !rows.all(|row| row.verdict.as_ref().is_err_and(for_good)) {
+        let Some(reason) = self.table(work).hopeless() else {
             return Vec::new();
-        }
-        let told = table.rows.iter();
-        let told: Vec<String> = told
-            .map(|row| format!("{}: {}", row.agent, row.reason()))
-            .collect();
-        let reason = if told.is_empty() {
-            "there is no agent: name some in the file of the setting `agents`".to_owned()
-        } else {
-            format!("no agent fits: {}", told.join("; "))
         };
         vec![PreflightFault {
             step: request.attempt.step.step.to_string(),

@@ -749,6 +749,8 @@ impl RunRunner {
                 .clone()
                 .unwrap_or_else(|_| Secrets::none());
             let Ok(mut request) = self.request_with(ix, Attempt::FIRST, secrets) else {
+                // Who can do it is known before what it works on.
+                found.extend(self.hopeless(ix, services));
                 continue;
             };
             let mut faults = self.unfit_patterns(ix);

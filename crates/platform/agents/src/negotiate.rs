@@ -169,6 +169,33 @@ impl Table {
     }
 }
 
+impl Table {
+    /// Why nobody will ever do it, however they stand: nobody can, or is trusted
+    /// enough.
+    #[must_use]
+    pub fn hopeless(&self) -> Option<String> {
+        let for_good = |row: &Row| {
+            matches!(
+                row.verdict,
+                Err(Refusal::Capability { .. } | Refusal::Trust { .. })
+            )
+        };
+        self.rows.iter().all(for_good).then(|| self.told())
+    }
+
+    /// Every agent with the reason, in words.
+    pub(crate) fn told(&self) -> String {
+        if self.rows.is_empty() {
+            return "there is no agent: name some in the file of the setting `agents`".into();
+        }
+        let told = self.rows.iter();
+        let told: Vec<String> = told
+            .map(|row| format!("{}: {}", row.agent, row.reason()))
+            .collect();
+        format!("no agent fits: {}", told.join("; "))
+    }
+}
+
 /// Judges every candidate.
 #[must_use]
 pub fn negotiate(need: &Need, candidates: &[Candidate]) -> Table {

@@ -4,7 +4,7 @@
 use crate::negotiate::{Need, Refusal, Row, Table};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use rok_vocabulary::{AgentId, AgentPlace, ErrorClass, FallbackTrigger, Federation, TrustLevel};
 
@@ -283,17 +283,7 @@ fn nobody(table: &Table) -> (ErrorClass, String) {
     } else {
         ErrorClass::ConfigError
     };
-    let told = table.rows.iter().map(|row| {
-        let reason = row.reason();
-        format!("{}: {reason}", row.agent)
-    });
-    let told: Vec<String> = told.collect();
-    let told = if told.is_empty() {
-        "there is none; name them in the file of the setting `agents`".to_string()
-    } else {
-        told.join("; ")
-    };
-    (class, format!("no agent fits: {told}"))
+    (class, table.told())
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use super::RunRunner;
 use crate::services::Services;
 use rok_agents::{BudgetLeft, Need, Table, Terms, Tried};
 use rok_events::{AgentData, TriedData};
-use rok_executor::{AgentRecord, AgentWork, Work};
+use rok_executor::{AgentRecord, AgentWork, PreflightFault, Work};
 use rok_kernel::{RunState, StepIx};
 use rok_plan::{Action, AgentAction, Step};
-use rok_vocabulary::{BudgetDimension, Federation};
+use rok_vocabulary::{BudgetDimension, ErrorClass, Federation};
 use serde_json::{Map, Value};
 
 /// What an agent is asked for.
@@ -65,6 +65,16 @@ impl RunRunner {
         let work = work(self.state(), step, ask, Map::new());
         let work = Work::Agent(Box::new(work));
         services.executor_for(&work)?.candidates(&work)
+    }
+
+    /// An agent's step that nobody will ever do.
+    pub(super) fn hopeless(&self, ix: StepIx, services: &Services) -> Option<PreflightFault> {
+        let reason = self.candidates(ix, services)?.hopeless()?;
+        Some(PreflightFault {
+            step: self.state().definition(ix).id.to_string(),
+            class: ErrorClass::ConfigError,
+            reason,
+        })
     }
 
     /// Who did a step and who was asked before; nothing that an agent says

@@ -1,0 +1,124 @@
+//! An agent of rok that has its work done by a program: the order on its
+//! standard input, the outputs on its standard output.
+
+mod desk;
+mod program;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use clap::Parser;
+use desk::Desk;
+use rok_agents::{AgentSpec, Offer, OfferAnswer, Order, Signed, WorkStatus};
+use rok_attest::SigningKey;
+use rok_vocabulary::{AgentId, Capability, TrustLevel};
+use serde::Deserialize;
+use std::error::Error;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Nobody is made to wait longer for news.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// An agent of rok that has its work done by a program.
+#[derive(Debug, Parser)]
+#[command(name = "rok-agent", version)]
+struct Options {
+    /// Its id
+    #[arg(long)]
+    id: AgentId,
+    /// What it can do; may stand more than once
+    #[arg(long = "can", required = true)]
+    capabilities: Vec<Capability>,
+    /// The key that signs what it says, PEM, as `rok key new` makes it
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Where it is
+    #[arg(long)]
+    region: Option<String>,
+    /// How many steps it does at once
+    #[arg(long, default_value_t = 1)]
+    slots: u32,
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, default_value = "127.0.0.1:7001")]
+    listen: SocketAddr,
+    /// The program and its arguments
+    #[arg(last = true, required = true)]
+    program: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    challenge: String,
+    key: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Waits {
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+async fn card(State(desk): State<Arc<Desk>>, Query(asked): Query<Asked>) -> Json<Signed> {
+    Json(desk.card(asked.challenge, asked.key.as_deref()))
+}
+
+async fn offer(State(desk): State<Arc<Desk>>, Json(offer): Json<Offer>) -> Json<OfferAnswer> {
+    Json(desk.consider(&offer))
+}
+
+async fn work(State(desk): State<Arc<Desk>>, Json(order): Json<Order>) -> StatusCode {
+    desk.begin(order);
+    StatusCode::ACCEPTED
+}
+
+async fn status(
+    State(desk): State<Arc<Desk>>,
+    Path(nonce): Path<String>,
+    Query(waits): Query<Waits>,
+) -> Result<Json<WorkStatus>, StatusCode> {
+    let wait = Duration::from_millis(waits.wait_ms).min(MAX_WAIT);
+    let status = desk.status(&nonce, wait).await;
+    status.map(Json).ok_or(StatusCode::NOT_FOUND)
+}
+
+async fn withdraw(State(desk): State<Arc<Desk>>, Path(nonce): Path<String>) -> StatusCode {
+    desk.withdraw(&nonce);
+    StatusCode::NO_CONTENT
+}
+
+fn desk(options: &Options) -> Result<Desk, Box<dyn Error>> {
+    let key = options.key.as_deref().map(SigningKey::read).transpose()?;
+    let spec = AgentSpec {
+        agent_id: options.id.clone(),
+        capabilities: options.capabilities.iter().cloned().collect(),
+        trust_level: match key {
+            Some(_) => TrustLevel::Verified,
+            None => TrustLevel::Unverified,
+        },
+        region: options.region.clone(),
+        slots: options.slots.max(1),
+    };
+    Ok(Desk::new(spec, key, options.program.clone()))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let desk = Arc::new(desk(&options)?);
+    let router = Router::new()
+        .route("/agent", get(card))
+        .route("/offers", post(offer))
+        .route("/work", post(work))
+        .route("/work/{nonce}", get(status).delete(withdraw))
+        .with_state(desk);
+    let listener = tokio::net::TcpListener::bind(options.listen).await?;
+    let address = listener.local_addr()?;
+    writeln!(std::io::stdout(), "http://{address}")?;
+    axum::serve(listener, router).await?;
+    Ok(())
+}
