@@ -35,9 +35,11 @@
 pub mod compose;
 mod embed;
 pub mod pipeline;
+mod program;
 pub mod service_runs;
 
 pub use embed::{Rok, RokBuilder};
+pub use program::program;
 pub use rok_exec_agent::AgentFunction;
 pub use rok_executor::{Call, Functions, StepFailure};
 pub use rok_facades::runs::{
