@@ -8,6 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use rok_execution_policy::ExecutionPolicy;
 use rok_phases::PhaseInput;
 use rok_rac::{AckId, Deadline, Duty, Reconciliation};
 use rok_vocabulary::{
@@ -76,6 +77,9 @@ pub struct CreatedData {
     /// permissive default. Whoever commands or resumes it must hold them too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policies: Option<String>,
+    /// The policies that were injected into it, as they hold for it for ever.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub execution_policies: Vec<ExecutionPolicy>,
     /// Its rank among the runs that wait, where that is not the middle.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub priority: i8,

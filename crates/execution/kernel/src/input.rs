@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use rok_events::{
     ArtifactLeft, ArtifactMade, ParentRef, PolicyData, Settings, StepEndData, SubPlan,
 };
+use rok_execution_policy::ExecutionPolicy;
 use rok_rac::DomainAck;
 use rok_vocabulary::{Actor, Attempt, CommandId, Epoch, ErrorClass, PlanId, StepId};
 use serde_json::Value;
@@ -29,6 +30,8 @@ pub struct RunSpec {
     pub engine: String,
     /// Which policies govern it, sha-256, hex; `None` for the default.
     pub policies: Option<String>,
+    /// The policies that are injected into it.
+    pub execution_policies: Vec<ExecutionPolicy>,
     /// Who submits.
     pub submitter: Actor,
     /// Why.

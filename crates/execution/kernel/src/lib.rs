@@ -27,7 +27,7 @@
 //! # use rok_kernel::{Admission, PolicyAnswer};
 //! # use rok_rac::{DomainAck, Duty};
 //! # use rok_vocabulary::{Actor, Epoch, Outcome, RunId, RunPhase, Timestamp};
-//! # let spec = RunSpec { priority: 0, request: None, inputs: Default::default(), labels: Default::default(), settings: Settings::default(),
+//! # let spec = RunSpec { execution_policies: Vec::new(), priority: 0, request: None, inputs: Default::default(), labels: Default::default(), settings: Settings::default(),
 //! #     cwd: None, engine: "0".into(), policies: None, replays: None, submitter: Actor::Manual, reason: None, plans: Default::default(), parent: None, expected: Vec::new() };
 //! # let policy = |stage| PolicyAnswer { data: PolicyData { stage, allowed: true, blocking: true,
 //! #     policies: Vec::new(), action: None, command: None }, reason: None, violations: Vec::new() };

@@ -197,6 +197,7 @@ impl World {
             ..Settings::default()
         };
         let spec = RunSpec {
+            execution_policies: Vec::new(),
             priority: 0,
             request: None,
             replays: None,

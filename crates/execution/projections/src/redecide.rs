@@ -356,6 +356,7 @@ mod tests {
             policies: None,
             submitter: Actor::Manual,
             reason: None,
+            execution_policies: Vec::new(),
             priority: 0,
             request: None,
             replays: None,

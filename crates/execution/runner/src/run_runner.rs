@@ -6,6 +6,7 @@ mod asking;
 mod compensation;
 mod context;
 mod files;
+mod injected;
 mod services;
 
 use crate::facts::{Ending, acked, authorization, evaluated, run_facts};
@@ -585,7 +586,9 @@ impl RunRunner {
         let secrets = self.context.secrets.clone();
         let secrets =
             secrets.map_err(|reason| StepFailure::new(ErrorClass::ConfigError, reason))?;
-        self.request_with(ix, attempt, secrets)
+        let request = self.request_with(ix, attempt, secrets)?;
+        self.permitted(&request)?;
+        Ok(request)
     }
 
     fn request_with(
@@ -707,6 +710,7 @@ impl RunRunner {
         }
         let facts = run_facts(self.state(), &self.context, now);
         let answer = services.facades().governance.authorize_run(&facts);
+        let answer = self.with_injected(answer);
         Admission::Checked(Some(authorization(PolicyStage::Authorize, None, answer)))
     }
 

@@ -3,6 +3,7 @@
 use crate::attest::KeySource;
 use crate::home::SharedStore;
 use rok_events::{Contract, Settings};
+use rok_execution_policy::ExecutionPolicy;
 use rok_facades::runs::RunsError;
 use rok_log::{Durability, WorkerBook};
 use rok_plan::Plan;
@@ -84,6 +85,8 @@ pub struct RunsSetup {
     pub sandbox: SandboxMode,
     /// Which policies are held, sha-256, hex; `None` for the permissive default.
     pub policies: Option<String>,
+    /// Policies that are injected into new runs, sound each.
+    pub execution_policies: Vec<ExecutionPolicy>,
     /// CPUs of this machine.
     pub cpus: u32,
     /// Who uses this process.
@@ -120,6 +123,7 @@ impl RunsSetup {
             grace_period: settings.grace_period,
             sandbox: settings.sandbox,
             policies: None,
+            execution_policies: Vec::new(),
             cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
             user,
             roles: Vec::new(),

@@ -18,7 +18,7 @@ use rok_facades::runs::{
 };
 use rok_kernel::{CompiledPlan, Effect, RunSpec, RunState};
 use rok_log::{Document, DocumentKind, Durability, Owner};
-use rok_plan::{Plan, Recipient, check_inputs, parse_input};
+use rok_plan::{Gate, Plan, Recipient, check_inputs, parse_input};
 use rok_projections::Contents;
 use rok_runner::{
     Driven, Files, Go, Message, Recorded, RunContext, RunRunner, Services, Shard, Turn, drive,
@@ -224,6 +224,7 @@ impl Runs {
             cwd: Some(cwd),
             engine: env!("CARGO_PKG_VERSION").into(),
             policies,
+            execution_policies: self.setup.execution_policies.clone(),
             submitter: submission.submitter,
             reason: submission.reason,
             plans: BTreeMap::new(),
@@ -277,6 +278,12 @@ impl Runs {
             let message = "the plan says what it expects, and the audit contract is switched off";
             return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
                 .help("unset RAC_ENABLED and ROK_ENABLED, or take `expect` out"));
+        }
+        if !setup.contract.governs() && !setup.execution_policies.is_empty() {
+            let message =
+                "policies are injected into runs, and lifecycle governance is switched off";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("unset ROK_ENABLED, or take `execution_policies` out"));
         }
         let profile = setup.profile.max(plan.profile.unwrap_or(setup.profile));
         let profile = profile.max(asked.unwrap_or(profile));
@@ -503,7 +510,7 @@ pub(crate) fn end_of(driven: &Driven, state: Option<&RunState>) -> DriveEnd {
                 (RunPhase::Completed, _) => None,
                 (_, Outcome::Denied) => Some(ErrorKind::Denied),
                 (_, outcome) if outcome.may_complete() => Some(refusal(state)),
-                _ if state.is_some_and(broke_its_sandbox) => Some(ErrorKind::Denied),
+                _ if state.is_some_and(was_kept_in) => Some(ErrorKind::Denied),
                 _ => state
                     .filter(|state| crate::rollback::is_refused(state))
                     .map(|state| refusal(Some(state))),
@@ -518,14 +525,20 @@ pub(crate) fn end_of(driven: &Driven, state: Option<&RunState>) -> DriveEnd {
     }
 }
 
-/// A sandbox could not be had, or stopped a step, and that failed the run.
-fn broke_its_sandbox(state: &RunState) -> bool {
-    let class = Some(ErrorClass::SandboxViolation);
-    state.end().0 == class
-        || state
-            .steps()
-            .iter()
-            .any(|slot| slot.state == StepState::Failed && slot.class == class)
+/// What failed the run is a sandbox, which could not be had or stopped a step,
+/// or an injected policy that a step would have violated.
+fn was_kept_in(state: &RunState) -> bool {
+    let injected = !state.execution_policies().is_empty();
+    let kept = |class, gate| match class {
+        Some(ErrorClass::SandboxViolation) => true,
+        // A person's word at a gate is no policy's.
+        Some(ErrorClass::PolicyViolation) => injected && gate != Some(Gate::Manual),
+        _ => false,
+    };
+    let steps = state.steps().iter().zip(&state.plan().plan().steps);
+    let mut failed = steps.filter(|(slot, _)| slot.state == StepState::Failed);
+    state.end().0 == Some(ErrorClass::SandboxViolation)
+        || failed.any(|(slot, step)| kept(slot.class, step.gate))
 }
 
 /// What failed a run whose execution had succeeded: a policy, or the

@@ -58,6 +58,7 @@ pub(crate) fn play(
     let store = MemoryStore::new();
     let mut shard = Shard::new(Box::new(store.clone()), services, Owner::new("test"));
     let spec = RunSpec {
+        execution_policies: Vec::new(),
         priority: 0,
         request: None,
         replays: None,

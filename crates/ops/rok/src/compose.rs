@@ -3,6 +3,7 @@
 mod agents;
 mod desk;
 mod doctor;
+mod injected;
 mod orchestrators;
 mod owner;
 mod pool;
@@ -132,7 +133,9 @@ fn composed(
     host: Host,
     store: Option<SqliteStore>,
 ) -> Result<(Arc<Runs>, ServicesFor), RunsError> {
+    let injected = injected::read(&settings.execution_policies)?;
     let configured = configured(&settings.policies)?;
+    let configured = injected.with_cedar(configured)?;
     // Faults are told at start-up, before any run is asked for.
     let (governance, policies) = engine(configured.as_ref(), &[])?;
     let plain = Facades::new(
@@ -171,6 +174,7 @@ fn composed(
         Ok(Governed { services, policies })
     });
     let mut setup = RunsSetup {
+        execution_policies: injected.rules,
         directory: Some(directory(settings, store.clone())),
         workers: store.as_ref().map(book),
         store: store.map(|store| SharedStore::new(Box::new(store))),

@@ -160,6 +160,14 @@ pub const KEYS: &[KeySpec] = &[
         "Cedar policy files, or folders of them; none: rok's own policies alone.",
     ),
     key(
+        "execution_policies",
+        "ROK_EXECUTION_POLICIES",
+        Some("--policy"),
+        Kind::Paths,
+        Some(""),
+        "Files of policies that are injected into new runs: what they require, deny and limit; each run records those that it was created with.",
+    ),
+    key(
         "sandbox",
         "ROK_SANDBOX",
         None,

@@ -297,6 +297,7 @@ fn settings(entries: &[Entry], cwd: &Path) -> Settings {
         dir: get!(Path, "dir"),
         durability: get!(Durability, "durability"),
         policies: get!(Paths, "policies"),
+        execution_policies: get!(Paths, "execution_policies"),
         sandbox: get!(Sandbox, "sandbox"),
         max_processes: match value("max_processes") {
             Some(Value::Count(count)) => Some(count),

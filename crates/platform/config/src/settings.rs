@@ -31,6 +31,8 @@ pub struct Settings {
     pub durability: Durability,
     /// Policy files or folders, absolute.
     pub policies: Vec<PathBuf>,
+    /// Files of policies that are injected into new runs, absolute.
+    pub execution_policies: Vec<PathBuf>,
     /// Which processes run in a sandbox.
     pub sandbox: SandboxMode,
     /// Processes at once; `None`: the CPUs.

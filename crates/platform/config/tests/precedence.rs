@@ -125,8 +125,8 @@ fn every_setting_can_be_set_in_every_layer() {
         "durability" => "\"flush\"",
         "sandbox" => "\"required\"",
         "enabled" | "rac_enabled" => "true",
-        "policies" | "roles" | "access_policies" | "egress_allow" | "egress_deny"
-        | "registry_roots" => "[\"a\"]",
+        "policies" | "execution_policies" | "roles" | "access_policies" | "egress_allow"
+        | "egress_deny" | "registry_roots" => "[\"a\"]",
         "store" => "\"sqlite:x\"",
         "server" => "\"https://x\"",
         "smtp" => "\"smtps://x\"",

@@ -96,6 +96,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Plan(command) => commands::plan(&service, terminal, command),
         Command::Serve(args) => commands::serve(service, terminal, args),
         Command::Token(command) => commands::token(&service, terminal, command),
+        Command::Sandbox(command) => commands::sandbox(terminal, &command),
         Command::Config(command) => commands::config(&service, terminal, &command),
         Command::Doctor => commands::doctor(&service, terminal),
         Command::Help(_) | Command::Completions(_) | Command::Man(_) => {
@@ -125,6 +126,9 @@ fn startup(global: &Global) -> Startup {
     for path in &global.policies {
         startup.flag("policies", path, "--policies");
     }
+    for path in &global.policy {
+        startup.flag("execution_policies", path, "--policy");
+    }
     for (key, value) in &global.set {
         startup.flag(key, value, &format!("--set {key}"));
     }
@@ -152,6 +156,9 @@ fn program(global: &Global) -> String {
     }
     for path in &global.policies {
         flag("--policies", path);
+    }
+    for path in &global.policy {
+        flag("--policy", path);
     }
     for (key, value) in &global.set {
         flag("--set", &format!("{key}={value}"));

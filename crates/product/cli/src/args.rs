@@ -78,6 +78,9 @@ pub(crate) struct Global {
     /// A Cedar policy file, or a folder of them
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) policies: Vec<String>,
+    /// A file of policies that are injected into new runs
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) policy: Vec<String>,
     /// Any setting of `rok config show`
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = pair)]
     pub(crate) set: Vec<(String, String)>,
@@ -192,6 +195,9 @@ pub(crate) enum Command {
     /// Tokens that let people and programs into a server
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Sandboxes of steps
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -265,6 +271,12 @@ pub(crate) enum TokenCommand {
         /// Its id, as `rok token list` shows it
         id: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SandboxCommand {
+    /// What this machine has of what a sandbox needs; exit 5 where it has too little
+    Check,
 }
 
 #[derive(Debug, Subcommand)]

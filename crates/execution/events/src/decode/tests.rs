@@ -93,6 +93,10 @@ fn bodies() -> Vec<Body> {
                 cwd: Some("/tmp/a b".into()),
                 engine: "0.1.0".into(),
                 policies: Some("cd".into()),
+                execution_policies: serde_json::from_str(
+                    r#"[{"type":"privacy","scope":"org","enforcement_level":"soft","payload":{"id":"x","deny":{"hosts":["*.example.com"]}}}]"#,
+                )
+                .unwrap(),
                 priority: -7,
                 request: Some(RequestData {
                     key: nasty(),

@@ -7,7 +7,8 @@ use alloc::boxed::Box;
 use alloc::string::ToString as _;
 use rok_chain::Digest;
 use rok_events::{SandboxData, StartedData};
-use rok_plan::{Action, Sandbox};
+use rok_execution_policy::{ExecutionPolicy, SandboxBounds, bounds_of, tightened};
+use rok_plan::{Action, Sandbox, Step};
 use rok_vocabulary::{RunId, SandboxMode};
 
 impl RunState {
@@ -15,21 +16,37 @@ impl RunState {
     /// are none.
     #[must_use]
     pub fn sandbox(&self, ix: StepIx) -> Option<Cow<'_, Sandbox>> {
-        match self.settings().sandbox {
-            SandboxMode::Off => None,
-            SandboxMode::Asked => self.definition(ix).sandbox.as_ref().map(Cow::Borrowed),
-            SandboxMode::Required => self.required_sandbox(ix),
+        let step = self.definition(ix);
+        let mode = self.settings().sandbox;
+        let own = step.sandbox.as_ref();
+        if mode == SandboxMode::Off {
+            return None;
         }
+        if let Some(bounds) = self.sandbox_bounds(ix).filter(|_| has_process(step)) {
+            return Some(Cow::Owned(tightened(own, &bounds)));
+        }
+        if mode == SandboxMode::Required && own.is_none() {
+            return has_process(step).then(Cow::default);
+        }
+        own.map(Cow::Borrowed)
     }
 
-    fn required_sandbox(&self, ix: StepIx) -> Option<Cow<'_, Sandbox>> {
-        let step = self.definition(ix);
-        let undone = step.compensate.as_ref().map(|undo| &undo.action);
-        let has_process = is_process(&step.action) || undone.is_some_and(is_process);
-        match &step.sandbox {
-            Some(sandbox) => Some(Cow::Borrowed(sandbox)),
-            None => has_process.then(Cow::default),
+    /// What injected policies demand of it.
+    fn sandbox_bounds(&self, ix: StepIx) -> Option<SandboxBounds> {
+        let policies = self.execution_policies();
+        if policies.is_empty() {
+            return None;
         }
+        let (plan, submitter) = (&self.plan().plan().id, self.submitter().to_string());
+        let step = &self.definition(ix).id;
+        bounds_of(policies, plan.as_str(), &submitter, step.as_str())
+    }
+
+    /// The policies that were injected into the run.
+    #[must_use]
+    pub fn execution_policies(&self) -> &[ExecutionPolicy] {
+        self.created()
+            .map_or(&[], |created| created.execution_policies.as_slice())
     }
 
     /// What `step.started` says of it.
@@ -61,6 +78,11 @@ impl RunState {
             })
         })
     }
+}
+
+fn has_process(step: &Step) -> bool {
+    let undone = step.compensate.as_ref().map(|undo| &undo.action);
+    is_process(&step.action) || undone.is_some_and(is_process)
 }
 
 fn is_process(action: &Action) -> bool {

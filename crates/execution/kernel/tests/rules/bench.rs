@@ -74,6 +74,7 @@ impl Setup {
         let compiled = CompiledPlan::new(parsed, "00".repeat(32)).unwrap();
         let run: RunId = "run".parse().unwrap();
         let spec = RunSpec {
+            execution_policies: Vec::new(),
             priority: 0,
             request: None,
             replays: None,

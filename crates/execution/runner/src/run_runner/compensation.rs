@@ -104,7 +104,7 @@ impl RunRunner {
         let resolved = state.resolve_compensation(done);
         let resolved = resolved.map_err(|error| config(error.to_string()))?;
         let secrets = self.context.secrets.clone().map_err(config)?;
-        Ok(StepRequest {
+        let request = StepRequest {
             attempt: self.compensation_ref(ix, attempt),
             key: IdempotencyKey::of_compensation(state.run_id(), done.epoch, &done.id),
             work: self.work(
@@ -120,7 +120,9 @@ impl RunRunner {
             traceparent: None,
             artifacts: Vec::new(),
             workspace: self.context.workspace.clone(),
-        })
+        };
+        self.permitted(&request)?;
+        Ok(request)
     }
 
     /// Preflight of what will run, then the question whether that actor may

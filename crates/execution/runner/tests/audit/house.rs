@@ -140,6 +140,7 @@ pub(crate) fn create_in(shard: &mut Shard, run: &str, order: Order) -> Result<()
         expected,
     } = order;
     let spec = RunSpec {
+        execution_policies: Vec::new(),
         priority: 0,
         request: None,
         replays: None,

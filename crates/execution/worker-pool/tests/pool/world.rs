@@ -142,6 +142,7 @@ impl World {
 
     pub(crate) fn submit_plan(&mut self, run: &str, plan: &Arc<CompiledPlan>) {
         let spec = RunSpec {
+            execution_policies: Vec::new(),
             priority: plan.plan().priority,
             request: None,
             replays: None,
