@@ -9,7 +9,6 @@ use crate::slots::Slot;
 use crate::submit::parsed;
 use crate::subruns::{Family, Lineage, Link, SubRuns};
 use rok_attest::{Checkpoint, Head, SigningKey};
-use rok_events::{Settings, SubPlan};
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, CollectReport, CollectRequest, CommandAnswer,
     CommandRequest, DegradedWorker, DriveEnd, DriveOptions, DryRun, ErrorKind, EventLine,
@@ -21,7 +20,7 @@ use rok_facades::runs::{
 };
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::resolve;
-use rok_vocabulary::{Actor, PlanId, RunId};
+use rok_vocabulary::RunId;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -118,16 +117,8 @@ impl Runs {
 
     /// The services of a run, with what performs its `plan` steps, if it may
     /// have any.
-    pub(crate) fn services_of(
-        &self,
-        run: &RunId,
-        services: Services,
-        settings: Settings,
-        plans: &BTreeMap<PlanId, SubPlan>,
-        submitter: &Actor,
-        secrets_file: Option<&Path>,
-    ) -> Services {
-        if plans.is_empty() {
+    pub(crate) fn services_of(&self, run: &RunId, services: Services, of: Lineage) -> Services {
+        if of.plans.is_empty() {
             return services;
         }
         let root = self.store_of(run).root().to_owned();
@@ -138,12 +129,7 @@ impl Runs {
             },
             services_for: Arc::clone(&self.services),
             services: services.clone(),
-            of: Lineage {
-                settings,
-                plans: plans.clone(),
-                submitter: submitter.clone(),
-                secrets_file: secrets_file.map(ToOwned::to_owned),
-            },
+            of,
             live: Mutex::default(),
             parent: Mutex::default(),
             paused: crate::subruns::Paused::default(),

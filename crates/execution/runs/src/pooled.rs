@@ -105,9 +105,7 @@ impl Runs {
             mut spec,
             ..
         } = prepared;
-        spec.plans = within.plans;
-        spec.parent = within.parent;
-        let documents = within.documents.into_iter();
+        let documents = within.hand_to(&mut spec).into_iter();
         let documents = documents.map(|bytes| Document::new(DocumentKind::SubPlan, bytes));
         let now = SystemClock.now();
         let commit = newborn(run.clone(), plan, canonical, spec, documents.collect(), now);

@@ -9,6 +9,7 @@ use crate::home::Home;
 use crate::load::{Loaded, plan_of};
 use crate::setup::{Governed, Needs};
 use crate::submit::{load_secrets, owner, refuse_reason};
+use crate::subruns::Lineage;
 use rok_chain::Framing;
 use rok_facades::runs::{
     DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
@@ -253,8 +254,14 @@ impl Runs {
         self.hold_same_policies(run, created.policies.as_deref(), policies.as_deref())?;
         let secrets = load_secrets(plan.plan(), secrets_file);
         let submitter = submitter_of(&log, run);
-        let (settings, plans) = (created.settings, &created.plans);
-        let services = self.services_of(run, services, settings, plans, &submitter, secrets_file);
+        let of = Lineage {
+            settings: created.settings,
+            plans: created.plans.clone(),
+            submitter: submitter.clone(),
+            secrets_file: secrets_file.map(ToOwned::to_owned),
+            execution_policies: created.execution_policies.clone(),
+        };
+        let services = self.services_of(run, services, of);
         let mut context = self.context(&store, run, submitter, secrets)?;
         if let Some(replays) = &created.replays {
             context.recorded = Some(Arc::new(self.recorded_of(replays)?));

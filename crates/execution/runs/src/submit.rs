@@ -9,9 +9,11 @@ use crate::home::Home;
 use crate::places::Waiting;
 use crate::pooled::Keyed;
 use crate::setup::{Governed, Needs};
+use crate::subruns::Lineage;
 use rok_artifacts::ContentStore;
 use rok_chain::Digest;
 use rok_events::{CreatedData, ParentRef, RequestData, Settings, SubPlan};
+use rok_execution_policy::ExecutionPolicy;
 use rok_executor::Workspace;
 use rok_facades::runs::{
     DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, RunsError, StopSignal, Submission,
@@ -24,7 +26,9 @@ use rok_runner::{
     Driven, Files, Go, Message, Recorded, RunContext, RunRunner, Services, Shard, Turn, drive,
 };
 use rok_secrets::{Masker, Secrets};
-use rok_vocabulary::{Actor, ErrorClass, InputName, Outcome, PlanId, RunId, RunPhase, StepState};
+use rok_vocabulary::{
+    Actor, ErrorClass, InputName, Outcome, PlanId, RunId, RunPhase, SandboxMode, StepState,
+};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -56,6 +60,14 @@ pub(crate) struct NewRun {
     pub(crate) documents: Vec<Arc<[u8]>>,
     /// The step that it is for.
     pub(crate) parent: Option<ParentRef>,
+    /// What holds for it because it holds for that run.
+    pub(crate) inherits: Option<Inherited>,
+}
+
+/// What a sub-run has of the run that it is within, whatever is set by now.
+pub(crate) struct Inherited {
+    pub(crate) sandbox: SandboxMode,
+    pub(crate) execution_policies: Vec<ExecutionPolicy>,
 }
 
 impl NewRun {
@@ -65,7 +77,19 @@ impl NewRun {
             plans: created.plans.clone(),
             documents: crate::subruns::documents_of(runs, run, &created.plans)?,
             parent: None,
+            inherits: None,
         })
+    }
+
+    /// Completes what the run is created from; what is left are documents.
+    pub(crate) fn hand_to(self, spec: &mut RunSpec) -> Vec<Arc<[u8]>> {
+        spec.plans = self.plans;
+        spec.parent = self.parent;
+        if let Some(inherited) = self.inherits {
+            spec.settings.sandbox = inherited.sandbox;
+            spec.execution_policies = inherited.execution_policies;
+        }
+        self.documents
     }
 
     /// The plans that a submitted plan names, found beside it.
@@ -85,6 +109,7 @@ impl NewRun {
             plans: found.plans,
             documents: found.documents.into_values().collect(),
             parent: None,
+            inherits: None,
         })
     }
 }
@@ -153,17 +178,16 @@ impl Runs {
             secrets,
             services,
         } = prepared;
-        spec.plans = within.plans;
-        spec.parent = within.parent;
-        let (settings, submitter) = (spec.settings, spec.submitter.clone());
-        let services = self.services_of(
-            &run,
-            services,
-            settings,
-            &spec.plans,
-            &submitter,
-            secrets_file,
-        );
+        let documents = within.hand_to(&mut spec);
+        let submitter = spec.submitter.clone();
+        let of = Lineage {
+            settings: spec.settings,
+            plans: spec.plans.clone(),
+            submitter: submitter.clone(),
+            secrets_file: secrets_file.map(ToOwned::to_owned),
+            execution_policies: spec.execution_policies.clone(),
+        };
+        let services = self.services_of(&run, services, of);
         let store = self.store_of(&run);
         let mut context = self.context(&store, &run, submitter, secrets)?;
         context.recorded = recorded;
@@ -171,7 +195,7 @@ impl Runs {
         shard
             .create(run.clone(), plan, canonical, spec, context)
             .map_err(|error| fault::runner(&error))?;
-        for bytes in within.documents {
+        for bytes in documents {
             shard.attach(&run, Document::new(DocumentKind::SubPlan, bytes));
         }
         if let Some(children) = self.children_of(&run) {

@@ -9,6 +9,7 @@ pub(crate) use drive::{PARENT_RUN, documents_of, missing_plans, named_plans, sub
 use crate::engine::Runs;
 use crate::setup::{RunsSetup, ServicesFor};
 use rok_events::{Settings, SubPlan};
+use rok_execution_policy::ExecutionPolicy;
 use rok_executor::{
     AttemptRecord, AttemptRef, CancelReason, Executor, ExecutorError, PlanWork, PreflightFault,
     Remains, ReportSink, StepFailure, StepReport, StepRequest, StepResult, StepSuccess, Usage,
@@ -42,6 +43,8 @@ pub(crate) struct Lineage {
     pub(crate) plans: BTreeMap<PlanId, SubPlan>,
     pub(crate) submitter: Actor,
     pub(crate) secrets_file: Option<PathBuf>,
+    /// The policies that were injected into it: they hold for all of it.
+    pub(crate) execution_policies: Vec<ExecutionPolicy>,
 }
 
 /// Why a run is paused, where it is: its sub-runs are as well.

@@ -145,6 +145,7 @@ impl Outfitter for RunsOutfitter {
                 plans: created.plans.clone(),
                 submitter: context.submitter.clone(),
                 secrets_file: None,
+                execution_policies: created.execution_policies.clone(),
             };
             let sub_runs = self.nursery.executor(&self.runs, of);
             Arc::new((*services).clone().executor(Arc::new(sub_runs)))

@@ -4,7 +4,7 @@
 use super::{Family, Lineage, Link};
 use crate::engine::Runs;
 use crate::load::Loaded;
-use crate::submit::{NewRun, load_secrets};
+use crate::submit::{Inherited, NewRun, load_secrets};
 use rok_chain::Digest;
 use rok_events::{Body, ParentRef, SubPlan, decode};
 use rok_executor::{
@@ -158,6 +158,10 @@ pub(crate) fn order(
         plans: sub.plans.clone(),
         documents,
         parent: Some(parent),
+        inherits: Some(Inherited {
+            sandbox: family.settings.sandbox,
+            execution_policies: family.execution_policies.clone(),
+        }),
     };
     Ok((submission, within))
 }

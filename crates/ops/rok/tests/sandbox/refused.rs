@@ -131,3 +131,21 @@ fn the_launcher_by_hand() {
         ran.err
     );
 }
+
+#[test]
+fn what_a_machine_has_is_told() {
+    let boxed = Boxed::plan("steps: { a: { run: 'true' } }\n");
+    let offer = Offer::of_this_machine();
+    let code = if offer.is_complete() { 0 } else { 5 };
+    let text = boxed.ran(&["sandbox", "check"]).exits(code).out;
+    assert!(
+        text.contains(&format!("Landlock: ABI {}", offer.landlock)),
+        "{text}"
+    );
+    let json = boxed
+        .ran(&["sandbox", "check", "--json"])
+        .exits(code)
+        .json();
+    assert_eq!(json["complete"], offer.is_complete());
+    assert_eq!(json["counts_processes"], offer.counts_processes);
+}
