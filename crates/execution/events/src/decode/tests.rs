@@ -197,7 +197,7 @@ fn bodies() -> Vec<Body> {
                     sha256: "00".repeat(32),
                     kept: 1,
                 }),
-                sandbox: Some(crate::SandboxData {
+                sandbox: Some(SandboxData {
                     sha256: "11".repeat(32),
                     permits: nasty(),
                     off: true,
