@@ -4,7 +4,7 @@ use crate::pipe;
 use crate::trouble::{config, of_plan};
 use rok_component::Component;
 use rok_facades::registry::FoundComponent;
-use rok_orchestration::{ExecutionContext, OrchestratorError, PIPELINE};
+use rok_orchestration::{DEPRECATED, ExecutionContext, OrchestratorError, PIPELINE};
 use rok_plan::{Plan, PlanErrors};
 use rok_vocabulary::format_duration;
 use serde_json::{Map, Value, json};
@@ -127,6 +127,12 @@ fn document(
     });
     if !orchestrator.is_empty() {
         document["labels"]["orchestrator"] = orchestrator.into();
+    }
+    // On record, so that a projection of the log can warn.
+    let deprecated = parts.iter().filter_map(|part| part.component.deprecation());
+    let deprecated: Vec<String> = deprecated.collect();
+    if !deprecated.is_empty() {
+        document["labels"][DEPRECATED] = deprecated.join("; ").into();
     }
     let inputs = inputs(parts)?;
     if !inputs.is_empty() {

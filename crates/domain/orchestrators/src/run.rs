@@ -301,6 +301,7 @@ impl Shared {
         report: &mut RunReport,
     ) -> Result<(), OrchestratorError> {
         let mut dry = DryRunReport::default();
+        let mut denied = false;
         for left in left {
             let (name, version) = left
                 .component
@@ -335,12 +336,13 @@ impl Shared {
             let place =
                 |c: &PlannedComponent| told.steps.iter().position(|step| step.id == c.component);
             dry.components.sort_by_key(place);
+            denied = told.refused.as_ref().is_some_and(|refusal| refusal.denied);
             dry.refused = told.refused.as_ref().map(|refusal| refusal.reason.clone());
             let findings = told.findings.iter();
             let findings = findings.map(|f| format!("{}: {}", f.step, f.reason));
             dry.findings.extend(findings);
         }
-        let refused = told_refusal(&dry);
+        let refused = told_refusal(&dry, denied);
         report.dry_run = Some(dry);
         refused.map_or(Ok(()), Err)
     }
@@ -379,14 +381,18 @@ impl Shared {
 }
 
 /// A dry run exits as the run would that is refused.
-fn told_refusal(dry: &DryRunReport) -> Option<OrchestratorError> {
-    if let Some(refused) = &dry.refused {
-        let trouble = Trouble::new("ROK0107", format!("the run would be refused: {refused}"));
-        return Some(OrchestratorError::Sandbox(trouble));
+fn told_refusal(dry: &DryRunReport, denied: bool) -> Option<OrchestratorError> {
+    match (&dry.refused, dry.findings.first()) {
+        (Some(refused), _) if denied => {
+            let trouble = Trouble::new("ROK0107", format!("the run would be refused: {refused}"));
+            Some(OrchestratorError::Sandbox(trouble))
+        }
+        (Some(why), _) | (None, Some(why)) => {
+            let trouble = Trouble::new("ROK0222", format!("the run would fail: {why}"));
+            Some(OrchestratorError::Execution(trouble))
+        }
+        (None, None) => None,
     }
-    let first = dry.findings.first()?;
-    let trouble = Trouble::new("ROK0222", format!("the run would fail: {first}"));
-    Some(OrchestratorError::Execution(trouble))
 }
 
 /// A run of nothing proves nothing.

@@ -7,6 +7,9 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The label of a run that names the deprecated components that take part.
+pub const DEPRECATED: &str = "deprecated";
+
 /// What kind of thing happened, in the words of operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,13 +88,37 @@ impl OperatorEvent {
             told.push(event(kind, carried));
         }
         let ends = matches!(text("event_type"), Some("step.succeeded" | "step.failed"));
-        if let (true, Some(usage)) = (ends, data.get("usage")) {
-            let mut used = event(OperatorEventKind::ResourceUsage, usage);
+        if let (true, Some(usage)) = (ends, usage(data)) {
+            let mut used = event(OperatorEventKind::ResourceUsage, &usage);
             (used.reason, used.error_class) = (None, None);
             told.push(used);
         }
+        let created = text("event_type") == Some("run.created");
+        let labels = data.get("labels").filter(|_| created);
+        let deprecated = labels.and_then(|labels| labels.get(DEPRECATED));
+        for warning in deprecated
+            .and_then(Value::as_str)
+            .into_iter()
+            .flat_map(|w| w.split("; "))
+        {
+            let mut warned = event(OperatorEventKind::DeprecationWarning, &Value::Null);
+            warned.reason = Some(warning.to_owned());
+            told.push(warned);
+        }
         told
     }
+}
+
+/// What an attempt used, with how long it took.
+fn usage(data: &Value) -> Option<Value> {
+    let mut used = data.get("usage").cloned();
+    if let Some(wall) = data.get("wall_ms") {
+        let used = used.get_or_insert_with(|| Value::Object(serde_json::Map::new()));
+        if let Some(used) = used.as_object_mut() {
+            used.entry("wall_ms").or_insert_with(|| wall.clone());
+        }
+    }
+    used
 }
 
 /// The one table of what is told as what.
@@ -129,7 +156,11 @@ mod tests {
     #[case(json!({"event_type": "step.failed", "step_id": "a"}), &[Kind::Error])]
     #[case(json!({"event_type": "step.failed", "step_id": "a", "data": {"usage": {"cpu_ms": 3}}}), &[Kind::Error, Kind::ResourceUsage])]
     #[case(json!({"event_type": "step.succeeded", "step_id": "a", "data": {"usage": {"cpu_ms": 3}}}), &[Kind::ResourceUsage])]
+    #[case(json!({"event_type": "step.succeeded", "step_id": "a", "data": {"wall_ms": 3}}), &[Kind::ResourceUsage])]
     #[case(json!({"event_type": "step.succeeded", "step_id": "a"}), &[])]
+    #[case(json!({"event_type": "run.created", "data": {"labels": {"stage": "ci"}}}), &[])]
+    #[case(json!({"event_type": "run.created", "data": {"labels": {"deprecated": "a; b"}}}), &[Kind::DeprecationWarning, Kind::DeprecationWarning])]
+    #[case(json!({"event_type": "step.started", "data": {"labels": {"deprecated": "a"}}}), &[])]
     #[case(json!({"event_type": "budget.exceeded"}), &[Kind::BudgetExceeded])]
     #[case(json!({"event_type": "component.deprecated"}), &[Kind::DeprecationWarning])]
     #[case(json!({"event_type": "policy.violated"}), &[Kind::PolicyViolation])]

@@ -55,6 +55,8 @@ pub struct Terminal {
     pub(crate) err_look: Look,
     pub(crate) quiet: bool,
     pub(crate) verbose: u8,
+    /// The flag of that name was given.
+    pub(crate) no_color: bool,
     /// The result is data: JSON, or YAML where that is wanted.
     pub(crate) json: bool,
     pub(crate) yaml: bool,
@@ -75,6 +77,7 @@ impl Terminal {
             err_look: Look::of(io::stderr().is_terminal()),
             quiet: false,
             verbose: 0,
+            no_color: false,
             json: false,
             yaml: false,
             live: true,
@@ -99,6 +102,7 @@ impl Terminal {
             err_look: look,
             quiet: false,
             verbose: 0,
+            no_color: false,
             json: false,
             yaml: false,
             live: false,
@@ -126,6 +130,7 @@ impl Terminal {
     }
 
     pub(crate) fn without_color(&mut self) {
+        self.no_color = true;
         self.out_look.color = false;
         self.err_look.color = false;
     }

@@ -86,7 +86,7 @@ fn tell_error(terminal: &mut Terminal, report: &RunReport, format: &str) {
 fn look(terminal: &Terminal) -> FormatLook {
     FormatLook {
         color: terminal.out_look.color,
-        ascii: terminal.out_look.ascii,
+        ascii: terminal.out_look.ascii || terminal.no_color,
         width: terminal.out_look.width,
     }
 }

@@ -1,0 +1,77 @@
+//! Execution plans: read and written.
+
+use super::bench;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+const STEP: &str = "type: tool\nentrypoint: { run: [\"true\"] }";
+
+#[test]
+fn an_execution_plan_becomes_a_plan_that_runs_and_comes_back() {
+    let bench = bench(&[("fetch", STEP), ("check", STEP), ("publish", STEP)]);
+    let document = json!({
+        "plan_id": "nightly",
+        "nodes": ["fetch", "check", {"id": "publish"}],
+        "edges": [["fetch", "check"], {"from": "check", "to": "publish"}],
+        "default_mode": "local",
+        "description": "Every night.",
+    });
+    bench.write("nightly.json", &document.to_string());
+    let words = [
+        "plan",
+        "import",
+        "--from",
+        "execution-plan",
+        "nightly.json",
+        "-o",
+        "nightly.yaml",
+    ];
+    bench.rok(words).exits(0);
+    bench.rok(["run", "nightly.yaml", "--run-id", "r"]).exits(0);
+    let shown = bench
+        .rok(["plan", "show", "nightly.yaml", "--as", "execution-plan"])
+        .exits(0);
+    let shown: Value = shown.json();
+    assert_eq!(shown["nodes"], json!(["fetch", "check", "publish"]));
+    assert_eq!(
+        shown["edges"],
+        json!([{"from": "fetch", "to": "check"}, {"from": "check", "to": "publish"}])
+    );
+    assert_eq!(
+        (&shown["plan_id"], &shown["default_mode"]),
+        (&"nightly".into(), &"local".into())
+    );
+    assert_eq!(shown["description"], "Every night.");
+}
+
+#[test]
+fn a_document_may_be_yaml() {
+    let bench = bench(&[("fetch", STEP)]);
+    bench.write("p.yaml", "plan_id: p\nnodes: [fetch]\n");
+    let ran = bench
+        .rok(["plan", "import", "--from", "execution-plan", "p.yaml"])
+        .exits(0);
+    assert!(ran.out.starts_with("plan: p\n"), "{}", ran.out);
+}
+
+#[rstest]
+#[case(json!({"plan_id": "p", "nodes": ["nope"]}), 3, "nope")]
+#[case(json!({"plan_id": "p", "nodes": ["fetch", "fetch"]}), 2, "twice")]
+#[case(json!({"plan_id": "p", "nodes": ["fetch"], "edges": [["fetch", "chekc"]]}), 2, "chekc")]
+#[case(json!({"plan_id": "p", "nodes": ["fetch"], "edges": [["fetch", "fetch"]]}), 2, "fetch")]
+#[case(json!({"plan_id": "p", "nodes": []}), 2, "")]
+#[case(json!({"plan_id": "p", "nodes": ["fetch"], "edgs": []}), 2, "edgs")]
+#[case(json!({"plan_id": "Not An Id", "nodes": ["fetch"]}), 2, "")]
+fn what_is_no_execution_plan_is_refused(
+    #[case] document: Value,
+    #[case] code: i32,
+    #[case] told: &str,
+) {
+    let bench = bench(&[("fetch", STEP)]);
+    bench.write("p.json", &document.to_string());
+    let ran = bench
+        .rok(["plan", "import", "--from", "execution-plan", "p.json"])
+        .exits(code);
+    assert!(ran.err.contains(told), "{}", ran.err);
+    assert_eq!(ran.out, "");
+}

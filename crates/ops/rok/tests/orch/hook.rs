@@ -1,0 +1,124 @@
+//! The hook: every commit is checked, and only what is staged.
+
+use super::{bench, ends, orch, result};
+use crate::support::{Bench, Ran};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+const NO_TABS: &str = "type: validator\nchannel: canary\ntags: [pre-commit]\nfiles: [\"**/*.txt\"]\nentrypoint: { run: \"printf '%s\\\\n' \\\"$COMPONENT_FILES\\\" > seen; grep -n bad $COMPONENT_FILES && exit 1; exit 0\" }";
+
+/// git, with `rok` on the path, in an environment of its own.
+fn git(bench: &Bench, args: &[&str]) -> Ran {
+    let rok = Path::new(env!("CARGO_BIN_EXE_rok"));
+    let here = rok
+        .parent()
+        .expect("a folder")
+        .to_string_lossy()
+        .into_owned();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new("git");
+    command
+        .args(["-c", "user.name=ada", "-c", "user.email=ada@example.com"])
+        .args(args)
+        .current_dir(bench.path())
+        .env_clear()
+        .env("PATH", format!("{here}:{path}"))
+        .env("HOME", bench.path())
+        .env("TMPDIR", bench.path())
+        .env("ROK_USER", "tester");
+    Ran::from(command.output().expect("git starts"))
+}
+
+fn repository() -> Bench {
+    let bench = bench(&[("words", NO_TABS)]);
+    git(&bench, &["init", "-q"]).exits(0);
+    bench
+}
+
+#[test]
+fn a_commit_with_a_bad_file_is_refused_and_a_good_one_is_made() {
+    let bench = repository();
+    bench.rok(["orch", "install-hook"]).exits(0);
+    bench.write("a.txt", "fine\n");
+    bench.write("b.txt", "bad\n");
+    git(&bench, &["add", "a.txt"]).exits(0);
+    git(&bench, &["commit", "-q", "-m", "one"]).exits(0);
+    git(&bench, &["add", "b.txt"]).exits(0);
+    let refused = git(&bench, &["commit", "-q", "-m", "two"]).exits(1);
+    let told = format!("{}{}", refused.out, refused.err);
+    assert!(told.contains("❌ words"), "{told}");
+    git(&bench, &["rev-parse", "--verify", "-q", "HEAD"]).exits(0);
+    let log = git(&bench, &["log", "--format=%s"]).exits(0).out;
+    assert_eq!(log, "one\n");
+}
+
+#[test]
+fn only_components_that_staged_files_concern_run_and_see_only_those() {
+    let bench = repository();
+    bench.write("bad.txt", "bad\n");
+    bench.write("code.rs", "x\n");
+    git(&bench, &["add", "code.rs"]).exits(0);
+    let report = orch(&bench, "--stage pre-commit").exits(0).json();
+    assert_eq!(ends(&report), [("words", "skip")]);
+    let why = result(&report, "words")["messages"][0]
+        .as_str()
+        .expect("why");
+    assert_eq!(why, "the one file is not its concern");
+    bench.write("ok name.txt", "fine\n");
+    git(&bench, &["add", "ok name.txt"]).exits(0);
+    orch(&bench, "--stage pre-commit --staged").json();
+    let seen = fs::read_to_string(bench.path().join("seen")).expect("it ran");
+    assert_eq!(
+        seen, "ok name.txt\n",
+        "what is not staged is not its affair"
+    );
+    // Named files, or all of them.
+    orch(&bench, "--stage pre-commit --files bad.txt").exits(1);
+    let seen = fs::read_to_string(bench.path().join("seen")).expect("it ran");
+    assert_eq!(seen, "bad.txt\n");
+}
+
+#[test]
+fn a_hook_is_installed_once_and_a_foreign_one_is_never_touched() {
+    let bench = repository();
+    let first = bench.rok(["orch", "install-hook"]).exits(0);
+    assert!(first.out.starts_with("installed: "), "{}", first.out);
+    let file = bench.path().join(".git/hooks/pre-commit");
+    let text = fs::read_to_string(&file).expect("the hook");
+    assert!(
+        text.contains("rok orch --stage pre-commit --format human || exit 1\n"),
+        "{text}"
+    );
+    let mode = fs::metadata(&file).expect("the hook").permissions().mode();
+    assert_eq!(mode & 0o111, 0o111, "it can be run");
+    let again = bench.rok(["orch", "install-hook"]).exits(0);
+    assert!(again.out.starts_with("unchanged: "), "{}", again.out);
+    fs::write(&file, "#!/bin/sh\necho mine\n").expect("a hook");
+    let refused = bench.rok(["orch", "install-hook"]).exits(2);
+    assert!(refused.err.contains("ROK0225"), "{}", refused.err);
+    assert_eq!(
+        fs::read_to_string(&file).expect("the hook"),
+        "#!/bin/sh\necho mine\n"
+    );
+    fs::remove_file(&file).expect("it goes");
+    std::os::unix::fs::symlink("nowhere", &file).expect("a link");
+    bench.rok(["orch", "install-hook"]).exits(2);
+    assert!(
+        !bench.path().join(".git/hooks/nowhere").exists(),
+        "nothing behind a link"
+    );
+}
+
+#[test]
+fn outside_a_repository_there_is_no_hook() {
+    let bench = bench(&[("words", NO_TABS)]);
+    let mut command = bench.command(["orch", "install-hook"]);
+    command.env(
+        "GIT_CEILING_DIRECTORIES",
+        bench.path().parent().expect("a folder"),
+    );
+    let refused = Ran::from(command.output().expect("rok starts")).exits(2);
+    assert!(refused.err.contains("ROK0223"), "{}", refused.err);
+}

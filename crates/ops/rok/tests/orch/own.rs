@@ -1,0 +1,62 @@
+//! This project's own components: they are sound, and they are what its CI
+//! checks.
+
+use crate::support::{Bench, Ran, command_in};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn orch(words: &[&str]) -> Ran {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let elsewhere = Bench::new();
+    let mut command = command_in(&root, ["orch"]);
+    command
+        .args(words)
+        .arg("--dir")
+        .arg(elsewhere.path().join("runs"));
+    Ran::from(command.output().expect("rok starts"))
+}
+
+#[test]
+fn our_own_registry_is_sound() {
+    orch(&["--stage", "registry", "--action", "validate"]).exits(0);
+}
+
+#[test]
+fn our_own_stages_check_what_ci_checks() {
+    let report = orch(&["--stage", "ci", "--dry-run"]).exits(0).json();
+    let components = report["dry_run"]["components"]
+        .as_array()
+        .expect("components");
+    let does = |one: &Value| one["does"].as_str().unwrap_or_default().to_owned();
+    let all: BTreeSet<String> = components.iter().map(does).collect();
+    for check in [
+        "layers",
+        "generated",
+        "deny",
+        "advisories",
+        "lints",
+        "docs",
+        "tests",
+        "examples",
+    ] {
+        let command = format!("cargo xtask ci --only {check}");
+        assert!(all.contains(&command), "{command} in {all:#?}");
+    }
+    assert!(
+        all.iter()
+            .any(|does| does.contains("cargo fmt --all --check")),
+        "{all:#?}"
+    );
+    let words = [
+        "--stage",
+        "pre-commit",
+        "--dry-run",
+        "--files",
+        "xtask/src/main.rs",
+    ];
+    let report = orch(&words).exits(0).json();
+    let first = &report["dry_run"]["components"][0];
+    assert_eq!(first["component"], "fmt");
+    assert_eq!(first["why"], "xtask/src/main.rs is its concern");
+}

@@ -1,0 +1,217 @@
+//! Reports: their formats, their schema, what they say of errors.
+
+use super::{bench, orch, result};
+use crate::support::{Bench, Ran};
+use rstest::rstest;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
+}
+
+/// A component of each end.
+fn mixed() -> Bench {
+    bench(&[
+        ("good", "type: test\nentrypoint: { run: [\"true\"] }"),
+        (
+            "bad",
+            "type: test\nentrypoint: { run: \"echo 'src/a.rs:3:4: error: no such thing' >&2; exit 1\" }",
+        ),
+        (
+            "late",
+            "type: test\ntimeout: 200ms\nentrypoint: { run: [sleep, \"60\"] }",
+        ),
+        (
+            "after",
+            "type: test\nrequires: { bad: \"*\" }\nentrypoint: { run: [\"true\"] }",
+        ),
+    ])
+}
+
+/// Whether a public validator accepts a document.
+fn fits_schema(bench: &Bench, document: &Value) -> Ran {
+    let python = root().join("target/tools/verifier/bin/python");
+    assert!(
+        python.is_file(),
+        "the public tools are not installed: run `cargo xtask verifier` once (`cargo xtask test` does it by itself)"
+    );
+    bench.write("document.json", &document.to_string());
+    let program = "import json, sys, jsonschema\n\
+        schema = json.load(open(sys.argv[1]))\n\
+        jsonschema.Draft202012Validator.check_schema(schema)\n\
+        jsonschema.Draft202012Validator(schema).validate(json.load(open('document.json')))\n";
+    let schema = root().join("docs/run-report.schema.json");
+    let mut command = Command::new(python);
+    command
+        .args(["-c", program])
+        .arg(schema)
+        .current_dir(bench.path())
+        .env_clear();
+    Ran::from(command.output().expect("python starts"))
+}
+
+#[test]
+fn every_report_validates_against_the_published_schema() {
+    let bench = mixed();
+    let reports = [
+        ("--stage test", 1),
+        ("--stage test --dry-run", 0),
+        ("--stage test --mode profile", 1),
+        ("--stage nope", 2),
+        ("--stage registry", 0),
+    ];
+    for (words, code) in reports {
+        let report = orch(&bench, words).exits(code).json();
+        fits_schema(&bench, &report).exits(0);
+    }
+    let mut spoiled = orch(&bench, "--stage test").json();
+    spoiled["results"][0]["status"] = "excellent".into();
+    fits_schema(&bench, &spoiled).exits(1);
+}
+
+#[test]
+fn the_schema_that_is_printed_is_the_published_one() {
+    let printed = bench(&[]).rok(["orch", "schema"]).exits(0).out;
+    let path = root().join("docs/run-report.schema.json");
+    if std::env::var_os("ROK_UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &printed).expect("the page is written");
+    }
+    let published = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(printed, published, "ROK_UPDATE_DOCS=1 writes it");
+}
+
+#[test]
+fn a_report_says_what_ended_how() {
+    let bench = mixed();
+    let report = orch(&bench, "--stage test").exits(1).json();
+    let sum = &report["summary"];
+    assert_eq!((&sum["passed"], &sum["failed"]), (&1.into(), &2.into()));
+    assert_eq!((&sum["skipped"], &sum["timed_out"]), (&1.into(), &1.into()));
+    let bad = result(&report, "bad");
+    assert_eq!(bad["errors"][0]["file"], "src/a.rs");
+    assert_eq!(
+        (&bad["errors"][0]["line"], &bad["errors"][0]["column"]),
+        (&3.into(), &4.into())
+    );
+    assert_eq!(bad["error_class"], "validation_failed");
+    assert_eq!(bad["fingerprint"].as_str().map(str::len), Some(64));
+    assert_eq!(result(&report, "late")["error_class"], "timeout");
+    assert_eq!(report["correlation_id"], report["run_id"]);
+    let took = report["execution_time_ms"].as_u64().expect("a number");
+    assert!(took >= 200, "{took}");
+}
+
+#[test]
+fn the_correlation_id_is_the_key_of_the_run() {
+    let bench = mixed();
+    let report = orch(&bench, "--stage test --correlation-id key-7")
+        .exits(1)
+        .json();
+    assert_eq!(report["run_id"], "key-7");
+    let summary = bench.rok(["summary", "key-7", "--json"]).exits(0).json();
+    assert_eq!(summary["labels"]["stage"], "test");
+    assert_eq!(summary["labels"]["mode"], "sync");
+    bench.rok(["verify", "key-7"]).exits(0);
+    // It stands in every event that operators are told.
+    let told = bench.rok(["orch", "events", "key-7"]).exits(0).out;
+    assert!(
+        told.lines()
+            .all(|line| line.contains("\"correlation_id\":\"key-7\"")),
+        "{told}"
+    );
+}
+
+#[test]
+fn operators_are_told_structured_events() {
+    let bench = bench(&[(
+        "flaky",
+        "type: test\nidempotent: true\nretry: { max: 2, base: 10ms }\nentrypoint: { run: \"test -e again || { touch again; exit 75; }\" }",
+    )]);
+    let ran = bench.rok(["orch", "--stage", "test", "-v"]).exits(0);
+    let events: Vec<Value> = ran
+        .err
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let kinds: Vec<&str> = events
+        .iter()
+        .filter_map(|event| event["event"].as_str())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "execution_start",
+            "error",
+            "resource_usage",
+            "retry",
+            "resource_usage",
+            "execution_end"
+        ],
+        "{}",
+        ran.err
+    );
+    assert_eq!(events[1]["component"], "flaky");
+    assert_eq!(events[1]["error_class"], "transient_io");
+    assert!(events[2]["data"]["wall_ms"].is_u64(), "{events:?}");
+}
+
+#[rstest]
+#[case("human", "FAILED: 1 passed, 2 failed, 1 skipped")]
+#[case("json", "\"status\": \"failed\"")]
+#[case("yaml", "status: failed\n")]
+#[case("junit", "<testsuite name=\"test\" tests=\"4\"")]
+#[case("sarif", "\"version\": \"2.1.0\"")]
+#[case(
+    "github",
+    "::error file=src/a.rs,line=3,col=4,title=bad::no such thing"
+)]
+fn each_format(#[case] format: &str, #[case] told: &str) {
+    let ran = orch(&mixed(), &format!("--stage test --format {format}")).exits(1);
+    assert!(ran.out.contains(told), "{}", ran.out);
+    assert!(
+        ran.err.contains("bad"),
+        "progress goes to stderr: {}",
+        ran.err
+    );
+}
+
+#[rstest]
+#[case(&[("CI", "true")], &[], true)]
+#[case(&[("TERM", "dumb")], &[], true)]
+#[case(&[], &["--no-color"], true)]
+#[case(&[], &[], false)]
+fn ascii_where_nothing_else_is_shown_rightly(
+    #[case] environment: &[(&str, &str)],
+    #[case] flags: &[&str],
+    #[case] ascii: bool,
+) {
+    let bench = mixed();
+    let mut command = bench.command(["orch", "--stage", "test", "--format", "human"]);
+    command.args(flags).envs(environment.iter().copied());
+    let ran = Ran::from(command.output().expect("rok starts")).exits(1);
+    assert_eq!(ran.out.is_ascii(), ascii, "{}", ran.out);
+    assert_eq!(ran.out.contains("[PASS]"), ascii, "{}", ran.out);
+    assert!(
+        !ran.out.contains('\u{1b}'),
+        "no colours where nobody watches"
+    );
+}
+
+#[test]
+fn json_is_the_default_where_no_terminal_is() {
+    let bench = mixed();
+    let report = orch(&bench, "--stage test").json();
+    assert_eq!(report["stage"], "test");
+    let yaml = orch(&bench, "--stage test --yaml").exits(1);
+    assert!(yaml.out.starts_with("status: failed\n"), "{}", yaml.out);
+}
+
+#[test]
+fn an_unknown_format_is_refused_before_anything_runs() {
+    let bench = mixed();
+    let ran = orch(&bench, "--stage test --format jsn").exits(2);
+    assert!(ran.err.contains("did you mean `json`?"), "{}", ran.err);
+    assert!(!bench.runs().exists());
+}
