@@ -110,3 +110,83 @@ impl fmt::Debug for OrchestratorsFacade {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rok_orchestration::{ReportStatus, Trouble};
+    use rok_vocabulary::Timestamp;
+
+    /// An orchestrator of somebody else's.
+    struct Nightly;
+
+    impl Orchestrator for Nightly {
+        fn name(&self) -> &'static str {
+            "Nightly"
+        }
+
+        fn supported_stages(&self) -> &'static [&'static str] {
+            &["nightly", "weekly"]
+        }
+
+        fn validate_context(&self, context: &ExecutionContext) -> Result<(), OrchestratorError> {
+            context.check()
+        }
+
+        fn build_registry_query(
+            &self,
+            _: &ExecutionContext,
+        ) -> Result<RegistryQuery, OrchestratorError> {
+            Ok(RegistryQuery::default())
+        }
+
+        fn discover_components(&self, _: &ExecutionContext) -> Result<Found, OrchestratorError> {
+            Ok(Found::default())
+        }
+
+        fn run_watched(
+            &self,
+            context: &ExecutionContext,
+            _: &StopSignal,
+            _: &mut dyn Observer,
+        ) -> RunReport {
+            let at = Timestamp::from_millis(0);
+            let mut report = RunReport::begun(&context.stage, self.name(), "r", at);
+            report.settle(None, at);
+            report
+        }
+    }
+
+    struct Engine(Vec<Arc<dyn Orchestrator>>);
+
+    impl OrchestratorsEngine for Engine {
+        fn orchestrators(&self) -> &[Arc<dyn Orchestrator>] {
+            &self.0
+        }
+
+        fn refused(&self, context: &ExecutionContext, error: &OrchestratorError) -> RunReport {
+            RunReport::refused(&context.stage, "r", Timestamp::from_millis(0), error)
+        }
+
+        fn operator_events(&self, _: &RunId) -> Result<Vec<OperatorEvent>, OrchestratorError> {
+            Ok(Vec::new())
+        }
+
+        fn plan_of(&self, _: &ExecutionPlan) -> Result<Vec<u8>, OrchestratorError> {
+            let trouble = Trouble::new("ROK0224", "none");
+            Err(OrchestratorError::Config(trouble))
+        }
+    }
+
+    #[test]
+    fn an_orchestrator_of_yours_is_asked_for_its_stage() {
+        let facade = OrchestratorsFacade::new(Arc::new(Engine(vec![Arc::new(Nightly)])));
+        assert_eq!(facade.stages(), ["nightly", "weekly"]);
+        let nightly = facade.of_stage("weekly").unwrap();
+        assert!(nightly.supports_stage("weekly") && !nightly.supports_stage("ci"));
+        let report = nightly.run(&ExecutionContext::of_stage("weekly"));
+        assert_eq!(report.orchestrator, "Nightly");
+        assert_eq!(report.status, ReportStatus::Success);
+        assert!(facade.of_stage("ci").is_none());
+    }
+}

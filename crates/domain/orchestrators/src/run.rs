@@ -410,3 +410,6 @@ fn nothing_selected(left: &[LeftOut]) -> OrchestratorError {
     let message = "no component is selected, and a run of nothing proves nothing";
     OrchestratorError::Registry(Trouble::new("ROK0221", message).help(help))
 }
+
+#[cfg(test)]
+mod tests;

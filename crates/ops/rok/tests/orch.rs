@@ -31,7 +31,7 @@ use support::{Bench, Ran};
 
 #[test]
 fn the_table_names_tests_that_exist() {
-    table::names_tests_that_exist("seed-003.md", "Seed 003", 60);
+    table::names_tests_that_exist("seed-003.md", "Seed 003", 55);
 }
 
 /// A folder with components, each a name and what its manifest says besides

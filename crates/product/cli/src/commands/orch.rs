@@ -42,9 +42,7 @@ fn stage(
 ) -> Result<Exit, ServiceError> {
     let format = match &args.format {
         Some(format) => format.clone(),
-        None if terminal.yaml => "yaml".to_owned(),
-        None if terminal.out_look.tty && !terminal.json => "human".to_owned(),
-        None => "json".to_owned(),
+        None => default_format(terminal).to_owned(),
     };
     // Before anything runs: a report that nobody can write is of no use.
     let formatter = service.format(&format)?;
@@ -69,6 +67,15 @@ fn stage(
     terminal.show(&text)?;
     tell_error(terminal, &report, &context.format);
     Ok(Exit::of_code(report.exit_code))
+}
+
+/// People see the human form, programs get JSON.
+fn default_format(terminal: &Terminal) -> &'static str {
+    match (terminal.yaml, terminal.json, terminal.out_look.tty) {
+        (true, ..) => "yaml",
+        (_, true, _) | (_, _, false) => "json",
+        _ => "human",
+    }
 }
 
 /// A report that goes to a program says what went wrong to people, too.
@@ -189,4 +196,30 @@ fn install_hook(service: &Service, terminal: &mut Terminal) -> Result<Exit, Serv
         terminal.show(&format!("{}: {file}\n", installed.change))?;
     }
     Ok(Exit::Success)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_shown_the_human_form() {
+        let terminal = |tty| Terminal::in_memory().0.pretend(tty, false, false);
+        assert_eq!(default_format(&terminal(true)), "human");
+        assert_eq!(default_format(&terminal(false)), "json");
+        let mut asked = terminal(true);
+        asked.json = true;
+        assert_eq!(default_format(&asked), "json");
+        asked.yaml = true;
+        assert_eq!(default_format(&asked), "yaml");
+    }
+
+    #[test]
+    fn actions_of_the_registry() {
+        let add = RegistryAction::Add("a=b.yaml".into());
+        assert_eq!(action("add=a=b.yaml").ok(), Some(add));
+        for wrong in ["add", "list=x", "explode", "inspect="] {
+            assert!(action(wrong).is_err(), "{wrong}");
+        }
+    }
 }
