@@ -1,10 +1,13 @@
 //! The engine: each question is a request.
 
+use crate::bundle;
 use crate::connection::{Connection, Query};
 use crate::fault::{not_here, unreachable};
 use crate::stream::{self, Came};
+use rok_http::{CollectBody, ReplayBody};
 use rok_http::{Commanded, Definition, EventPage, SignedPage, SubmitRequest};
 use rok_service::RunStanding;
+use rok_service::views::format_duration;
 use rok_service::views::{
     AttestOptions, Attested, AuditView, Checkpoint, CollectReport, CollectRequest, CommandAnswer,
     CommandRequest, DriveEnd, DriveOptions, DryRun, ErrorClass, ErrorKind, EventLine, EventQuery,
@@ -178,12 +181,21 @@ impl RunsEngine for RemoteRuns {
         Err(not_here("a check of plans within plans"))
     }
 
-    fn redecide(&self, _: &RunId) -> Result<RedecidedView, RunsError> {
-        Err(not_here("a replay"))
+    fn redecide(&self, run: &RunId) -> Result<RedecidedView, RunsError> {
+        self.of_run(run, &["redecision"], &[])
     }
 
-    fn replay(&self, _: &RunId, _: ReplayRequest) -> Result<RunId, RunsError> {
-        Err(not_here("a replay"))
+    fn replay(&self, run: &RunId, request: ReplayRequest) -> Result<RunId, RunsError> {
+        if request.secrets_file.is_some() {
+            return Err(not_here("a file of secrets"));
+        }
+        let body = ReplayBody {
+            from: request.from,
+            run_id: request.run_id,
+            reason: request.reason,
+        };
+        let made: RunStanding = self.connection.post(&path(run, &["replay"]), &body, None)?;
+        Ok(made.run_id)
     }
 
     fn drive(
@@ -516,12 +528,23 @@ impl RunsEngine for RemoteRuns {
         self.connection.get(&["api", "v1", "runs"], &asked)
     }
 
-    fn hold(&self, _: &RunId, _: &HoldRequest) -> Result<HeldView, RunsError> {
-        Err(not_here("a hold"))
+    fn hold(&self, run: &RunId, request: &HoldRequest) -> Result<HeldView, RunsError> {
+        let what = if request.release { "release" } else { "hold" };
+        let body = json!({ "reason": request.reason });
+        self.connection.post(&path(run, &[what]), &body, None)
     }
 
-    fn collect(&self, _: &CollectRequest) -> Result<CollectReport, RunsError> {
-        Err(not_here("collecting runs"))
+    fn collect(&self, request: &CollectRequest) -> Result<CollectReport, RunsError> {
+        let keep = request
+            .keep
+            .map(|keep| u32::try_from(keep).unwrap_or(u32::MAX));
+        let body = CollectBody {
+            older_than: request.older_than.map(format_duration),
+            keep,
+            max_size: request.max_bytes.map(|bytes| bytes.to_string()),
+            dry_run: request.dry_run,
+        };
+        self.connection.post(&["api", "v1", "collect"], &body, None)
     }
 
     fn verify(&self, run: &RunId, options: &VerifyOptions) -> Result<VerifyReport, RunsError> {
@@ -538,8 +561,12 @@ impl RunsEngine for RemoteRuns {
         self.of_run(run, &["verification"], &[])
     }
 
-    fn attest(&self, _: &RunId, _: &AttestOptions) -> Result<Attested, RunsError> {
-        Err(not_here("attesting"))
+    fn attest(&self, run: &RunId, options: &AttestOptions) -> Result<Attested, RunsError> {
+        if options.key.is_some() {
+            // A private key goes nowhere.
+            return Err(not_here("attesting by a key of one's own"));
+        }
+        self.connection.tell(&path(run, &["attest"]))
     }
 
     fn checkpoint(&self, _: &RunId, _: &AttestOptions) -> Result<Checkpoint, RunsError> {
@@ -550,8 +577,12 @@ impl RunsEngine for RemoteRuns {
         Err(not_here("a checkpoint"))
     }
 
-    fn export(&self, _: &RunId, _: &ExportOptions) -> Result<Exported, RunsError> {
-        Err(not_here("an export"))
+    fn export(&self, run: &RunId, options: &ExportOptions) -> Result<Exported, RunsError> {
+        if options.key.is_some() {
+            return Err(not_here("an export with a key of one's own"));
+        }
+        let answer = self.connection.open(&path(run, &["bundle"]), &[], &[])?;
+        bundle::keep(answer, &options.out)
     }
 
     fn import(&self, _: &ImportOptions) -> Result<Imported, RunsError> {

@@ -19,6 +19,7 @@
 //! ```
 
 mod agents;
+mod bundle;
 mod connection;
 mod fault;
 mod registry;

@@ -6,6 +6,7 @@ mod commands;
 mod desk;
 mod events;
 mod files;
+mod keeping;
 mod looking;
 mod orchestration;
 mod place;
@@ -29,6 +30,7 @@ pub(crate) fn operations() -> impl Iterator<Item = &'static Operation> {
         desk::OPERATIONS,
         schedules::OPERATIONS,
         registry::OPERATIONS,
+        keeping::OPERATIONS,
         server::OPERATIONS,
     ]
     .into_iter()

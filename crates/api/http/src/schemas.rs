@@ -3,7 +3,7 @@
 use rok_service::PlanListing;
 use rok_service::views::{
     ComponentView, DueView, FiringView, Incident, Lesson, PlanId, Profile, RunId, ScheduleView,
-    Timestamp,
+    StepId, Timestamp,
 };
 use schemars::JsonSchema;
 use serde::de::Error as _;
@@ -143,6 +143,43 @@ pub(crate) struct Rollback {
     /// run again.
     #[serde(default)]
     pub(crate) again: Vec<String>,
+}
+
+/// A run that is to be replayed.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayBody {
+    /// The step from which on it is executed anew.
+    pub from: StepId,
+    /// The replay's id; else a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+    /// Why.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "reason"
+    )]
+    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
+    pub reason: Option<String>,
+}
+
+/// What is to be collected. Without a rule nothing is.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CollectBody {
+    /// Runs that were closed longer ago than this: `30d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older_than: Option<String>,
+    /// The newest so many are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<u32>,
+    /// The oldest, until no more than this is left: `10GB`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_size: Option<String>,
+    /// Changes nothing.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// Incidents, newest first.

@@ -62,12 +62,13 @@ impl Service {
         let request = ReplayRequest {
             from,
             run_id,
-            submitter: self.config().settings.actor(),
+            submitter: original.actor().clone(),
             reason: options.reason,
             secrets_file: options.secrets_file.map(|file| self.cwd().join(file)),
         };
         let run = original.runs().replay(original.id(), request)?;
-        Ok(self.handle(original.runs().clone(), run))
+        let actor = original.actor().clone();
+        Ok(self.handle(original.runs().clone(), run).asked_by(actor))
     }
 }
 

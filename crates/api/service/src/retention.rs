@@ -3,7 +3,7 @@
 use crate::error::ServiceError;
 use crate::service::Service;
 use rok_facades::runs::{CollectReport, CollectRequest};
-use rok_vocabulary::parse_duration;
+use rok_vocabulary::{Actor, parse_duration};
 
 /// What is to be collected, as a person writes it.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,8 @@ pub struct CollectAsk {
     pub max_size: Option<String>,
     /// Changes nothing.
     pub dry_run: bool,
+    /// Who collects; else the user.
+    pub actor: Option<Actor>,
 }
 
 impl Service {
@@ -36,7 +38,10 @@ impl Service {
             keep: ask.keep,
             max_bytes: max_bytes.transpose()?,
             dry_run: ask.dry_run,
-            actor: self.config().settings.actor(),
+            actor: ask
+                .actor
+                .clone()
+                .unwrap_or_else(|| self.config().settings.actor()),
         };
         Ok(self.runs()?.collect(&request)?)
     }

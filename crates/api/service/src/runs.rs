@@ -34,6 +34,14 @@ pub struct VerifyRequest {
 }
 
 impl VerifyRequest {
+    /// Whether anything but the log itself is to be proved.
+    pub(crate) fn names_a_proof(&self) -> bool {
+        self.key.is_some()
+            || self.attested
+            || self.checkpoint.is_some()
+            || !self.cosigners.is_empty()
+    }
+
     /// Reads the files that it names.
     pub(crate) fn read(&self, cwd: &Path) -> Result<VerifyOptions, ServiceError> {
         let read = |file: &PathBuf| public_key(cwd, file);
@@ -130,6 +138,10 @@ impl RunHandle {
     pub(crate) fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
+    }
+
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.actor
     }
 
     pub(crate) fn runs(&self) -> &RunsFacade {

@@ -42,6 +42,12 @@ pub enum AccessAction {
     DecideLesson,
     /// Add, pause, fire or remove schedules.
     ManageSchedules,
+    /// Keep a run from being collected, or no longer.
+    Hold,
+    /// Have a run signed by the server's key.
+    Attest,
+    /// Collect runs: what they hold is gone.
+    Collect,
 }
 
 impl AccessAction {
@@ -61,6 +67,9 @@ impl AccessAction {
         Self::HandleIncident,
         Self::DecideLesson,
         Self::ManageSchedules,
+        Self::Hold,
+        Self::Attest,
+        Self::Collect,
     ];
 
     /// The action's name, as policies write it.
@@ -81,6 +90,9 @@ impl AccessAction {
             Self::HandleIncident => "handle_incident",
             Self::DecideLesson => "decide_lesson",
             Self::ManageSchedules => "manage_schedules",
+            Self::Hold => "hold",
+            Self::Attest => "attest",
+            Self::Collect => "collect",
         }
     }
 }

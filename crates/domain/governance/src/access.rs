@@ -70,7 +70,7 @@ mod tests {
             AccessAction::Submit | AccessAction::SubmitOwn | AccessAction::Prioritize => {
                 AccessTarget::Plan(&plan)
             }
-            AccessAction::ManageSchedules => AccessTarget::Server,
+            AccessAction::ManageSchedules | AccessAction::Collect => AccessTarget::Server,
             _ => AccessTarget::Run(&run),
         };
         let request = AccessRequest {
@@ -88,7 +88,7 @@ mod tests {
     #[case(&[], &[])]
     #[case(&["nobody"], &[])]
     #[case(&["viewer"], &["view"])]
-    #[case(&["operator"], &["view", "submit", "submit_own", "prioritize", "resume", "rollback", "cancel", "pause", "handle_incident", "manage_schedules"])]
+    #[case(&["operator"], &["view", "submit", "submit_own", "prioritize", "resume", "rollback", "cancel", "pause", "handle_incident", "manage_schedules", "hold", "attest"])]
     #[case(&["approver"], &["view", "approve", "reject", "handle_incident", "decide_lesson"])]
     #[case(&["viewer", "approver"], &["view", "approve", "reject", "handle_incident", "decide_lesson"])]
     fn a_role_may(#[case] roles: &[&str], #[case] may: &[&str]) {

@@ -15,6 +15,7 @@ use rok_bundle::{BundleError, Content, content_path, pack, plan_path};
 use rok_facades::runs::{
     ErrorKind, ExportOptions, Exported, RunsError, VerifyOptions, VerifyVerdict,
 };
+use rok_log::StoreError;
 use rok_vocabulary::RunId;
 use std::collections::BTreeMap;
 
@@ -46,24 +47,9 @@ impl Runs {
         options: &ExportOptions,
     ) -> Result<Exported, RunsError> {
         let store = self.store_of(run);
-        store.only_folders("exporting a run")?;
         refuse_to_export(&store, run)?;
         let loaded = Loaded::read(&store, run)?;
-        let mut files: BTreeMap<String, Content> = BTreeMap::new();
-        for name in [LOG, "plan.json", "seal.json", ATTESTATION, PROVENANCE_FILE] {
-            let file = loaded.dir.join(name);
-            if file.exists() {
-                files.insert(name.into(), Content::file(name, file));
-            }
-        }
-        for sha256 in named_plans(&loaded) {
-            let file = loaded.dir.join("plans").join(format!("{sha256}.json"));
-            // One that is the run's own plan lies there as `plan.json` alone.
-            if file.exists() {
-                let path = plan_path(&sha256);
-                files.insert(path.clone(), Content::file(path, file));
-            }
-        }
+        let mut files = record_of(&store, &loaded)?;
         for entry in loaded.history().logs() {
             let (name, file) = (
                 log_name(entry),
@@ -141,6 +127,38 @@ impl Runs {
             .and_then(|bytes| PublicKey::from_pem(std::str::from_utf8(&bytes).ok()?).ok());
         Ok([configured, kept].into_iter().flatten().find(fits))
     }
+}
+
+/// The record itself: log, plans, seal and what was signed.
+fn record_of(store: &Home, loaded: &Loaded) -> Result<BTreeMap<String, Content>, RunsError> {
+    let run = loaded.state().run_id();
+    let failed = |error: StoreError| fault::store(&error);
+    let mut files = BTreeMap::new();
+    let mut put = |path: String, bytes: Vec<u8>| {
+        files.insert(path.clone(), Content::bytes(path, bytes));
+    };
+    put(LOG.into(), store.read_raw(run).map_err(failed)?);
+    if let Some(seal) = store.seal(run).map_err(failed)? {
+        put("seal.json".into(), seal.to_json().into_bytes());
+    }
+    for name in [ATTESTATION, PROVENANCE_FILE] {
+        if let Some(bytes) = store.read_beside(run, name).map_err(failed)? {
+            put(name.into(), bytes);
+        }
+    }
+    let own = loaded.state().plan().sha256();
+    let plans = named_plans(loaded).into_iter();
+    // One that is the run's own plan lies there as `plan.json` alone.
+    let others = plans.filter(|sha256| sha256 != own);
+    let others = others.map(|sha256| (plan_path(&sha256), sha256));
+    let all = [("plan.json".to_owned(), own.to_owned())].into_iter();
+    for (path, sha256) in all.chain(others) {
+        let Ok(digest) = sha256.parse() else { continue };
+        if let Some(plan) = store.document(run, digest).map_err(failed)? {
+            put(path, plan.to_vec());
+        }
+    }
+    Ok(files)
 }
 
 /// What is not final could go on in two places; what is broken proves

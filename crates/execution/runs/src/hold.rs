@@ -84,8 +84,8 @@ impl Runs {
         request: &HoldRequest,
     ) -> Result<HeldView, RunsError> {
         let store = self.store_of(run);
-        store.only_folders("holding a run")?;
         let loaded = self.load(run)?;
+        store.make_dirs(run).map_err(|e| fault::store(&e))?;
         let plan = loaded.state().plan().clone();
         // A reason stands in a file for ever.
         if let Ok(secrets) = crate::submit::load_secrets(plan.plan(), None) {

@@ -12,13 +12,16 @@ use crate::fault;
 use crate::home::Home;
 use crate::load::Loaded;
 use crate::submit::{absolute, contents};
+use crate::subruns::named_plans;
+use crate::tables::rows_of;
 use rok_artifacts::{ArtifactError, ContentStore, Digest};
 use rok_bundle::{DEFAULT_LIMIT, Manifest, unpack};
 use rok_events::ArtifactPlace;
 use rok_facades::runs::{
     ErrorKind, ImportOptions, Imported, RunsError, VerifyOptions, VerifyReport, VerifyVerdict,
 };
-use rok_log::Durability;
+use rok_log::{Commit, CommitResult, Document, DocumentKind, Durability, Record, StoreError};
+use rok_vocabulary::{RunId, Seq};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -181,7 +184,6 @@ pub(crate) fn verify_bundle(
 
 impl Runs {
     pub(crate) fn import_run(&self, options: &ImportOptions) -> Result<Imported, RunsError> {
-        self.home().only_folders("importing a bundle")?;
         let root = absolute(&self.setup.root);
         fs::create_dir_all(&root).map_err(io_fault("create", &root))?;
         let staged = Staged::of(options, &root, self.setup.durability)?;
@@ -190,9 +192,10 @@ impl Runs {
         let exists = || {
             let message = format!("there is a run `{run}` already in {}", root.display());
             RunsError::new(ErrorKind::Usage, "ROK0116", message)
-                .help("it is never touched by an import; name another folder by --dir")
+                .help("it is never touched by an import; name another --dir or --store")
         };
-        if to.symlink_metadata().is_ok() {
+        let known = self.home().exists(run).map_err(|e| fault::store(&e))?;
+        if known || (!self.is_pooled() && to.symlink_metadata().is_ok()) {
             return Err(exists());
         }
         let report = staged.verify(&VerifyOptions::default())?;
@@ -206,7 +209,7 @@ impl Runs {
             return Err(RunsError::new(ErrorKind::Protocol, "ROK0143", message)
                 .help("`rok verify FILE` names everything that is wrong"));
         }
-        let store = Home::folders(&root, self.setup.durability);
+        let store = self.home();
         let (from, ours) = (contents(&staged.store), contents(&store));
         // Held until the log that names them is in its place.
         for file in &staged.manifest.files {
@@ -215,6 +218,11 @@ impl Runs {
             }
         }
         let staged_run = staged.store.run_dir(run);
+        let commit = self.is_pooled().then(|| commit_of(&staged.store, run));
+        let commit = commit.transpose()?;
+        if commit.is_some() {
+            strip(&staged_run, &to)?;
+        }
         for folder in [
             &staged_run.join("logs"),
             &staged_run.join("artifacts"),
@@ -230,11 +238,76 @@ impl Runs {
             Err(_) if to.symlink_metadata().is_ok() => return Err(exists()),
             Err(error) => return Err(io_fault("place", &to)(error)),
         }
+        if let Some(commit) = commit {
+            match self.commits()?.commit(commit)? {
+                CommitResult::Committed { .. } => {}
+                CommitResult::Stale { .. } => return Err(exists()),
+            }
+        }
         Ok(Imported {
             run_id: run.clone(),
             folder: to,
             report,
         })
+    }
+}
+
+/// The record of a run that was laid out in a folder, as one commit.
+fn commit_of(store: &Home, run: &RunId) -> Result<Commit, RunsError> {
+    let failed = |error: StoreError| fault::store(&error);
+    let chain = store.verify(run).map_err(failed)?;
+    let gone = || fault::folder(format!("run {run} is not where it was unpacked"));
+    let row = store.get(run).map_err(failed)?.ok_or_else(gone)?;
+    let lines = store.read_raw(run).map_err(failed)?;
+    let events = u32::try_from(chain.events).map_err(|_| {
+        let message = format!("the log of run {run} has more lines than one commit takes");
+        RunsError::new(ErrorKind::Usage, "ROK0143", message)
+            .help("import it into a folder, by --dir without --store")
+    })?;
+    let mut commit = Commit::new(run.clone(), Seq::FIRST, lines, events, chain.head, row);
+    commit.seal = store.seal(run).map_err(failed)?;
+    let loaded = Loaded::read(store, run)?;
+    let own = (
+        DocumentKind::Plan,
+        loaded.state().plan().sha256().to_owned(),
+    );
+    let others = named_plans(&loaded).into_iter();
+    let others = others.map(|sha256| (DocumentKind::SubPlan, sha256));
+    for (kind, sha256) in [own].into_iter().chain(others) {
+        let digest = sha256.parse().ok();
+        let plan = digest.map(|digest| store.document(run, digest));
+        if let Some(plan) = plan.transpose().map_err(failed)?.flatten() {
+            commit.documents.push(Document::new(kind, plan));
+        }
+    }
+    let rows = rows_of(store, run).map_err(failed)?.unwrap_or_default();
+    commit.records = { rows.into_iter() }
+        .map(|row| Record {
+            kind: row.table,
+            key: row.key,
+            json: row.json.into_bytes(),
+        })
+        .collect();
+    Ok(commit)
+}
+
+/// Leaves of a folder what is no part of the record: that is in the database.
+/// What an import that was killed has left in its place goes.
+fn strip(folder: &Path, to: &Path) -> Result<(), RunsError> {
+    for name in ["events.jsonl", "plan.json", "seal.json", "lock"] {
+        match fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io_fault("remove", &folder.join(name))(error));
+            }
+            _ => {}
+        }
+    }
+    for name in ["plans", "inbox"] {
+        let _ = fs::remove_dir_all(folder.join(name));
+    }
+    match fs::remove_dir_all(to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_fault("remove", to)(error)),
+        _ => Ok(()),
     }
 }
 

@@ -11,6 +11,8 @@ mod degraded;
 mod desk;
 #[path = "serve/disk_full.rs"]
 mod disk_full;
+#[path = "serve/everywhere.rs"]
+mod everywhere;
 #[path = "serve/hostile.rs"]
 mod hostile;
 #[path = "serve/howto.rs"]

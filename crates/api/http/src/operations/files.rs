@@ -87,7 +87,7 @@ fn get_artifact(app: Arc<App>, call: Call) -> Answering {
 }
 
 /// Copies a part at a time; between parts it holds no thread.
-async fn copy(mut content: Box<dyn Read + Send>, sender: Sender<Bytes>) {
+pub(super) async fn copy(mut content: Box<dyn Read + Send>, sender: Sender<Bytes>) {
     loop {
         let read = tokio::task::spawn_blocking(move || {
             let mut part = vec![0; PART];

@@ -113,7 +113,7 @@ pub struct Exported {
     /// The key whose public half is in it.
     pub key_id: Option<String>,
     /// The runs that did the work of its `plan` steps. They are not in it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sub_runs: Vec<RunId>,
 }
 

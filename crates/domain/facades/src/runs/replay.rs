@@ -1,10 +1,11 @@
 //! What came of deciding a run's log again.
 
 use rok_vocabulary::{RunId, Seq};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// What came of deciding a run's log again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RedecidedView {
     /// The run.
     pub run_id: RunId,
@@ -20,7 +21,7 @@ pub struct RedecidedView {
 }
 
 /// A decision that came out otherwise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DivergenceView {
     /// The first event of the recorded decision.
     pub seq: Seq,

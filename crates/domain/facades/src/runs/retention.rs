@@ -1,6 +1,7 @@
 //! Retention: which runs are kept, which are collected, and what is left.
 
 use rok_vocabulary::{Actor, RunId, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ pub struct HoldRequest {
 }
 
 /// One line of a run's holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeldView {
     /// When.
@@ -46,7 +47,7 @@ pub struct CollectRequest {
 }
 
 /// What was collected, or would be.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CollectReport {
     /// Nothing was changed.
     pub dry_run: bool,
@@ -73,7 +74,7 @@ pub struct CollectReport {
 }
 
 /// A run that was collected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CollectedRun {
     /// The run.
     pub run_id: RunId,
@@ -84,7 +85,7 @@ pub struct CollectedRun {
 }
 
 /// A run that was named by a rule and is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeptRun {
     /// The run.
     pub run_id: String,

@@ -66,11 +66,16 @@ impl Place {
 
     /// Asks there.
     pub(crate) fn rok(&self, args: &[&str]) -> Ran {
+        self.rok_at(self.at, args)
+    }
+
+    /// Asks the same runs another way.
+    pub(crate) fn rok_at(&self, at: Where, args: &[&str]) -> Ran {
         let server = self.served.as_ref().map(|served| {
             let address = served.client.address();
             format!("http://{address}")
         });
-        let place: Vec<&str> = match self.at {
+        let place: Vec<&str> = match at {
             Where::Folder => Vec::new(),
             Where::Database => vec!["--store", "sqlite:rok.db"],
             Where::Server => vec!["--server", server.as_deref().expect("a server")],

@@ -100,7 +100,7 @@ fn a_run_is_driven_to_its_end_from_elsewhere() {
         "{}",
         &report.out[..80]
     );
-    let refused = there(&served, &["gc", "--keep", "1"]).exits(2);
+    let refused = there(&served, &["run", "quick.yaml", "--mode", "dry-run"]).exits(2);
     assert!(refused.err.contains("ROK0010"), "{}", refused.err);
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn gc(
         keep: args.keep,
         max_size: args.max_size,
         dry_run: args.dry_run,
+        actor: None,
     };
     let report = service.collect(&ask)?;
     if terminal.json {
