@@ -169,7 +169,7 @@ fn refuse_to_export(store: &Home, run: &RunId) -> Result<(), RunsError> {
         (VerifyVerdict::Intact, _) => Ok(()),
         (VerifyVerdict::Collected, None) => {
             let run = run.clone();
-            Err(fault::store(&rok_log::StoreError::Collected { run }))
+            Err(fault::store(&StoreError::Collected { run }))
         }
         (_, Some(first)) => {
             let message = format!(
