@@ -22,4 +22,5 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 pub mod agents;
+pub mod components;
 pub mod http;

@@ -40,6 +40,8 @@ mod places;
 mod policy;
 #[path = "serve/pooled.rs"]
 mod pooled;
+#[path = "serve/registry.rs"]
+mod registry;
 #[path = "serve/remote.rs"]
 mod remote;
 #[path = "serve/runs.rs"]

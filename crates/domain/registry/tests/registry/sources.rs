@@ -2,70 +2,26 @@
 
 use crate::bench::{Bench, manifest, query, refusal, tool};
 use rok_chain::Digest;
-use rok_component::{ManifestSource, Offer, SourceError};
 use rok_facades::registry::RegistryEngine as _;
 use rok_log::{Cells, MemoryCells};
 use rok_registry::{Registry, Root};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use rok_test_support::components::MemoryRegistry;
+use std::sync::Arc;
 
-/// Manifests in memory, which may lie.
-#[derive(Default)]
-struct Memory {
-    offers: Mutex<Vec<Offer>>,
-    content: Mutex<Vec<(Digest, Vec<u8>)>>,
-    asked: AtomicUsize,
-}
-
-impl Memory {
-    fn put(&self, file: &str, offered: &str, given: &str) {
-        let fingerprint = Digest::of(offered.as_bytes());
-        let file = file.to_owned();
-        self.offers
-            .lock()
-            .expect("no test breaks it")
-            .push(Offer { fingerprint, file });
-        self.content
-            .lock()
-            .expect("no test breaks it")
-            .push((fingerprint, given.as_bytes().to_vec()));
-    }
-}
-
-impl ManifestSource for Memory {
-    fn address(&self) -> String {
-        "https://rok.example".to_owned()
-    }
-
-    fn offers(&self) -> Result<Vec<Offer>, SourceError> {
-        Ok(self.offers.lock().expect("no test breaks it").clone())
-    }
-
-    fn manifest(&self, fingerprint: Digest) -> Result<Vec<u8>, SourceError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let content = self.content.lock().expect("no test breaks it");
-        let found = content.iter().find(|(of, _)| *of == fingerprint);
-        found
-            .map(|(_, bytes)| bytes.clone())
-            .ok_or_else(|| SourceError {
-                why: "no such manifest".to_owned(),
-                help: None,
-            })
-    }
-}
-
-fn over(bench: &Bench, source: &Arc<Memory>) -> Registry {
-    let source: Arc<dyn ManifestSource> = source.clone();
-    let roots = vec![Root::Source(source), Root::folder(bench.components())];
+fn over(bench: &Bench, source: &MemoryRegistry) -> Registry {
+    let roots = vec![
+        Root::Source(Arc::new(source.clone())),
+        Root::folder(bench.components()),
+    ];
     Registry::new(roots, bench.lock_file())
 }
 
 #[test]
 fn what_comes_from_elsewhere_runs_only_where_it_is_locked() {
     let bench = Bench::with(&[("mine", "1.0.0", "")]);
-    let source = Arc::new(Memory::default());
+    let source = MemoryRegistry::new();
     let text = tool("theirs", "1.0.0", "");
-    source.put("theirs.component.yaml", &text, &text);
+    source.put("theirs.component.yaml", &text);
     let registry = over(&bench, &source);
     assert_eq!(registry.list(&query("").selector).unwrap().len(), 2);
     let (code, told) = refusal(registry.find(&query("")));
@@ -75,20 +31,20 @@ fn what_comes_from_elsewhere_runs_only_where_it_is_locked() {
     );
     registry.lock().unwrap();
     let found = registry.find(&query("name=theirs")).unwrap();
-    assert_eq!(found.components[0].source, "https://rok.example");
+    assert_eq!(found.components[0].source, "https://registry.example");
 
     // Another manifest under the same name and version.
-    source.offers.lock().unwrap().clear();
+    source.clear();
     let other = tool("theirs", "1.0.0", "description: other");
-    source.put("theirs.component.yaml", &other, &other);
+    source.put("theirs.component.yaml", &other);
     assert_eq!(refusal(registry.find(&query("name=theirs"))).0, "ROK0233");
 }
 
 #[test]
 fn content_that_has_not_its_fingerprint_is_refused() {
     let bench = Bench::new();
-    let source = Arc::new(Memory::default());
-    source.put(
+    let source = MemoryRegistry::new();
+    source.lie(
         "a.component.yaml",
         &tool("a", "1.0.0", ""),
         &tool("a", "6.6.6", ""),
@@ -96,7 +52,7 @@ fn content_that_has_not_its_fingerprint_is_refused() {
     let (code, told) = refusal(over(&bench, &source).list(&query("").selector));
     assert_eq!(code, "ROK0233");
     assert!(
-        told.starts_with("https://rok.example was asked for manifest "),
+        told.starts_with("https://registry.example was asked for manifest "),
         "{told}"
     );
 }
@@ -104,28 +60,28 @@ fn content_that_has_not_its_fingerprint_is_refused() {
 #[test]
 fn a_name_that_is_none_is_refused() {
     let bench = Bench::new();
-    let source = Arc::new(Memory::default());
-    source.put("../../a\n", "x", "x");
+    let source = MemoryRegistry::new();
+    source.put("../../a\n", "x");
     let (code, told) = refusal(over(&bench, &source).list(&query("").selector));
     assert_eq!(code, "ROK0236");
     assert_eq!(
         told,
-        "https://rok.example offers `../../a\\n`, which is no name of a manifest"
+        "https://registry.example offers `../../a\\n`, which is no name of a manifest"
     );
 }
 
 #[test]
 fn each_manifest_is_fetched_once_and_checked_each_time() {
     let bench = Bench::new();
-    let source = Arc::new(Memory::default());
+    let source = MemoryRegistry::new();
     let text = tool("a", "1.0.0", "");
-    source.put("a.component.yaml", &text, &text);
+    source.put("a.component.yaml", &text);
     let cells = Arc::new(MemoryCells::new());
     let registry = over(&bench, &source).state(cells.clone());
     for _ in 0..3 {
         registry.list(&query("").selector).unwrap();
     }
-    assert_eq!(source.asked.load(Ordering::Relaxed), 1);
+    assert_eq!(source.asked(), 1);
     let key = Digest::of(text.as_bytes()).to_hex();
     assert!(
         cells
@@ -133,7 +89,7 @@ fn each_manifest_is_fetched_once_and_checked_each_time() {
             .unwrap()
     );
     registry.list(&query("").selector).unwrap();
-    assert_eq!(source.asked.load(Ordering::Relaxed), 2);
+    assert_eq!(source.asked(), 2);
     assert_eq!(
         cells.cell("manifests", &key).unwrap().as_deref(),
         Some(text.as_bytes())
@@ -143,15 +99,15 @@ fn each_manifest_is_fetched_once_and_checked_each_time() {
 #[test]
 fn what_is_elsewhere_is_not_changed_from_here() {
     let bench = Bench::new();
-    let source = Arc::new(Memory::default());
+    let source = MemoryRegistry::new();
     let text = tool("a", "1.0.0", "");
-    source.put("a.component.yaml", &text, &text);
+    source.put("a.component.yaml", &text);
     let registry = over(&bench, &source);
     let (code, told) = refusal(registry.remove(&"a".parse().unwrap()));
     assert_eq!(code, "ROK0234");
     assert_eq!(
         told,
-        "a@1.0.0 is kept at https://rok.example, and only read here"
+        "a@1.0.0 is kept at https://registry.example, and only read here"
     );
     let other = manifest("x.yaml", &tool("a", "1.0.0", "description: other"));
     assert_eq!(refusal(registry.add(&other, true)).0, "ROK0234");
