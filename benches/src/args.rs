@@ -25,7 +25,8 @@ pub(crate) struct Args {
     /// A folder of WfCommons instances (WfFormat JSON), for `wfcommons`
     #[arg(long, value_name = "DIR", env = "ROK_WFINSTANCES")]
     pub(crate) wfinstances: Option<PathBuf>,
-    /// A tenth of the work in `core` and `store`: for trying out a change
+    /// A tenth of the work in `core`, `store`, `finished`, `waiting` and `serve`:
+    /// for trying out a change
     #[arg(long)]
     pub(crate) quick: bool,
 }
@@ -35,11 +36,17 @@ pub(crate) struct Args {
 pub(crate) enum Bench {
     /// Ten-step runs on the memory store
     Core,
-    /// Ten-step runs on the SQLite store, and a store of 1,000,000 finished runs
+    /// Ten-step runs on the SQLite store
     Store,
+    /// A store of 1,000,000 finished runs
+    Finished,
+    /// 100,000 waiting runs under `rok serve`
+    Waiting,
+    /// `rok serve`: its start, and one-step runs over HTTP
+    Serve,
     /// 1,000 processes beside GNU make and ninja
     Spawn,
-    /// In-process steps in one run folder
+    /// In-process steps of one run, in a folder and in SQLite
     Steps,
     /// Replay and verification of 100,000 events
     Replay,
@@ -58,9 +65,12 @@ impl Bench {
     pub(crate) const fn about(self) -> &'static str {
         match self {
             Self::Core => "runs of 10 sequential in-process steps, 64 in flight, memory store",
-            Self::Store => "the SQLite store: ten-step runs, and among 1,000,000 finished ones",
+            Self::Store => "the same runs on the SQLite store, by a pool",
+            Self::Finished => "lists and claims in a store of 1,000,000 finished runs",
+            Self::Waiting => "100,000 waiting runs under `rok serve`",
+            Self::Serve => "`rok serve`: its start, and one-step runs over HTTP",
             Self::Spawn => "1,000 /bin/true, two at once, with GNU make and ninja",
-            Self::Steps => "in-process steps in one run folder",
+            Self::Steps => "in-process steps of one run, in a folder and in SQLite",
             Self::Replay => "100,000 events folded, and verified",
             Self::Reports => "the page about a run of 1,000 steps",
             Self::Linear => "a 10,000-step run against a 1,000-step run",
@@ -93,7 +103,7 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case(&["x"], 9, Bench::Core)]
+    #[case(&["x"], 12, Bench::Core)]
     #[case(&["x", "replay", "steps"], 2, Bench::Steps)]
     fn benches_are_chosen_by_name(
         #[case] words: &[&str],

@@ -1,13 +1,16 @@
 //! The benches, a module each.
 
 mod core_runs;
+mod finished;
 mod linear;
 mod replay;
 mod reports;
+mod serve;
 mod spawn;
 mod startup;
 mod steps;
 mod store;
+mod waiting;
 mod wfcommons;
 
 use crate::args::{Args, Bench};
@@ -22,6 +25,9 @@ pub(crate) fn run(bench: Bench, args: &Args, place: &Place) -> Table {
     let result = match bench {
         Bench::Core => core_runs::run(args, &mut table),
         Bench::Store => store::run(args, place, &mut table),
+        Bench::Finished => finished::run(args, place, &mut table),
+        Bench::Waiting => waiting::run(args, place, &mut table),
+        Bench::Serve => serve::run(args, place, &mut table),
         Bench::Spawn => spawn::run(args, place, &mut table),
         Bench::Steps => steps::run(args, place, &mut table),
         Bench::Replay => replay::run(args, place, &mut table),

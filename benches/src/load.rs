@@ -89,7 +89,8 @@ fn state<'a>(shard: &'a Shard, run: &RunId) -> Result<&'a RunState, RunnerError>
         .ok_or_else(|| RunnerError::Lost { run: run.clone() })
 }
 
-fn sound(state: &RunState) -> Result<(), Failed> {
+/// That a run ended well.
+pub(crate) fn sound(state: &RunState) -> Result<(), Failed> {
     let (phase, outcome) = (state.phase(), state.outcome());
     if (phase, outcome) == (RunPhase::Completed, Some(Outcome::Succeeded)) {
         return Ok(());

@@ -13,17 +13,24 @@ mod load;
 mod machine;
 mod measure;
 mod place;
+mod pool;
 mod report;
 mod schedule;
+mod server;
 mod world;
 
 use crate::args::Args;
 use crate::report::Report;
 use clap::Parser;
+use rok::compose::{self, Host};
+use rok_service::Wiring;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if std::env::var_os(server::AS_ROK).is_some() {
+        return as_rok();
+    }
     let args = Args::parse();
     match run(&args) {
         Ok(true) => ExitCode::SUCCESS,
@@ -34,6 +41,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `rok`, with the steps' function.
+fn as_rok() -> ExitCode {
+    let wiring = Wiring::new(|settings| compose::runs(settings, world::functions(), Host::Binary));
+    let wiring = wiring
+        .pool(|settings, ask| compose::pooled(settings, world::functions(), Host::Binary, ask));
+    rok_cli::run(wiring.access(compose::access))
 }
 
 /// Runs the benches that were asked for; false when one could not do its work.

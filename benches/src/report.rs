@@ -104,7 +104,7 @@ impl fmt::Display for Table {
 fn grid(measures: &[Measure]) -> Grid {
     let mut grid = Grid::new();
     grid.load_style(presets::NOTHING);
-    grid.set_header(["measure", "median", "range", "cpu", "goal", ""]);
+    grid.set_header(["measure", "figure", "range", "cpu", "goal", ""]);
     for measure in measures {
         let unit = measure.unit;
         let (least, most) = (measure.values.first(), measure.values.last());
@@ -119,7 +119,7 @@ fn grid(measures: &[Measure]) -> Grid {
                     Goal::AtLeast(value) => format!("≥ {}", with_unit(value, unit)),
                     Goal::AtMost(value) => format!("≤ {}", with_unit(value, unit)),
                 },
-                if goal.is_met(measure.median()) {
+                if goal.is_met(measure.figure()) {
                     "met"
                 } else {
                     "MISSED"
@@ -130,7 +130,7 @@ fn grid(measures: &[Measure]) -> Grid {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         grid.add_row([
             Cell::new(&measure.name),
-            right(with_unit(measure.median(), unit)),
+            right(with_unit(measure.figure(), unit)),
             right(range),
             right(each),
             right(goal),
@@ -144,7 +144,7 @@ fn grid(measures: &[Measure]) -> Grid {
 fn cpu(us: f64, unit: Unit) -> String {
     match unit {
         Unit::PerSecond | Unit::Us => format!("{} µs", number(us)),
-        Unit::Ms | Unit::Times => format!("{} ms", number(us / 1e3)),
+        _ => format!("{} ms", number(us / 1e3)),
     }
 }
 
@@ -155,6 +155,8 @@ fn with_unit(value: f64, unit: Unit) -> String {
         Unit::Us => format!("{number} µs"),
         Unit::PerSecond => format!("{number} /s"),
         Unit::Times => format!("{number} ×"),
+        Unit::Mb => format!("{number} MB"),
+        Unit::Count => number,
     }
 }
 

@@ -85,35 +85,39 @@ fn domains(governance: Arc<dyn rok_facades::GovernanceEngine>) -> Facades {
     Facades::new(incidents, governance, Arc::new(LocalTraces::new()))
 }
 
-/// A shard over a store, whose steps return at once.
-pub(crate) fn shard(store: Box<dyn Store>, domains: Facades) -> Shard {
+/// Functions that return at once.
+pub(crate) fn functions() -> Functions {
     let list = |items: usize| {
         move |_: &rok_executor::Call<'_>| {
             let items: Vec<usize> = (0..items).collect();
             Ok(serde_json::json!({ "items": items }))
         }
     };
-    let functions = Functions::new()
+    Functions::new()
         .register_inline("nothing", |_| Ok(Value::Null))
         .register_inline("list1000", list(1_000))
-        .register_inline("list10000", list(10_000));
-    let services = Services::new(domains).executor(Arc::new(functions));
-    Shard::new(store, services, Owner::new("bench"))
+        .register_inline("list10000", list(10_000))
 }
 
-/// Creates a run of a plan; `max_parallel` steps of it run at once.
-pub(crate) fn create(
-    shard: &mut Shard,
-    plan: &Ready,
-    max_parallel: u32,
-) -> Result<RunId, RunnerError> {
-    let run: RunId = uuid::Uuid::now_v7()
-        .hyphenated()
-        .to_string()
-        .parse()
-        .expect("a UUID is a run id");
-    let submitter = Actor::User("bench".into());
-    let spec = RunSpec {
+/// The domains, and an executor whose steps return at once.
+pub(crate) fn services(domains: Facades) -> Services {
+    Services::new(domains).executor(Arc::new(functions()))
+}
+
+/// A shard over a store, whose steps return at once.
+pub(crate) fn shard(store: Box<dyn Store>, domains: Facades) -> Shard {
+    Shard::new(store, services(domains), Owner::new("bench"))
+}
+
+/// A name for a run.
+pub(crate) fn new_run() -> RunId {
+    let name = uuid::Uuid::now_v7().hyphenated().to_string();
+    name.parse().expect("a UUID is a run id")
+}
+
+/// What a run is created with; `max_parallel` steps of it run at once.
+pub(crate) fn spec(max_parallel: u32) -> RunSpec {
+    RunSpec {
         priority: 0,
         request: None,
         replays: None,
@@ -126,26 +130,43 @@ pub(crate) fn create(
         cwd: None,
         engine: env!("CARGO_PKG_VERSION").into(),
         policies: None,
-        submitter: submitter.clone(),
+        submitter: user(),
         reason: None,
         plans: BTreeMap::new(),
         parent: None,
         expected: Vec::new(),
-    };
-    let context = RunContext {
+    }
+}
+
+fn user() -> Actor {
+    Actor::User("bench".into())
+}
+
+/// What a run needs besides its log.
+pub(crate) fn context() -> RunContext {
+    RunContext {
         recorded: None,
         services: None,
         owner: "bench".into(),
-        user: submitter.clone(),
+        user: user(),
         user_roles: Vec::new(),
-        submitter,
+        submitter: user(),
         roles: Vec::new(),
         secrets: Ok(Secrets::none()),
         workspace: None,
         files: None,
         cache: None,
-    };
+    }
+}
+
+/// Creates a run of a plan; `max_parallel` steps of it run at once.
+pub(crate) fn create(
+    shard: &mut Shard,
+    plan: &Ready,
+    max_parallel: u32,
+) -> Result<RunId, RunnerError> {
+    let run = new_run();
     let (compiled, bytes) = (Arc::clone(&plan.compiled), Arc::clone(&plan.bytes));
-    shard.create(run.clone(), compiled, bytes, spec, context)?;
+    shard.create(run.clone(), compiled, bytes, spec(max_parallel), context())?;
     Ok(run)
 }

@@ -8,11 +8,10 @@ use crate::report::Table;
 use crate::world::{self, Ready, Shape};
 use rok_chain::verify_log;
 use rok_facades::Facades;
-use rok_log::{EventReader, MemoryStore, Store};
-use rok_vocabulary::RunId;
+use rok_log::{EventReader, MemoryStore};
 use std::thread;
 
-pub(super) const SHARDS: usize = 2;
+const SHARDS: usize = crate::pool::SHARDS;
 const RUNS: usize = 10_000;
 pub(super) const IN_FLIGHT: usize = 64;
 pub(super) const STEPS: usize = 10;
@@ -45,11 +44,7 @@ pub(super) fn run(args: &Args, table: &mut Table) -> Result<(), Failed> {
         (&real, "all domains real (Cedar)"),
         (&constant, "policies by a test engine"),
     ] {
-        let by_cpu = spent.iter().map(|spent| Spent {
-            wall: spent.cpu / SHARDS as u32,
-            ..*spent
-        });
-        let by_cpu: Vec<Spent> = by_cpu.collect();
+        let by_cpu = by_cpu(spent);
         let of = |how| format!("runs, {domains}{how}");
         table.add(Measure::rate(of(""), count, spent).goal(GOAL));
         table.add(Measure::rate(of(", by processor time"), count, &by_cpu));
@@ -57,21 +52,17 @@ pub(super) fn run(args: &Args, table: &mut Table) -> Result<(), Failed> {
     Ok(())
 }
 
-fn repetition(plan: &Ready, runs: usize, domains: &Facades) -> Result<Spent, Failed> {
-    on(&MemoryStore::new(), plan, runs, domains, |store, run| {
-        store.forget(run);
-    })
+/// What two free cores would take.
+pub(super) fn by_cpu(spent: &[Spent]) -> Vec<Spent> {
+    let by_cpu = spent.iter().map(|spent| Spent {
+        wall: spent.cpu / SHARDS as u32,
+        ..*spent
+    });
+    by_cpu.collect()
 }
 
-/// Drives that many runs on a store, from two threads; `ended` sees each run
-/// that was sealed and let go.
-pub(super) fn on<S: Store + Clone + 'static>(
-    store: &S,
-    plan: &Ready,
-    runs: usize,
-    domains: &Facades,
-    ended: impl Fn(&S, &RunId) + Copy + Send,
-) -> Result<Spent, Failed> {
+fn repetition(plan: &Ready, runs: usize, domains: &Facades) -> Result<Spent, Failed> {
+    let store = MemoryStore::new();
     let (results, spent) = time(|| {
         thread::scope(|scope| {
             let threads = [(); SHARDS].map(|()| {
@@ -79,7 +70,7 @@ pub(super) fn on<S: Store + Clone + 'static>(
                 scope.spawn(move || {
                     let mut shard = world::shard(Box::new(store.clone()), domains);
                     let (total, in_flight) = (runs / SHARDS, IN_FLIGHT / SHARDS);
-                    load::many(&mut shard, plan, total, in_flight, |run| ended(&store, run))
+                    load::many(&mut shard, plan, total, in_flight, |run| store.forget(run))
                 })
             });
             threads.map(|thread| {

@@ -1,76 +1,203 @@
-//! The SQLite store: what durable runs cost in it, and what is found among a
-//! million of them.
+//! The SQLite store under load: what durable runs cost in it, beside the same
+//! rows written by hand.
 
 use super::{core_runs, in_turn};
 use crate::args::Args;
 use crate::load::Failed;
-use crate::measure::{Goal, Measure, Spent, Unit, time};
+use crate::measure::{Goal, Measure, Spent, time};
 use crate::place::Place;
+use crate::pool;
 use crate::report::Table;
-use crate::world::{self, Shape};
+use crate::world::{self, Ready, Shape};
 use rok_log::{
-    Commit, CommitResult, Durability, Fence, Lease, Owner, Pull, RunFilter, RunIndex, RunOrder,
-    RunStore, SCRIPT_START, Script, WorkQueue,
+    Commit, CommitResult, Durability, Fence, Lease, MemoryStore, Owner, Pull, RunStore,
+    SCRIPT_START, Script, WorkQueue,
 };
 use rok_store_sqlite::SqliteStore;
-use rok_vocabulary::{Outcome, RunId, RunPhase, Timestamp};
+use rok_vocabulary::{RunId, Timestamp};
+use rok_worker_pool::PoolStats;
+use rusqlite::Connection;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-const RUNS: usize = 2_000;
-const FINISHED: usize = 1_000_000;
+const RUNS: usize = 10_000;
 /// Decisions of one commit: those of as many runs.
 const TOGETHER: usize = 64;
 const COMMITS: usize = 200;
-/// Runs that are filled in by one commit.
-const FILLED: usize = 500;
-const SAMPLES: usize = 500;
-const PAGE: usize = 50;
-const FOUND: Goal = Goal::AtMost(5.0);
+/// Runs in memory at once, where the disk is to be hidden behind others.
+const MANY: usize = 256;
 
 pub(super) fn run(args: &Args, place: &Place, table: &mut Table) -> Result<(), Failed> {
-    let tenth = if args.quick { 10 } else { 1 };
-    let runs = RUNS / tenth;
+    let runs = if args.quick { RUNS / 10 } else { RUNS };
+    let plan = world::calls(core_runs::STEPS, Shape::Chains(core_runs::STEPS))?;
+    let few = core_runs::IN_FLIGHT;
+    let mut wrote = Wrote::default();
+    let mut durable = |in_flight: usize| -> Result<Spent, Failed> {
+        let folder = place.folder()?;
+        let store = open(&folder)?;
+        let (spent, stats) = pool::drive(&store, &plan, runs, in_flight, world::real_domains())?;
+        drop(store);
+        if in_flight == few {
+            wrote = Wrote::look(&folder, runs, stats)?;
+        }
+        std::fs::remove_dir_all(folder)?;
+        Ok(spent)
+    };
+    let mut took = [Vec::new(), Vec::new()];
+    for round in 0..=args.repeat {
+        for (took, in_flight) in took.iter_mut().zip([few, MANY]) {
+            let spent = durable(in_flight)?;
+            if round > 0 {
+                took.push(spent);
+            }
+        }
+    }
+    let [narrow, wide] = took;
+    let [memory, by_hand, decisions] = in_turn(
+        args.repeat,
+        [
+            &mut || in_memory(&plan, runs),
+            &mut || by_hand(&place.folder()?, runs, wrote),
+            &mut || decisions(&place.folder()?),
+        ],
+    )?;
+    tell(table, runs, wrote);
+    let count = runs as u32;
+    let goal = Goal::AtLeast(6_000.0);
+    table.add(Measure::rate(format!("runs, {few} at once, fsync"), count, &narrow).goal(goal));
+    let name = format!("runs, {few} at once, fsync, by processor time");
+    table.add(Measure::rate(name, count, &core_runs::by_cpu(&narrow)).goal(goal));
+    table.add(Measure::rate(format!("runs, {MANY} at once, fsync"), count, &wide).goal(goal));
+    let name = format!("runs, {few} at once, the same pool on the memory store");
+    table.add(Measure::rate(name, count, &memory));
+    table.add(Measure::rate(
+        "the same rows by hand, fsync",
+        count,
+        &by_hand,
+    ));
+    table.add(Measure::rate(
+        "decisions, 64 a commit, fsync",
+        (COMMITS * TOGETHER) as u32,
+        &decisions,
+    ));
+    Ok(())
+}
+
+fn tell(table: &mut Table, runs: usize, wrote: Wrote) {
     table.setting(format!(
-        "runs as in `core`, {} threads, {} in flight in all, {runs} a repetition, in a new file, fsync",
-        core_runs::SHARDS,
-        core_runs::IN_FLIGHT
+        "runs as in `core`, submitted, claimed and driven by a pool of {} shards as under \
+         `rok serve`; {runs} runs a repetition, in a new file, WAL, synchronous=FULL; so many of \
+         them at once from submission to seal",
+        pool::SHARDS,
+    ));
+    table.setting(format!(
+        "a run: {:.1} rows of {:.0} bytes; {:.1} of them in a turn of a shard",
+        wrote.chunks as f64 / runs as f64,
+        wrote.bytes as f64 / wrote.chunks as f64,
+        wrote.chunks as f64 / wrote.turns as f64,
+    ));
+    table.setting(format!(
+        "by hand: SQLite alone, one thread, as many rows of that size inserted, and as many updates \
+         of their runs' rows, {TOGETHER} of each in a transaction: the floor under any such store",
     ));
     table.setting(format!(
         "decisions: {COMMITS} commits of {TOGETHER} runs' decisions of four events each, fsync"
     ));
-    let plan = world::calls(core_runs::STEPS, Shape::Chains(core_runs::STEPS))?;
-    let domains = world::real_domains();
-    let durable = || -> Result<Spent, Failed> {
-        let store = open(&place.folder()?)?;
-        core_runs::on(&store, &plan, runs, &domains, |_, _| ())
-    };
-    let [runs_took, decisions] = in_turn(
-        args.repeat,
-        [&mut { durable }, &mut || decisions(&place.folder()?)],
-    )?;
-    let rate = Measure::rate("runs, fsync", runs as u32, &runs_took);
-    table.add(rate.goal(Goal::AtLeast(6_000.0)));
-    let count = (COMMITS * TOGETHER) as u32;
-    table.add(Measure::rate(
-        "decisions, 64 a commit, fsync",
-        count,
-        &decisions,
-    ));
-    among_many(FINISHED / tenth, place, table)
 }
 
-fn open(folder: &Path) -> Result<SqliteStore, Failed> {
-    let file = folder.join("rok.db");
+/// What a repetition left in its file.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wrote {
+    chunks: u64,
+    bytes: u64,
+    turns: u64,
+}
+
+impl Wrote {
+    fn look(folder: &Path, runs: usize, stats: PoolStats) -> Result<Self, Failed> {
+        let db = Connection::open(folder.join(FILE))?;
+        let count = "SELECT count(*), sum(length(lines)) FROM chunks";
+        let (chunks, bytes) = db.query_row(count, [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })?;
+        let completed = "SELECT count(*) FROM runs WHERE phase = 'COMPLETED' AND seal IS NOT NULL";
+        let completed: i64 = db.query_row(completed, [], |row| row.get(0))?;
+        if completed != runs as i64 {
+            return Err(Failed(format!("{completed} of {runs} runs are completed")));
+        }
+        Ok(Self {
+            chunks: chunks as u64,
+            bytes: bytes as u64,
+            turns: stats.turns,
+        })
+    }
+}
+
+fn in_memory(plan: &Ready, runs: usize) -> Result<Spent, Failed> {
+    let domains = world::real_domains();
+    let (spent, _) = pool::drive(
+        &MemoryStore::new(),
+        plan,
+        runs,
+        core_runs::IN_FLIGHT,
+        domains,
+    )?;
+    Ok(spent)
+}
+
+/// The same rows in SQLite alone.
+fn by_hand(folder: &Path, runs: usize, wrote: Wrote) -> Result<Spent, Failed> {
+    let db = Connection::open(folder.join(FILE))?;
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+         CREATE TABLE runs (no INTEGER PRIMARY KEY, id TEXT, next_seq INTEGER, head BLOB) STRICT;
+         CREATE TABLE chunks (no INTEGER PRIMARY KEY, run_no INTEGER, seq INTEGER, lines BLOB) STRICT;
+         CREATE UNIQUE INDEX chunks_by_run ON chunks (run_no, seq);",
+    )?;
+    let lines = vec![b'x'; (wrote.bytes / wrote.chunks) as usize];
+    let (result, spent) = time(|| -> rusqlite::Result<()> {
+        let mut written = 0;
+        while written < wrote.chunks {
+            let work = db.unchecked_transaction()?;
+            let mut insert =
+                work.prepare_cached("INSERT INTO chunks (run_no, seq, lines) VALUES (?1, ?2, ?3)")?;
+            let mut update = work.prepare_cached(
+                "INSERT INTO runs (no, id, next_seq, head) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (no) DO UPDATE SET next_seq = excluded.next_seq, head = excluded.head",
+            )?;
+            for _ in 0..TOGETHER {
+                // The rows of as many runs take turns, as those of live ones do.
+                let each = wrote.chunks.div_ceil(runs as u64);
+                let group = written / (each * TOGETHER as u64);
+                let run = (group * TOGETHER as u64 + written % TOGETHER as u64) as i64;
+                let seq = written as i64;
+                insert.execute((run, seq, &lines))?;
+                update.execute((run, format!("run-{run:032}"), seq, &lines[..32]))?;
+                written += 1;
+            }
+            drop((insert, update));
+            work.commit()?;
+        }
+        Ok(())
+    });
+    result?;
+    Ok(spent)
+}
+
+const FILE: &str = "rok.db";
+
+/// A store in a folder of its own.
+pub(super) fn open(folder: &Path) -> Result<SqliteStore, Failed> {
+    let file = folder.join(FILE);
     SqliteStore::open(file, Durability::Fsync).map_err(|error| Failed(error.to_string()))
 }
 
-fn id(text: &str) -> Result<RunId, Failed> {
+pub(super) fn id(text: &str) -> Result<RunId, Failed> {
     text.parse().map_err(|error| Failed(format!("{error}")))
 }
 
-fn put(store: &mut SqliteStore, commits: &[Commit]) -> Result<(), Failed> {
+pub(super) fn put(store: &mut SqliteStore, commits: &[Commit]) -> Result<(), Failed> {
     let results = store.commit(commits)?;
     let whole = |result: &CommitResult| matches!(result, CommitResult::Committed { .. });
     if results.iter().all(whole) {
@@ -89,7 +216,7 @@ fn pull(limit: usize, now: Timestamp) -> Pull {
 }
 
 /// Claims that many, and returns their fences.
-fn claim(
+pub(super) fn claim(
     store: &mut SqliteStore,
     limit: usize,
     now: Timestamp,
@@ -118,115 +245,4 @@ fn decisions(folder: &Path) -> Result<Spent, Failed> {
     let (result, spent) = time(|| batches.iter().try_for_each(|batch| put(&mut store, batch)));
     result?;
     Ok(spent)
-}
-
-/// Runs that were created and sealed, one in a thousand of them failed.
-fn fill(store: &mut SqliteStore, runs: usize) -> Result<(), Failed> {
-    for first in (0..runs).step_by(FILLED) {
-        let mut scripts = Vec::with_capacity(FILLED);
-        for n in first..(first + FILLED).min(runs) {
-            let plan = format!("plan-{}", n % 20);
-            let labels = [("site", format!("s{}", n % 5_000))].into_iter();
-            let script = Script::new(&id(&format!("run-{n:07}"))?)
-                .of_plan(plan.parse().map_err(|error| Failed(format!("{error}")))?)
-                .with_labels(labels.collect())
-                .created_at(SCRIPT_START.after(Duration::from_millis(7 * n as u64)));
-            scripts.push(script);
-        }
-        let created: Vec<_> = scripts.iter_mut().map(Script::create).collect();
-        put(store, &created)?;
-        let now = SCRIPT_START.after(Duration::from_secs(1_000_000));
-        let fences = claim(store, FILLED, now)?;
-        let sealed = scripts.iter_mut().zip(first..).map(|(script, n)| {
-            let outcome = match n % 1_000 {
-                0 => Outcome::Failed,
-                _ => Outcome::Succeeded,
-            };
-            script.seal(fences[script.run()], outcome)
-        });
-        put(store, &sealed.collect::<Vec<_>>())?;
-    }
-    Ok(())
-}
-
-fn among_many(runs: usize, place: &Place, table: &mut Table) -> Result<(), Failed> {
-    let mut store = open(&place.folder()?)?;
-    let (filled, spent) = time(|| fill(&mut store, runs));
-    filled?;
-    table.setting(format!(
-        "{runs} finished runs of 20 plans and 5,000 sites, filled in {:.0} s; each measure {SAMPLES} \
-         times, pages of {PAGE}, newest first",
-        spent.wall.as_secs_f64()
-    ));
-    let newest = RunFilter {
-        order: RunOrder::NewestFirst,
-        limit: Some(PAGE),
-        ..RunFilter::default()
-    };
-    let site = [("site".to_owned(), "s77".to_owned())];
-    let filters = [
-        ("a page", newest.clone()),
-        (
-            "a page of those that failed",
-            RunFilter {
-                outcomes: vec![Outcome::Failed],
-                ..newest.clone()
-            },
-        ),
-        (
-            "a page of a plan's that completed",
-            RunFilter {
-                plan: "plan-3".parse().ok(),
-                phases: vec![RunPhase::Completed],
-                ..newest.clone()
-            },
-        ),
-        (
-            "a page of a label's",
-            RunFilter {
-                labels: site.into(),
-                ..newest
-            },
-        ),
-    ];
-    for (name, filter) in filters {
-        let mut look = || -> Result<Spent, Failed> {
-            let (page, spent) = time(|| store.list(&filter));
-            if page?.is_empty() {
-                return Err(Failed(format!("{name} is empty")));
-            }
-            Ok(spent)
-        };
-        sample(name, table, &mut look)?;
-    }
-    let mut n = 0;
-    sample("a claim of a new run", table, &mut || {
-        n += 1;
-        put(
-            &mut store,
-            &[Script::new(&id(&format!("new-{n}"))?).create()],
-        )?;
-        let (claimed, spent) = time(|| claim(&mut store, 1, SCRIPT_START));
-        match claimed?.len() {
-            1 => Ok(spent),
-            _ => Err(Failed("nothing was claimed".into())),
-        }
-    })
-}
-
-/// The median and the range of many, and the time that one in a hundred takes
-/// longer than.
-fn sample(
-    name: &str,
-    table: &mut Table,
-    work: &mut dyn FnMut() -> Result<Spent, Failed>,
-) -> Result<(), Failed> {
-    let mut spent = (0..SAMPLES)
-        .map(|_| work())
-        .collect::<Result<Vec<_>, _>>()?;
-    table.add(Measure::took(name, Unit::Us, &spent));
-    spent.sort_by_key(|spent| spent.wall);
-    let slow = [spent[SAMPLES * 99 / 100]];
-    table.add(Measure::took(format!("{name}, p99"), Unit::Ms, &slow).goal(FOUND));
-    Ok(())
 }
