@@ -4,7 +4,7 @@ use crate::access::Access;
 use crate::fault::{Failure, OpenError};
 use crate::open::Place;
 use crate::readers::Readers;
-use crate::writer::{Posted, Writer};
+use crate::writer::{Answered, Posted, Writer};
 use rok_log::{StoreError, Switchboard};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -58,7 +58,17 @@ impl Database {
         operation: &'static str,
         work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer.write(operation, work)
+        self.writer.write(Answered::Durable, operation, work)
+    }
+
+    /// Changes the queue in a transaction, and returns once every process sees
+    /// it: see [`Answered::Written`].
+    pub(crate) fn write_queue<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.write(Answered::Written, operation, work)
     }
 
     /// Puts work in line that changes the queue only, and that nobody needs to
@@ -72,7 +82,8 @@ impl Database {
         if posted.len() >= POSTED {
             settle(&mut posted);
         }
-        posted.push(self.writer.post(operation, work));
+        let answered = Answered::Written;
+        posted.push(self.writer.post(answered, operation, work));
     }
 
     /// Reads the queue, with all that was posted to it.

@@ -20,8 +20,8 @@ enum Given {
     Claimed(Ending),
 }
 
-/// Claims a run. The claim is durable before the log is checked, so that
-/// nobody waits for the check; a log that fails it is let go again.
+/// Claims a run. The claim is made before the log is checked, so that nobody
+/// waits for the check; a log that fails it is let go again.
 pub(crate) fn claim(
     store: &SqliteStore,
     run: &RunId,
@@ -30,7 +30,7 @@ pub(crate) fn claim(
 ) -> Result<Claim, ClaimError> {
     let space = store.namespace.clone();
     let (wanted, by) = (run.clone(), owner.clone());
-    let given = store.database.write("claim a run of", move |at| {
+    let given = store.database.write_queue("claim a run of", move |at| {
         let mut select = at.prepare_cached(
             "SELECT no, owner, leased_until FROM runs WHERE namespace = ?1 AND id = ?2",
         )?;
@@ -112,7 +112,7 @@ fn claim_or_let_go(
 ) -> Result<Claim, StoreError> {
     if let Err(error) = looked {
         let (no, fence) = (ending.no, ending.fence.0 as i64);
-        store.database.write("let go a run of", move |at| {
+        store.database.write_queue("let go a run of", move |at| {
             let mut update = at.prepare_cached(
                 "UPDATE runs SET owner = NULL, leased_until = NULL, broken = ?3
                  WHERE no = ?1 AND fence = ?2",
@@ -141,7 +141,7 @@ pub(crate) fn renew(
         return Ok(Vec::new());
     }
     let (space, held) = (store.namespace.clone(), held.to_vec());
-    store.database.write("renew claims in", move |at| {
+    store.database.write_queue("renew claims in", move |at| {
         let mut update = at.prepare_cached(
             "UPDATE runs SET leased_until = ?4
              WHERE namespace = ?1 AND id = ?2 AND fence = ?3 AND owner IS NOT NULL",

@@ -3,7 +3,7 @@
 use crate::access::Access;
 use crate::fault::{Failure, OpenError, Unopened, sort};
 use crate::open::{Identity, Place};
-use rok_log::{Signal, StoreError, Switchboard};
+use rok_log::{Durability, Signal, StoreError, Switchboard};
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use std::path::Path;
@@ -28,9 +28,21 @@ const CHECKPOINT: i32 = 4096;
 /// listens.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// When work is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// Once the disk has it.
+    Durable,
+    /// Once every process sees it. Claims are so: what is decided under one goes
+    /// into the same log behind it, so that no disk has the one without the
+    /// other; and who held a claim that a crash of the system undid is gone.
+    Written,
+}
+
 /// Something to be done within a transaction.
 trait Work: Send {
     fn run(&mut self, at: Access<'_>) -> Result<(), Failure>;
+    fn answered(&self) -> Answered;
     fn operation(&self) -> &'static str;
     /// Answers whoever waits, once it is known what became of it.
     fn end(self: Box<Self>, result: Result<(), StoreError>);
@@ -38,6 +50,7 @@ trait Work: Send {
 
 struct Task<F, T> {
     operation: &'static str,
+    answered: Answered,
     work: Option<F>,
     value: Option<T>,
     caller: SyncSender<Result<T, StoreError>>,
@@ -49,6 +62,10 @@ impl<T: Send, F: FnOnce(Access<'_>) -> Result<T, Failure> + Send> Work for Task<
             self.value = Some(work(at)?);
         }
         Ok(())
+    }
+
+    fn answered(&self) -> Answered {
+        self.answered
     }
 
     fn operation(&self) -> &'static str {
@@ -87,6 +104,7 @@ impl Writer {
             messages,
             board,
             db: None,
+            syncs: true,
             pages: Arc::default(),
             copied: 0,
             others: 0,
@@ -109,24 +127,27 @@ impl Writer {
         })
     }
 
-    /// Does the work in a transaction, and returns when that is durable.
+    /// Does the work in a transaction, and returns when that is so.
     pub(crate) fn write<T: Send + 'static>(
         &self,
+        answered: Answered,
         operation: &'static str,
         work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.post(operation, work).wait()
+        self.post(answered, operation, work).wait()
     }
 
     /// Puts work in line, before all that comes later.
     pub(crate) fn post<T: Send + 'static>(
         &self,
+        answered: Answered,
         operation: &'static str,
         work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Posted<T> {
         let (caller, answer) = sync_channel(1);
         let task = Task {
             operation,
+            answered,
             work: Some(work),
             value: None,
             caller,
@@ -159,7 +180,7 @@ impl Writer {
 pub(crate) struct Posted<T>(Receiver<Result<T, StoreError>>);
 
 impl<T> Posted<T> {
-    /// Waits until it is durable.
+    /// Waits until it is done.
     pub(crate) fn wait(self) -> Result<T, StoreError> {
         // What is in line when the thread ends is dropped unanswered.
         self.0.recv().unwrap_or_else(|_| {
@@ -189,6 +210,8 @@ struct Desk {
     board: Arc<Switchboard>,
     /// None after a failure: it is opened again for the next transaction.
     db: Option<Connection>,
+    /// Whether its commits wait for the disk.
+    syncs: bool,
     /// How long the log is.
     pages: Arc<AtomicI32>,
     /// How long it was when it was last copied into the file.
@@ -269,6 +292,8 @@ impl Desk {
         batch: &mut [Box<dyn Work>],
     ) -> Result<Vec<Result<(), Failure>>, Broken> {
         self.open()?;
+        let durable = |work: &Box<dyn Work>| work.answered() == Answered::Durable;
+        self.sync(batch.iter().any(durable))?;
         let db = self.db.as_ref().expect("it was opened above");
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let others = data_version(db)?;
@@ -317,6 +342,20 @@ impl Desk {
         self.log = Some(self.place.log()?);
         self.board.tell_all(&Signal::Any);
         self.db = Some(db);
+        self.syncs = true;
+        Ok(())
+    }
+
+    /// Says whether the next commit waits for the disk.
+    fn sync(&mut self, syncs: bool) -> rusqlite::Result<()> {
+        let Some(db) = self.db.as_ref().filter(|_| self.syncs != syncs) else {
+            return Ok(());
+        };
+        if self.place.durability == Durability::Fsync {
+            // Takes hold when it is compiled: it must not be cached.
+            db.pragma_update(None, "synchronous", if syncs { "FULL" } else { "NORMAL" })?;
+        }
+        self.syncs = syncs;
         Ok(())
     }
 

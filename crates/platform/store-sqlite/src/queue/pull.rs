@@ -128,7 +128,7 @@ pub(crate) fn claim_due(store: &SqliteStore, pull: &Pull) -> Result<Vec<Pulled>,
     let mine = pull.clone();
     let given = store
         .database
-        .write("claim runs of", move |at| claim_ready(at, &space, &mine))?;
+        .write_queue("claim runs of", move |at| claim_ready(at, &space, &mine))?;
     let pulled = given.into_iter().map(|given| Pulled {
         claim: proven(store, &given.run, &given.ending, true),
         run: given.run,

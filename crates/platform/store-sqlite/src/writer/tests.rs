@@ -122,3 +122,25 @@ fn a_writer_that_panics_answers_nobody_any_more() {
     );
     assert_eq!(keys(&database), "");
 }
+
+#[test]
+fn a_commit_waits_for_the_disk_and_a_claim_alone_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::new(&folder.path().join("rok.db"), Durability::Fsync).unwrap();
+    let database = Database::open(place).unwrap();
+    let level = |at: Access<'_>| -> Result<i64, Failure> {
+        Ok(at.pragma_query_value(None, "synchronous", |row| row.get(0))?)
+    };
+    let (normal, full) = (1, 2);
+    assert_eq!(database.write("write", level).unwrap(), full);
+    assert_eq!(database.write_queue("claim", level).unwrap(), normal);
+    assert_eq!(database.write_queue("claim", level).unwrap(), normal);
+    // One that shares its transaction with a commit waits with it.
+    database.post("let go", |_| Ok(()));
+    assert_eq!(database.write("write", level).unwrap(), full);
+    // A connection that is opened anew waits, too.
+    assert_eq!(database.write_queue("claim", level).unwrap(), normal);
+    let broken = database.write_queue("break", |at| Ok(at.execute_batch("this is no SQL")?));
+    broken.unwrap_err();
+    assert_eq!(database.write("write", level).unwrap(), full);
+}
