@@ -6,12 +6,15 @@ use crate::access::Access;
 use crate::fault::Failure;
 use rok_log::{Cursor, Namespace, RunFilter, RunOrder};
 use rok_vocabulary::{Outcome, RunPhase};
-use rusqlite::params_from_iter;
+use rusqlite::{OptionalExtension, params_from_iter};
 use rusqlite::types::Value;
 
 /// So many runs can be read and sorted for one page. Of more, an index that
-/// has another order gives a page sooner.
-const FEW: i64 = 10_000;
+/// has another order gives a page sooner. (Few in tests: they go all ways.)
+const FEW: i64 = if cfg!(test) { 3 } else { 10_000 };
+
+/// So far back it is looked how close together a label's runs lie.
+const BACK: i64 = if cfg!(test) { 2 } else { 1_000 };
 
 /// A range of one index.
 pub(super) enum Lane {
@@ -31,26 +34,31 @@ pub(super) fn choose(
     space: &Namespace,
     filter: &RunFilter,
 ) -> Result<Vec<Lane>, Failure> {
-    let mut narrow = None;
     let labels = filter.labels.iter();
     let labels = labels.map(|(key, value)| Lane::Label(key.clone(), value.clone()));
     let key = filter.concurrency.iter().cloned().map(Lane::Concurrency);
+    let mut lanes = Vec::new();
     for lane in key.chain(labels) {
-        let runs = lane.count(at, space)?;
-        if narrow.as_ref().is_none_or(|(least, _)| runs < *least) {
-            narrow = Some((runs, lane));
-        }
+        lanes.push((lane.count(at, space)?, lane));
     }
-    match narrow {
-        Some((runs, lane)) if runs < FEW => return Ok(vec![lane]),
-        // Ordered by age, like the index.
-        Some((_, lane)) if filter.order == RunOrder::NewestFirst && !by_state(filter) => {
-            return Ok(vec![lane]);
+    let least = lanes.iter().map(|(runs, _)| *runs).min();
+    if least.is_some_and(|least| least < FEW) {
+        lanes.retain(|(runs, _)| Some(*runs) == least);
+        lanes.truncate(1);
+        return Ok(lanes.into_iter().map(|(_, lane)| lane).collect());
+    }
+    // Ordered by age, like the index.
+    let mut sparse = None;
+    if filter.order == RunOrder::NewestFirst {
+        for (_, lane) in lanes {
+            let back = lane.reaches_back(at, space)?;
+            if sparse.as_ref().is_none_or(|(least, _)| back < *least) {
+                sparse = Some((back, lane));
+            }
         }
-        _ => {}
     }
     if !by_state(filter) && filter.plan.is_none() {
-        return Ok(vec![Lane::All]);
+        return Ok(vec![sparse.map_or(Lane::All, |(_, lane)| lane)]);
     }
     let plan = filter.plan.as_ref().map(|plan| plan.as_str().to_owned());
     let lanes: Vec<_> = states(at, space, plan.as_deref())?
@@ -61,6 +69,16 @@ pub(super) fn choose(
             state,
         })
         .collect();
+    if let Some((back, lane)) = sparse {
+        // Whichever reaches back farther has fewer runs that are not asked for.
+        let mut states = i64::MIN;
+        for lane in &lanes {
+            states = states.max(lane.reaches_back(at, space)?);
+        }
+        if back < states {
+            return Ok(vec![lane]);
+        }
+    }
     if filter.order == RunOrder::ById {
         let mut runs = 0;
         for lane in &lanes {
@@ -75,6 +93,11 @@ pub(super) fn choose(
 
 const fn by_state(filter: &RunFilter) -> bool {
     !filter.phases.is_empty() || !filter.outcomes.is_empty() || filter.held.is_some()
+}
+
+/// Whether it asks for what stands in a run's row alone, its state aside.
+const fn by_row(filter: &RunFilter) -> bool {
+    filter.plan.is_some() || filter.concurrency.is_some()
 }
 
 /// The states that any run is in: a seek each.
@@ -165,12 +188,23 @@ fn text(text: &str) -> Value {
 }
 
 impl Lane {
+    /// When the last of its [`BACK`] newest runs was created; ever so long ago
+    /// where it has fewer.
+    fn reaches_back(&self, at: Access<'_>, space: &Namespace) -> Result<i64, Failure> {
+        let age = self.columns().0;
+        let mut query = Query::new(format!("SELECT {age}{}", self.own()));
+        self.range(space, &mut query);
+        let order = format!(" ORDER BY {age} DESC LIMIT 1 OFFSET ?");
+        query.sql.push_str(&order);
+        query.values.push(Value::from(BACK));
+        let mut select = at.prepare_cached(&query.sql)?;
+        let found = select.query_row(params_from_iter(query.values), |row| row.get(0));
+        Ok(found.optional()?.unwrap_or(i64::MIN))
+    }
+
     /// How many runs it has, as far as [`FEW`].
     fn count(&self, at: Access<'_>, space: &Namespace) -> Result<i64, Failure> {
-        let source = match self {
-            Self::Label(..) => " FROM labels l",
-            _ => self.source(),
-        };
+        let source = self.own();
         let mut query = Query::new(format!("SELECT count(*) FROM (SELECT 1{source}"));
         self.range(space, &mut query);
         query.sql.push_str(" LIMIT ?)");
@@ -179,15 +213,33 @@ impl Lane {
         Ok(select.query_row(params_from_iter(query.values), |row| row.get(0))?)
     }
 
-    /// From where its rows come; the columns of the order have one name each.
-    const fn source(&self) -> &'static str {
+    /// From where its keys come, without what another table says of them.
+    const fn own(&self) -> &'static str {
         match self {
             Self::All => " FROM runs r",
             Self::State { plan: None, .. } => " FROM runs r INDEXED BY runs_by_state",
             Self::State { plan: Some(_), .. } => " FROM runs r INDEXED BY runs_by_plan",
             Self::Concurrency(_) => " FROM runs r INDEXED BY runs_by_key",
+            Self::Label(..) => " FROM labels l",
+        }
+    }
+
+    /// The same, with the runs' rows where the filter asks for more than labels.
+    fn source(&self, filter: &RunFilter) -> &'static str {
+        match self {
             // The order of the tables is the order of the loops.
-            Self::Label(..) => " FROM labels l CROSS JOIN runs r ON r.no = l.run_no",
+            Self::Label(..) if by_state(filter) || by_row(filter) => {
+                " FROM labels l CROSS JOIN runs r ON r.no = l.run_no"
+            }
+            _ => self.own(),
+        }
+    }
+
+    /// When a run was created, its id, and its row's number.
+    const fn columns(&self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Label(..) => ("l.created_at", "l.id", "l.run_no"),
+            _ => ("r.created_at", "r.id", "r.no"),
         }
     }
 
@@ -221,13 +273,11 @@ impl Lane {
         filter: &RunFilter,
         keys: &mut Vec<Key>,
     ) -> Result<(), Failure> {
-        let (age, id) = match self {
-            Self::Label(..) => ("l.created_at", "l.id"),
-            _ => ("r.created_at", "r.id"),
-        };
-        let mut query = Query::new(format!("SELECT {age}, {id}, r.no{}", self.source()));
+        let (age, id, no) = self.columns();
+        let source = self.source(filter);
+        let mut query = Query::new(format!("SELECT {age}, {id}, {no}{source}"));
         self.range(space, &mut query);
-        self.narrow(filter, age, &mut query);
+        self.narrow(filter, space, &mut query);
         match (filter.order, &filter.after) {
             (RunOrder::ById, Some(after)) => query.and(&format!("{id} > ?"), [text(&after.name)]),
             (
@@ -264,7 +314,8 @@ impl Lane {
     }
 
     /// What the range does not say by itself.
-    fn narrow(&self, filter: &RunFilter, age: &str, query: &mut Query) {
+    fn narrow(&self, filter: &RunFilter, space: &Namespace, query: &mut Query) {
+        let (age, id, _) = self.columns();
         if let Some(since) = filter.since {
             query.and(&format!("{age} >= ?"), [Value::from(since.as_millis())]);
         }
@@ -289,11 +340,12 @@ impl Lane {
         }
         for (key, value) in &filter.labels {
             if !matches!(self, Self::Label(own, _) if own == key) {
-                query.and(
-                    "EXISTS (SELECT 1 FROM labels o WHERE o.namespace = r.namespace AND o.key = ?
-                       AND o.value = ? AND o.created_at = r.created_at AND o.id = r.id)",
-                    [text(key), text(value)],
+                let exists = format!(
+                    "EXISTS (SELECT 1 FROM labels o WHERE o.namespace = ? AND o.key = ?
+                       AND o.value = ? AND o.created_at = {age} AND o.id = {id})"
                 );
+                let space = text(space.as_str());
+                query.and(&exists, [space, text(key), text(value)]);
             }
         }
     }
