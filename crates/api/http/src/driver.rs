@@ -163,6 +163,11 @@ impl Drivers {
         }
     }
 
+    /// Whether a pool drives the runs.
+    pub(crate) const fn are_pooled(&self) -> bool {
+        self.pooled
+    }
+
     /// Whether a run is driven here, or waits for it.
     pub(crate) fn has(&self, run: &RunId) -> bool {
         self.state().live.contains_key(run)

@@ -24,6 +24,8 @@ const SWEEP_EVERY: usize = 256;
 /// What the followers of one run share.
 pub(crate) struct Channel {
     went_on: watch::Sender<u64>,
+    /// Told by a pool alone.
+    rests: watch::Sender<u64>,
     tail: AsyncMutex<Tail>,
 }
 
@@ -70,6 +72,7 @@ impl Hub {
         }
         let channel = Arc::new(Channel {
             went_on: watch::Sender::new(0),
+            rests: watch::Sender::new(0),
             tail: AsyncMutex::default(),
         });
         channels.insert(run.clone(), Arc::downgrade(&channel));
@@ -80,6 +83,15 @@ impl Hub {
     pub(crate) fn all_went_on(&self) {
         for channel in self.channels().values().filter_map(Weak::upgrade) {
             channel.went_on.send_modify(|times| *times += 1);
+            channel.rests.send_modify(|times| *times += 1);
+        }
+    }
+
+    /// A run that a pool drives is closed, or waits for somebody.
+    pub(crate) fn rests(&self, run: &RunId) {
+        let channel = self.channels().get(run).and_then(Weak::upgrade);
+        if let Some(channel) = channel {
+            channel.rests.send_modify(|times| *times += 1);
         }
     }
 
@@ -96,6 +108,11 @@ impl Channel {
     /// Wakes whenever the run goes on.
     pub(crate) fn listen(&self) -> watch::Receiver<u64> {
         self.went_on.subscribe()
+    }
+
+    /// Wakes when a run that a pool drives is closed, or waits for somebody.
+    pub(crate) fn listen_for_rest(&self) -> watch::Receiver<u64> {
+        self.rests.subscribe()
     }
 
     /// The events from `next` on: as far as there are any now, or a part of them.

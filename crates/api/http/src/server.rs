@@ -118,6 +118,7 @@ impl Server {
     /// Starts what drives the runs, where they are in a database.
     fn start_pool(&self) -> Result<Option<Arc<dyn RunsPool>>, ServiceError> {
         let (hub, log) = (Arc::clone(&self.app.hub), self.app.options.log.clone());
+        let resting = Arc::clone(&hub);
         let metrics = Arc::clone(&self.app.metrics);
         let pool = self.app.service.start_pool(PoolAsk {
             grace: self.app.options.grace,
@@ -125,6 +126,7 @@ impl Server {
                 Some(run) => hub.went_on(run),
                 None => hub.all_went_on(),
             }),
+            rests: Arc::new(move |run| resting.rests(run)),
             ended: Arc::new(move |run| metrics.closed(run)),
             log: Arc::new(move |line| log.tell(line)),
         })?;

@@ -3,7 +3,7 @@
 
 use crate::error::ServiceError;
 use crate::plan_file::PlanText;
-use crate::plans::{PlanListing, PlanView};
+use crate::plans::PlanView;
 use crate::runs::RunHandle;
 use crate::service::Service;
 use rok_facades::AccessFacade;
@@ -93,18 +93,22 @@ impl Service {
                 source: "plan".to_owned(),
                 folder: self.cwd().to_owned(),
             },
-            AskedPlan::Known(id) => {
-                let known = self.plans();
-                let found = known.iter().find(|plan| is_of(plan, &id));
-                let found = found.ok_or_else(|| ServiceError::NoPlan {
-                    name: id.to_string(),
-                    nearest: None,
-                })?;
-                self.plan_text(&found.source)?
-            }
+            AskedPlan::Known(id) => return Ok((self.plan_of(&id)?, id)),
         };
         let plan = text.parse()?;
         Ok((text, plan.id))
+    }
+
+    /// The text of the first plan of this id, in the order of the list.
+    fn plan_of(&self, id: &PlanId) -> Result<PlanText, ServiceError> {
+        let is_of = |text: &PlanText| text.parse().is_ok_and(|plan| plan.id == *id);
+        let builtin = rok_plan::builtin(id.as_str()).map(|_| format!("builtin:{id}"));
+        let mut sources = builtin.into_iter().chain(self.plan_files());
+        let found = sources.find_map(|source| self.plan_text(&source).ok().filter(is_of));
+        found.ok_or_else(|| ServiceError::NoPlan {
+            name: id.to_string(),
+            nearest: None,
+        })
     }
 
     /// A plan that is known here, by its id.
@@ -163,10 +167,6 @@ impl Service {
     pub fn ready(&self) -> Result<(), ServiceError> {
         Ok(self.runs()?.ready()?)
     }
-}
-
-fn is_of(plan: &PlanListing, id: &PlanId) -> bool {
-    plan.plan.as_deref() == Some(id.as_str())
 }
 
 /// Says nothing of where runs are.

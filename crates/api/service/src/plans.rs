@@ -91,12 +91,16 @@ impl Service {
     /// Built-in plans, and those in the current folder.
     pub fn plans(&self) -> Vec<PlanListing> {
         let builtin = rok_plan::builtin_ids().map(|id| format!("builtin:{id}"));
-        let files = plan_file::plan_files(self.cwd()).into_iter();
-        let files = files.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
         builtin
-            .chain(files)
+            .chain(self.plan_files())
             .filter_map(|source| listing(&self.plan_text(&source).ok()?))
             .collect()
+    }
+
+    /// The names of the files in the current folder that may be plans.
+    pub(crate) fn plan_files(&self) -> impl Iterator<Item = String> {
+        let files = plan_file::plan_files(self.cwd()).into_iter();
+        files.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
     }
 
     /// A small commented plan of this id.

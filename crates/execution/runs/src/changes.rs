@@ -112,7 +112,7 @@ impl Board {
             Signal::Command(run) | Signal::Answer(run) | Signal::Grown(run) => {
                 listeners.get(run).into_iter().for_each(ring);
             }
-            Signal::Due => {}
+            Signal::Due | Signal::Rests(_) => {}
             Signal::Any => listeners.values().for_each(ring),
         }
     }

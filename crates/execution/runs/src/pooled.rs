@@ -61,7 +61,7 @@ impl Runs {
             Keyed::New(request) => request,
         };
         let folder = submission.cwd.clone();
-        let mut prepared = self.prepare(submission)?;
+        let mut prepared = self.prepare_for_pool(submission)?;
         prepared.spec.request.clone_from(&request);
         let within = match within {
             Some(within) => within,

@@ -207,6 +207,15 @@ impl Runs {
 
     /// Everything that is judged before a run exists; nothing is written.
     pub(crate) fn prepare(&self, submission: Submission) -> Result<Prepared, RunsError> {
+        self.judge(submission, true)
+    }
+
+    /// The same for a run that is left to a pool, which performs its steps.
+    pub(crate) fn prepare_for_pool(&self, submission: Submission) -> Result<Prepared, RunsError> {
+        self.judge(submission, false)
+    }
+
+    fn judge(&self, submission: Submission, performs: bool) -> Result<Prepared, RunsError> {
         let plan = parsed(&submission.plan, &submission.source)?;
         let secrets = load_secrets(&plan, submission.secrets_file.as_deref());
         // A refusal names what was given, and that may be a secret.
@@ -236,7 +245,9 @@ impl Runs {
         let plan = CompiledPlan::new(plan, sha256)
             .map_err(|error| RunsError::new(ErrorKind::Usage, "ROK0108", error.to_string()))?;
         let cwd = submission.cwd.display().to_string();
-        let needs = Needs::of(plan.plan(), Some(&cwd), settings.max_processes);
+        let mut needs = Needs::of(plan.plan(), Some(&cwd), settings.max_processes);
+        // An executor of processes has a thread of its own.
+        needs.processes = needs.processes.filter(|_| performs);
         let Governed { services, policies } = self.services(&needs)?;
         let spec = RunSpec {
             priority: submission.priority.unwrap_or(plan.plan().priority),

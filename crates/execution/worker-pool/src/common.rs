@@ -58,7 +58,7 @@ impl Common {
     /// others look by themselves, once they have room.
     pub(crate) fn hear(&self, signal: &Signal) {
         match signal {
-            Signal::Grown(_) | Signal::Answer(_) => return,
+            Signal::Grown(_) | Signal::Rests(_) | Signal::Answer(_) => return,
             Signal::Command(run) => {
                 self.posts(|post| post.handle.send(Message::Inbox(run.clone())));
             }

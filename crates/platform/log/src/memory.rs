@@ -259,6 +259,9 @@ impl RunStore for MemoryStore {
             if matches!(result, CommitResult::Committed { .. }) {
                 let tell = |signal: &Signal| self.board.tell(&commit.namespace, signal);
                 tell(&Signal::Grown(commit.run.clone()));
+                if commit.row.rests() {
+                    tell(&Signal::Rests(commit.run.clone()));
+                }
                 if commit.creates() || commit.row.phase.is_terminal() {
                     tell(&Signal::Due);
                 }

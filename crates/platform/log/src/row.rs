@@ -141,6 +141,11 @@ impl RunRow {
             next_seq: Seq::FIRST,
         }
     }
+
+    /// Whether the run is closed, or waits under a hold.
+    pub const fn rests(&self) -> bool {
+        self.phase.is_terminal() || self.hold.is_some()
+    }
 }
 
 /// In which order runs are listed.

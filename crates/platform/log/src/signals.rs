@@ -17,6 +17,9 @@ pub enum Signal {
     Answer(RunId),
     /// A run's log grew.
     Grown(RunId),
+    /// A run is closed, or waits under a hold; told behind the `Grown` of the
+    /// commit that says so.
+    Rests(RunId),
     /// Something may be due earlier than it was.
     Due,
     /// Something changed, and the store cannot tell what: look at all.

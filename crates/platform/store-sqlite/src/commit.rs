@@ -32,6 +32,9 @@ pub(crate) fn commit(
         if matches!(result, CommitResult::Committed { .. }) {
             let tell = |signal: &Signal| store.database.board.tell(&commit.namespace, signal);
             tell(&Signal::Grown(commit.run.clone()));
+            if commit.row.rests() {
+                tell(&Signal::Rests(commit.run.clone()));
+            }
             if commit.creates() || commit.row.phase.is_terminal() {
                 tell(&Signal::Due);
             }

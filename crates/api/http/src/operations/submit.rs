@@ -209,12 +209,16 @@ pub(super) async fn handle(
 pub(super) async fn until_it_rests(app: &Arc<App>, run: &Arc<RunHandle>) -> Result<(), Problem> {
     let channel = app.hub.channel(run.id());
     let (mut went_on, mut stopping) = (channel.listen(), app.stopping.clone());
+    let mut rests = channel.listen_for_rest();
     let mut next = 0;
     let (mut sealed, mut held, mut has_sub_runs) = (false, false, false);
+    let mut each_step = !app.drivers.are_pooled();
     loop {
         let found = channel.from(app, run, next).await?;
         for event in found.events {
             next = event.seq.0 + 1;
+            // Whether its sub-runs wait is seen as it goes on alone.
+            each_step |= event.may_have_sub_runs();
             (sealed, held) = match event.event_type.as_str() {
                 "run.sealed" => (true, false),
                 "run.held" => (false, true),
@@ -239,7 +243,8 @@ pub(super) async fn until_it_rests(app: &Arc<App>, run: &Arc<RunHandle>) -> Resu
             return Ok(());
         }
         tokio::select! {
-            _ = went_on.changed() => {}
+            _ = went_on.changed(), if each_step => {}
+            _ = rests.changed(), if !each_step => {}
             _ = stopping.changed() => {}
             () = tokio::time::sleep(app.options.limits.glance) => {}
         }

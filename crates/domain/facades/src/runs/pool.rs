@@ -17,6 +17,8 @@ pub struct PoolAsk {
     /// Hears of runs whose log grew; `None`: any of them may have. Called on
     /// threads of others, as the next one is; must not block.
     pub grown: Arc<GrownRun>,
+    /// Hears of runs that are closed or wait under a hold, once that is durable.
+    pub rests: Arc<dyn Fn(&RunId) + Send + Sync>,
     /// Hears of runs that were closed here.
     pub ended: Arc<dyn Fn(&EndedRun) + Send + Sync>,
     /// Hears what happens to the pool, a line at a time.

@@ -443,6 +443,21 @@ pub struct EventLine {
 }
 
 impl EventLine {
+    /// Whether the run was created with plans that its steps name.
+    #[must_use]
+    pub fn may_have_sub_runs(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Line {
+            data: Created,
+        }
+        #[derive(Deserialize)]
+        struct Created {
+            plans: Option<serde::de::IgnoredAny>,
+        }
+        self.event_type == "run.created"
+            && serde_json::from_str::<Line>(&self.line).is_ok_and(|line| line.data.plans.is_some())
+    }
+
     /// Whether a step was started whose work is a run of its own.
     #[must_use]
     pub fn begins_a_sub_run(&self) -> bool {

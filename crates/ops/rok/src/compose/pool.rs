@@ -110,10 +110,11 @@ pub fn pooled(
         policies: Vec::new(),
     };
     let services = services(&needs)?.services;
-    let grown = ask.grown;
+    let (grown, rests) = (ask.grown, ask.rests);
     let heard = store.subscribe(Arc::new(move |signal| match signal {
         Signal::Grown(run) => grown(Some(run)),
         Signal::Any => grown(None),
+        Signal::Rests(run) => rests(run),
         Signal::Command(_) | Signal::Answer(_) | Signal::Due => {}
     }));
     let log = ask.log;
