@@ -120,13 +120,13 @@ fn settle(server: &Server, runs: usize) -> Result<(), Failed> {
     let until = Instant::now() + PATIENCE;
     let mut client = server.connect()?;
     // Those that wait for a person alone are due to nobody.
-    let timed = (0..runs).filter(|n| n % PLANS.len() > 0).count() as f64;
+    let timed = (0..runs).filter(|n| n % PLANS.len() > 0).count() as u64;
     loop {
         let metrics = metrics(&mut client)?;
         let of = |name: &str| value(&metrics, name);
         let awake = of("rok_queue_due")? + of("rok_queue_claimed")? + of("rok_pool_in_flight")?;
         let later = of("rok_queue_later")?;
-        if awake == 0.0 && later >= timed {
+        if awake == 0 && later >= timed {
             return if later == timed {
                 Ok(())
             } else {
@@ -144,7 +144,7 @@ fn metrics(client: &mut Client) -> Result<String, Failed> {
     Ok(client.ask("GET", "/metrics", "")?.is(200)?.body)
 }
 
-fn value(metrics: &str, name: &str) -> Result<f64, Failed> {
+fn value(metrics: &str, name: &str) -> Result<u64, Failed> {
     let lines = metrics.lines().filter_map(|line| line.split_once(' '));
     let mut found = lines.filter(|(known, _)| *known == name);
     let found = found.find_map(|(_, value)| value.parse().ok());

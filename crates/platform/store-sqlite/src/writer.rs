@@ -292,8 +292,8 @@ impl Desk {
         batch: &mut [Box<dyn Work>],
     ) -> Result<Vec<Result<(), Failure>>, Broken> {
         self.open()?;
-        let durable = |work: &Box<dyn Work>| work.answered() == Answered::Durable;
-        self.sync(batch.iter().any(durable))?;
+        let mut answered = batch.iter().map(|work| work.answered());
+        self.sync(answered.any(|answered| answered == Answered::Durable))?;
         let db = self.db.as_ref().expect("it was opened above");
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let others = data_version(db)?;

@@ -6,8 +6,8 @@ use crate::access::Access;
 use crate::fault::Failure;
 use rok_log::{Cursor, Namespace, RunFilter, RunOrder};
 use rok_vocabulary::{Outcome, RunPhase};
-use rusqlite::{OptionalExtension, params_from_iter};
 use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params_from_iter};
 
 /// So many runs can be read and sorted for one page. Of more, an index that
 /// has another order gives a page sooner. (Few in tests: they go all ways.)
