@@ -22,7 +22,7 @@ mod world;
 use crate::args::Args;
 use crate::report::Report;
 use clap::Parser;
-use rok::compose::{self, Host};
+use rok::compose::{self, Agents, Host};
 use rok_service::Wiring;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -43,11 +43,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// `rok`, with the steps' function.
+/// `rok`, with the steps' functions.
 fn as_rok() -> ExitCode {
-    let wiring = Wiring::new(|settings| compose::runs(settings, world::functions(), Host::Binary));
-    let wiring = wiring
-        .pool(|settings, ask| compose::pooled(settings, world::functions(), Host::Binary, ask));
+    let agents = Agents::new();
+    let of_runs = agents.clone();
+    let wiring = Wiring::new(move |settings| {
+        compose::runs(settings, world::functions(), &of_runs, Host::Binary)
+    });
+    let wiring = wiring.pool(move |settings, ask| {
+        compose::pooled(settings, world::functions(), &agents, Host::Binary, ask)
+    });
     rok_cli::run(wiring.access(compose::access))
 }
 

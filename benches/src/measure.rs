@@ -11,6 +11,16 @@ pub(crate) struct Spent {
     pub(crate) cpu: Duration,
 }
 
+impl Spent {
+    /// Its processor time as if it were all the time it took.
+    pub(crate) const fn as_cpu(&self) -> Self {
+        Self {
+            wall: self.cpu,
+            cpu: self.cpu,
+        }
+    }
+}
+
 /// Does something and tells what that cost this process.
 pub(crate) fn time<T>(work: impl FnOnce() -> T) -> (T, Spent) {
     let (began, cpu) = (Instant::now(), process_cpu());

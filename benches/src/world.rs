@@ -130,6 +130,7 @@ pub(crate) fn spec(max_parallel: u32) -> RunSpec {
         cwd: None,
         engine: env!("CARGO_PKG_VERSION").into(),
         policies: None,
+        execution_policies: Vec::new(),
         submitter: user(),
         reason: None,
         plans: BTreeMap::new(),

@@ -34,13 +34,17 @@ pub(super) fn choose(
     space: &Namespace,
     filter: &RunFilter,
 ) -> Result<Vec<Lane>, Failure> {
+    let by_age = filter.order == RunOrder::NewestFirst;
     let labels = filter.labels.iter();
     let labels = labels.map(|(key, value)| Lane::Label(key.clone(), value.clone()));
     let key = filter.concurrency.iter().cloned().map(Lane::Concurrency);
-    let mut lanes = Vec::new();
-    for lane in key.chain(labels) {
-        lanes.push((lane.count(at, space)?, lane));
+    let lanes: Vec<_> = key.chain(labels).collect();
+    if by_age && lanes.len() == 1 && !by_state(filter) && filter.plan.is_none() {
+        // In order, and all of it is asked for.
+        return Ok(lanes);
     }
+    let counts: Result<Vec<_>, _> = lanes.iter().map(|lane| lane.count(at, space)).collect();
+    let mut lanes: Vec<_> = counts?.into_iter().zip(lanes).collect();
     let least = lanes.iter().map(|(runs, _)| *runs).min();
     if least.is_some_and(|least| least < FEW) {
         lanes.retain(|(runs, _)| Some(*runs) == least);
@@ -49,7 +53,7 @@ pub(super) fn choose(
     }
     // Ordered by age, like the index.
     let mut sparse = None;
-    if filter.order == RunOrder::NewestFirst {
+    if by_age {
         for (_, lane) in lanes {
             let back = lane.reaches_back(at, space)?;
             if sparse.as_ref().is_none_or(|(least, _)| back < *least) {
