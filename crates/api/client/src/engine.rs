@@ -4,18 +4,19 @@ use crate::bundle;
 use crate::connection::{Connection, Query};
 use crate::fault::{not_here, unreachable};
 use crate::stream::{self, Came};
+use rok_http::{BatchRequest, Commanded, Definition, EventPage, SignedPage, SubmitRequest};
 use rok_http::{CollectBody, ReplayBody};
-use rok_http::{Commanded, Definition, EventPage, SignedPage, SubmitRequest};
 use rok_service::RunStanding;
 use rok_service::views::format_duration;
 use rok_service::views::{
-    AttestOptions, Attested, AuditView, Checkpoint, CollectReport, CollectRequest, CommandAnswer,
-    CommandRequest, DriveEnd, DriveOptions, DryRun, ErrorClass, ErrorKind, EventLine, EventQuery,
-    Explanation, ExportOptions, Exported, Fetched, Head, HeldView, HoldRequest, HoldView,
-    ImportOptions, Imported, ListQuery, LogQuery, LogTail, Observer, Outcome, PageQuery,
-    RedecidedView, ReplayRequest, Resumable, ResumeOptions, RollbackOptions, RunId, RunListing,
-    RunPage, RunPhase, RunSelector, RunSummary, RunTiming, RunsEngine, RunsError, SignedFile,
-    StepSummary, StopSignal, Submission, TailQuery, Verb, VerifyOptions, VerifyReport,
+    AttestOptions, Attested, AuditView, BatchId, BatchResult, BatchSubmission, Checkpoint,
+    CollectReport, CollectRequest, CommandAnswer, CommandRequest, DriveEnd, DriveOptions, DryRun,
+    ErrorClass, ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, Fetched,
+    Head, HeldView, HoldRequest, HoldView, ImportOptions, Imported, ListQuery, LogQuery, LogTail,
+    Observer, Outcome, PageQuery, RedecidedView, ReplayRequest, Resumable, ResumeOptions,
+    RollbackOptions, RunId, RunListing, RunPage, RunPhase, RunSelector, RunSummary, RunTiming,
+    RunsEngine, RunsError, SignedFile, StepSummary, StopSignal, Submission, TailQuery, Verb,
+    VerifyOptions, VerifyReport,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -171,6 +172,33 @@ impl RunsEngine for RemoteRuns {
         let key = asked.run_id.is_none().then(|| Uuid::new_v4().to_string());
         let made: RunStanding = self.connection.post(&path, &asked, key.as_deref())?;
         Ok(made.run_id)
+    }
+
+    /// The server judges every item before it makes the first run.
+    fn submit_batch(&self, batch: &BatchSubmission) -> Result<Vec<RunId>, RunsError> {
+        let common = asked(batch.common.clone())?;
+        let body = BatchRequest {
+            plan: common.plan,
+            definition: common.definition,
+            items: batch.items.clone(),
+            batch_id: Some(batch.batch.clone()),
+            inputs: common.inputs,
+            labels: common.labels,
+            profile: common.profile,
+            max_parallel: common.max_parallel,
+            never_retry: common.never_retry,
+            no_cache: common.no_cache,
+            priority: common.priority,
+            reason: common.reason,
+        };
+        let path = ["api", "v1", "batches"];
+        let made: BatchResult = self.connection.post(&path, &body, None)?;
+        Ok(made.results.into_iter().map(|item| item.run_id).collect())
+    }
+
+    fn batch(&self, batch: &BatchId) -> Result<BatchResult, RunsError> {
+        let path = ["api", "v1", "batches", batch.as_str()];
+        self.connection.get(&path, &[])
     }
 
     fn dry_run(&self, _: Submission) -> Result<DryRun, RunsError> {

@@ -49,8 +49,8 @@ mod orchestration;
 pub use openapi::openapi;
 pub use options::{Limits, Log, ServeOptions, TlsFiles};
 pub use schemas::{
-    AddSchedule, Backfill, CollectBody, Commanded, ComponentPage, Definition, DuePage, EventPage,
-    FiringPage, IncidentPage, LessonPage, PlanPage, ReplayBody, SchedulePage, SignedPage,
-    SignedView, SubmitRequest, Trigger,
+    AddSchedule, Backfill, BatchRequest, CollectBody, Commanded, ComponentPage, Definition,
+    DuePage, EventPage, FiringPage, IncidentPage, LessonPage, PlanPage, ReplayBody, SchedulePage,
+    SignedPage, SignedView, SubmitRequest, Trigger,
 };
 pub use server::Server;

@@ -72,7 +72,7 @@ fn told(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     );
     let params: Vec<Value> = operation.params.iter().map(parameter).collect();
     if let Some(created) = responses.get_mut("201") {
-        created["links"] = links();
+        created["links"] = links(operation);
     }
     let mut told = json!({
         "operationId": operation.id,
@@ -93,18 +93,21 @@ fn told(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     told
 }
 
-/// What can be asked of a run that was just created.
-fn links() -> Value {
-    let of_run = operations().filter(|operation| {
+/// What can be asked of what was just created: a run, or a batch of them.
+fn links(made_by: &Operation) -> Value {
+    let (name, id) = match made_by.id {
+        "submit_batch" => ("batch", "$response.body#/batch_id"),
+        _ => ("run", "$response.body#/run_id"),
+    };
+    let of_it = operations().filter(|operation| {
         let mut params = operation.params.iter();
-        params.any(|param| param.name == "run" && param.place == Place::Path)
+        params.any(|param| param.name == name && param.place == Place::Path)
     });
     let link = |operation: &Operation| {
-        let parameters = json!({ "run": "$response.body#/run_id" });
-        let link = json!({ "operationId": operation.id, "parameters": parameters });
+        let link = json!({ "operationId": operation.id, "parameters": { name: id } });
         (operation.id.to_owned(), link)
     };
-    Value::Object(of_run.map(link).collect())
+    Value::Object(of_it.map(link).collect())
 }
 
 fn answer(reply: &Reply, generator: &mut SchemaGenerator) -> Value {
@@ -149,6 +152,7 @@ fn schema(kind: Kind) -> Value {
     let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
     match kind {
         Kind::RunId => text("^[A-Za-z0-9._-]{1,64}$"),
+        Kind::BatchId => text("^[A-Za-z0-9][A-Za-z0-9._-]{0,58}$"),
         Kind::PlanId => text("^[a-z0-9][a-z0-9-]{0,63}$"),
         Kind::StepId => text("^[A-Za-z_][A-Za-z0-9_-]{0,127}(\\[(0|[1-9][0-9]{0,8})\\])?$"),
         Kind::ErrorCode => text("^ROK[0-9]{4}$"),

@@ -41,6 +41,7 @@ pub(crate) enum Access {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     RunId,
+    BatchId,
     PlanId,
     StepId,
     ErrorCode,

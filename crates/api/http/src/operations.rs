@@ -2,6 +2,7 @@
 //! are made from it, so that none of them says what another does not.
 
 mod agents;
+mod batches;
 mod commands;
 mod desk;
 mod events;
@@ -22,6 +23,7 @@ pub(crate) fn operations() -> impl Iterator<Item = &'static Operation> {
     [
         orchestration::OPERATIONS,
         submit::OPERATIONS,
+        batches::OPERATIONS,
         looking::OPERATIONS,
         events::OPERATIONS,
         files::OPERATIONS,

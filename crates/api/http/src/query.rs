@@ -4,7 +4,7 @@
 use crate::operation::{Kind, Operation, Param, Place};
 use crate::problem::Problem;
 use axum::http::HeaderMap;
-use rok_service::views::{PlanId, RunId, StepId, Timestamp, parse_duration};
+use rok_service::views::{BatchId, PlanId, RunId, StepId, Timestamp, parse_duration};
 use std::time::Duration;
 
 /// How many values a query may have.
@@ -117,6 +117,7 @@ fn find(operation: &Operation, name: &str, places: &[Place]) -> Option<&'static 
 fn wrong(param: &Param) -> Problem {
     let help = match param.kind {
         Kind::RunId => "a run id: [A-Za-z0-9._-], 1 to 64 of them".to_owned(),
+        Kind::BatchId => "a batch id: [A-Za-z0-9._-], 1 to 59 of them".to_owned(),
         Kind::PlanId => "a plan id: [a-z0-9-], 1 to 64 of them".to_owned(),
         Kind::StepId => "a step's id, or a child's, `id[0]`".to_owned(),
         Kind::ErrorCode => "a code such as ROK0104".to_owned(),
@@ -137,6 +138,7 @@ fn fits(kind: Kind, value: &str) -> bool {
     let printable = |value: &str| !value.chars().any(char::is_control);
     match kind {
         Kind::RunId => value.parse::<RunId>().is_ok(),
+        Kind::BatchId => value.parse::<BatchId>().is_ok(),
         Kind::PlanId => value.parse::<PlanId>().is_ok(),
         Kind::StepId => value.parse::<StepId>().is_ok(),
         Kind::ErrorCode => {

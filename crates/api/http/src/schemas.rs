@@ -2,8 +2,8 @@
 
 use rok_service::PlanListing;
 use rok_service::views::{
-    ComponentView, DueView, FiringView, Incident, Lesson, PlanId, Profile, RunId, ScheduleView,
-    StepId, Timestamp,
+    BatchId, ComponentView, DueView, FiringView, Incident, Lesson, PlanId, Profile, RunId,
+    ScheduleView, StepId, Timestamp,
 };
 use schemars::JsonSchema;
 use serde::de::Error as _;
@@ -81,6 +81,92 @@ fn reason<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error
     #[derive(Deserialize)]
     struct Given(#[serde(deserialize_with = "needed_reason")] String);
     Ok(Option::<Given>::deserialize(from)?.map(|given| given.0))
+}
+
+/// The most items of a batch that is asked for here.
+pub(crate) const MOST_ITEMS: usize = 1_000;
+
+/// A batch that is asked for: one plan over a list of inputs.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("examples" = [
+    {
+        "definition": {
+            "plan": "hello",
+            "inputs": { "who": { "type": "string" } },
+            "steps": { "greet": { "run": ["echo", "hello"] } },
+        },
+        "items": [{ "who": "ada" }, { "who": "bob" }],
+    },
+]))]
+#[schemars(extend("oneOf" = [
+    { "required": ["plan"], "properties": { "plan": { "type": "string" } } },
+    { "required": ["definition"], "properties": { "definition": { "type": ["string", "object"] } } },
+]))]
+pub struct BatchRequest {
+    /// The id of a plan that the server knows; or else `definition`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanId>,
+    /// A plan of one's own: its text (YAML or JSON), or itself as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<Definition>,
+    /// The inputs of each run.
+    #[schemars(length(min = 1, max = 1000))]
+    pub items: Vec<Map<String, Value>>,
+    /// The batch's id; else a new one. The same batch again is the same runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<BatchId>,
+    /// Inputs that all runs have in common; an item's own win.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// Labels of the runs; names that begin `rok.` are the server's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// A stricter profile than configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
+    /// Fewer steps of a run at once than the plan allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parallel: Option<NonZeroU32>,
+    /// A failed attempt is final, whatever the plan says.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub never_retry: bool,
+    /// Take no result from an earlier run.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_cache: bool,
+    /// The rank of its runs among those that wait; else the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -100, max = 100))]
+    pub priority: Option<i8>,
+    /// Why.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "reason"
+    )]
+    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
+    pub reason: Option<String>,
+}
+
+impl BatchRequest {
+    /// What its runs have in common, and the rest.
+    pub(crate) fn parts(self) -> (SubmitRequest, Option<BatchId>, Vec<Map<String, Value>>) {
+        let common = SubmitRequest {
+            plan: self.plan,
+            definition: self.definition,
+            inputs: self.inputs,
+            input_texts: BTreeMap::new(),
+            labels: self.labels,
+            profile: self.profile,
+            max_parallel: self.max_parallel,
+            never_retry: self.never_retry,
+            no_cache: self.no_cache,
+            priority: self.priority,
+            run_id: None,
+            reason: self.reason,
+        };
+        (common, self.batch_id, self.items)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

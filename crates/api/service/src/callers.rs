@@ -55,6 +55,29 @@ pub struct AskedRun {
     pub submitter: Actor,
 }
 
+impl From<AskedRun> for Submission {
+    fn from(asked: AskedRun) -> Self {
+        Self {
+            plan: asked.plan.bytes,
+            source: asked.plan.source,
+            cwd: asked.plan.folder,
+            inputs: asked.inputs,
+            input_texts: asked.input_texts,
+            labels: asked.labels,
+            profile: asked.profile,
+            max_parallel: asked.max_parallel,
+            never_retry: asked.never_retry,
+            priority: asked.priority,
+            idempotency_key: asked.idempotency_key,
+            run_id: asked.run_id,
+            submitter: asked.submitter,
+            reason: asked.reason,
+            secrets_file: None,
+            no_cache: asked.no_cache,
+        }
+    }
+}
+
 /// What of `run.created` never changes.
 #[derive(Deserialize)]
 struct Created {
@@ -120,24 +143,7 @@ impl Service {
     /// Creates a run for somebody, durably; nothing of it has started.
     pub fn submit_asked(&self, asked: AskedRun) -> Result<RunHandle, ServiceError> {
         let (runs, actor) = (self.runs()?, asked.submitter.clone());
-        let run = runs.submit(Submission {
-            plan: asked.plan.bytes,
-            source: asked.plan.source,
-            cwd: asked.plan.folder,
-            inputs: asked.inputs,
-            input_texts: asked.input_texts,
-            labels: asked.labels,
-            profile: asked.profile,
-            max_parallel: asked.max_parallel,
-            never_retry: asked.never_retry,
-            priority: asked.priority,
-            idempotency_key: asked.idempotency_key,
-            run_id: asked.run_id,
-            submitter: asked.submitter,
-            reason: asked.reason,
-            secrets_file: None,
-            no_cache: asked.no_cache,
-        })?;
+        let run = runs.submit(asked.into())?;
         Ok(self.handle(runs, run).asked_by(actor))
     }
 

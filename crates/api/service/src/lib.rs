@@ -34,6 +34,7 @@ mod callers;
 mod standing;
 mod tokens;
 
+mod batches;
 mod bundles;
 mod checkpoints;
 mod keys;

@@ -187,6 +187,22 @@ impl RunHandle {
         Ok(self.runs.go_on(run, actor, options, stop, observer)?)
     }
 
+    /// The same, with a file of secret values.
+    pub fn go_on_with(
+        &self,
+        secrets_file: Option<&Path>,
+        options: &DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<DriveEnd>, ServiceError> {
+        let secrets = secrets_file.map(|file| self.cwd.join(file));
+        let (run, actor, secrets) = (&self.id, &self.actor, secrets.as_deref());
+        let driven = self
+            .runs
+            .go_on_with(run, actor, secrets, options, stop, observer);
+        Ok(driven?)
+    }
+
     /// Takes the run over, or begins its next epoch, and drives it.
     pub fn resume(
         &self,

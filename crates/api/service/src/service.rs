@@ -196,7 +196,16 @@ impl Service {
         Ok(self.runs()?.dry_run(submission)?)
     }
 
-    fn submission(&self, request: RunRequest) -> Result<Submission, ServiceError> {
+    pub(crate) fn submission(&self, request: RunRequest) -> Result<Submission, ServiceError> {
+        let reserved = request
+            .labels
+            .keys()
+            .find(|name| name.starts_with("rok.batch"));
+        if let Some(name) = reserved {
+            return Err(ServiceError::BadName {
+                what: format!("the label `{name}` is given to the runs of a batch, by nobody else"),
+            });
+        }
         let text = self.plan_text(&request.plan)?;
         // The engine reads it again; here every fault is told with its place.
         let plan = text.parse()?;

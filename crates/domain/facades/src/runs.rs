@@ -1,6 +1,7 @@
 //! The door to runs: what the layers above may ask of runs, and the views that
 //! they get. Views are plain data; their JSON is the documented JSON.
 
+mod batch;
 mod dry_run;
 mod error;
 mod event_line;
@@ -17,6 +18,10 @@ mod stop;
 mod timing;
 mod views;
 
+pub use batch::{
+    BATCH_INDEX_LABEL, BATCH_ITEMS_LABEL, BATCH_LABEL, BatchItem, BatchResult, BatchStatus,
+    BatchSubmission, MAX_BATCH_ITEMS, item_run,
+};
 pub use dry_run::{
     CacheAnswer, CandidateView, DryRun, DryStep, Finding, Limits, PlannedBudget, PlannedDuty,
     PolicyDecision, Refusal, SecretState,

@@ -10,17 +10,17 @@ use crate::submit::parsed;
 use crate::subruns::{Family, Lineage, Link, SubRuns};
 use rok_attest::{Checkpoint, Head, SigningKey};
 use rok_facades::runs::{
-    AttestOptions, Attested, AuditView, CollectReport, CollectRequest, CommandAnswer,
-    CommandRequest, DegradedWorker, DriveEnd, DriveOptions, DryRun, ErrorKind, EventLine,
-    EventQuery, Explanation, ExportOptions, Exported, Fetched, HeldView, HoldRequest,
-    ImportOptions, Imported, ListQuery, LogQuery, LogTail, Observer, PageQuery, RedecidedView,
-    ReplayRequest, Resumable, ResumeOptions, RollbackOptions, RunListing, RunPage, RunSelector,
-    RunSummary, RunTiming, RunsEngine, RunsError, ServiceRunView, SignedFile, StepSummary,
-    StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
+    AttestOptions, Attested, AuditView, BatchResult, BatchSubmission, CollectReport,
+    CollectRequest, CommandAnswer, CommandRequest, DegradedWorker, DriveEnd, DriveOptions, DryRun,
+    ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, Fetched, HeldView,
+    HoldRequest, ImportOptions, Imported, ListQuery, LogQuery, LogTail, Observer, PageQuery,
+    RedecidedView, ReplayRequest, Resumable, ResumeOptions, RollbackOptions, RunListing, RunPage,
+    RunSelector, RunSummary, RunTiming, RunsEngine, RunsError, ServiceRunView, SignedFile,
+    StepSummary, StopSignal, Submission, TailQuery, VerifyOptions, VerifyReport,
 };
 use rok_runner::{Services, Shard, Turn};
 use rok_store_jsonl::resolve;
-use rok_vocabulary::RunId;
+use rok_vocabulary::{BatchId, RunId};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -366,6 +366,18 @@ impl RunsEngine for Runs {
 
     fn page(&self, query: &PageQuery) -> Result<RunPage, RunsError> {
         crate::listing::page(&self.home(), query)
+    }
+
+    fn check_batch(&self, batch: &BatchSubmission) -> Result<(), RunsError> {
+        self.check_batch_of(batch)
+    }
+
+    fn submit_item(&self, batch: &BatchSubmission, index: usize) -> Result<RunId, RunsError> {
+        self.submit_item_of(batch, index)
+    }
+
+    fn batch(&self, batch: &BatchId) -> Result<BatchResult, RunsError> {
+        self.batch_of(batch)
     }
 
     fn accept(&self, run: &RunId) -> Result<(), RunsError> {

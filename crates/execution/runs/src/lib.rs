@@ -29,6 +29,7 @@
 mod accepted;
 mod asked;
 mod attest;
+mod batch;
 mod cache;
 mod changes;
 mod checkpoint;

@@ -209,7 +209,7 @@ fn asked(query: &PageQuery) -> String {
     digest[..ASKED].to_owned()
 }
 
-fn listed(store: &Home, entry: RunEntry, waiting: &WaitingParents) -> RunListing {
+pub(crate) fn listed(store: &Home, entry: RunEntry, waiting: &WaitingParents) -> RunListing {
     match entry {
         RunEntry::Run { run, row } => {
             let held = row.hold.is_some() || waiting.contains(&run);

@@ -14,6 +14,7 @@ use crate::engine::Runs;
 use crate::events::line_of;
 use crate::fault;
 use crate::submit::{NewRun, Prepared, end_of};
+pub(crate) use request::item_request;
 use request::{id_of, request_of};
 use rok_events::RequestData;
 use rok_facades::runs::{
@@ -56,7 +57,18 @@ impl Runs {
             return Err(RunsError::new(ErrorKind::Usage, "ROK0110", message)
                 .help("leave the file out, and set them where the server runs"));
         }
-        let request = match self.keyed(&mut submission)? {
+        let keyed = self.keyed(&mut submission)?;
+        self.enqueue_keyed(submission, within, keyed)
+    }
+
+    /// The same, once it is known what the request made before.
+    pub(crate) fn enqueue_keyed(
+        &self,
+        submission: Submission,
+        within: Option<NewRun>,
+        keyed: Keyed,
+    ) -> Result<RunId, RunsError> {
+        let request = match keyed {
             Keyed::Made(run) => return Ok(run),
             Keyed::New(request) => request,
         };
@@ -132,7 +144,11 @@ impl Runs {
 
     /// The run that a request made before; refused where that was another
     /// request.
-    fn made_before(&self, run: &RunId, request: &RequestData) -> Result<Option<RunId>, RunsError> {
+    pub(crate) fn made_before(
+        &self,
+        run: &RunId,
+        request: &RequestData,
+    ) -> Result<Option<RunId>, RunsError> {
         let home = self.home();
         if !home.exists(run).map_err(|error| fault::store(&error))? {
             return Ok(None);

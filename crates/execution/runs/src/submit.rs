@@ -128,10 +128,19 @@ impl Runs {
     }
 
     /// The same request again is the same run, whoever drives it by now.
-    fn submit_once(&self, mut submission: Submission) -> Result<RunId, RunsError> {
+    fn submit_once(&self, submission: Submission) -> Result<RunId, RunsError> {
+        self.submit_alone(submission, Self::keyed)
+    }
+
+    /// Creates the run of a request, unless it was made before.
+    pub(crate) fn submit_alone(
+        &self,
+        mut submission: Submission,
+        keyed: impl FnOnce(&Self, &mut Submission) -> Result<Keyed, RunsError>,
+    ) -> Result<RunId, RunsError> {
         // Two at a time would see the half of each other.
         let _alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
-        let request = match self.keyed(&mut submission)? {
+        let request = match keyed(self, &mut submission)? {
             Keyed::Made(run) => return Ok(run),
             Keyed::New(request) => request,
         };
@@ -589,7 +598,10 @@ fn refusal(state: Option<&RunState>) -> ErrorKind {
     }
 }
 
-fn inputs_of(plan: &Plan, submission: &Submission) -> Result<Map<String, Value>, RunsError> {
+pub(crate) fn inputs_of(
+    plan: &Plan,
+    submission: &Submission,
+) -> Result<Map<String, Value>, RunsError> {
     let mut given = submission.inputs.clone();
     let mut faults = Vec::new();
     for (name, text) in &submission.input_texts {
@@ -666,7 +678,7 @@ pub(crate) fn parsed(plan: &[u8], source: &str) -> Result<Plan, RunsError> {
 }
 
 /// A secret's value in the plan or the inputs would be written to the log.
-fn refuse_leaks(
+pub(crate) fn refuse_leaks(
     secrets: &Secrets,
     canonical: &[u8],
     inputs: &Map<String, Value>,

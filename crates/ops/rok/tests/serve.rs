@@ -1,6 +1,8 @@
 //! `rok serve` over loopback: the real binary, its own folder, a client that
 //! speaks HTTP as it stands on the wire.
 
+#[path = "serve/batches.rs"]
+mod batches;
 #[path = "serve/client.rs"]
 mod client;
 #[path = "serve/database.rs"]

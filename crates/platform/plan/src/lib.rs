@@ -82,7 +82,7 @@ pub use model::{
     OnLimit, Order, OutputSpec, Plan, Recipient, Retry, Shell, Step, SuccessRule, ValueKind,
 };
 pub use nearest::nearest;
-pub use parse::{parse, parse_inputs};
+pub use parse::{parse, parse_input_list, parse_inputs};
 pub use pattern::{escape_pattern, is_pattern};
 pub use sandbox::{Network, Sandbox};
 pub use schema::json_schema;

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 use serde_json::{Map, Value};
 
 use crate::decode::decode;
@@ -42,14 +43,47 @@ pub fn parse_inputs(
         name,
         "write `{}` for no inputs",
         Holds::Data,
-        |root, _, findings| inputs(plan, root, findings),
+        |root, _, findings| inputs(plan, root, "", findings),
     )
 }
 
-fn inputs(plan: &Plan, root: &Node, findings: &mut Findings) -> Option<Map<String, Value>> {
+/// Reads a list of inputs, each as [`parse_inputs`] reads a file of them. What
+/// is wrong with an item names it by its number, from 1.
+pub fn parse_input_list(
+    plan: &Plan,
+    bytes: &[u8],
+    name: &str,
+) -> Result<Vec<Map<String, Value>>, PlanErrors> {
+    read(
+        bytes,
+        name,
+        "write a list of inputs, `- name: value`",
+        Holds::Data,
+        |root, _, findings| {
+            let Some(items) = root.list() else {
+                let message = format!("this is a list of inputs, and not {}", root.describe());
+                let span = root.span.clone();
+                findings.push(Finding::new(FaultCode::WrongType, span, message));
+                return None;
+            };
+            let read = |(n, item): (usize, &Rc<Node>)| {
+                inputs(plan, item, &format!("item {}: ", n + 1), findings)
+            };
+            Some(items.iter().enumerate().filter_map(read).collect())
+        },
+    )
+}
+
+/// `of` stands before each message.
+fn inputs(
+    plan: &Plan,
+    root: &Node,
+    of: &str,
+    findings: &mut Findings,
+) -> Option<Map<String, Value>> {
     let Some(entries) = root.map() else {
         let message = format!(
-            "inputs are a mapping from names to values, and this is {}",
+            "{of}inputs are a mapping from names to values, and this is {}",
             root.describe()
         );
         findings.push(Finding::new(
@@ -70,7 +104,7 @@ fn inputs(plan: &Plan, root: &Node, findings: &mut Findings) -> Option<Map<Strin
                 values.insert(entry.key.clone(), value);
             }
             Err(fault) => {
-                let message = format!("{} {}", quoted(&entry.key), fault.message);
+                let message = format!("{of}{} {}", quoted(&entry.key), fault.message);
                 let span = entry.node.span.clone();
                 findings.push(Finding::new(FaultCode::WrongType, span, message));
             }

@@ -128,6 +128,17 @@ ids! {
 }
 
 ids! {
+    /// Identifies a batch; its runs are named after it, so that it is shorter
+    /// than a run's id may be.
+    BatchId, "batch id", "[A-Za-z0-9][A-Za-z0-9._-]{0,58}", |text| word(
+        text,
+        59,
+        |b| b.is_ascii_alphanumeric(),
+        |b| b.is_ascii_alphanumeric() || b"._-".contains(&b),
+    )
+}
+
+ids! {
     /// Identifies an agent.
     AgentId, "agent id", "[A-Za-z0-9][A-Za-z0-9._-]{0,63}", |text| word(
         text,

@@ -33,8 +33,8 @@ mod words;
 pub use actor::{Actor, ActorError};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use ids::{
-    AgentId, Attempt, Capability, CommandId, ComponentName, Epoch, IdError, IdempotencyKey,
-    InputName, PlanId, RunId, ScheduleId, Seq, StepId, StepRef,
+    AgentId, Attempt, BatchId, Capability, CommandId, ComponentName, Epoch, IdError,
+    IdempotencyKey, InputName, PlanId, RunId, ScheduleId, Seq, StepId, StepRef,
 };
 pub use time::{TimeError, Timestamp};
 pub use words::{

@@ -2,10 +2,11 @@
 //! stands here is derived from the words themselves.
 
 use crate::{
-    AckErrorKind, AckStatus, Actor, AgentId, AgentPlace, Attempt, BudgetDimension, Capability,
-    Channel, ComponentName, ComponentStatus, ComponentType, Disposition, Domain, Epoch, ErrorClass,
-    ExpectationStatus, FallbackTrigger, Federation, HoldReason, Outcome, PlanId, Profile,
-    ReconciliationStatus, RunId, RunPhase, Seq, Severity, StepId, StepState, Timestamp, TrustLevel,
+    AckErrorKind, AckStatus, Actor, AgentId, AgentPlace, Attempt, BatchId, BudgetDimension,
+    Capability, Channel, ComponentName, ComponentStatus, ComponentType, Disposition, Domain, Epoch,
+    ErrorClass, ExpectationStatus, FallbackTrigger, Federation, HoldReason, Outcome, PlanId,
+    Profile, ReconciliationStatus, RunId, RunPhase, Seq, Severity, StepId, StepState, Timestamp,
+    TrustLevel,
 };
 use alloc::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -39,6 +40,7 @@ words! {
 schemas! {
     Domain: json_schema!({ "type": "string" });
     RunId: json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" });
+    BatchId: json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,58}$" });
     AgentId: json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" });
     Capability: json_schema!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9._:-]{0,63}$" });
     PlanId: json_schema!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$" });

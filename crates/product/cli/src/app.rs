@@ -56,6 +56,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
     let service = Service::open(wiring, &startup(&cli.global))?;
     match cli.command {
         Command::Run(args) => commands::run(&service, terminal, args),
+        Command::Batch(command) => commands::batch(&service, terminal, &command),
         Command::Resume(args) => commands::resume(&service, terminal, args),
         Command::Rollback(args) => commands::rollback(&service, terminal, args),
         Command::Replay(args) => commands::replay(&service, terminal, args),

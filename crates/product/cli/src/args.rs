@@ -20,8 +20,8 @@ pub(crate) use desk::{
     LessonCommand, LessonFilterArgs, LessonsArgs,
 };
 pub(crate) use driving::{
-    CancelArgs, DecideArgs, Mode, OverrideArgs, PauseArgs, ReplayArgs, ResumeArgs, RollbackArgs,
-    RunArgs,
+    BatchCommand, CancelArgs, DecideArgs, Mode, OverrideArgs, PauseArgs, ReplayArgs, ResumeArgs,
+    RollbackArgs, RunArgs,
 };
 pub(crate) use looking::{
     DiffArgs, EventFormat, EventsArgs, ExplainArgs, GraphArgs, GraphFormat, LogsArgs, LsArgs,
@@ -108,6 +108,9 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Runs a plan to its end
     Run(RunArgs),
+    /// Batches: one plan over a list of inputs, made by `run --batch`
+    #[command(subcommand)]
+    Batch(BatchCommand),
     /// Goes on with an interrupted or failed run
     Resume(ResumeArgs),
     /// Undoes what succeeded in a failed run

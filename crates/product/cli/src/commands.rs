@@ -1,6 +1,7 @@
 //! The commands: each asks a use case and shows what it answers.
 
 mod agents;
+mod batch;
 mod bundles;
 mod config;
 mod decide;
@@ -28,6 +29,7 @@ mod shells;
 mod token;
 
 pub(crate) use agents::agents;
+pub(crate) use batch::batch;
 pub(crate) use bundles::{export, import};
 pub(crate) use config::config;
 pub(crate) use decide::{approve, cancel, override_gate, pause, reject, unpause};

@@ -2,6 +2,7 @@
 //! cleaned of what a terminal might obey.
 
 mod agents;
+mod batch;
 mod desk;
 mod diagnosis;
 mod diff;
@@ -25,6 +26,7 @@ mod tables;
 mod verify;
 
 pub(crate) use agents::agents;
+pub(crate) use batch::batch;
 pub(crate) use desk::{incident, incidents, lesson, lessons, lines};
 pub(crate) use diff::diff;
 pub(crate) use dry_run::dry_run;

@@ -131,7 +131,7 @@ fn submit(app: Arc<App>, call: Call) -> Answering {
 }
 
 /// What is asked for, where the caller may ask for it.
-fn asked(
+pub(super) fn asked(
     app: &App,
     caller: &Caller,
     request: SubmitRequest,

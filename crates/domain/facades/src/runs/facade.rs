@@ -1,5 +1,6 @@
 //! The engine trait of runs and the facade over it.
 
+use super::batch::{BatchResult, BatchSubmission};
 use super::dry_run::DryRun;
 use super::error::{ErrorKind, RunsError};
 use super::fetch::{Fetched, SignedFile};
@@ -21,7 +22,7 @@ use super::views::{
     RunListing, RunPage, RunSummary, StepSummary,
 };
 use rok_attest::{Checkpoint, Head};
-use rok_vocabulary::{Actor, RunId};
+use rok_vocabulary::{Actor, BatchId, RunId};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -171,6 +172,32 @@ pub trait RunsEngine: Send + Sync {
         })
     }
 
+    /// Judges every item of a batch; nothing is written.
+    fn check_batch(&self, batch: &BatchSubmission) -> Result<(), RunsError> {
+        let _ = batch;
+        Err(no_batches())
+    }
+
+    /// Creates the run of an item, durably, or finds the one that it made
+    /// before.
+    fn submit_item(&self, batch: &BatchSubmission, index: usize) -> Result<RunId, RunsError> {
+        let _ = (batch, index);
+        Err(no_batches())
+    }
+
+    /// Judges every item, then creates the run of each, or finds it.
+    fn submit_batch(&self, batch: &BatchSubmission) -> Result<Vec<RunId>, RunsError> {
+        self.check_batch(batch)?;
+        let items = 0..batch.items.len();
+        items.map(|index| self.submit_item(batch, index)).collect()
+    }
+
+    /// A batch, as its runs tell it.
+    fn batch(&self, batch: &BatchId) -> Result<BatchResult, RunsError> {
+        let _ = batch;
+        Err(no_batches())
+    }
+
     /// Notes, durably, that a server answers for a run: the next one finds it,
     /// however this one ends. Nothing is noted where a store hands out by itself
     /// what an owner has left.
@@ -226,6 +253,11 @@ pub trait RunsEngine: Send + Sync {
     ) -> Result<VerifyReport, RunsError>;
 }
 
+fn no_batches() -> RunsError {
+    let message = "these runs have no batches";
+    RunsError::new(ErrorKind::Usage, "ROK0117", message)
+}
+
 /// The only door to runs.
 #[derive(Clone)]
 pub struct RunsFacade {
@@ -249,6 +281,19 @@ impl RunsFacade {
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<Option<DriveEnd>, RunsError> {
+        self.go_on_with(run, actor, None, drive, stop, observer)
+    }
+
+    /// The same, with a file of secret values.
+    pub fn go_on_with(
+        &self,
+        run: &RunId,
+        actor: &Actor,
+        secrets_file: Option<&Path>,
+        drive: &DriveOptions,
+        stop: &StopSignal,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<DriveEnd>, RunsError> {
         match self.drive(run, drive, stop, observer) {
             // Somebody saw it before it was driven, and has it.
             Err(error) if error.kind == ErrorKind::Busy => return Ok(None),
@@ -262,7 +307,7 @@ impl RunsFacade {
         let options = ResumeOptions {
             actor: actor.clone(),
             reason: None,
-            secrets_file: None,
+            secrets_file: secrets_file.map(ToOwned::to_owned),
             // It may end just now.
             same_epoch: true,
             drive: drive.clone(),

@@ -3,9 +3,9 @@
 
 use rok_chain::Digest;
 use rok_events::RequestData;
-use rok_facades::runs::{ErrorKind, RunsError, Submission};
+use rok_facades::runs::{BatchSubmission, ErrorKind, RunsError, Submission};
 use rok_vocabulary::{Actor, RunId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The longest idempotency key.
 const KEY_MAX: usize = 255;
@@ -28,7 +28,15 @@ pub(super) fn request_of(submission: &Submission) -> Result<Option<RequestData>,
             "a request has an idempotency key or names its run, not both".into(),
         ));
     }
-    let asked = json!({
+    Ok(Some(RequestData {
+        key: key.clone(),
+        sha256: sha256(&asked(submission)),
+    }))
+}
+
+/// What a submission asks for, as one that comes again is compared with it.
+fn asked(submission: &Submission) -> Value {
+    json!({
         "plan": Digest::of(&submission.plan).to_hex(),
         "cwd": submission.cwd,
         "inputs": submission.inputs,
@@ -40,11 +48,22 @@ pub(super) fn request_of(submission: &Submission) -> Result<Option<RequestData>,
         "no_cache": submission.no_cache,
         "priority": submission.priority,
         "reason": submission.reason,
-    });
-    Ok(Some(RequestData {
-        key: key.clone(),
-        sha256: Digest::of(asked.to_string().as_bytes()).to_hex(),
-    }))
+    })
+}
+
+fn sha256(asked: &Value) -> String {
+    Digest::of(asked.to_string().as_bytes()).to_hex()
+}
+
+/// What an item of a batch asks for: of another submitter, or in a batch of
+/// other items, it is another request.
+pub(crate) fn item_request(batch: &BatchSubmission, index: usize) -> RequestData {
+    let submitter = batch.common.submitter.to_string();
+    let asked = json!([asked(&batch.item(index)), batch.sha256(), submitter]);
+    RequestData {
+        key: batch.run(index).to_string(),
+        sha256: sha256(&asked),
+    }
 }
 
 /// The run that a key stands for. One submitter's keys say nothing of another's.

@@ -1,7 +1,7 @@
 //! What drives runs and decides about them.
 
 use super::pair;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -39,12 +39,30 @@ pub(crate) struct RunArgs {
     /// default: the plan's
     #[arg(long, value_name = "RANK", allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-100..=100))]
     pub(crate) priority: Option<i8>,
+    /// A run for each item of a list of inputs: JSON, JSONL, YAML or CSV
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inputs", "inputs_file", "run_id"])]
+    pub(crate) batch: Option<PathBuf>,
+    /// The batch's id: given again, the batch goes on and runs no item twice
+    #[arg(long, value_name = "ID", requires = "batch")]
+    pub(crate) batch_id: Option<String>,
+    /// So many of its runs at once; default: the number of processors
+    #[arg(long, value_name = "N", requires = "batch", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) max_runs: Option<u16>,
     /// How steps are carried out
     #[arg(long, value_enum, default_value_t = Mode::Async)]
     pub(crate) mode: Mode,
     /// Not supported yet
     #[arg(long, hide = true)]
     pub(crate) detach: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BatchCommand {
+    /// Shows a batch and how each of its runs stands
+    Show {
+        /// Its id, as `rok run --batch` tells it
+        id: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -38,6 +38,22 @@ pub(crate) fn run(
         no_cache: args.no_cache,
         priority: args.priority,
     };
+    if let Some(file) = args.batch {
+        if dry || profiled {
+            return Err(ServiceError::NotSupported {
+                what: "--batch in this mode".to_owned(),
+                instead: "try one item by `rok run PLAN --input … --mode dry-run`",
+            });
+        }
+        let asked = super::batch::Asked {
+            request,
+            file,
+            batch: args.batch_id,
+            max_runs: args.max_runs,
+            options,
+        };
+        return super::batch::run(service, terminal, asked);
+    }
     if dry {
         return dry_run(service, terminal, request);
     }
