@@ -87,12 +87,23 @@ pub struct Examination {
 }
 
 /// What the composition root looks at: all that the use cases do not name.
-pub type Doctor = dyn Fn(&Settings) -> Vec<Check> + Send + Sync;
+/// Told to, it makes anew what is made of the logs.
+pub type Doctor = dyn Fn(&Settings, Tables) -> Vec<Check> + Send + Sync;
+
+/// What is done with tables that are made of the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// They are left alone.
+    Leave,
+    /// They are held against the logs, and made anew.
+    Rebuild,
+}
 
 impl Service {
-    /// Looks at everything that runs need here. Settings that cannot be read
+    /// Looks at everything that runs need here, and makes tables anew where it is
+    /// told to. Settings that cannot be read
     /// were refused before.
-    pub fn examine(&self) -> Result<Examination, ServiceError> {
+    pub fn examine(&self, tables: Tables) -> Result<Examination, ServiceError> {
         let doctor = self.wiring().doctor.as_ref();
         let doctor = doctor.ok_or_else(|| ServiceError::NotSupported {
             what: "`doctor` in this program".to_owned(),
@@ -100,7 +111,7 @@ impl Service {
         })?;
         let mut checks = vec![self.settings_check()];
         checks.extend(self.plan_checks());
-        checks.extend(doctor(&self.config().settings));
+        checks.extend(doctor(&self.config().settings, tables));
         let worst = checks.iter().map(|check| check.finding).max();
         Ok(Examination {
             finding: worst.unwrap_or(Finding::Ok),

@@ -70,7 +70,7 @@ pub use checkpoints::{CheckpointText, CosignRequest, Cosigned};
 pub use codes::{ERROR_PAGES, ErrorPage};
 pub use desk::{DeskBook, IncidentAsk, LessonAsk};
 pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
-pub use doctor::{Check, Doctor, Examination, Finding};
+pub use doctor::{Check, Doctor, Examination, Finding, Tables};
 pub use error::{Problem, ServiceError};
 pub use keys::KeyView;
 pub use orchestrate::{HookInstalled, report_schema};

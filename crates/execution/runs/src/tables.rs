@@ -85,6 +85,27 @@ impl DomainTables {
         Ok(found.rows)
     }
 
+    /// The shared store, and where its runs are; `None`: run folders.
+    pub(crate) fn shared(&self) -> Option<(Home, &SharedStore)> {
+        let (store, _) = self.store.as_ref()?;
+        let home = Home::shared(self.root.clone(), self.durability, store);
+        Some((home, store))
+    }
+
+    /// What a table of a shared store holds, by key.
+    pub(crate) fn held(
+        store: &SharedStore,
+        table: &'static str,
+    ) -> Result<BTreeMap<String, String>, StoreError> {
+        let mut found = Found {
+            table,
+            rows: BTreeMap::new(),
+            unread: Vec::new(),
+        };
+        found.in_table(store)?;
+        Ok(found.rows)
+    }
+
     /// Runs whose logs could not be read when rows were asked for last.
     #[must_use]
     pub fn unread(&self) -> Vec<String> {

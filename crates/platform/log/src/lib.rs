@@ -65,7 +65,7 @@ pub use error::{ClaimError, CommitFault, StoreError};
 pub use inbox::{Answer, Command, CommandError, CommandKind, REASON_MAX, Verdict};
 pub use memory::MemoryStore;
 pub use ports::{
-    EventReader, Inbox, LogBytes, OUTBOX, PoolStore, Records, RunIndex, RunStore, Store,
+    EventReader, Inbox, KBASE, LogBytes, OUTBOX, PoolStore, Records, RunIndex, RunStore, Store,
 };
 pub use queue::{Backlog, Claim, Lease, Owner, Pull, Pulled, Repair, RunQueue, WorkQueue};
 pub use row::{Concurrency, Cursor, CursorError, Labels, RunEntry, RunFilter, RunOrder, RunRow};

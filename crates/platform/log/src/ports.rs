@@ -129,6 +129,9 @@ pub trait Inbox {
     fn answer(&self, run: &RunId, id: &CommandId) -> Result<Option<Answer>, StoreError>;
 }
 
+/// The table of what service runs tell, as SQL reads it.
+pub const KBASE: &str = "kbase_events";
+
 /// The table of what is to be sent: each row says `url` and `event`, and goes
 /// once that was delivered.
 pub const OUTBOX: &str = "outbox";

@@ -103,3 +103,56 @@ pub(crate) fn try_to_write(store: &SqliteStore) -> Result<(), StoreError> {
         Ok(())
     })
 }
+
+/// Ids of rows of `kbase_events` that are not what their records say.
+pub(crate) fn kbase_differences(at: Access<'_>, space: &Namespace) -> Result<Vec<String>, Failure> {
+    let mut select = at.prepare(
+        "SELECT r.key FROM records r
+         LEFT JOIN kbase_events k ON k.namespace = r.namespace AND k.id = r.key
+         WHERE r.namespace = ?1 AND r.kind = 'kbase_events' AND json_valid(r.json)
+           AND (k.id IS NULL OR k.website_id IS NOT r.json ->> 'website_id'
+             OR k.run_id IS NOT r.json ->> 'run_id' OR k.job_id IS NOT r.json ->> 'job_id'
+             OR k.service IS NOT r.json ->> 'service' OR k.type IS NOT r.json ->> 'type'
+             OR k.summary IS NOT r.json ->> 'summary' OR k.payload IS NOT r.json ->> 'payload'
+             OR k.created_at IS NOT r.json ->> 'created_at')
+         UNION
+         SELECT id FROM kbase_events k WHERE namespace = ?1 AND NOT EXISTS (
+           SELECT 1 FROM records r
+           WHERE r.namespace = k.namespace AND r.kind = 'kbase_events' AND r.key = k.id)",
+    )?;
+    let rows = select.query_map([space.as_str()], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Puts rows there, takes others away, and fills what the tables themselves
+/// make of rows anew: all of it, or nothing.
+pub(crate) fn rebuild(
+    at: Access<'_>,
+    space: &Namespace,
+    put: &[Record],
+    remove: &[(&'static str, String)],
+) -> Result<(), Failure> {
+    for record in put {
+        put_row(at, space, record.kind, &record.key, &record.json)?;
+    }
+    for (kind, key) in remove {
+        remove_row(at, space, kind, key)?;
+    }
+    let space = space.as_str();
+    at.prepare("DELETE FROM kbase_events WHERE namespace = ?1")?
+        .execute([space])?;
+    at.prepare("DELETE FROM worker_failures WHERE namespace = ?1")?
+        .execute([space])?;
+    let mut select = at.prepare(
+        "SELECT no FROM records WHERE namespace = ?1 AND kind = 'kbase_events'
+         ORDER BY CASE WHEN json_valid(json) THEN json ->> 'created_at' END, no",
+    )?;
+    let rows = select.query_map([space], |row| row.get(0))?;
+    let rows: Vec<i64> = rows.collect::<Result<_, _>>()?;
+    // Each row comes again, in the order in which it came first.
+    let mut again = at.prepare("UPDATE records SET json = json WHERE no = ?1")?;
+    for row in rows {
+        again.execute([row])?;
+    }
+    Ok(())
+}

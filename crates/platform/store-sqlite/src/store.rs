@@ -9,9 +9,9 @@ use crate::{commit, inbox, list, logs, queue, records};
 use rok_chain::{Digest, Seal};
 use rok_log::{
     Answer, Backlog, Claim, ClaimError, Command, Commit, CommitResult, Durability, EventReader,
-    Fence, Inbox, Lease, Listener, LogBytes, Namespace, Owner, PoolStore, Pull, Pulled, Records,
-    RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore, Signal, Signals, StoreError,
-    Subscription, WorkQueue,
+    Fence, Inbox, Lease, Listener, LogBytes, Namespace, Owner, PoolStore, Pull, Pulled, Record,
+    Records, RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore, Signal, Signals,
+    StoreError, Subscription, WorkQueue,
 };
 use rok_vocabulary::{CommandId, RunId, Seq, Timestamp};
 use std::path::Path;
@@ -70,6 +70,25 @@ impl SqliteStore {
             let mut lines = lines.collect::<Result<Vec<_>, _>>()?;
             lines.retain(|line| line != "ok");
             Ok(lines)
+        })
+    }
+
+    /// Ids of rows of `kbase_events` that are not what their records say.
+    pub fn kbase_differences(&self) -> Result<Vec<String>, StoreError> {
+        self.database
+            .read("read", |at| records::kbase_differences(at, &self.namespace))
+    }
+
+    /// Puts rows of the domains' tables there and takes others away, and fills
+    /// the tables that are made of them anew, in one transaction.
+    pub fn rebuild(
+        &self,
+        put: Vec<Record>,
+        remove: Vec<(&'static str, String)>,
+    ) -> Result<(), StoreError> {
+        let space = self.namespace.clone();
+        self.database.write("rebuild tables of", move |at| {
+            records::rebuild(at, &space, &put, &remove)
         })
     }
 

@@ -99,7 +99,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Token(command) => commands::token(&service, terminal, command),
         Command::Sandbox(command) => commands::sandbox(terminal, &command),
         Command::Config(command) => commands::config(&service, terminal, &command),
-        Command::Doctor => commands::doctor(&service, terminal),
+        Command::Doctor(args) => commands::doctor(&service, terminal, &args),
         Command::Help(_) | Command::Completions(_) | Command::Man(_) => {
             unreachable!("answered before the settings are read")
         }

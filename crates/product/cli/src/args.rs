@@ -205,7 +205,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Looks at all that runs need here: store, keys, services, plans, policies, clock
-    Doctor,
+    Doctor(DoctorArgs),
     /// Prints a shell's completions of every command and flag
     Completions(CompletionsArgs),
     /// Prints the manual page of rok or of a command, or writes all of them
@@ -240,6 +240,13 @@ pub(crate) struct ServeArgs {
 pub(crate) enum AgentsCommand {
     /// Lists agents; each remote one is asked how it stands
     List,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Makes the tables of a database anew from the logs, and says what differed
+    #[arg(long)]
+    pub(crate) rebuild: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,11 +6,8 @@ use crate::services::Services;
 use rok_chain::Digest;
 use rok_events::Event;
 use rok_facades::{Diagnosis, ServiceFact, ServiceRunFacts};
-use rok_log::{OUTBOX, Record};
+use rok_log::{KBASE, OUTBOX, Record};
 use rok_projections::{KbaseRow, Notices, ServiceRun, domain_rows};
-
-/// The table that the rows of service runs go to.
-const KBASE: &str = "kbase_events";
 
 /// A row as the stores keep it.
 pub(crate) fn kbase(row: &KbaseRow) -> Record {

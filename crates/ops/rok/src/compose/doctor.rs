@@ -4,11 +4,12 @@ use super::{Agents, Host, pool};
 use rok_config::{PasswordSource, Settings, SigningKeySource};
 use rok_exec_service::{ServiceExecutor, ServiceSpec, Standing};
 use rok_executor::Functions;
-use rok_facades::runs::{ListQuery, PageQuery, RunsError, RunsFacade};
-use rok_log::{Cells as _, OUTBOX, PoolStore as _, Records as _, WorkQueue as _};
+use rok_facades::runs::{ErrorKind, ListQuery, PageQuery, RunsError, RunsFacade};
+use rok_log::{Cells as _, OUTBOX, PoolStore as _, Records as _, StoreError, WorkQueue as _};
 use rok_notify::{DELIVERIES, Delivery, Standing as Way};
 use rok_runner::{Clock as _, SystemClock};
-use rok_service::Check;
+use rok_runs::{Differs, DomainTables, SharedStore};
+use rok_service::{Check, Tables};
 use rok_store_sqlite::SqliteStore;
 use rok_vocabulary::Timestamp;
 use std::os::unix::fs::PermissionsExt as _;
@@ -36,10 +37,14 @@ fn runs_of(settings: &Settings) -> Result<RunsFacade, RunsError> {
 
 /// Looks at all that runs need here.
 #[must_use]
-pub fn doctor(settings: &Settings) -> Vec<Check> {
+pub fn doctor(settings: &Settings, tables: Tables) -> Vec<Check> {
     let mut checks = Vec::new();
     if settings.server.is_some() {
         checks.push(server(settings));
+        if tables == Tables::Rebuild {
+            let help = "run it where the database is, with --store in place of --server";
+            checks.push(Check::fault("tables", "they are the server's").help(help));
+        }
         return checks;
     }
     // Without its database nothing can be said of runs, and a server makes it.
@@ -52,6 +57,10 @@ pub fn doctor(settings: &Settings) -> Vec<Check> {
     checks.extend(notifications(settings));
     if made {
         checks.push(composed(&runs));
+        if tables == Tables::Rebuild {
+            let rebuilt = rebuilt(settings);
+            checks.extend(rebuilt.unwrap_or_else(|error| vec![refused("tables", &error)]));
+        }
     }
     if let Ok(runs) = &runs {
         checks.extend(of_runs(runs));
@@ -353,6 +362,65 @@ fn of_runs(runs: &RunsFacade) -> Vec<Check> {
         Err(error) => checks.push(refused("workers", &error)),
     }
     checks
+}
+
+/// Makes the tables of a database anew, and says what differed.
+fn rebuilt(settings: &Settings) -> Result<Vec<Check>, RunsError> {
+    let failed =
+        |error: StoreError| RunsError::new(ErrorKind::Storage, "ROK0106", super::told(&error));
+    let Some(store) = pool::made(settings)? else {
+        let said = "run folders have none: what they would say is read from the logs each time";
+        return Ok(vec![Check::ok("tables", said)]);
+    };
+    let root = settings.files_of_store();
+    let root = root.unwrap_or_else(|| settings.dir.clone());
+    let shared = SharedStore::new(Box::new(store.clone()));
+    let tables = DomainTables::in_store(root, settings.durability, shared, None);
+    let by_hand = store.kbase_differences().map_err(failed)?;
+    let told = tables.against_logs()?;
+    let stray = told.differences.iter();
+    let stray = stray.filter(|found| found.how == Differs::Stray);
+    let stray = stray
+        .map(|found| (found.table, found.key.clone()))
+        .collect();
+    store.rebuild(told.put, stray).map_err(failed)?;
+    let mut checks = Vec::new();
+    let differed = told.differences.len() + by_hand.len();
+    let differences = told.differences.iter().map(|found| {
+        let how = match found.how {
+            Differs::Missing => "was not there, and is again",
+            Differs::Altered => "said something else than its log, and is mended",
+            Differs::Stray => "came of no log, and is gone",
+        };
+        (format!("{} {}", found.table, found.key), how)
+    });
+    let by_hand = by_hand.into_iter();
+    let by_hand = by_hand.map(|id| {
+        let how = "was not what its record says, and is mended";
+        (format!("row of kbase_events {id}"), how)
+    });
+    let each = differences.chain(by_hand).take(NAMED);
+    checks.extend(each.map(|(name, how)| Check::warning("tables", how).of(name)));
+    if differed > NAMED {
+        let more = format!("and {} more", differed - NAMED);
+        checks.push(Check::warning("tables", more));
+    }
+    checks.extend(told.misplaced.iter().take(NAMED).map(|run| {
+        let said = "its row has another phase or outcome than its log";
+        let help = "the next event of the run writes its row anew; its log is what holds";
+        Check::fault("tables", said).of(run.clone()).help(help)
+    }));
+    checks.extend(told.unread.iter().take(NAMED).map(|run| {
+        let help = format!("rok verify {run}");
+        let said = "its log cannot be read, and its rows were left alone";
+        Check::fault("tables", said).of(run.clone()).help(help)
+    }));
+    let said = format!(
+        "{} rows are as the logs say; {differed} differed",
+        told.rows
+    );
+    checks.push(Check::ok("tables", said));
+    Ok(checks)
 }
 
 /// A clock that stands behind what was already written makes times of events

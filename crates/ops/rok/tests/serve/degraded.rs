@@ -37,6 +37,72 @@ fn health(served: &Served) -> Value {
     health.get("degraded_services").cloned().unwrap_or_default()
 }
 
+/// Changes the database by SQL, as a hand does.
+fn by_hand(served: &Served, sql: &str) {
+    let script =
+        "import sqlite3, sys; db = sqlite3.connect('rok.db'); db.executescript(sys.argv[1])";
+    let mut python = std::process::Command::new("python3");
+    let done = python
+        .args(["-c", script, sql])
+        .current_dir(served.bench.path())
+        .status();
+    assert!(done.expect("python3 starts").success());
+}
+
+#[test]
+fn what_a_hand_altered_is_made_anew_from_the_logs() {
+    let ill = workers(Does::Answers(500, "{}".to_owned()));
+    let bench = bench();
+    bench.write("services.toml", &ill.map());
+    let mut served = Served::with(bench, &FLAGS);
+    for _ in 0..3 {
+        run(&served, "site_1");
+    }
+    served.stop();
+    let rebuild = |served: &Served| {
+        let args = ["doctor", "--rebuild", "--json", "--store", "sqlite:rok.db"];
+        let ran = served.bench.rok(args).exits(0);
+        let checks = ran.json()["checks"].as_array().expect("checks").clone();
+        let tables = checks.into_iter().filter(|check| check["area"] == "tables");
+        tables
+            .map(|check| check["said"].as_str().expect("text").to_owned())
+            .collect::<Vec<_>>()
+    };
+    let [clean] = &rebuild(&served)[..] else {
+        panic!("nothing differs")
+    };
+    assert!(clean.ends_with("0 differed"), "{clean}");
+    by_hand(
+        &served,
+        "DELETE FROM records WHERE kind = 'kbase_events' AND json ->> 'type' = 'diagnosis';
+         UPDATE records SET json = json_set(json, '$.service', 'x') WHERE kind = 'kbase_events' AND json ->> 'type' = 'result';
+         DELETE FROM records WHERE kind = 'incident';
+         INSERT INTO records (namespace, kind, key, json)
+           SELECT namespace, kind, 'stray', json FROM records WHERE kind = 'kbase_events' LIMIT 1;
+         UPDATE kbase_events SET payload = '{}' WHERE type = 'run_status' AND payload LIKE '%started%';
+         DELETE FROM worker_failures;",
+    );
+    let said = rebuild(&served);
+    for expected in [
+        "was not there",
+        "said something else",
+        "came of no log",
+        "not what its record says",
+    ] {
+        assert!(
+            said.iter().any(|said| said.contains(expected)),
+            "{expected} in {said:?}"
+        );
+    }
+    assert!(
+        !said.last().expect("a sum").ends_with(" 0 differed"),
+        "{said:?}"
+    );
+    assert!(rebuild(&served)[0].ends_with("; 0 differed"));
+    served.restart(&FLAGS);
+    assert_eq!(health(&served), json!(["vitals-monitor"]));
+}
+
 #[test]
 fn the_third_failure_in_a_row_degrades_a_worker_durably_until_it_reports() {
     let ill = workers(Does::Answers(500, "{}".to_owned()));

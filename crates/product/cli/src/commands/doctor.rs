@@ -1,13 +1,23 @@
 //! `doctor`: whether runs could go on here.
 
+use crate::args::DoctorArgs;
 use crate::exit::Exit;
 use crate::render;
 use crate::terminal::Terminal;
-use rok_service::{Finding, Service, ServiceError};
+use rok_service::{Finding, Service, ServiceError, Tables};
 
 /// Looks at everything, and tells what it finds.
-pub(crate) fn doctor(service: &Service, terminal: &mut Terminal) -> Result<Exit, ServiceError> {
-    let examined = service.examine()?;
+pub(crate) fn doctor(
+    service: &Service,
+    terminal: &mut Terminal,
+    args: &DoctorArgs,
+) -> Result<Exit, ServiceError> {
+    let tables = if args.rebuild {
+        Tables::Rebuild
+    } else {
+        Tables::Leave
+    };
+    let examined = service.examine(tables)?;
     if terminal.json {
         terminal.show_json(&examined)?;
     } else {
