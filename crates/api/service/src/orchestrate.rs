@@ -2,7 +2,7 @@
 
 use crate::error::ServiceError;
 use crate::service::Service;
-use rok_facades::runs::{Observer, StopSignal};
+use rok_facades::runs::{ErrorKind, Observer, RunsError, StopSignal};
 use rok_formats::{FormatError, Formatter, Formatters};
 use rok_orchestration::{
     ExecutionContext, ExecutionMode, ExecutionPlan, OperatorEvent, OrchestratorError, RunReport,
@@ -69,6 +69,12 @@ impl Service {
     ) -> Result<RunReport, ServiceError> {
         if context.mode() != ExecutionMode::DryRun {
             self.drives_here("orch")?;
+        }
+        if self.config().settings.server.is_some() {
+            let message = "components run where they are, and these runs are a server's";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("leave --server and ROK_SERVER out")
+                .into());
         }
         let orchestrators = self.orchestrators()?;
         Ok(match orchestrators.of_stage(&context.stage) {

@@ -185,7 +185,7 @@ mod tests {
         if let Some(entries) = node.map() {
             let entries = entries.iter();
             let entries: Map<String, Value> = entries
-                .map(|entry| (entry.key.to_string(), read_back(&entry.node)))
+                .map(|entry| (entry.key.clone(), read_back(&entry.node)))
                 .collect();
             return Value::Object(entries);
         }

@@ -12,6 +12,7 @@ use rok_service::views::{
 };
 use rok_service::{Service, ServiceError, report_schema};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Runs a stage, or does what goes with stages.
 pub(crate) fn orch(
@@ -85,7 +86,7 @@ fn tell_error(terminal: &mut Terminal, report: &RunReport, format: &str) {
     };
     let mut text = format!("error[{}]: {}\n", error.code, render::clean(&error.message));
     if let Some(help) = &error.help {
-        text += &format!("  help: {}\n", render::clean(help));
+        let _ = writeln!(text, "  help: {}", render::clean(help));
     }
     terminal.complain(&text);
 }
@@ -102,14 +103,13 @@ fn context(args: StageArgs, format: String) -> Result<ExecutionContext, ServiceE
     let bad = |what: String| ServiceError::BadName { what };
     let stage = args.stage.unwrap_or_default();
     let mode = match args.mode {
-        Some(StageMode::Sync) => ExecutionMode::Sync,
         Some(StageMode::Async) => ExecutionMode::Async,
         Some(StageMode::DryRun) => ExecutionMode::DryRun,
         Some(StageMode::Profile) => ExecutionMode::Profile,
         Some(StageMode::Replay) => ExecutionMode::Replay,
         None if args.replay.is_some() => ExecutionMode::Replay,
         None if stage == "ci" && !args.dry_run => ExecutionMode::Async,
-        None => ExecutionMode::Sync,
+        Some(StageMode::Sync) | None => ExecutionMode::Sync,
     };
     let timeout = args.timeout.as_deref().map(parse_duration).transpose();
     let files = match (args.all_files, args.staged, args.files) {
