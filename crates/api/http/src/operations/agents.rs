@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::operation::{Answering, Operation, Reply};
 use crate::respond;
 use axum::http::StatusCode;
+use rok_service::Service;
 use rok_service::views::AgentList;
 use schemars::SchemaGenerator;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub(super) const OPERATIONS: &[Operation] =
 
 fn list(app: Arc<App>, _: Call) -> Answering {
     Box::pin(async move {
-        let agents = app.blocking(|service| service.agents()).await?;
+        let agents = app.blocking(Service::agents).await?;
         respond::json(StatusCode::OK, &agents)
     })
 }

@@ -178,7 +178,7 @@ fn change<T: Serialize + Send + 'static>(
 fn told(app: &App, mut view: ScheduleView) -> ScheduleView {
     let file = Path::new(&view.file);
     let short = file.strip_prefix(app.service.folder());
-    let name = || file.file_name().map(Path::new).unwrap_or(file);
+    let name = || file.file_name().map_or(file, Path::new);
     view.file = short.unwrap_or_else(|_| name()).display().to_string();
     view
 }

@@ -7,7 +7,8 @@ use rok_executor::{
 };
 use rok_facades::testing::TestEngine;
 use rok_facades::{
-    DutyKey, EngineError, Incident, IncidentEngine, IncidentFilter, IncidentReport, OutcomeFacts,
+    DutyKey, EngineError, Incident, IncidentEngine, IncidentFilter, IncidentHistory,
+    IncidentReport, OutcomeFacts,
 };
 use rok_vocabulary::{Actor, ErrorClass, RunId, Timestamp};
 use serde_json::{Value, json};
@@ -201,8 +202,14 @@ impl IncidentEngine for Witness {
         self.engine.open(key, report)
     }
 
-    fn acknowledge(&self, id: &str, by: &Actor, at: Timestamp) -> Result<Incident, EngineError> {
-        self.engine.acknowledge(id, by, at)
+    fn acknowledge(
+        &self,
+        id: &str,
+        by: &Actor,
+        note: &str,
+        at: Timestamp,
+    ) -> Result<Incident, EngineError> {
+        self.engine.acknowledge(id, by, note, at)
     }
 
     fn resolve(
@@ -217,5 +224,9 @@ impl IncidentEngine for Witness {
 
     fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError> {
         self.engine.list(filter)
+    }
+
+    fn history(&self, id: &str) -> Result<IncidentHistory, EngineError> {
+        self.engine.history(id)
     }
 }

@@ -206,6 +206,7 @@ impl House {
             lost,
             broken,
             commands,
+            told: _,
         } = self.shard.turn()?;
         for (run, events) in events {
             self.events.entry(run).or_default().extend(events);

@@ -11,6 +11,7 @@ use rok_service::views::{
 };
 use rok_service::{ScheduleBook, Service, ServiceError};
 use serde::Serialize;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -32,7 +33,10 @@ pub(crate) fn schedule(
             if moved.is_empty() {
                 terminal.note("no schedules in the folder\n");
             }
-            let text: String = moved.iter().map(|id| format!("moved {id}\n")).collect();
+            let mut text = String::new();
+            for id in &moved {
+                let _ = writeln!(text, "moved {}", render::clean(id));
+            }
             tell(terminal, &moved, &text)
         }
         ScheduleCommand::Pause { schedule, reason } => {
