@@ -79,8 +79,9 @@ fn said(stderr: &[u8], status: std::process::ExitStatus) -> String {
     let text = String::from_utf8_lossy(stderr);
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
     let last: String = last.unwrap_or_default().chars().take(MAX_REASON).collect();
-    match last.is_empty() {
-        true => status.to_string(),
-        false => format!("{status}: {last}"),
+    if last.is_empty() {
+        status.to_string()
+    } else {
+        format!("{status}: {last}")
     }
 }
