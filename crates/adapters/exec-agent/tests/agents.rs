@@ -5,9 +5,10 @@
 
 use rok_agents::{AgentSpec, Need, Terms};
 use rok_exec_agent::{AgentDirectory, AgentExecutor, AgentFunction, AgentsFile};
+use rok_executor::contract::{Deed, SECRET, Subject, a_call, assert_kept};
 use rok_executor::{
-    AgentRecord, AgentWork, AttemptRef, CancelReason, Executor, ReportSink, StepReport,
-    StepRequest, Work,
+    AgentRecord, AgentWork, AttemptRef, CancelReason, Executor, ReportSink, StepFailure,
+    StepReport, StepRequest, Work,
 };
 use rok_facades::agents::AgentsEngine as _;
 use rok_secrets::Secrets;
@@ -137,6 +138,51 @@ fn told(report: &StepReport) -> String {
         let _ = write!(text, " after {} ({why})", tried.taker.agent);
     }
     text
+}
+
+/// Agents for each way to behave: functions, and one on loopback that stays.
+struct Agents(TestAgent);
+
+impl Subject for Agents {
+    fn executor(&self) -> Arc<dyn Executor> {
+        let can = |capability: &str| AgentSpec {
+            agent_id: capability.parse().unwrap(),
+            capabilities: [capability.parse().unwrap()].into(),
+            ..here().spec().clone()
+        };
+        let fails = StepFailure::new(ErrorClass::ContractInputMissing, "it has nothing");
+        let blabs = StepFailure::new(ErrorClass::ValidationFailed, SECRET);
+        let functions = vec![
+            AgentFunction::new(can("answers"), |_| Ok(json!({ "n": 1 }))),
+            AgentFunction::new(can("fails"), move |_| Err(fails.clone())),
+            AgentFunction::new(can("blabs"), move |_| Err(blabs.clone())),
+        ];
+        Arc::new(over(&[(&self.0, SIGNED)], "", functions))
+    }
+
+    fn work(&self, deed: Deed) -> Option<Work> {
+        let capability = match deed {
+            Deed::Answers => "answers",
+            Deed::Fails => "fails",
+            Deed::Stays => "sum",
+            Deed::Blabs => "blabs",
+            Deed::Foreign => return Some(a_call()),
+        };
+        Some(Work::Agent(Box::new(AgentWork {
+            capability: capability.parse().unwrap(),
+            need: Need::of(capability.parse().unwrap()),
+            ..work()
+        })))
+    }
+
+    fn secrets(&self) -> Secrets {
+        Secrets::from_pairs([("token".parse().unwrap(), SECRET)]).unwrap()
+    }
+}
+
+#[test]
+fn agents_keep_the_contract_of_executors() {
+    assert_kept(&Agents(TestAgent::start("r1", Manner::Slow)));
 }
 
 const SIGNED: TrustLevel = TrustLevel::Signed;

@@ -148,6 +148,42 @@ fn under_quarantine_the_step_is_refused() {
     house.bench.rok(["verify", "r"]).exits(0);
 }
 
+/// Policies that are injected into a run travel with the offer: one that is
+/// strict must be honoured, one that is soft is noted.
+#[rstest]
+#[case::strict("strict", "agent here, after r1 (refused)")]
+#[case::soft("soft", "agent r1; cannot honour eu-only: it is beyond me")]
+fn what_a_run_is_under_travels_with_the_offer(#[case] level: &str, #[case] words: &str) {
+    let house = House::new(Manner::Cannot("eu-only".into()));
+    let policy = json!([{
+        "type": "privacy", "scope": "org", "enforcement_level": level,
+        "payload": { "id": "eu-only", "deny": { "commands": ["curl"] } },
+    }]);
+    house.bench.write("policy.json", &policy.to_string());
+    let run = [
+        "run",
+        "plan.yaml",
+        "--run-id",
+        "r",
+        "--quiet",
+        "--policy",
+        "policy.json",
+    ];
+    house.bench.rok(run).exits(0);
+    let summary = house.bench.rok(["summary", "r"]).exits(0).out;
+    assert!(summary.contains(words), "{summary}");
+    let offers = house.remote.seen().into_iter();
+    let offer = offers
+        .into_iter()
+        .find(|seen| seen.line.starts_with("POST /v1/offers"));
+    let offer: Value = serde_json::from_str(&offer.expect("it was offered").body).expect("JSON");
+    let offered = &offer["terms"]["policies"][0];
+    assert_eq!(offered["name"], "eu-only");
+    assert_eq!(offered["payload"]["deny"]["commands"], json!(["curl"]));
+    // What it works on is told once it is accepted.
+    assert_eq!(offer.get("with"), None);
+}
+
 /// `kill -9` while an agent works: the next owner asks whoever has the work,
 /// and it is begun once.
 #[test]

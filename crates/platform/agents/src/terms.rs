@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What the violation of a policy does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyLevel {
     /// It is noted.
@@ -146,9 +146,10 @@ pub fn judge(terms: &Terms, answer: &OfferAnswer) -> Accepted {
     let mut notes = Vec::new();
     for cannot in &answer.cannot {
         let named = |policy: &&StepPolicy| policy.name == cannot.policy;
-        let policy = terms.policies.iter().find(named);
         let said = format!("{}: {}", cannot.policy, cannot.reason);
-        match policy.map(|policy| policy.enforcement_level) {
+        // Of several by one name, the strictest is meant.
+        let levels = terms.policies.iter().filter(named);
+        match levels.map(|policy| policy.enforcement_level).max() {
             Some(PolicyLevel::Soft) => notes.push(said),
             Some(PolicyLevel::Strict) => {
                 let why = format!("it cannot honour the strict policy {said}");
@@ -190,6 +191,8 @@ mod tests {
             policies: Vec::from([
                 policy("eu-only", PolicyLevel::Strict),
                 policy("no-cache", PolicyLevel::Soft),
+                policy("twice", PolicyLevel::Soft),
+                policy("twice", PolicyLevel::Strict),
             ]),
             budget: BudgetLeft::default(),
         }
@@ -200,6 +203,7 @@ mod tests {
     #[case::soft(true, &["no-cache"], "yes [\"no-cache: no\"]")]
     #[case::strict(true, &["eu-only"], "no, policy: it cannot honour the strict policy eu-only: no")]
     #[case::strict_after_soft(true, &["no-cache", "eu-only"], "no, policy: it cannot honour the strict policy eu-only: no")]
+    #[case::twice(true, &["twice"], "no, policy: it cannot honour the strict policy twice: no")]
     #[case::unknown(true, &["gdpr"], "no: it names a policy that it was not offered: gdpr: no")]
     #[case::refuses(false, &[], "no: it refuses: it says no more")]
     #[case::refuses_with_soft(false, &["no-cache"], "no: it refuses: it says no more")]

@@ -305,7 +305,8 @@ impl ExecutionPolicy {
 
     /// Whether it covers runs of a plan that somebody submits, at a step where
     /// one is named.
-    pub(crate) fn covers(&self, plan: &str, submitter: &str, step: Option<&str>) -> bool {
+    #[must_use]
+    pub fn covers(&self, plan: &str, submitter: &str, step: Option<&str>) -> bool {
         let is = |part: &Option<String>, what: &str| part.as_deref() == Some(what);
         match self.scope {
             PolicyScope::Org => true,

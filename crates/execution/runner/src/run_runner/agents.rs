@@ -2,8 +2,9 @@
 
 use super::RunRunner;
 use crate::services::Services;
-use rok_agents::{BudgetLeft, Need, Table, Terms, Tried};
+use rok_agents::{BudgetLeft, Need, PolicyLevel, StepPolicy, Table, Terms, Tried};
 use rok_events::{AgentData, TriedData};
+use rok_execution_policy::{Level, PolicyType};
 use rok_executor::{AgentRecord, AgentWork, PreflightFault, Work};
 use rok_kernel::{RunState, StepIx};
 use rok_plan::{Action, AgentAction, Step};
@@ -30,12 +31,36 @@ pub(super) fn work(
         federation: ask.federation,
         with,
         terms: Terms {
-            policies: Vec::new(),
+            policies: policies(state, step),
             budget: budget_left(state),
         },
         idempotent: step.idempotent,
         max_latency: ask.max_latency,
     }
+}
+
+/// The policies that were injected into the run and cover the step.
+fn policies(state: &RunState, step: &Step) -> Vec<StepPolicy> {
+    let plan = state.plan().plan().id.as_str();
+    let submitter = state.submitter().to_string();
+    let all = state.execution_policies().iter();
+    let covering = all.filter(|policy| policy.covers(plan, &submitter, Some(step.id.as_str())));
+    let offered = covering.map(|policy| StepPolicy {
+        name: policy.payload.id.clone(),
+        kind: match policy.policy_type {
+            PolicyType::Governance => "governance",
+            PolicyType::Security => "security",
+            PolicyType::Compliance => "compliance",
+            PolicyType::Privacy => "privacy",
+        }
+        .to_owned(),
+        enforcement_level: match policy.enforcement_level {
+            Level::Soft => PolicyLevel::Soft,
+            Level::Strict => PolicyLevel::Strict,
+        },
+        payload: serde_json::to_value(&policy.payload).unwrap_or_default(),
+    });
+    offered.collect()
 }
 
 /// What is left of the run's budget as the step begins.
