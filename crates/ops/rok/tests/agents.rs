@@ -155,10 +155,10 @@ fn under_quarantine_the_step_is_refused() {
 #[case::soft("soft", "agent r1; cannot honour eu-only: it is beyond me")]
 fn what_a_run_is_under_travels_with_the_offer(#[case] level: &str, #[case] words: &str) {
     let house = House::new(Manner::Cannot("eu-only".into()));
-    let policy = json!([{
+    let policy = json!({
         "type": "privacy", "scope": "org", "enforcement_level": level,
         "payload": { "id": "eu-only", "deny": { "commands": ["curl"] } },
-    }]);
+    });
     house.bench.write("policy.json", &policy.to_string());
     let run = [
         "run",
