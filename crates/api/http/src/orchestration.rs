@@ -184,7 +184,7 @@ pub(crate) struct Health {
     pub(crate) available_plans: Vec<String>,
     /// Services whose workers failed some site three times in a row or more;
     /// absent where there is none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) degraded_services: Vec<String>,
 }
 

@@ -27,8 +27,8 @@ pub(crate) fn registry(
     }
     let book = service.components()?;
     match command {
-        RegistryCommand::List(select) => list(&book, terminal, ask(select, None)),
-        RegistryCommand::Search { text, select } => list(&book, terminal, ask(select, Some(text))),
+        RegistryCommand::List(select) => list(&book, terminal, &ask(select, None)),
+        RegistryCommand::Search { text, select } => list(&book, terminal, &ask(select, Some(text))),
         RegistryCommand::Inspect { component } => {
             let view = book.inspect(&component)?;
             let text = render::component(&view, terminal.out_look);
@@ -80,9 +80,9 @@ fn ask(select: SelectArgs, text: Option<String>) -> ComponentAsk {
 fn list(
     book: &ComponentBook,
     terminal: &mut Terminal,
-    ask: ComponentAsk,
+    ask: &ComponentAsk,
 ) -> Result<Exit, ServiceError> {
-    let views: Vec<ComponentView> = book.list(&ask)?;
+    let views: Vec<ComponentView> = book.list(ask)?;
     if views.is_empty() && !terminal.json {
         terminal.note("no components\n");
         return Ok(Exit::Success);
