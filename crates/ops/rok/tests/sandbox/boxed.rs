@@ -16,10 +16,8 @@ pub(crate) struct Boxed {
 impl Boxed {
     /// A step with this sandbox that runs this script.
     pub(crate) fn new(sandbox: &str, script: &str) -> Self {
-        let script: String = script
-            .lines()
-            .map(|line| format!("      {line}\n"))
-            .collect();
+        let lines: Vec<String> = script.lines().map(|line| format!("      {line}")).collect();
+        let script = lines.join("\n");
         Self::plan(&format!(
             "steps:\n  a:\n    sandbox: {sandbox}\n    run: |\n{script}"
         ))
@@ -92,7 +90,7 @@ impl Boxed {
 
     pub(crate) fn events(&self, kind: &str) -> Vec<Value> {
         let text = fs::read_to_string(self.path("runs/r/events.jsonl")).expect("a log");
-        let events = text.lines().map(|line| serde_json::from_str::<Value>(line));
+        let events = text.lines().map(serde_json::from_str::<Value>);
         let events = events.map(|event| event.expect("each line is JSON"));
         events.filter(|event| event["event_type"] == kind).collect()
     }

@@ -13,8 +13,9 @@ while ! [ -s out/child ]; do sleep 0.01; done
 echo $$ > out/leader; echo up; exec sleep 600";
 
 fn pid(boxed: &Boxed, name: &str) -> Pid {
-    let text = std::fs::read_to_string(boxed.path("work/out").join(name)).unwrap();
-    Pid::from_raw(text.trim().parse().unwrap()).unwrap()
+    let text = std::fs::read_to_string(boxed.path("work/out").join(name));
+    let number = text.expect("it said so").trim().parse();
+    Pid::from_raw(number.expect("a number")).expect("of a process")
 }
 
 fn is_gone(pid: Pid) -> bool {

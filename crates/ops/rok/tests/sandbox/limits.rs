@@ -76,7 +76,7 @@ fn threads_are_no_processes() {
 }
 
 /// Forks until it cannot, and says how often it could.
-const BOMB: &str = r#"
+const BOMB: &str = r"
 import os, time
 n = 0
 while n < 4000:
@@ -89,7 +89,7 @@ while n < 4000:
         os._exit(0)
     n += 1
 print(n)
-"#;
+";
 
 /// The kernel counts no processes of root, so this is asked for as another user.
 #[test]

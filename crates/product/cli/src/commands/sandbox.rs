@@ -48,7 +48,9 @@ fn told(offer: &SandboxOffer) -> String {
         "No step can run in a sandbox here.\n"
     });
     for lack in &offer.lacks {
-        text.push_str(&format!("  {lack}\n"));
+        text.push_str("  ");
+        text.push_str(lack);
+        text.push('\n');
     }
     text
 }
