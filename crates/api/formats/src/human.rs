@@ -17,6 +17,10 @@ const SHOWN_FINDINGS: usize = 10;
 /// The name of a component takes no more than this.
 const NAME: usize = 32;
 
+/// What stands beside a name when all of the line is given to it: sign, time,
+/// and the gaps between.
+const BESIDE: usize = 24;
+
 #[expect(clippy::unnecessary_wraps, reason = "the signature of formatters")]
 pub(crate) fn write(report: &RunReport, look: Look) -> Result<String, FormatError> {
     let mut page = Page {
@@ -29,7 +33,10 @@ pub(crate) fn write(report: &RunReport, look: Look) -> Result<String, FormatErro
         .results
         .iter()
         .map(|r| rok_pictures::columns(&r.component));
-    let name = names.max().unwrap_or(0).clamp(8, NAME);
+    let name = names
+        .max()
+        .unwrap_or(0)
+        .clamp(8, NAME.max(look.columns().saturating_sub(BESIDE)));
     for result in &report.results {
         page.result(result, name);
     }

@@ -26,6 +26,7 @@
 //! ```
 
 mod codes;
+mod conformance;
 mod error;
 
 mod wiring;
@@ -68,6 +69,7 @@ pub mod views;
 pub use callers::{AskedPlan, AskedRun};
 pub use checkpoints::{CheckpointText, CosignRequest, Cosigned};
 pub use codes::{ERROR_PAGES, ErrorPage};
+pub use conformance::conformance_cases;
 pub use desk::{DeskBook, IncidentAsk, LessonAsk};
 pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
 pub use doctor::{Check, Doctor, Examination, Finding, Tables};

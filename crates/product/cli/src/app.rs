@@ -91,6 +91,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         Command::Lessons(args) => commands::lessons(&service, terminal, args),
         Command::Schedule(command) => commands::schedule(&service, terminal, command),
         Command::Agents(command) => commands::agents(&service, terminal, &command),
+        Command::Conformance(args) => commands::conformance(&service, terminal, &args),
         Command::Orch(args) => commands::orch(&service, terminal, *args),
         Command::Policy(command) => commands::policy(&service, terminal, command),
         Command::Registry(command) => commands::registry(&service, terminal, command),

@@ -33,8 +33,8 @@ pub(crate) use plan::{
 };
 pub(crate) use policy::{PolicyAskArgs, PolicyCommand};
 pub(crate) use proving::{
-    AttestArgs, BundleArgs, CheckpointArgs, CosignArgs, ExportArgs, GcArgs, HoldArgs, KeyCommand,
-    VerifyArgs,
+    AttestArgs, BundleArgs, CheckpointArgs, ConformanceArgs, CosignArgs, ExportArgs, GcArgs,
+    HoldArgs, KeyCommand, VerifyArgs,
 };
 pub(crate) use registry::{RegistryCommand, SelectArgs};
 pub(crate) use schedule::{BackfillArgs, ScheduleCommand, TriggerArgs};
@@ -206,6 +206,8 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Looks at all that runs need here: store, keys, services, plans, policies, clock
     Doctor(DoctorArgs),
+    /// Holds an engine against what every engine must do
+    Conformance(ConformanceArgs),
     /// Prints a shell's completions of every command and flag
     Completions(CompletionsArgs),
     /// Prints the manual page of rok or of a command, or writes all of them

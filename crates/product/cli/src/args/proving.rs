@@ -113,6 +113,23 @@ pub(crate) struct CosignArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Without --server it is the embedded engine, in a folder of its own.")]
+pub(crate) struct ConformanceArgs {
+    /// Only cases whose names begin so: `chaos`, `retry/tries_end`
+    #[arg(long = "case", value_name = "NAME")]
+    pub(crate) cases: Vec<String>,
+    /// Lists the cases, and checks nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// human, json, yaml, junit, sarif, github [default: human, or json where no terminal is]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// Writes a JUnit file, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct AttestArgs {
     /// The run
     pub(crate) run: String,

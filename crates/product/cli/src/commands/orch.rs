@@ -41,10 +41,7 @@ fn stage(
     terminal: &mut Terminal,
     args: StageArgs,
 ) -> Result<Exit, ServiceError> {
-    let format = match &args.format {
-        Some(format) => format.clone(),
-        None => default_format(terminal).to_owned(),
-    };
+    let format = chosen_format(args.format.as_deref(), terminal);
     // Before anything runs: a report that nobody can write is of no use.
     let formatter = service.format(&format)?;
     let context = context(args, format)?;
@@ -91,7 +88,13 @@ fn tell_error(terminal: &mut Terminal, report: &RunReport, format: &str) {
     terminal.complain(&text);
 }
 
-fn look(terminal: &Terminal) -> FormatLook {
+/// The format that was asked for, else the one for who reads.
+pub(super) fn chosen_format(asked: Option<&str>, terminal: &Terminal) -> String {
+    let format = asked.unwrap_or_else(|| default_format(terminal));
+    format.to_owned()
+}
+
+pub(super) fn look(terminal: &Terminal) -> FormatLook {
     FormatLook {
         color: terminal.out_look.color,
         ascii: terminal.out_look.ascii || terminal.no_color,
