@@ -41,9 +41,15 @@ fn a_run_in_a_database_is_driven_by_the_pool_to_its_end() {
 
 #[test]
 fn a_server_that_was_killed_leaves_runs_that_the_next_one_ends() {
-    let mut served = Served::with(bench(), &FLAGS);
+    let bench = bench();
+    // Five at once in one folder: none makes a file that another one writes.
+    bench.write(
+        "held.yaml",
+        "plan: held\nsteps:\n  greet: { run: [echo, hello] }\n  ask: { gate: manual, run: ['true'], needs: [greet] }\n",
+    );
+    let mut served = Served::with(bench, &FLAGS);
     let keyed = |served: &Served, key: &str| {
-        let asked = json!({ "plan": "hello" });
+        let asked = json!({ "plan": "held" });
         let client = served.client.with("idempotency-key", key);
         client.post("/api/v1/runs", &asked).is(201).json()["run_id"].clone()
     };
