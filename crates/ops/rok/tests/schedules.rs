@@ -428,16 +428,11 @@ fn a_tick_that_is_told_to_stop_leaves_its_runs_to_the_next() {
 }
 
 #[test]
-fn schedules_are_kept_where_their_runs_are() {
+fn with_a_server_its_schedules_are_asked_for_and_none_of_the_folder() {
     let bench = Bench::new();
-    let refused = bench
-        .rok(["schedule", "list", "--server", "http://127.0.0.1:1"])
-        .exits(2);
-    assert!(
-        refused.err.contains("kept where their runs are"),
-        "{}",
-        refused.err
-    );
+    let nobody = ["schedule", "list", "--server", "http://127.0.0.1:1"];
+    let refused = bench.rok(nobody).exits(1);
+    assert!(refused.err.contains("ROK0213"), "{}", refused.err);
 }
 
 /// What the plan would refuse at every firing is refused at once.
