@@ -184,11 +184,11 @@ fn only_mine(area: &'static str, file: &Path) -> Check {
     let name = file.display().to_string();
     let check = match std::fs::metadata(file) {
         Ok(found) => match found.permissions().mode() & 0o777 {
-            mode if mode & 0o077 == 0 => {
-                return Check::ok(area, format!("mode {mode:04o}")).of(name);
+            mode if mode & 0o077 != 0 => {
+                Check::fault(area, format!("others may open it (mode {mode:04o})"))
+                    .help(format!("chmod 600 {name}"))
             }
-            mode => Check::fault(area, format!("others may open it (mode {mode:04o})"))
-                .help(format!("chmod 600 {name}")),
+            mode => return Check::ok(area, format!("mode {mode:04o}")).of(name),
         },
         Err(error) => Check::fault(area, format!("it cannot be looked at: {error}")),
     };
