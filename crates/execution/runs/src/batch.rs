@@ -107,8 +107,9 @@ impl Runs {
             let mut item = self.item_of(batch, index)?;
             if item.phase == Some(RunPhase::Failed) && failed < EXPLAINED {
                 failed += 1;
-                let summary = crate::summary::summary(&self.load(&item.run_id)?);
-                item.error = summary.error;
+                // One that was collected tells no more why.
+                let loaded = self.load(&item.run_id).ok();
+                item.error = loaded.and_then(|run| crate::summary::summary(&run).error);
             }
             results.push(item);
         }
@@ -140,7 +141,11 @@ impl Runs {
             return Ok(item);
         };
         let home = self.home();
-        let entry = [RunEntry::Run { run, row }];
+        let stub = home.stub(&run).map_err(|error| fault::store(&error))?;
+        let entry = [match stub {
+            Some(_) => RunEntry::Collected { run, row },
+            None => RunEntry::Run { run, row },
+        }];
         let waiting = WaitingParents::of_page(&home, &entry);
         let waiting = waiting.map_err(|error| fault::store(&error))?;
         let [entry] = entry;
@@ -158,11 +163,7 @@ impl Runs {
         if !home.exists(run).map_err(failed)? {
             return Ok(None);
         }
-        match home.get(run) {
-            // What is left of it tells no more.
-            Err(StoreError::Collected { .. }) => Ok(None),
-            row => row.map_err(failed),
-        }
+        home.get(run).map_err(failed)
     }
 }
 

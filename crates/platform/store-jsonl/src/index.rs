@@ -323,10 +323,15 @@ impl JsonlStore {
 
 impl RunIndex for JsonlStore {
     fn get(&self, run: &RunId) -> Result<Option<RunRow>, StoreError> {
-        let folder = Folder::find(&self.root, run)?;
-        folder
-            .map(|folder| names_itself(&folder).and_then(|()| row_of(&folder)))
-            .transpose()
+        let Some(folder) = Folder::find(&self.root, run)? else {
+            return Ok(None);
+        };
+        // What is left of a collected run holds the row that it had.
+        if let Some(stub) = folder.stub()? {
+            return folder.row_of_stub(&stub).map(Some);
+        }
+        names_itself(&folder)?;
+        row_of(&folder).map(Some)
     }
 
     fn list(&self, filter: &RunFilter) -> Result<Vec<RunEntry>, StoreError> {

@@ -41,7 +41,7 @@ pub(crate) fn batch(batch: &BatchResult, look: Look) -> String {
             outcome
                 .map(|outcome| outcome.to_string())
                 .unwrap_or_default(),
-            why.unwrap_or_default().to_string(),
+            why.unwrap_or_default(),
         ]);
     }
     out.push_str(&text(&rows));
