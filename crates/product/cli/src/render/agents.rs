@@ -3,7 +3,7 @@
 use super::paint::clean;
 use super::tables::{table, text};
 use crate::terminal::Look;
-use rok_service::views::{AgentStepView, AgentView, CandidateView};
+use rok_service::views::{AgentStepView, AgentView, CandidateView, Capability};
 use std::fmt::Write as _;
 
 /// Agents, a line each.
@@ -11,7 +11,7 @@ pub(crate) fn agents(agents: &[AgentView], look: Look) -> String {
     let header = ["agent", "place", "trust", "region", "load", "state", "can"];
     let mut table = table(look, &header);
     for agent in agents {
-        let can: Vec<&str> = agent.capabilities.iter().map(|one| one.as_str()).collect();
+        let can: Vec<&str> = agent.capabilities.iter().map(Capability::as_str).collect();
         let state = match &agent.reason {
             Some(why) => format!("{}: {}", agent.state, clean(why)),
             None => agent.state.clone(),
