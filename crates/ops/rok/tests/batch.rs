@@ -165,7 +165,8 @@ fn a_batch_of_the_same_id_and_other_items_is_another_request() {
 /// not begun is.
 #[test]
 fn a_batch_that_is_killed_goes_on_and_runs_no_item_twice() {
-    let items: String = (0..12).map(|n| format!("{n}\n")).collect();
+    let items: Vec<String> = (0..12).map(|n| n.to_string()).collect();
+    let items = items.join("\n");
     let bench = bench(&format!("n\n{items}"));
     let plan = "plan: slow\ninputs: { n: { type: integer } }\nsteps:\n  a: { run: [sh, -c, 'test -f goes || test \"$N\" -lt 3 || exec sleep 600'], env: { N: '${{ inputs.n }}' } }\n";
     bench.write("slow.yaml", plan);

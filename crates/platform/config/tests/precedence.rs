@@ -130,9 +130,18 @@ fn every_setting_can_be_set_in_every_layer() {
         "store" => "\"sqlite:x\"",
         "server" => "\"https://x\"",
         "smtp" => "\"smtps://x\"",
-        "smtp_from" | "smtp_user" | "smtp_password_file" | "smtp_password_command" => "\"x\"",
-        "dir" | "user" | "signing_key_file" | "tokens" | "services" | "agents"
-        | "synthesis_rules" | "registry_lock" => "\"x\"",
+        "smtp_from"
+        | "smtp_user"
+        | "smtp_password_file"
+        | "smtp_password_command"
+        | "dir"
+        | "user"
+        | "signing_key_file"
+        | "tokens"
+        | "services"
+        | "agents"
+        | "synthesis_rules"
+        | "registry_lock" => "\"x\"",
         _ => "7",
     };
     // A secret comes by the environment alone; see below.

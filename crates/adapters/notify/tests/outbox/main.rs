@@ -14,6 +14,7 @@ use rok_test_support::http::{Server, answer};
 use rok_vocabulary::Timestamp;
 use rstest::rstest;
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Mutex;
@@ -24,9 +25,9 @@ const START: i64 = 1_700_000_000_000;
 
 /// Answers with these statuses in turn, then 200; notes what came.
 fn receiver(statuses: &[u16]) -> (String, Server) {
-    let statuses = Mutex::new(statuses.to_vec().into_iter());
+    let statuses = Mutex::new(VecDeque::from(statuses.to_vec()));
     let server = Server::start(move |_, stream| {
-        let status = statuses.lock().unwrap().next().unwrap_or(200);
+        let status = statuses.lock().unwrap().pop_front().unwrap_or(200);
         let told = answer(&format!("{status} x"), "location: /else\r\n", "");
         stream.write_all(told.as_bytes()).unwrap();
     });
