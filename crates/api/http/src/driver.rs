@@ -5,7 +5,7 @@ use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::options::Log;
 use rok_service::views::{
-    DriveEnd, DriveOptions, EventLine, Observer, RunId, RunsError, StopSignal,
+    DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, RunId, RunsError, StopSignal,
 };
 use rok_service::{RollbackRequest, RunHandle, ServiceError};
 use std::collections::{HashMap, VecDeque};
@@ -16,6 +16,9 @@ use tokio::sync::watch;
 
 /// A driving thread folds logs and calls engines: far less than the default.
 const STACK_BYTES: usize = 1024 * 1024;
+
+/// How long a store that could not be written is left alone.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// How a run is driven.
 pub(crate) enum How {
@@ -234,35 +237,28 @@ impl Drivers {
             begun: Some(begun),
             log: self.log.clone(),
         };
-        // A run that waits for a person is driven on: its gate may expire.
-        let options = DriveOptions { wait_on_hold: true };
-        let driven = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match how {
-            How::Submitted => run.drive(&options, &stop, &mut watching).map(Some),
-            How::GoOn => run.go_on(&options, &stop, &mut watching),
-            How::Resume(reason) => run
-                .resume(reason, None, options, &stop, &mut watching)
-                .map(Some),
-            How::Rollback(request) => run.rollback(request, &stop, &mut watching).map(Some),
-        }));
+        let driven = self.until_stored(&run, how, &stop, &mut watching);
         match &driven {
             _ if self.pooled => {}
-            Ok(Ok(Some(DriveEnd::Ended { .. }))) => self.tell_of(&run, run.acquit()),
+            Some(Ok(Ok(Some(DriveEnd::Ended { .. })))) => self.tell_of(&run, run.acquit()),
             _ => self.acquit(&run),
         }
         match driven {
-            Ok(Ok(end)) => {
+            // It was told already.
+            None => {}
+            Some(Ok(Ok(end))) => {
                 // A pool tells of those that it closed.
                 if let (Some(DriveEnd::Ended { .. }), false) = (end, self.pooled) {
                     self.metrics.run_ended(&run);
                 }
                 watching.tell(Ok(()));
             }
-            Ok(Err(error)) => {
+            Some(Ok(Err(error))) => {
                 self.log
                     .tell(&format!("run {}: {error} [{}]", run.id(), error.code()));
                 watching.tell(Err(error));
             }
-            Err(_) => {
+            Some(Err(_)) => {
                 let message = format!("driving run {} failed", run.id());
                 self.log.tell(&message);
                 watching.tell(Err(panicked(message)));
@@ -278,12 +274,59 @@ impl Drivers {
         self.hub.went_on(run.id());
     }
 
+    /// Drives a run, again and again where it is the store that fails: a disk
+    /// that is full has room some time. `None`: the server goes down meanwhile,
+    /// and the next one goes on.
+    fn until_stored(
+        &self,
+        run: &RunHandle,
+        how: How,
+        stop: &StopSignal,
+        watching: &mut Watching,
+    ) -> Option<Driven> {
+        let mut driven = attempt(run, how, stop, watching);
+        let mut last = String::new();
+        loop {
+            let error = match driven {
+                Ok(Err(error)) if !self.pooled && error.kind() == ErrorKind::Storage => error,
+                other => return Some(other),
+            };
+            let told = format!("run {}: {error} [{}]", run.id(), error.code());
+            if told != last {
+                self.log.tell(&format!("{told}; it is tried again"));
+                last = told;
+            }
+            watching.tell(Err(error));
+            if !self.may_try_again() {
+                return None;
+            }
+            driven = attempt(run, How::GoOn, stop, watching);
+        }
+    }
+
+    /// Waits a while, for a store that could not be written may be mended
+    /// meanwhile. False: the server goes down, and the next one tries.
+    fn may_try_again(&self) -> bool {
+        let until = Instant::now() + TRY_AGAIN_AFTER;
+        let mut state = self.state();
+        while !state.closed {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            let waited = self.idle.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
+
     /// Lets runs go on for so long, then stops them: they can be resumed. Those
     /// that wait in line are left as they are.
     pub(crate) fn shut_down(&self, grace: Duration) {
         let until = Instant::now() + grace;
         let mut state = self.state();
         state.closed = true;
+        self.idle.notify_all();
         for job in std::mem::take(&mut state.waiting) {
             state.live.remove(job.run.id());
         }
@@ -305,8 +348,21 @@ impl Drivers {
     }
 }
 
+type Driven = std::thread::Result<Result<Option<DriveEnd>, ServiceError>>;
+
+/// Drives a run until it ends, is stopped, or cannot be driven.
+fn attempt(run: &RunHandle, how: How, stop: &StopSignal, watching: &mut Watching) -> Driven {
+    // A run that waits for a person is driven on: its gate may expire.
+    let options = DriveOptions { wait_on_hold: true };
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match how {
+        How::Submitted => run.drive(&options, stop, watching).map(Some),
+        How::GoOn => run.go_on(&options, stop, watching),
+        How::Resume(reason) => run.resume(reason, None, options, stop, watching).map(Some),
+        How::Rollback(request) => run.rollback(request, stop, watching).map(Some),
+    }))
+}
+
 fn panicked(message: String) -> ServiceError {
-    use rok_service::views::ErrorKind;
     RunsError::new(ErrorKind::Storage, "ROK0114", message).into()
 }
 
