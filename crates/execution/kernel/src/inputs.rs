@@ -2,6 +2,7 @@
 //! two attempts can be told to be the same work. Secrets count by their names.
 
 use crate::compiled::StepIx;
+use crate::needs::Needs;
 use crate::request::{ResolvedAction, ResolvedArtifact, ResolvedStep};
 use crate::state::RunState;
 use alloc::string::String;
@@ -10,7 +11,7 @@ use rok_chain::Digest;
 use rok_events::InputsHash;
 use rok_expr::{Part, SecretText, Template};
 use rok_plan::{Action, Plan, ResolvedRequest, Shell, Step};
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 /// Begins every digest: what is hashed, and in which form.
 const FORM: &str = "rok-inputs-1";
@@ -129,7 +130,8 @@ impl ResolvedStep {
                     feed.text(&alloc::string::ToString::to_string(item));
                     feed.number(*place as usize);
                 }
-                feed.text(&alloc::string::ToString::to_string(needs));
+                // By its digest: children of a fan-out share that, and the text may be long.
+                feed.text(&needs.digest().to_hex());
             }
         }
         feed.pairs(&self.env);
@@ -192,7 +194,7 @@ pub(crate) fn fixed(plan: &Plan, step: &Step) -> Option<InputsHash> {
         Action::Call(function) if step.needs.is_empty() && step.for_each.is_none() => {
             ResolvedAction::Call {
                 function: function.clone(),
-                needs: Value::Object(Map::new()),
+                needs: Needs::new(Map::new()),
                 item: None,
             }
         }

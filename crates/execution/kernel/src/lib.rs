@@ -74,6 +74,7 @@ mod effect;
 mod input;
 mod inputs;
 mod kernel;
+mod needs;
 mod reconciled;
 mod request;
 mod scope;
@@ -87,6 +88,7 @@ pub use input::{
     StepEnd, StepSuccess,
 };
 pub use kernel::{Authorization, GovernanceCheck, KernelError, RunOrchestrationKernel, create_rok};
+pub use needs::Needs;
 pub use reconciled::Reconciled;
 pub use request::{ResolveError, ResolvedAction, ResolvedArtifact, ResolvedStep, SubInputs};
 pub use scope::RunScope;

@@ -2,6 +2,7 @@
 //! names; the executor fills them in.
 
 use crate::compiled::StepIx;
+use crate::needs::Needs;
 use crate::scope::RunScope;
 use crate::state::{Done, RunState};
 use alloc::boxed::Box;
@@ -59,7 +60,7 @@ pub enum ResolvedAction {
         /// Its name.
         function: String,
         /// Outputs by step id.
-        needs: Value,
+        needs: Needs,
         /// The item of a fan-out's child, and its place.
         item: Option<(Value, u32)>,
     },
@@ -128,7 +129,7 @@ impl RunState {
             &step.action,
             scope,
             "run",
-            || self.needs_outputs(ix),
+            || self.needs(ix),
             || self.item(ix).map(|(item, index)| (item.clone(), index)),
         )?;
         let artifacts = step.artifacts.iter().enumerate().map(|(at, artifact)| {
@@ -156,10 +157,10 @@ impl RunState {
         let scope = RunScope::undoing(self, done);
         let needs = || {
             let mut needs = self.needs_outputs(done.origin);
-            if let (Value::Object(needs), Some(own)) = (&mut needs, &done.outputs) {
+            if let Some(own) = &done.outputs {
                 needs.insert(step.id.to_string(), (**own).clone());
             }
-            needs
+            Needs::new(needs)
         };
         Ok(ResolvedStep {
             action: resolve_action(&undo.action, scope, "compensate.run", needs, || {
@@ -187,17 +188,6 @@ impl RunState {
             Ok((name.clone(), text))
         })
         .collect()
-    }
-
-    fn needs_outputs(&self, ix: StepIx) -> Value {
-        let needs = self.definition(ix).needs.iter().filter_map(|need| {
-            let outputs = self.outputs(*need as StepIx)?;
-            Some((
-                self.plan().step(*need as StepIx).id.to_string(),
-                (**outputs).clone(),
-            ))
-        });
-        Value::Object(needs.collect::<Map<String, Value>>())
     }
 }
 
@@ -232,7 +222,7 @@ fn resolve_action(
     action: &Action,
     scope: RunScope<'_>,
     place: &str,
-    needs: impl FnOnce() -> Value,
+    needs: impl FnOnce() -> Needs,
     item: impl FnOnce() -> Option<(Value, u32)>,
 ) -> Result<ResolvedAction, ResolveError> {
     Ok(match action {

@@ -297,6 +297,7 @@ impl World {
             }
             rok_events::Body::StepStarted { step, .. } => {
                 let ix = self.shadow.find(step.as_str()).unwrap();
+                self.check_needs(ix);
                 let ix = self.shadow.origin(ix);
                 assert!(!self.shadow.is_paused(), "a step began under a pause");
                 assert_eq!(
@@ -484,7 +485,7 @@ impl World {
                 class: ErrorClass::ValidationFailed,
                 reason: "bad".into(),
             },
-            _ => StepEnd::Succeeded(StepSuccess::default()),
+            _ => StepEnd::Succeeded(self.handed_on()),
         };
         let epoch = self.state().epoch();
         let data = self.used();

@@ -651,7 +651,7 @@ impl RunRunner {
                 needs,
                 item,
             } => {
-                let needs = Arc::new(needs);
+                let needs = Arc::clone(needs.outputs());
                 return Work::Call(CallWork {
                     function,
                     needs,

@@ -3,6 +3,7 @@
 
 use super::RunState;
 use crate::compiled::StepIx;
+use crate::needs::Needs;
 use crate::scope::RunScope;
 use crate::steps::StepSlot;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -11,7 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rok_chain::Digest;
 use rok_events::{ChildCounts, FanOutData};
-use rok_plan::Step;
+use rok_plan::{Action, Step};
 use rok_scheduler::{Fan, Finish};
 use rok_vocabulary::{StepId, StepState};
 use serde_json::Value;
@@ -23,6 +24,9 @@ pub struct FanOut {
     base: StepIx,
     items: Arc<[Value]>,
     sha256: String,
+    /// What its children are given of the steps before it, where that is a
+    /// function's: those have ended, so it stays the same.
+    needs: Option<Needs>,
     fan: Fan,
     failed: BTreeSet<u32>,
     skipped: u32,
@@ -39,6 +43,11 @@ impl FanOut {
     #[must_use]
     pub fn items(&self) -> &[Value] {
         &self.items
+    }
+
+    /// What its children share of the steps before it.
+    pub(crate) const fn needs(&self) -> Option<&Needs> {
+        self.needs.as_ref()
     }
 
     /// The places of its children.
@@ -220,6 +229,8 @@ impl RunState {
     /// stay as they are.
     pub(super) fn begin_fan_out(&mut self, parent: StepIx, items: Arc<[Value]>, sha256: String) {
         let limit = self.plan.step(parent).max_parallel;
+        let calls = matches!(self.plan.step(parent).action, Action::Call(_));
+        let needs = calls.then(|| Needs::new(self.needs_outputs(parent)).shared());
         let children = items.len() as u32;
         let base = self.steps.len() as StepIx;
         let blank = core::iter::repeat_n(StepSlot::default(), items.len());
@@ -249,6 +260,7 @@ impl RunState {
             base,
             items,
             sha256,
+            needs,
             fan,
             failed: BTreeSet::new(),
             skipped: 0,

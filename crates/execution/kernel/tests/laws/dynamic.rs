@@ -2,8 +2,9 @@
 
 use super::{Choices, World};
 use rok_events::{SkipCause, SubPlan};
-use rok_kernel::StandIn;
+use rok_kernel::{Needs, ResolvedAction, StandIn, StepIx, StepSuccess};
 use rok_vocabulary::{Outcome, PlanId, StepState};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -56,6 +57,29 @@ impl World {
                 let outputs = parent.outputs.as_deref().unwrap().as_array().unwrap();
                 assert_eq!(outputs.len(), fan.items().len());
             }
+        }
+    }
+
+    /// Something else from one time to the next.
+    pub(crate) fn handed_on(&self) -> StepSuccess {
+        StepSuccess {
+            outputs: json!({ "at": self.now.to_string() }),
+            ..StepSuccess::default()
+        }
+    }
+
+    /// A function is given what the steps before its own have handed on by now,
+    /// whether a fan-out's children share it or not.
+    pub(crate) fn check_needs(&self, ix: StepIx) {
+        let now = self.shadow.definition(ix).needs.iter().filter_map(|need| {
+            let need = *need as StepIx;
+            let outputs = self.shadow.outputs(need)?;
+            Some((self.plan.step(need).id.to_string(), (**outputs).clone()))
+        });
+        if let ResolvedAction::Call { needs, .. } = self.shadow.resolve(ix).unwrap().action {
+            let now = Needs::new(now.collect());
+            assert_eq!(needs, now);
+            assert_eq!(needs.digest(), now.digest());
         }
     }
 

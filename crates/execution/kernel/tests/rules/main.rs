@@ -12,6 +12,7 @@ mod claims;
 mod closing;
 mod driving;
 mod epochs;
+mod fan_outs;
 mod gates;
 mod overrides;
 mod pauses;
