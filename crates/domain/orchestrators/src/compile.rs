@@ -231,7 +231,9 @@ fn step(part: &Part<'_>) -> Map<String, Value> {
             step = rewired;
         }
         let outputs = pipe::outputs_of(before.name.as_str());
-        given.push(("PIPE_INPUT", format!("${{{{ {outputs} }}}}")));
+        // A component that hands nothing on gives an empty text.
+        let text = format!("${{{{ {outputs} == null ? '' : {outputs} }}}}");
+        given.push(("PIPE_INPUT", text));
     }
     if let Some(files) = part.files {
         // A name is a text, whatever it looks like.

@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 /// The stage whose components are named one by one.
 pub const PIPELINE: &str = "pipeline";
 
+/// The stage that takes an action.
+const REGISTRY: &str = "registry";
+
 /// What is asked of an orchestrator.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ExecutionContext {
@@ -144,6 +147,13 @@ impl ExecutionContext {
         if self.timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(config("a timeout of nothing", "leave it out for no limit"));
         }
+        if self.action.is_some() && self.stage != REGISTRY {
+            let message = format!(
+                "what is to be done with the registry, and the stage `{}`",
+                self.stage
+            );
+            return Err(config(&message, "say --stage registry"));
+        }
         match (self.mode(), &self.replay) {
             (ExecutionMode::Replay, None) => Err(config(
                 "the mode `replay` needs a run to replay",
@@ -181,6 +191,7 @@ mod tests {
     #[case(context(|c| c.correlation_id = Some("../x".into())), "correlation id")]
     #[case(context(|c| c.timeout = Some(Duration::ZERO)), "timeout")]
     #[case(context(|c| c.mode = ExecutionMode::Replay), "needs a run")]
+    #[case(context(|c| c.action = Some(RegistryAction::List)), "stage `ci`")]
     #[case(context(|c| c.replay = Some(Replay { run: "r".into(), from: None })), "mode `sync`")]
     fn contradictions_are_usage(#[case] context: ExecutionContext, #[case] fault: &str) {
         match context.check() {

@@ -61,6 +61,39 @@ const DENIED: &[i64] = &[
     libc::SYS_iopl,
 ];
 
+/// What changes the owner, the mode or an attribute of a file. Landlock does not
+/// know these, and a filter cannot tell one path from another.
+const ATTRIBUTES: &[libc::c_long] = &[
+    libc::SYS_fchmodat,
+    libc::SYS_fchmodat2,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_fremovexattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_setxattr,
+    SETXATTRAT,
+    REMOVEXATTRAT,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chmod,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_chown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_futimesat,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_lchown,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utime,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_utimes,
+];
+
+/// Since Linux 6.13, by the same numbers on every processor.
+const SETXATTRAT: libc::c_long = 463;
+const REMOVEXATTRAT: libc::c_long = 466;
+
 /// Whether system calls can be filtered here.
 pub(crate) fn is_offered() -> bool {
     let actions = std::fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail");
@@ -91,6 +124,15 @@ pub(crate) fn prepare(order: &Confinement) -> Result<Ready, Refusal> {
     let mut denied = Rules::default();
     for number in DENIED {
         denied.always(*number);
+    }
+    for number in ATTRIBUTES {
+        denied.always(*number);
+    }
+    // By a descriptor, of what it could open, the times may be set.
+    denied.unless_null(libc::SYS_utimensat, 1)?;
+    // And the mode, but by root: it owns what it may only read.
+    if rustix::process::geteuid().is_root() {
+        denied.always(libc::SYS_fchmod);
     }
     namespaces(&mut denied)?;
     // Limits of other processes of this user, rok's own among them.
@@ -143,6 +185,20 @@ impl Rules {
         let conditions = tests.iter().map(|(at, op, value)| {
             SeccompCondition::new(*at, SeccompCmpArgLen::Dword, op.clone(), *value)
         });
+        self.rule(number, conditions)
+    }
+
+    /// A call that is denied unless that argument, a pointer, is null.
+    fn unless_null(&mut self, number: i64, at: u8) -> Result<(), Refusal> {
+        let condition = SeccompCondition::new(at, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0);
+        self.rule(number, std::iter::once(condition))
+    }
+
+    fn rule(
+        &mut self,
+        number: i64,
+        conditions: impl Iterator<Item = Result<SeccompCondition, seccompiler::BackendError>>,
+    ) -> Result<(), Refusal> {
         let rule = conditions
             .collect::<Result<Vec<_>, _>>()
             .and_then(SeccompRule::new);

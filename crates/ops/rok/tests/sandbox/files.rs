@@ -12,6 +12,11 @@ use rstest::rstest;
 #[case::above("echo x > ../new")]
 #[case::cut("truncate -s 0 ../secret")]
 #[case::mode("chmod 777 plan.yaml && echo x > plan.yaml")]
+#[case::mode_above("chmod 600 ../secret")]
+#[case::mode_of_the_record("chmod 000 ../runs/r/events.jsonl")]
+#[case::owner("chown 1 plan.yaml")]
+#[case::times_above("touch -d 2001-01-01 ../secret")]
+#[case::times("touch -d 2001-01-01 plan.yaml")]
 #[case::read_above("cat ../secret")]
 #[case::listed_above("ls ..")]
 #[case::home("ls \"$HOME\"")]
@@ -58,7 +63,7 @@ fn what_is_named_is_within_reach() {
         "{ read: [SECRET], write: [out] }",
         r#"cat ../secret
 head -n 1 plan.yaml
-echo one > out/a; mkdir out/d; mv out/a out/d/b; cat out/d/b; chmod 700 out/d/b
+echo one > out/a; mkdir out/d; mv out/a out/d/b; cat out/d/b; touch out/d/b
 echo scratch > "$TMPDIR/x"; cat "$TMPDIR/x"
 echo kept > "$ROK_ARTIFACTS/kept"; cat "$ROK_ARTIFACTS/kept"
 cat "$ROK_INPUTS"; echo
