@@ -162,6 +162,11 @@ impl Found {
     }
 
     fn in_log(&mut self, home: &Home, run: &RunId) -> Result<(), StoreError> {
+        // A log that was changed tells of no incident.
+        if home.verify(run)?.fault.is_some() {
+            self.unread.push(run.to_string());
+            return Ok(());
+        }
         match rows_of(home, run)? {
             Ok(rows) => rows.into_iter().for_each(|row| self.take(row)),
             Err(_) => self.unread.push(run.to_string()),

@@ -186,6 +186,19 @@ fn a_log_that_cannot_be_read_is_said_and_is_no_success() {
 }
 
 #[test]
+fn a_log_that_was_changed_tells_of_no_incident() {
+    let place = place(Where::Folder);
+    let log = place.bench().runs().join("bad-1/events.jsonl");
+    let text = std::fs::read_to_string(&log).expect("a file");
+    let changed = text.replacen("\"severity\":\"medium\"", "\"severity\":\"low\"", 1);
+    assert_ne!(changed, text);
+    std::fs::write(log, changed).expect("a file");
+    let listed = place.rok(&["incidents"]).exits(1);
+    assert!(listed.err.contains("bad-1"), "{}", listed.err);
+    assert!(!listed.out.contains("low"), "{}", listed.out);
+}
+
+#[test]
 fn roles_say_who_handles_and_pages_have_cursors() {
     let bench = bench();
     let [eve, app] = [("eve", "viewer"), ("app", "approver")].map(|(user, role)| {
