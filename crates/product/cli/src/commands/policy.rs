@@ -13,6 +13,14 @@ pub(crate) fn policy(
     terminal: &mut Terminal,
     command: PolicyCommand,
 ) -> Result<Exit, ServiceError> {
+    // What they forbid depends on a run's steps: none is judged here.
+    if !service.config().settings.execution_policies.is_empty() {
+        let what = "`rok policy` judges Cedar policies, and execution policies are injected too \
+                    (--policy, `execution_policies`): `rok run PLAN --mode dry-run` judges those";
+        return Err(ServiceError::BadName {
+            what: what.to_owned(),
+        });
+    }
     match command {
         PolicyCommand::Check { files, ask } => {
             let report = service.check_policies(&asked(files, ask))?;

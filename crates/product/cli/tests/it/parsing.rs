@@ -132,6 +132,7 @@ fn completions_and_pages_know_every_command_and_flag() {
 }
 
 #[rstest]
+#[case(&["policy", "check", "--policy", "p.yaml"], 2, "--mode dry-run")]
 #[case(&["man", "nothing"], 2, "`nothing` is no command of rok")]
 #[case(&["completions", "tcsh"], 2, "invalid value 'tcsh'")]
 #[case(&["summary", "run_abc", "--json", "--yaml"], 2, "cannot be used with")]
