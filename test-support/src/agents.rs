@@ -154,7 +154,7 @@ impl TestAgent {
         self.server.seen()
     }
 
-    /// How many requests began so, such as `POST /v1/work`.
+    /// How many requests began so, such as `POST /v1/orders`.
     #[must_use]
     pub fn asked(&self, begins: &str) -> usize {
         let seen = self.server.seen();
@@ -179,15 +179,15 @@ impl State {
         let said = match (method, path.split_once('/')) {
             ("GET", None) if path == "agent" => said(&self.card(query)),
             ("POST", None) if path == "offers" => said(&self.offered()),
-            ("POST", None) if path == "work" => {
+            ("POST", None) if path == "orders" => {
                 self.ordered(&seen.body);
                 answer("202 Accepted", "", "{}")
             }
-            ("GET", Some(("work", nonce))) => match self.status(nonce) {
+            ("GET", Some(("orders", nonce))) => match self.status(nonce) {
                 Some(status) => said(&status),
                 None => answer("404 Not Found", "", "no such work"),
             },
-            ("DELETE", Some(("work", nonce))) => {
+            ("DELETE", Some(("orders", nonce))) => {
                 self.withdrawn.lock().unwrap().push(nonce.to_owned());
                 answer("204 No Content", "", "")
             }

@@ -113,8 +113,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let router = Router::new()
         .route("/agent", get(card))
         .route("/offers", post(offer))
-        .route("/work", post(work))
-        .route("/work/{nonce}", get(status).delete(withdraw))
+        .route("/orders", post(work))
+        .route("/orders/{nonce}", get(status).delete(withdraw))
         .with_state(desk);
     let listener = tokio::net::TcpListener::bind(options.listen).await?;
     let address = listener.local_addr()?;

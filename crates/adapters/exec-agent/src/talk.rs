@@ -92,7 +92,7 @@ impl Talk {
 
     /// Gives it a step that it accepted.
     pub(crate) async fn order(&self, order: &Order) -> Result<(), TalkError> {
-        let out = self.request(Method::POST, &["work"], Some(order));
+        let out = self.request(Method::POST, &["orders"], Some(order));
         self.send(out).await.map(drop)
     }
 
@@ -102,7 +102,7 @@ impl Talk {
         nonce: &str,
         wait: Duration,
     ) -> Result<WorkStatus, TalkError> {
-        let mut out = self.request(Method::GET, &["work", nonce], None::<&()>);
+        let mut out = self.request(Method::GET, &["orders", nonce], None::<&()>);
         let wait = wait.as_millis().to_string();
         out.url.query_pairs_mut().append_pair("wait_ms", &wait);
         out.max_bytes = MAX_RESULT;
@@ -111,7 +111,7 @@ impl Talk {
 
     /// Tells it that nobody waits for an order's result any more.
     pub(crate) async fn withdraw(&self, nonce: &str) -> Result<(), TalkError> {
-        let out = self.request(Method::DELETE, &["work", nonce], None::<&()>);
+        let out = self.request(Method::DELETE, &["orders", nonce], None::<&()>);
         self.send(out).await.map(drop)
     }
 

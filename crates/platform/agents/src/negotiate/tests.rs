@@ -1,3 +1,6 @@
+//! Who is asked, in which order, and why not: as a table, and as laws over any
+//! candidates.
+
 use super::*;
 use proptest::prelude::*;
 use rstest::rstest;

@@ -1,3 +1,6 @@
+//! Who stands in for whom: stories by trigger and federation, and the law that
+//! what is not idempotent never begins twice.
+
 use super::*;
 use crate::negotiate::{Candidate, negotiate};
 use crate::spec::AgentSpec;

@@ -1,3 +1,6 @@
+//! A breaker over given times: opens after so many failures, never lets two
+//! trials through, closes after an answer.
+
 use super::*;
 use proptest::prelude::*;
 use rstest::rstest;

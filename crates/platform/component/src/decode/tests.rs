@@ -1,3 +1,6 @@
+//! Manifests: what they say is read whole, and what is wrong is told whole, with
+//! its place.
+
 use super::*;
 use alloc::string::ToString;
 use core::time::Duration;

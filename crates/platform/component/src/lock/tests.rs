@@ -1,3 +1,5 @@
+//! A lock admits what it was made of, and nothing that differs from it.
+
 use super::*;
 use rstest::rstest;
 

@@ -1,3 +1,6 @@
+//! Requirements: one version of each name, or a refusal that names what stands in
+//! the way.
+
 use super::*;
 use proptest::prelude::*;
 use rstest::rstest;

@@ -1,3 +1,5 @@
+//! The published schema knows every key that the parser does.
+
 use super::*;
 
 #[test]

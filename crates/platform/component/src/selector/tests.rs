@@ -1,3 +1,5 @@
+//! Filters select what they say; what could select nothing is refused.
+
 use super::*;
 use alloc::vec;
 use rstest::rstest;
