@@ -6,8 +6,8 @@ use crate::access::Access;
 use crate::fault::Failure;
 use rok_log::{Cursor, Namespace, RunFilter, RunOrder};
 use rok_vocabulary::{Outcome, RunPhase};
+use rusqlite::params_from_iter;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params_from_iter};
 
 /// So many runs can be read and sorted for one page. Of more, an index that
 /// has another order gives a page sooner. (Few in tests: they go all ways.)
@@ -15,6 +15,36 @@ const FEW: i64 = if cfg!(test) { 3 } else { 10_000 };
 
 /// So far back it is looked how close together a label's runs lie.
 const BACK: i64 = if cfg!(test) { 2 } else { 1_000 };
+
+/// How sparse the newest runs of a lane are. The less, the fewer of them are
+/// gone through for a page.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Reach {
+    /// When the last of its [`BACK`] newest runs was created; ever so long ago
+    /// where it has fewer.
+    back: i64,
+    /// How many of those it has.
+    runs: i64,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self {
+            back: i64::MIN,
+            runs: 0,
+        }
+    }
+}
+
+impl Reach {
+    /// Of two lanes, both gone through.
+    fn with(self, other: Self) -> Self {
+        Self {
+            back: self.back.max(other.back),
+            runs: self.runs + other.runs,
+        }
+    }
+}
 
 /// A range of one index.
 pub(super) enum Lane {
@@ -43,22 +73,27 @@ pub(super) fn choose(
         // In order, and all of it is asked for.
         return Ok(lanes);
     }
-    let counts: Result<Vec<_>, _> = lanes.iter().map(|lane| lane.count(at, space)).collect();
-    let mut lanes: Vec<_> = counts?.into_iter().zip(lanes).collect();
-    let least = lanes.iter().map(|(runs, _)| *runs).min();
-    if least.is_some_and(|least| least < FEW) {
-        lanes.retain(|(runs, _)| Some(*runs) == least);
-        lanes.truncate(1);
-        return Ok(lanes.into_iter().map(|(_, lane)| lane).collect());
-    }
-    // Ordered by age, like the index.
-    let mut sparse = None;
+    // Ordered by age, like the index: the one that has fewest runs that are
+    // not asked for. Else each page is sorted, and what is few is taken.
+    let mut sparse: Option<(Reach, Lane)> = None;
     if by_age {
-        for (_, lane) in lanes {
-            let back = lane.reaches_back(at, space)?;
-            if sparse.as_ref().is_none_or(|(least, _)| back < *least) {
-                sparse = Some((back, lane));
+        for lane in lanes {
+            let reach = lane.reach(at, space)?;
+            if sparse.as_ref().is_none_or(|(least, _)| reach < *least) {
+                sparse = Some((reach, lane));
             }
+        }
+    } else {
+        let mut least = FEW;
+        let mut fewest = None;
+        for lane in lanes {
+            let runs = lane.count(at, space)?;
+            if runs < least {
+                (least, fewest) = (runs, Some(lane));
+            }
+        }
+        if let Some(lane) = fewest {
+            return Ok(vec![lane]);
         }
     }
     if !by_state(filter) && filter.plan.is_none() {
@@ -73,13 +108,12 @@ pub(super) fn choose(
             state,
         })
         .collect();
-    if let Some((back, lane)) = sparse {
-        // Whichever reaches back farther has fewer runs that are not asked for.
-        let mut states = i64::MIN;
+    if let Some((reach, lane)) = sparse {
+        let mut states = Reach::default();
         for lane in &lanes {
-            states = states.max(lane.reaches_back(at, space)?);
+            states = states.with(lane.reach(at, space)?);
         }
-        if back < states {
+        if reach < states {
             return Ok(vec![lane]);
         }
     }
@@ -192,18 +226,22 @@ fn text(text: &str) -> Value {
 }
 
 impl Lane {
-    /// When the last of its [`BACK`] newest runs was created; ever so long ago
-    /// where it has fewer.
-    fn reaches_back(&self, at: Access<'_>, space: &Namespace) -> Result<i64, Failure> {
-        let age = self.columns().0;
-        let mut query = Query::new(format!("SELECT {age}{}", self.own()));
+    /// How sparse its newest runs are.
+    fn reach(&self, at: Access<'_>, space: &Namespace) -> Result<Reach, Failure> {
+        let (age, source) = (self.columns().0, self.own());
+        let mut query = Query::new(format!(
+            "SELECT min(age), count(*) FROM (SELECT {age} AS age{source}"
+        ));
         self.range(space, &mut query);
-        let order = format!(" ORDER BY {age} DESC LIMIT 1 OFFSET ?");
-        query.sql.push_str(&order);
+        query.sql.push_str(" ORDER BY age DESC LIMIT ?)");
         query.values.push(Value::from(BACK));
         let mut select = at.prepare_cached(&query.sql)?;
-        let found = select.query_row(params_from_iter(query.values), |row| row.get(0));
-        Ok(found.optional()?.unwrap_or(i64::MIN))
+        let (oldest, runs): (Option<i64>, i64) = select
+            .query_row(params_from_iter(query.values), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let back = oldest.filter(|_| runs == BACK).unwrap_or(i64::MIN);
+        Ok(Reach { back, runs })
     }
 
     /// How many runs it has, as far as [`FEW`].
