@@ -111,13 +111,7 @@ fn end_of(summary: &RunSummary) -> DriveEnd {
             Some(ErrorKind::Denied)
         }
         (_, outcome) if outcome.may_complete() => Some(ErrorKind::Protocol),
-        _ if summary
-            .error
-            .as_ref()
-            .is_some_and(|error| error.class == ErrorClass::SandboxViolation) =>
-        {
-            Some(ErrorKind::Denied)
-        }
+        _ if was_kept_in(summary) => Some(ErrorKind::Denied),
         _ => None,
     };
     DriveEnd::Ended {
@@ -126,6 +120,17 @@ fn end_of(summary: &RunSummary) -> DriveEnd {
         refused_by,
         attested: None,
     }
+}
+
+/// What failed it is a sandbox, or an injected policy.
+fn was_kept_in(summary: &RunSummary) -> bool {
+    let error = summary.error.as_ref();
+    let mut violations = summary.violations.iter();
+    error.is_some_and(|error| error.class == ErrorClass::SandboxViolation)
+        || violations.any(|one| {
+            let on_the_way = ["step", "use"].contains(&one.stage.as_str());
+            one.blocking && on_the_way && one.epoch == summary.epoch
+        })
 }
 
 fn asked(submission: Submission) -> Result<SubmitRequest, RunsError> {

@@ -10,10 +10,9 @@ pub use rok_facades::registry::*;
 pub use rok_facades::runs::*;
 pub use rok_facades::schedules::*;
 pub use rok_facades::{
-    AccessAction, AccessFacade, AccessRequest, AccessTarget, Authorization, EnforcementLevel,
-    Handling, Incident, IncidentCategory, IncidentFilter, IncidentHistory, IncidentStatus, Lesson,
-    LessonDecision, LessonFilter, LessonKind, LessonState, Occurrence, PolicyInfo, RunIdentity,
-    Violation,
+    AccessAction, AccessFacade, AccessRequest, AccessTarget, Authorization, Handling, Incident,
+    IncidentCategory, IncidentFilter, IncidentHistory, IncidentStatus, Lesson, LessonDecision,
+    LessonFilter, LessonKind, LessonState, Occurrence, PolicyInfo, RunIdentity, Violation,
 };
 pub use rok_formats::{FormatError, Formatter, Formatters, Look as FormatLook};
 pub use rok_orchestration::{

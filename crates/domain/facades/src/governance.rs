@@ -6,28 +6,9 @@ use crate::facts::{DutyKey, OutcomeFacts, RunFacts};
 use crate::lessons::Lesson;
 use core::fmt;
 use rok_rac::Duty;
-use rok_vocabulary::{Actor, Domain, HoldReason, RunId, StepId};
+use rok_vocabulary::{Actor, Domain, EnforcementLevel, HoldReason, RunId, StepId};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// What a violated policy does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EnforcementLevel {
-    /// It is recorded.
-    Soft,
-    /// It blocks.
-    Strict,
-}
-
-impl fmt::Display for EnforcementLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Soft => "soft",
-            Self::Strict => "strict",
-        })
-    }
-}
 
 /// What somebody wants to do to a run that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -79,7 +79,7 @@ impl fmt::Display for LessonState {
     }
 }
 
-/// What somebody makes of a pending lesson.
+/// What somebody makes of a pending lesson, or of a deferred one.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -151,6 +151,21 @@ pub struct Lesson {
     /// Why, in their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Who had deferred it before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deferred: Option<Deferred>,
+}
+
+/// Who deferred a lesson that somebody decided on later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Deferred {
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in their words.
+    pub reason: String,
 }
 
 /// Which lessons are listed; an absent part matches all.
@@ -183,7 +198,7 @@ pub trait LessonEngine: Send + Sync {
     /// there is one in 24 hours.
     fn list(&self, filter: &LessonFilter) -> Result<Vec<Lesson>, EngineError>;
 
-    /// Decides on a pending one: durably, with who and why.
+    /// Decides on a pending or deferred one: durably, with who and why.
     fn decide(
         &self,
         id: &str,
@@ -214,7 +229,7 @@ impl LessonFacade {
         })
     }
 
-    /// Decides on a pending one.
+    /// Decides on a pending or deferred one.
     pub fn decide(
         &self,
         id: &str,
@@ -233,7 +248,7 @@ impl LessonFacade {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LessonError {
     /// Somebody decided before.
-    #[error("lesson {id} is {state} already; only a pending one can be decided")]
+    #[error("lesson {id} is {state} already; only a pending or deferred one can be decided")]
     Decided {
         /// The lesson.
         id: String,
@@ -249,7 +264,8 @@ pub enum LessonError {
 }
 
 impl Lesson {
-    /// The lesson with a decision: pending → deferred, dismissed or converted.
+    /// The lesson with a decision: pending → deferred, and either → dismissed or
+    /// converted.
     pub fn decide(
         mut self,
         decision: LessonDecision,
@@ -257,7 +273,12 @@ impl Lesson {
         reason: &str,
         at: Timestamp,
     ) -> Result<Self, LessonError> {
-        if self.state != LessonState::Pending {
+        let open = match self.state {
+            LessonState::Pending => true,
+            LessonState::Deferred => decision != LessonDecision::Defer,
+            LessonState::Dismissed | LessonState::ConvertedToDraft => false,
+        };
+        if !open {
             return Err(LessonError::Decided {
                 id: self.id,
                 state: self.state,
@@ -265,6 +286,10 @@ impl Lesson {
         }
         if decision == LessonDecision::ConvertToDraft && self.draft.is_none() {
             return Err(LessonError::NoDraft { id: self.id });
+        }
+        if let (Some(by), Some(at)) = (self.decided_by.take(), self.decided_at) {
+            let reason = self.reason.take().unwrap_or_default();
+            self.deferred = Some(Deferred { by, at, reason });
         }
         self.state = decision.leads_to();
         self.decided_by = Some(by.clone());
@@ -298,11 +323,11 @@ mod tests {
             decided_by: None,
             decided_at: None,
             reason: None,
+            deferred: None,
         }
     }
 
     #[rstest]
-    #[case(LessonDecision::Defer, LessonState::Deferred)]
     #[case(LessonDecision::Dismiss, LessonState::Dismissed)]
     #[case(LessonDecision::ConvertToDraft, LessonState::ConvertedToDraft)]
     fn a_lesson_is_decided_once(#[case] decision: LessonDecision, #[case] state: LessonState) {
@@ -319,6 +344,37 @@ mod tests {
                 .unwrap_err();
             assert!(matches!(error, LessonError::Decided { .. }), "{error}");
         }
+    }
+
+    #[rstest]
+    #[case(LessonDecision::Dismiss, LessonState::Dismissed)]
+    #[case(LessonDecision::ConvertToDraft, LessonState::ConvertedToDraft)]
+    fn a_deferred_lesson_is_decided_later(
+        #[case] decision: LessonDecision,
+        #[case] state: LessonState,
+    ) {
+        let (ada, at) = (Actor::User("ada".into()), Timestamp::from_millis);
+        let lesson = lesson(Some("forbid …"));
+        let deferred = lesson.decide(LessonDecision::Defer, &ada, "busy", at(5));
+        let deferred = deferred.unwrap();
+        assert_eq!(
+            (deferred.state, &deferred.deferred),
+            (LessonState::Deferred, &None)
+        );
+        let again = deferred
+            .clone()
+            .decide(LessonDecision::Defer, &ada, "busy", at(6));
+        assert!(matches!(again, Err(LessonError::Decided { .. })));
+        let decided = deferred
+            .decide(decision, &Actor::Manual, "now", at(7))
+            .unwrap();
+        assert_eq!((decided.state, decided.decided_at), (state, Some(at(7))));
+        let before = Deferred {
+            by: ada,
+            at: at(5),
+            reason: "busy".into(),
+        };
+        assert_eq!(decided.deferred, Some(before));
     }
 
     #[test]

@@ -71,16 +71,16 @@ pub use answer::{Answer, EngineError, FacadeError, Record};
 pub use bounded::Bounded;
 pub use facts::{DutyKey, OutcomeFacts, RunFacts, StepCounts};
 pub use governance::{
-    ActionRequest, Authorization, EnforcementLevel, GateFacts, GovernanceEngine, GovernanceFacade,
-    GovernedAction, PolicyInfo, PolicyOverview, PolicyVerdict, Violation,
+    ActionRequest, Authorization, GateFacts, GovernanceEngine, GovernanceFacade, GovernedAction,
+    PolicyInfo, PolicyOverview, PolicyVerdict, Violation,
 };
 pub use incidents::{
     Handling, Incident, IncidentCategory, IncidentEngine, IncidentFacade, IncidentFilter,
     IncidentHistory, IncidentReport, IncidentStatus, Occurrence,
 };
 pub use lessons::{
-    Lesson, LessonDecision, LessonEngine, LessonError, LessonFacade, LessonFilter, LessonKind,
-    LessonState,
+    Deferred, Lesson, LessonDecision, LessonEngine, LessonError, LessonFacade, LessonFilter,
+    LessonKind, LessonState,
 };
 pub use owned::{OwnedOutcomeFacts, OwnedRunFacts};
 pub use synthesis::{

@@ -52,5 +52,5 @@ pub use views::{
     AckView, AgentStepView, ApprovalView, ArtifactView, AuditView, BudgetView, CompensationFailure,
     DiagnosisView, ErrorView, EventLine, EventQuery, ExpectationView, Explanation, HoldView,
     IncidentView, ListQuery, LogQuery, PageQuery, ParentView, Remedy, Resumable, RollbackView,
-    RunListing, RunPage, RunSummary, StepSummary, StepTotals, SubRunLeft, TriedView,
+    RunListing, RunPage, RunSummary, StepSummary, StepTotals, SubRunLeft, TriedView, ViolationView,
 };

@@ -3,7 +3,7 @@
 //! misspelt `@id` into a policy that nobody finds.
 
 use cedar_policy::{Effect, Policy};
-use rok_facades::EnforcementLevel;
+use rok_vocabulary::{EnforcementLevel, PolicyScope, PolicyType};
 
 /// The annotations that policies may have; those that begin `x_` are free.
 const KNOWN: [&str; 7] = [
@@ -15,11 +15,6 @@ const KNOWN: [&str; 7] = [
     "scope",
     "enforcement_level",
 ];
-
-/// What `@type` may say: the types of ONEX.
-pub(crate) const TYPES: [&str; 4] = ["governance", "security", "compliance", "privacy"];
-/// What `@scope` may say: the scopes of ONEX.
-pub(crate) const SCOPES: [&str; 4] = ["step", "plan", "session", "org"];
 
 /// A policy's annotations, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +36,9 @@ pub(crate) fn read(policy: &Policy) -> Result<Annotations, Vec<String>> {
             ));
         }
         let closed = match key {
-            "type" => Some(&TYPES[..]),
-            "scope" => Some(&SCOPES[..]),
-            "enforcement_level" => Some(&["soft", "strict"][..]),
+            "type" => Some(PolicyType::WORDS),
+            "scope" => Some(PolicyScope::WORDS),
+            "enforcement_level" => Some(EnforcementLevel::WORDS),
             _ => None,
         };
         if let Some(words) = closed.filter(|words| !words.contains(&value)) {

@@ -6,10 +6,10 @@ use crate::policies::Policies;
 use crate::request::{Asker, Names, Question, Questions, RequestError};
 use cedar_policy::{Authorizer, Decision as CedarDecision, PolicySet, Response};
 use rok_facades::{
-    ActionRequest, Authorization, DutyKey, EnforcementLevel, EngineError, GovernanceEngine, Lesson,
-    OutcomeFacts, PolicyOverview, PolicyVerdict, RunFacts, Violation,
+    ActionRequest, Authorization, DutyKey, EngineError, GovernanceEngine, Lesson, OutcomeFacts,
+    PolicyOverview, PolicyVerdict, RunFacts, Violation,
 };
-use rok_vocabulary::Actor;
+use rok_vocabulary::{Actor, EnforcementLevel};
 use std::collections::BTreeMap;
 
 /// The longest error text that is kept of an evaluation, in characters.

@@ -219,6 +219,7 @@ fn lesson(
         decided_by: None,
         decided_at: None,
         reason: None,
+        deferred: None,
     })
 }
 

@@ -54,9 +54,7 @@ mod stored;
 
 pub use access::AccessPolicies;
 pub use engine::CedarEngine;
-pub use execution_policy::{
-    ExecutionPolicy, ExecutionPolicyError, ExecutionPolicyType, PolicyRule, PolicyScope,
-};
+pub use execution_policy::{ConditionalPolicy, ExecutionPolicyError, PolicyRule, to_cedar};
 pub use faults::{PolicyFault, PolicyFaults};
 pub use lessons::{BANDS, LessonBook};
 pub use policies::Policies;

@@ -12,7 +12,8 @@ use cedar_policy::{
     ValidationWarning, Validator,
 };
 use miette::Diagnostic;
-use rok_facades::{EnforcementLevel, PolicyInfo};
+use rok_facades::PolicyInfo;
+use rok_vocabulary::EnforcementLevel;
 use std::collections::BTreeMap;
 
 const SCHEMA: &str = include_str!("../policies/rok.cedarschema");

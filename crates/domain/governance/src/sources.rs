@@ -1,6 +1,6 @@
 //! Where policies come from: texts, files and folders, read once and bounded.
 
-use crate::execution_policy::{ExecutionPolicy, ExecutionPolicyError};
+use crate::execution_policy::{ConditionalPolicy, ExecutionPolicyError, to_cedar};
 use crate::faults::{PolicyFault, PolicyFaults, Source};
 use rok_chain::Digest;
 use std::collections::BTreeSet;
@@ -74,9 +74,9 @@ impl PolicySources {
     pub fn with_execution_policy(
         self,
         name: &str,
-        policy: &ExecutionPolicy,
+        policy: &ConditionalPolicy,
     ) -> Result<Self, ExecutionPolicyError> {
-        Ok(self.with_policies(name, &policy.to_cedar()?))
+        Ok(self.with_policies(name, &to_cedar(policy)?))
     }
 
     /// Reads files, and the `*.cedar` and `*.cedarschema` files of folders (not

@@ -1,9 +1,11 @@
 //! Lessons of all runs of a store, and what people made of them: a cell for
 //! each that was decided on. Invariant: a lesson is decided once, whoever else
-//! decides at the same time.
+//! decides at the same time; one that was deferred may be decided once more.
 
 use crate::lessons::EVERY;
-use rok_facades::{EngineError, Lesson, LessonDecision, LessonEngine, LessonError, LessonFilter};
+use rok_facades::{
+    Deferred, EngineError, Lesson, LessonDecision, LessonEngine, LessonError, LessonFilter,
+};
 use rok_log::{Cells, StoreError};
 use rok_vocabulary::{Actor, PlanId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,22 @@ struct Kept {
     by: Actor,
     reason: String,
     at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deferred: Option<Deferred>,
+}
+
+impl Kept {
+    /// The lesson with what was made of it.
+    fn of(self, lesson: Lesson) -> Lesson {
+        Lesson {
+            state: self.decision.leads_to(),
+            decided_by: Some(self.by),
+            decided_at: Some(self.at),
+            reason: Some(self.reason),
+            deferred: self.deferred,
+            ..lesson
+        }
+    }
 }
 
 type Told = dyn Fn() -> Result<Vec<Lesson>, EngineError> + Send + Sync;
@@ -52,20 +70,14 @@ impl StoredLessons {
     /// The oldest first.
     fn all(&self) -> Result<Vec<Lesson>, EngineError> {
         let cells = self.cells.cells(TABLE).map_err(|error| failed(&error))?;
-        let decided = cells
+        let mut decided = cells
             .into_iter()
             .map(|(id, bytes)| read(&id, &bytes).map(|kept| (id, kept)))
             .collect::<Result<HashMap<_, _>, _>>()?;
         let lessons = once((self.told)()?).into_iter();
-        let lessons = lessons.map(|lesson| match decided.get(&lesson.id) {
+        let lessons = lessons.map(|lesson| match decided.remove(&lesson.id) {
             None => lesson,
-            Some(kept) => Lesson {
-                state: kept.decision.leads_to(),
-                decided_by: Some(kept.by.clone()),
-                decided_at: Some(kept.at),
-                reason: Some(kept.reason.clone()),
-                ..lesson
-            },
+            Some(kept) => kept.of(lesson),
         });
         Ok(lessons.collect())
     }
@@ -109,31 +121,32 @@ impl LessonEngine for StoredLessons {
         reason: &str,
         at: Timestamp,
     ) -> Result<Lesson, EngineError> {
+        let mut told = once((self.told)()?).into_iter();
+        let told = told.find(|lesson| lesson.id == id);
+        let told = told.ok_or_else(|| EngineError::invalid(format!("there is no lesson {id}")))?;
         loop {
-            let mut all = self.all()?.into_iter();
-            let lesson = all.find(|lesson| lesson.id == id);
-            let lesson =
-                lesson.ok_or_else(|| EngineError::invalid(format!("there is no lesson {id}")))?;
+            let seen = self.cells.cell(TABLE, id);
+            let seen = seen.map_err(|error| failed(&error))?;
+            let lesson = match &seen {
+                None => told.clone(),
+                Some(bytes) => read(id, bytes)?.of(told.clone()),
+            };
             if lesson.state == decision.leads_to() && lesson.decided_by.as_ref() == Some(by) {
                 return Ok(lesson);
             }
-            let decided = lesson.decide(decision, by, reason, at).map_err(|error| {
-                let words = error.to_string();
-                match error {
-                    LessonError::Decided { .. } | LessonError::NoDraft { .. } => {
-                        EngineError::refused(words)
-                    }
-                }
-            })?;
+            let decided = lesson.decide(decision, by, reason, at);
+            let decided =
+                decided.map_err(|error: LessonError| EngineError::refused(error.to_string()))?;
             let kept = Kept {
                 version: VERSION,
                 decision,
                 by: by.clone(),
                 reason: reason.to_owned(),
                 at,
+                deferred: decided.deferred.clone(),
             };
             let new = serde_json::to_vec(&kept).expect("its keys are texts");
-            let swapped = self.cells.swap(TABLE, id, None, Some(&new));
+            let swapped = self.cells.swap(TABLE, id, seen.as_deref(), Some(&new));
             // Where somebody was faster, theirs is the decision.
             if swapped.map_err(|error| failed(&error))? {
                 return Ok(decided);

@@ -2,12 +2,11 @@
 //! text says.
 
 use rok_facades::{
-    ActionRequest, DutyKey, EnforcementLevel, GovernanceEngine, GovernedAction, OwnedOutcomeFacts,
-    OwnedRunFacts,
+    ActionRequest, DutyKey, GovernanceEngine, GovernedAction, OwnedOutcomeFacts, OwnedRunFacts,
 };
-use rok_governance::{CedarEngine, ExecutionPolicy, Policies, PolicySources};
+use rok_governance::{CedarEngine, ConditionalPolicy, Policies, PolicySources};
 use rok_rac::Duty;
-use rok_vocabulary::{Actor, Outcome, Timestamp};
+use rok_vocabulary::{Actor, EnforcementLevel, Outcome, Timestamp};
 use rstest::rstest;
 use serde_json::json;
 
@@ -39,7 +38,7 @@ fn engine(title: &str) -> CedarEngine {
             "cedar" => sources.with_policies(title, text),
             "cedarschema" => sources.with_inputs(title, text),
             "json" => {
-                let policy: ExecutionPolicy = serde_json::from_str(text).expect("it is one");
+                let policy: ConditionalPolicy = serde_json::from_str(text).expect("it is one");
                 sources
                     .with_policies("rest", "permit (principal, action, resource);")
                     .with_execution_policy(title, &policy)

@@ -635,6 +635,24 @@ pub enum PolicyStage {
     Action,
     /// May the run end like this?
     Complete,
+    /// May a step's work begin, now that all of it is known?
+    Step,
+    /// May the run have used this much?
+    Use,
+}
+
+impl PolicyStage {
+    /// The word in the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorize => "authorize",
+            Self::Action => "action",
+            Self::Complete => "complete",
+            Self::Step => "step",
+            Self::Use => "use",
+        }
+    }
 }
 
 /// `policy.evaluated` and `policy.violated`
@@ -655,6 +673,9 @@ pub struct PolicyData {
     /// The command that asked for it, at stage `action`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandId>,
+    /// What was used too much of, at stage `use`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<BudgetDimension>,
 }
 
 /// `log.repaired`

@@ -358,6 +358,8 @@ impl<'a> Fields<'_, 'a> {
                 data: self.data()?,
             },
             EventType::PolicyViolated => Body::PolicyViolated {
+                step: self.maybe_step()?,
+                attempt: self.attempt(),
                 reason: self.reason(),
                 data: self.data()?,
             },

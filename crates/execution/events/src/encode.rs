@@ -285,7 +285,8 @@ impl Encoder {
             Body::ExpectationDeclared { data } => line.data(data),
             Body::AckReceived { data } => line.data(data),
             Body::AuditReconciled { data } => line.data(data),
-            Body::PolicyEvaluated { reason, data, .. } | Body::PolicyViolated { reason, data } => {
+            Body::PolicyEvaluated { reason, data, .. }
+            | Body::PolicyViolated { reason, data, .. } => {
                 line.reason(reason.as_deref());
                 line.data(data);
             }

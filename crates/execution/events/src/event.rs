@@ -231,8 +231,10 @@ pub enum Body {
         reason: Option<String>,
         data: Box<PolicyData>,
     },
-    /// A policy forbids what happened.
+    /// A policy forbids what happened, or what was about to.
     PolicyViolated {
+        step: Option<StepId>,
+        attempt: Attempt,
         reason: Option<String>,
         data: Box<PolicyData>,
     },
@@ -349,7 +351,9 @@ impl Body {
             | Self::StepCompensationStarted { step, .. }
             | Self::StepCompensated { step, .. }
             | Self::StepCompensationFailed { step, .. } => Some(step),
-            Self::RunHeld { step, .. } | Self::PolicyEvaluated { step, .. } => step.as_ref(),
+            Self::RunHeld { step, .. }
+            | Self::PolicyEvaluated { step, .. }
+            | Self::PolicyViolated { step, .. } => step.as_ref(),
             _ => None,
         }
     }
@@ -366,6 +370,7 @@ impl Body {
             | Self::GateFailed { attempt, .. }
             | Self::ArtifactEmitted { attempt, .. }
             | Self::ArtifactQuarantined { attempt, .. }
+            | Self::PolicyViolated { attempt, .. }
             | Self::StepCompensationStarted { attempt, .. }
             | Self::StepCompensated { attempt, .. }
             | Self::StepCompensationFailed { attempt, .. } => *attempt,

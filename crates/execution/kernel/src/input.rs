@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use rok_events::{
     ArtifactLeft, ArtifactMade, ParentRef, PolicyData, Settings, StepEndData, SubPlan,
 };
-use rok_execution_policy::ExecutionPolicy;
+use rok_execution_policy::{Breach, ExecutionPolicy};
 use rok_rac::DomainAck;
 use rok_vocabulary::{Actor, Attempt, CommandId, Epoch, ErrorClass, PlanId, StepId};
 use serde_json::Value;
@@ -78,6 +78,8 @@ pub enum Input {
     },
     /// An attempt is over.
     StepDone(StepDone),
+    /// Injected policies forbid the work of an attempt.
+    Breached(Breached),
     /// The result is committed and published, or not.
     Published(Result<(), String>),
     /// A person or program wants something.
@@ -173,8 +175,19 @@ pub struct PolicyAnswer {
     pub data: PolicyData,
     /// Why, for people.
     pub reason: Option<String>,
-    /// Policies that forbid what happened without blocking it.
-    pub violations: Vec<String>,
+    /// What single policies forbid.
+    pub violations: Vec<Violated>,
+}
+
+/// What a policy forbids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violated {
+    /// The policy.
+    pub policy: String,
+    /// Whether it blocks; otherwise it is recorded only.
+    pub strict: bool,
+    /// Why, for people.
+    pub reason: Option<String>,
 }
 
 /// An attempt is over.
@@ -192,6 +205,23 @@ pub struct StepDone {
     pub data: Box<StepEndData>,
     /// What was put aside on its account.
     pub left: Vec<ArtifactLeft>,
+}
+
+/// Injected policies forbid the work of an attempt, as it is known now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Breached {
+    /// The epoch it belongs to.
+    pub epoch: Epoch,
+    /// The step, or the [`DoneIx`](crate::DoneIx) of what is undone.
+    pub step: StepIx,
+    /// Whether it is the attempt of a compensation.
+    pub compensates: bool,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What they forbid.
+    pub breaches: Vec<Breach>,
+    /// Whether it was not begun because of one.
+    pub blocked: bool,
 }
 
 /// How an attempt ended.

@@ -13,6 +13,7 @@ mod gates;
 mod handle;
 mod overrides;
 mod pause;
+mod policies;
 mod progress;
 mod recover;
 
@@ -33,8 +34,8 @@ use rok_phases::{PhaseError, PhaseInput, next};
 use rok_rac::{Deadline, Duty, Expected, Scope};
 use rok_trace_ids::TraceId;
 use rok_vocabulary::{
-    Actor, ErrorClass, ExpectationStatus, Outcome, Profile, RunId, RunPhase, StepId, StepState,
-    Timestamp,
+    Actor, Attempt, ErrorClass, ExpectationStatus, Outcome, Profile, RunId, RunPhase, StepId,
+    StepState, Timestamp,
 };
 
 /// An order that the kernel's rules refuse. Nothing has changed.
@@ -362,29 +363,44 @@ impl RunOrchestrationKernel {
             reason,
             violations,
         } = answer;
+        let blocking = data.blocking && !data.allowed;
         let forbids = data.stage == PolicyStage::Complete && !data.allowed;
-        let violated = (forbids || !violations.is_empty()).then(|| PolicyData {
-            blocking: data.blocking && !data.allowed,
-            policies: if violations.is_empty() {
-                data.policies.clone()
-            } else {
-                violations
-            },
-            ..data.clone()
-        });
-        let (data, why) = (Box::new(data), reason.clone());
-        self.emit(
-            now,
-            Body::PolicyEvaluated {
-                step,
-                reason: why,
-                data,
-            },
-        )?;
-        match violated.map(Box::new) {
-            Some(data) => self.emit(now, Body::PolicyViolated { reason, data }),
-            None => Ok(()),
+        let asked = Body::PolicyEvaluated {
+            step,
+            reason: reason.clone(),
+            data: Box::new(data.clone()),
+        };
+        self.emit(now, asked)?;
+        if violations.is_empty() && forbids {
+            let data = PolicyData { blocking, ..data };
+            return self.policy_violated(reason, data, now);
         }
+        for violated in violations {
+            let whole = reason.as_ref().filter(|_| violated.strict);
+            let why = violated.reason.or_else(|| whole.cloned());
+            let data = PolicyData {
+                blocking: blocking && violated.strict,
+                policies: alloc::vec![violated.policy],
+                ..data.clone()
+            };
+            self.policy_violated(why, data, now)?;
+        }
+        Ok(())
+    }
+
+    fn policy_violated(
+        &mut self,
+        reason: Option<String>,
+        data: PolicyData,
+        now: Timestamp,
+    ) -> Result<(), KernelError> {
+        let violated = Body::PolicyViolated {
+            step: None,
+            attempt: Attempt::FIRST,
+            reason,
+            data: Box::new(data),
+        };
+        self.emit(now, violated)
     }
 
     /// A worker claimed the run: AUTHORIZED → EXECUTING.

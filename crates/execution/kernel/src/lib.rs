@@ -30,7 +30,7 @@
 //! # let spec = RunSpec { execution_policies: Vec::new(), priority: 0, request: None, inputs: Default::default(), labels: Default::default(), settings: Settings::default(),
 //! #     cwd: None, engine: "0".into(), policies: None, replays: None, submitter: Actor::Manual, reason: None, plans: Default::default(), parent: None, expected: Vec::new() };
 //! # let policy = |stage| PolicyAnswer { data: PolicyData { stage, allowed: true, blocking: true,
-//! #     policies: Vec::new(), action: None, command: None }, reason: None, violations: Vec::new() };
+//! #     policies: Vec::new(), action: None, command: None, dimension: None }, reason: None, violations: Vec::new() };
 //! let plan = rok_plan::parse(b"plan: p\nsteps:\n  a: { call: f }\n", "p.yaml")?;
 //! let plan = CompiledPlan::new(plan, "00".into())?;
 //! let (run, now): (RunId, _) = ("run_abc".parse()?, Timestamp::from_millis(0));
@@ -84,8 +84,8 @@ mod steps;
 pub use compiled::{CompiledPlan, StepIx};
 pub use effect::{Decision, Effect, Rejected};
 pub use input::{
-    Admission, Command, CommandKind, Input, LostAttempt, PolicyAnswer, Repair, RunSpec, StepDone,
-    StepEnd, StepSuccess,
+    Admission, Breached, Command, CommandKind, Input, LostAttempt, PolicyAnswer, Repair, RunSpec,
+    StepDone, StepEnd, StepSuccess, Violated,
 };
 pub use kernel::{Authorization, GovernanceCheck, KernelError, RunOrchestrationKernel, create_rok};
 pub use needs::Needs;

@@ -149,6 +149,7 @@ fn policy(stage: PolicyStage, allowed: bool) -> PolicyAnswer {
         policies: vec!["p".into()],
         action: None,
         command: None,
+        dimension: None,
     };
     PolicyAnswer {
         data,

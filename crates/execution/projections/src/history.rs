@@ -24,6 +24,23 @@ pub struct Decision {
     pub at: Timestamp,
 }
 
+/// Something that policies forbid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The step, where it is one's.
+    pub step: Option<StepId>,
+    /// Its attempt.
+    pub attempt: Attempt,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// Which policies, when they were asked, and whether it blocked.
+    pub data: PolicyData,
+    /// When.
+    pub at: Timestamp,
+    /// The epoch.
+    pub epoch: Epoch,
+}
+
 /// An artifact that a step made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -85,6 +102,7 @@ pub struct History {
     results: Vec<(StepId, ContentRef)>,
     acks: Vec<AckEntry>,
     policies: Vec<PolicyData>,
+    violations: Vec<Violation>,
     sealed_at: Option<Timestamp>,
     repairs: u32,
     recoveries: u32,
@@ -110,6 +128,7 @@ impl History {
             results: Vec::new(),
             acks: Vec::new(),
             policies: Vec::new(),
+            violations: Vec::new(),
             sealed_at: None,
             repairs: 0,
             recoveries: 0,
@@ -207,6 +226,19 @@ impl History {
                 });
             }
             Body::PolicyEvaluated { data, .. } => self.policies.push((**data).clone()),
+            Body::PolicyViolated {
+                step,
+                attempt,
+                reason,
+                data,
+            } => self.violations.push(Violation {
+                step: step.clone(),
+                attempt: *attempt,
+                reason: reason.clone(),
+                data: (**data).clone(),
+                at: event.at,
+                epoch: event.epoch,
+            }),
             Body::RunSealed { .. } => {
                 self.sealed_at.get_or_insert(event.at);
             }
@@ -287,6 +319,12 @@ impl History {
     #[must_use]
     pub fn policies(&self) -> &[PolicyData] {
         &self.policies
+    }
+
+    /// What policies forbid of it, oldest first.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
     }
 
     /// The last finished attempt of a step.

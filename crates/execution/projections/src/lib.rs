@@ -35,7 +35,7 @@ mod service_run;
 
 pub use console::Console;
 pub use domain_rows::{DomainRow, INCIDENTS, LESSONS, domain_rows};
-pub use history::{AckEntry, Artifact, Decision, History, LogEntry, StepHistory};
+pub use history::{AckEntry, Artifact, Decision, History, LogEntry, StepHistory, Violation};
 pub use large::Contents;
 pub use letter::Letter;
 pub use notices::{NOTIFICATIONS, Notice, Notices, Way};

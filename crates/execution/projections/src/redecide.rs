@@ -5,18 +5,20 @@
 //! the kernel's to decide.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rok_events::{
     AckData, ArtifactLeft, ArtifactMade, Body, Event, PolicyData, PolicyStage, StepEndData,
 };
+use rok_execution_policy::Breach;
 use rok_kernel::{
-    Admission, ApplyError, CompiledPlan, Input, PolicyAnswer, RunOrchestrationKernel, RunState,
-    StepDone, StepEnd, StepSuccess,
+    Admission, ApplyError, Breached, CompiledPlan, Input, PolicyAnswer, Rollback,
+    RunOrchestrationKernel, RunState, StepDone, StepEnd, StepSuccess, Violated,
 };
 use rok_rac::DomainAck;
-use rok_vocabulary::{RunId, RunPhase, Seq, StepId, StepState};
+use rok_vocabulary::{EnforcementLevel, RunId, RunPhase, Seq, StepId, StepState};
 use serde_json::Value;
 
 /// What came of deciding a log again.
@@ -185,7 +187,8 @@ fn input_of(events: &[Event], state: &RunState) -> Option<Input> {
             let owner = change.data.owner.clone()?;
             Some(Input::Claimed { owner })
         }
-        Body::StepStarted { .. } => Some(Input::Tick),
+        Body::PolicyViolated { step: Some(_), .. } => breached(events, state).map(Input::Breached),
+        Body::StepStarted { .. } | Body::PolicyViolated { step: None, .. } => Some(Input::Tick),
         Body::StepSucceeded { .. }
         | Body::StepFailed { .. }
         | Body::StepFellBack { .. }
@@ -201,14 +204,63 @@ fn own(data: &AckData) -> bool {
 
 fn answer(data: &PolicyData, reason: Option<&String>, events: &[Event]) -> PolicyAnswer {
     let violated = events.iter().filter_map(|event| match &event.body {
-        Body::PolicyViolated { data, .. } => Some(data.policies.clone()),
+        // One of several policies is the answer as a whole.
+        Body::PolicyViolated { reason, data, .. } => match &data.policies[..] {
+            [policy] => Some(Violated {
+                policy: policy.clone(),
+                strict: data.blocking,
+                reason: reason.clone(),
+            }),
+            _ => None,
+        },
         _ => None,
     });
     PolicyAnswer {
         data: data.clone(),
         reason: reason.cloned(),
-        violations: violated.flatten().collect(),
+        violations: violated.collect(),
     }
+}
+
+/// What policies forbade of an attempt's work.
+fn breached(events: &[Event], state: &RunState) -> Option<Breached> {
+    let all = events.iter().map_while(|event| match &event.body {
+        Body::PolicyViolated {
+            step: Some(step),
+            attempt,
+            reason,
+            data,
+        } => Some((event.epoch, step, *attempt, reason, data)),
+        _ => None,
+    });
+    let all: Vec<_> = all.collect();
+    let (epoch, step, attempt, ..) = *all.first()?;
+    let breaches = all.iter().map(|(.., reason, data)| {
+        let policy = data.policies.first()?.clone();
+        let told = reason.as_ref()?;
+        let why = told.strip_prefix(&format!("policy `{policy}`: "))?.into();
+        Some(Breach {
+            level: if data.blocking {
+                EnforcementLevel::Strict
+            } else {
+                EnforcementLevel::Soft
+            },
+            policy,
+            step: Some(step.clone()),
+            dimension: data.dimension,
+            why,
+        })
+    });
+    let undoing = state.rollback().and_then(Rollback::running);
+    let undoing = undoing.filter(|ix| state.done(*ix).id == *step);
+    Some(Breached {
+        epoch,
+        step: undoing.or_else(|| state.find(step.as_str()))?,
+        compensates: undoing.is_some(),
+        attempt,
+        breaches: breaches.collect::<Option<_>>()?,
+        blocked: all.iter().any(|(.., data)| data.blocking),
+    })
 }
 
 type Record = Option<Box<serde_json::value::RawValue>>;

@@ -3,12 +3,12 @@
 use crate::run_runner::RunContext;
 use rok_events::{PolicyData, PolicyStage};
 use rok_facades::{
-    Answer, Authorization, Diagnosis, EnforcementLevel, FacadeError, Lesson, OutcomeFacts,
-    PolicyVerdict, RunFacts, StepCounts,
+    Answer, Authorization, Diagnosis, FacadeError, Lesson, OutcomeFacts, PolicyVerdict, RunFacts,
+    StepCounts, Violation,
 };
-use rok_kernel::{Input, PolicyAnswer, RunState};
+use rok_kernel::{Input, PolicyAnswer, RunState, Violated};
 use rok_rac::Reconciliation;
-use rok_vocabulary::{ErrorClass, Outcome, Profile, StepId, Timestamp};
+use rok_vocabulary::{EnforcementLevel, ErrorClass, Outcome, Profile, StepId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -137,12 +137,18 @@ pub(crate) fn authorization(
             policies,
             action: action.map(Into::into),
             command: None,
+            dimension: None,
         },
         reason: Some(reason).filter(|reason| !reason.is_empty()),
-        violations: violations
-            .into_iter()
-            .map(|violation| violation.policy)
-            .collect(),
+        violations: violations.into_iter().map(violated).collect(),
+    }
+}
+
+fn violated(violation: Violation) -> Violated {
+    Violated {
+        policy: violation.policy,
+        strict: violation.enforcement_level == EnforcementLevel::Strict,
+        reason: violation.reason,
     }
 }
 
@@ -206,13 +212,10 @@ pub(crate) fn evaluated(
                 policies: verdict.policies,
                 action: None,
                 command: None,
+                dimension: None,
             },
             reason: Some(verdict.reason).filter(|reason| !reason.is_empty()),
-            violations: verdict
-                .violations
-                .into_iter()
-                .map(|violation| violation.policy)
-                .collect(),
+            violations: verdict.violations.into_iter().map(violated).collect(),
         }
     });
     Input::PolicyEvaluated {

@@ -507,9 +507,16 @@ impl RunRunner {
         sink: &Arc<dyn ReportSink>,
     ) -> Option<Input> {
         let request = self.request(step, attempt);
+        let breached = request.as_ref().ok();
+        let breached = breached.and_then(|request| self.breached(step, request));
+        if breached.as_ref().is_some_and(|found| found.blocked) {
+            return breached.map(Input::Breached);
+        }
         let attempt = self.attempt_ref(step, attempt);
-        let report = self.start(attempt, request, Some(step), services, sink)?;
-        Some(self.done(step, report))
+        match self.start(attempt, request, Some(step), services, sink) {
+            Some(report) => Some(self.done(step, report)),
+            None => breached.map(Input::Breached),
+        }
     }
 
     /// Hands a request to its executor, with what a step's artifacts need around
@@ -586,9 +593,7 @@ impl RunRunner {
         let secrets = self.context.secrets.clone();
         let secrets =
             secrets.map_err(|reason| StepFailure::new(ErrorClass::ConfigError, reason))?;
-        let request = self.request_with(ix, attempt, secrets)?;
-        self.permitted(&request)?;
-        Ok(request)
+        self.request_with(ix, attempt, secrets)
     }
 
     fn request_with(

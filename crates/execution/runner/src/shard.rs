@@ -728,7 +728,9 @@ impl Shard {
                     reason: panicked(&*panic),
                 },
             };
-            if let Some(attempt) = &started {
+            // An attempt that policies merely note is under way all the same.
+            let noted = matches!(&input, Input::Breached(found) if !found.blocked);
+            if let Some(attempt) = started.as_ref().filter(|_| !noted) {
                 self.attempts.remove(attempt);
             }
             self.inputs.push_back((run.clone(), input));

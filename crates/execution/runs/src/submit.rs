@@ -569,7 +569,7 @@ pub(crate) fn end_of(driven: &Driven, state: Option<&RunState>) -> DriveEnd {
 }
 
 /// What failed the run is a sandbox, which could not be had or stopped a step,
-/// or an injected policy that a step would have violated.
+/// or an injected policy that a step or what was used would have violated.
 fn was_kept_in(state: &RunState) -> bool {
     let injected = !state.execution_policies().is_empty();
     let kept = |class, gate| match class {
@@ -581,6 +581,7 @@ fn was_kept_in(state: &RunState) -> bool {
     let steps = state.steps().iter().zip(&state.plan().plan().steps);
     let mut failed = steps.filter(|(slot, _)| slot.state == StepState::Failed);
     state.end().0 == Some(ErrorClass::SandboxViolation)
+        || state.was_blocked()
         || failed.any(|(slot, step)| kept(slot.class, step.gate))
 }
 

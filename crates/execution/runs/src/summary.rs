@@ -7,12 +7,12 @@ use rok_events::AgentData;
 use rok_facades::runs::{
     AckView, AgentStepView, ApprovalView, ArtifactView, AuditView, BudgetView, DiagnosisView,
     ErrorView, ExpectationView, IncidentView, ParentView, RunSummary, RunsError, StepSummary,
-    StepTotals, TriedView,
+    StepTotals, TriedView, ViolationView,
 };
 use rok_facades::{Incident, Lesson};
 use rok_kernel::{RunState, StandIn, StepIx};
 use rok_plan::Gate;
-use rok_projections::Replay;
+use rok_projections::{History, Replay, Violation};
 use rok_rac::{Duty, Reconciliation, Scope};
 use rok_vocabulary::{BudgetDimension, Disposition, ErrorClass, Outcome, RunPhase, StepState};
 use serde_json::Value;
@@ -32,6 +32,9 @@ pub(crate) const STATUSES: [&str; 10] = [
     COLLECTED,
     BROKEN,
 ];
+/// As many violations of policies are in a summary: each child of a fan-out may
+/// have one.
+const VIOLATIONS_MAX: usize = 100;
 pub(crate) const COLLECTED: &str = "collected";
 pub(crate) const BROKEN: &str = "broken";
 
@@ -85,6 +88,7 @@ pub(crate) fn incident_of(loaded: &Loaded, duty: &Duty) -> Option<IncidentView> 
             .and_then(word)
             .unwrap_or_default(),
         category: serde_json::to_value(incident.category).ok().and_then(word),
+        occurrence_of: incident.occurrence_of,
     })
 }
 
@@ -198,6 +202,8 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
             .iter()
             .map(ToString::to_string)
             .collect(),
+        violations: violations(history),
+        violation_count: history.violations().len() as u32,
         reconciliation: reconciliation(state),
         incident: incident_of(loaded, &Duty::CREATE_INCIDENT),
         lessons: lessons(loaded),
@@ -237,6 +243,21 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
             .collect(),
         diagnosis: diagnosis(loaded),
     }
+}
+
+fn violations(history: &History) -> Vec<ViolationView> {
+    let view = |violation: &Violation| ViolationView {
+        policies: violation.data.policies.clone(),
+        stage: violation.data.stage.as_str().to_owned(),
+        blocking: violation.data.blocking,
+        step: violation.step.as_ref().map(ToString::to_string),
+        dimension: violation.data.dimension,
+        reason: violation.reason.clone().unwrap_or_default(),
+        epoch: violation.epoch,
+        at: violation.at,
+    };
+    let first = history.violations().iter().take(VIOLATIONS_MAX);
+    first.map(view).collect()
 }
 
 fn totals(state: &RunState) -> StepTotals {

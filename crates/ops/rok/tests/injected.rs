@@ -1,7 +1,6 @@
 //! Policies that are injected into runs: a strict one blocks before anything
 //! begins, a soft one is told, and every run records those that hold for it.
 
-#[expect(dead_code, reason = "this file needs a part of it")]
 mod support;
 
 use rstest::rstest;
@@ -111,6 +110,190 @@ fn a_step_is_blocked_before_it_starts() {
     assert_eq!(failed["error_class"], "policy_violation");
     assert_eq!(failed["data"].get("started_at"), None, "it never began");
     assert!(!bench.runs().join("r/logs/second.0.log").exists());
+
+    let violated = events(&bench, "policy.violated");
+    assert_eq!(violated.len(), 1);
+    let told = &violated[0];
+    assert_eq!(
+        (
+            &told["step_id"],
+            &told["data"]["stage"],
+            &told["data"]["policies"]
+        ),
+        (&json!("second"), &json!("step"), &json!(["rule-1"]))
+    );
+    assert_eq!(told["data"]["blocking"], true);
+    assert!(told["seq"].as_u64() < failed["seq"].as_u64());
+    let why = "policy `rule-1`: step `second` starts `/bin/cp`";
+    let line = format!("Policy violation: {why} (blocked)");
+    assert!(ran.out.contains(&line), "{}", ran.out);
+    let summary = bench.rok(["summary", "r", "--json"]).exits(0).json();
+    assert_eq!(summary["violation_count"], 1);
+    let one = &summary["violations"][0];
+    assert_eq!(
+        (&one["reason"], &one["step"]),
+        (&json!(why), &json!("second"))
+    );
+    assert_eq!(
+        (&one["blocking"], &one["stage"]),
+        (&json!(true), &json!("step"))
+    );
+    let status = bench.rok(["status", "r"]).exits(0).out;
+    assert!(
+        status.contains("policy violations: 1 (blocked)"),
+        "{status}"
+    );
+    bench.rok(["report", "r", "-o", "r.html"]).exits(0);
+    let page = std::fs::read_to_string(bench.path().join("r.html")).unwrap();
+    assert!(page.contains("Policy violation, blocked: policy `rule-1`"));
+    bench.rok(["verify", "r", "--sealed"]).exits(0);
+    same_again(&bench);
+}
+
+/// Deciding the log again comes to the same.
+fn same_again(bench: &Bench) {
+    let again = bench.rok(["replay", "r", "--json"]).exits(0).json();
+    assert_eq!(again["divergences"], json!([]), "{again}");
+}
+
+/// A soft policy is told where a step breaks it, and the step goes on.
+#[test]
+fn a_step_that_breaks_a_soft_policy_is_told() {
+    let bench = Bench::new();
+    bench.write("plan.yaml", PLAN);
+    bench.write(
+        "policy.yaml",
+        "policies:
+  - { type: security, scope: org, enforcement_level: soft, payload: { id: rule-1, deny: { commands: [cp, touch] } } }
+  - { type: security, scope: org, enforcement_level: soft, payload: { id: rule-2, reason: no copies, deny: { commands: [cp] } } }
+",
+    );
+    let ran = run(&bench, &["--input", "tool=/bin/cp"]).exits(1);
+    // What the plan tells is told before it starts, and what a step does as it begins.
+    let told: Vec<Value> = events(&bench, "policy.violated")
+        .iter()
+        .map(|event| {
+            json!([
+                event["data"]["stage"],
+                event["step_id"],
+                event["data"]["policies"][0],
+                event["data"]["blocking"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            json!(["authorize", null, "rule-1", false]),
+            json!(["step", "first", "rule-1", false]),
+            json!(["step", "second", "rule-1", false]),
+            json!(["step", "second", "rule-2", false]),
+        ]
+    );
+    let line =
+        "policy `rule-2`: step `second` starts `/bin/cp` (no copies) (recorded, blocks nothing)";
+    assert!(ran.out.contains(line), "{}", ran.out);
+    // cp began: it had too few arguments.
+    let failed = events(&bench, "step.failed").pop().unwrap();
+    assert_eq!(failed["error_class"], "validation_failed");
+    bench.rok(["verify", "r", "--sealed"]).exits(0);
+    same_again(&bench);
+}
+
+/// A compensation is work like any other.
+#[rstest]
+#[case::strict("strict", true)]
+#[case::soft("soft", false)]
+fn a_compensation_is_judged_too(#[case] level: &str, #[case] blocked: bool) {
+    let bench = Bench::new();
+    let undone = PLAN.replace(
+        "first: { run: touch began }",
+        "first: { run: touch began, compensate: { run: ['${{ inputs.tool }}', began] } }",
+    );
+    let plan = undone.replace("['${{ inputs.tool }}', second]", "'false'");
+    bench.write("plan.yaml", &format!("on_failure: rollback{plan}"));
+    bench.write("policy.yaml", &policy(level, "deny: { commands: [rm] }"));
+    run(&bench, &["--input", "tool=/bin/rm"]);
+    assert_eq!(bench.path().join("began").exists(), blocked);
+    let violated = events(&bench, "policy.violated");
+    assert_eq!(violated.len(), 1);
+    assert_eq!(violated[0]["step_id"], "first");
+    assert_eq!(violated[0]["data"]["blocking"], blocked);
+    let failed = events(&bench, "step.compensation_failed");
+    assert_eq!(failed.len(), usize::from(blocked));
+    bench.rok(["verify", "r", "--sealed"]).exits(0);
+    same_again(&bench);
+}
+
+/// Three steps, each of which reports the same use.
+fn spender(budget: &str) -> String {
+    let step = |id: &str, needs: &str| {
+        let usage = r#"{\"cost_usd\": 4, \"energy_kwh\": 2, \"tokens\": 40}"#;
+        format!(
+            "  {id}: {{ run: \"echo {id} >> ran; sleep 0.05; echo '{usage}' >> $ROK_USAGE\"{needs} }}\n"
+        )
+    };
+    let (a, b, c) = (
+        step("a", ""),
+        step("b", ", needs: [a]"),
+        step("c", ", needs: [b]"),
+    );
+    format!("plan: p\nbudget: {{ {budget} }}\nsteps:\n{a}{b}{c}")
+}
+
+/// What is used too much of breaks a cap as the run goes on: a strict one ends
+/// it, a soft one is told, each once.
+#[rstest]
+#[case::cost("max_cost_usd", "5", "cost_usd", "a\nb\n")]
+#[case::energy("max_energy_kwh", "1.5", "energy_kwh", "a\n")]
+#[case::tokens("max_tokens", "79", "tokens", "a\nb\n")]
+#[case::steps("max_steps", "2", "steps", "a\nb\n")]
+#[case::time("max_time", "1ms", "time", "a\n")]
+fn a_cap_holds_while_the_run_goes_on(
+    #[case] key: &str,
+    #[case] most: &str,
+    #[case] dimension: &str,
+    #[case] before: &str,
+) {
+    let cap = format!("max_budget: {{ {key}: {most} }}");
+    for (level, of_plan, blocks) in [
+        ("strict", format!("{key}: {most}"), true),
+        // The plan would wait for a person: that is no way around the cap.
+        ("strict", format!("{key}: {most}, on_exceeded: hold"), true),
+        ("soft", "max_time: 1h".to_owned(), false),
+    ] {
+        let bench = Bench::new();
+        bench.write("plan.yaml", &spender(&of_plan));
+        bench.write("policy.yaml", &policy(level, &cap));
+        let ran = run(&bench, &["--json"]).exits(if blocks { 5 } else { 0 });
+        let summary = ran.json();
+        let began = std::fs::read_to_string(bench.path().join("ran")).unwrap();
+        assert_eq!(began, if blocks { before } else { "a\nb\nc\n" });
+        let violated = events(&bench, "policy.violated");
+        let used: Vec<&Value> = violated
+            .iter()
+            .filter(|event| event["data"]["stage"] == "use")
+            .collect();
+        assert_eq!(used.len(), 1, "{violated:?}");
+        assert_eq!(used[0]["data"]["dimension"], dimension);
+        assert_eq!(used[0]["data"]["blocking"], blocks);
+        let reason = used[0]["reason"].as_str().unwrap();
+        assert!(reason.starts_with("policy `rule-1`: at most "), "{reason}");
+        if blocks {
+            assert_eq!(summary["error"]["class"], "policy_violation");
+            assert_eq!(summary["error"]["reason"], format!("blocked: {reason}"));
+            // Nobody gets around it by a resume.
+            bench.rok(["resume", "r"]).exits(5);
+            let again = events(&bench, "policy.violated");
+            assert_eq!(again.len(), 2, "each epoch tells it");
+            assert_eq!(
+                std::fs::read_to_string(bench.path().join("ran")).unwrap(),
+                before
+            );
+        }
+        bench.rok(["verify", "r", "--sealed"]).exits(0);
+        same_again(&bench);
+    }
 }
 
 #[test]
@@ -198,7 +381,7 @@ fn a_conditional_policy_is_injected_too() {
 #[rstest]
 #[case::unknown_key(&policy("strict", "denies: { commands: [cp] }"), "unknown field `denies`")]
 #[case::nothing(&policy("strict", "require: {}"), "says nothing")]
-#[case::level(&policy("hard", "deny: { commands: [cp] }"), "unknown variant `hard`")]
+#[case::level(&policy("hard", "deny: { commands: [cp] }"), "unknown enforcement level `hard`")]
 #[case::no_policy("policies: []\n", "neither a policy nor a list")]
 #[case::twice(&format!("policies:\n{0}{0}", "  - { type: security, scope: org, enforcement_level: soft, payload: { id: x, deny: { executors: [run] } } }\n"), "another policy `x`")]
 #[case::no_file("", "empty")]

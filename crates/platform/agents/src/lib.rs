@@ -43,7 +43,7 @@ struct Readme;
 pub use negotiate::{Candidate, Health, Need, Refusal, Row, Table, has_quorum, negotiate};
 pub use routing::{GivenUp, Happened, Move, Routing, Taker, Tried};
 pub use spec::AgentSpec;
-pub use terms::{Accepted, BudgetLeft, Cannot, OfferAnswer, PolicyLevel, StepPolicy, Terms, judge};
+pub use terms::{Accepted, BudgetLeft, Cannot, OfferAnswer, StepPolicy, Terms, judge};
 pub use watch::{Limits, Watch};
 pub use wire::{
     AgentCard, Offer, Order, PROTOCOL, Signed, SignedWhat, WorkError, WorkResult, WorkStatus,

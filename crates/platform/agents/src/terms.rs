@@ -5,18 +5,9 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use rok_vocabulary::{EnforcementLevel, PolicyType};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// What the violation of a policy does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyLevel {
-    /// It is noted.
-    Soft,
-    /// It blocks.
-    Strict,
-}
 
 /// A policy that a step is under.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,11 +15,11 @@ pub enum PolicyLevel {
 pub struct StepPolicy {
     /// Its name.
     pub name: String,
-    /// governance, security, compliance or privacy.
+    /// What it protects.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub policy_type: PolicyType,
     /// What its violation does.
-    pub enforcement_level: PolicyLevel,
+    pub enforcement_level: EnforcementLevel,
     /// What it says: for the agent to read.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub payload: Value,
@@ -150,8 +141,8 @@ pub fn judge(terms: &Terms, answer: &OfferAnswer) -> Accepted {
         // Of several by one name, the strictest is meant.
         let levels = terms.policies.iter().filter(named);
         match levels.map(|policy| policy.enforcement_level).max() {
-            Some(PolicyLevel::Soft) => notes.push(said),
-            Some(PolicyLevel::Strict) => {
+            Some(EnforcementLevel::Soft) => notes.push(said),
+            Some(EnforcementLevel::Strict) => {
                 let why = format!("it cannot honour the strict policy {said}");
                 return Accepted::No { why, policy: true };
             }
@@ -183,16 +174,16 @@ mod tests {
     fn terms() -> Terms {
         let policy = |name: &str, enforcement_level| StepPolicy {
             name: name.into(),
-            kind: "privacy".into(),
+            policy_type: PolicyType::Privacy,
             enforcement_level,
             payload: Value::Null,
         };
         Terms {
             policies: Vec::from([
-                policy("eu-only", PolicyLevel::Strict),
-                policy("no-cache", PolicyLevel::Soft),
-                policy("twice", PolicyLevel::Soft),
-                policy("twice", PolicyLevel::Strict),
+                policy("eu-only", EnforcementLevel::Strict),
+                policy("no-cache", EnforcementLevel::Soft),
+                policy("twice", EnforcementLevel::Soft),
+                policy("twice", EnforcementLevel::Strict),
             ]),
             budget: BudgetLeft::default(),
         }

@@ -1,6 +1,6 @@
 //! The whole run, before it starts.
 
-use crate::policy::{BudgetCaps, ExecutionPolicy, Level, Require};
+use crate::policy::{BudgetCaps, ExecutionPolicy, Require};
 use crate::work::{WorkFacts, judge_work};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -8,7 +8,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
 use rok_plan::{Action, Plan, Sandbox, Step};
-use rok_vocabulary::{BudgetDimension, SandboxMode, StepId, format_duration};
+use rok_vocabulary::{BudgetDimension, EnforcementLevel, SandboxMode, StepId, format_duration};
 
 /// What is known of a run before it starts.
 #[derive(Debug, Clone, Copy)]
@@ -29,9 +29,11 @@ pub struct Breach {
     /// The policy.
     pub policy: String,
     /// What that does.
-    pub level: Level,
+    pub level: EnforcementLevel,
     /// The step, where it is one's.
     pub step: Option<StepId>,
+    /// What was used too much of, where it is about that.
+    pub dimension: Option<BudgetDimension>,
     /// What it is, and the policy's own reason.
     pub why: String,
 }
@@ -52,6 +54,7 @@ impl Breach {
             policy: policy.payload.id.clone(),
             level: policy.enforcement_level,
             step: step.cloned(),
+            dimension: None,
             why,
         }
     }
@@ -103,24 +106,7 @@ fn labels(require: &Require, facts: &RunFacts<'_>, tell: &mut impl FnMut(String)
 }
 
 fn budget(caps: &BudgetCaps, plan: &Plan, tell: &mut impl FnMut(String)) {
-    let caps = [
-        (BudgetDimension::CostUsd, caps.max_cost_usd),
-        (BudgetDimension::EnergyKwh, caps.max_energy_kwh),
-        (
-            BudgetDimension::Steps,
-            caps.max_steps.map(|most| most as f64),
-        ),
-        (
-            BudgetDimension::Tokens,
-            caps.max_tokens.map(|most| most as f64),
-        ),
-        (
-            BudgetDimension::Time,
-            caps.max_time.map(|most| most.as_millis() as f64),
-        ),
-    ];
-    for (dimension, cap) in caps {
-        let Some(cap) = cap else { continue };
+    for (dimension, cap) in caps.all() {
         let limit = plan
             .budget
             .as_ref()
@@ -202,7 +188,7 @@ fn sandbox(
         SandboxMode::Required => Some(step.sandbox.as_ref().unwrap_or(&strictest)),
     };
     let fits = own.is_some_and(|own| crate::tightened(Some(own), bounds) == *own);
-    if policy.enforcement_level == Level::Soft && !fits {
+    if policy.enforcement_level == EnforcementLevel::Soft && !fits {
         tell(format!(
             "step `{id}` has no sandbox as strict as it should be"
         ));

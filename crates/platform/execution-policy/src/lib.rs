@@ -9,6 +9,7 @@
 //!  file ─serde─▶ ExecutionPolicy ─check─▶ recorded in run.created
 //!                                           │ judge: the plan, before it starts ─▶ Breach…
 //!                                           │ judge_work: a step, before it starts ─▶ Breach…
+//!                                           │ judge_use: what was used, as it runs ─▶ Breach…
 //!                                           └ tightened: the sandbox of its processes
 //! ```
 //!
@@ -33,6 +34,7 @@ extern crate alloc;
 mod judge;
 mod policy;
 mod sandbox;
+mod spent;
 mod work;
 
 /// The README's example is run as a test.
@@ -42,8 +44,8 @@ struct Readme;
 
 pub use judge::{Breach, RunFacts, judge};
 pub use policy::{
-    BudgetCaps, Deny, ExecutionPolicy, Level, Payload, PolicyError, PolicyScope, PolicyType,
-    Require,
+    BudgetCaps, Deny, ExecutionPolicy, Payload, PolicyError, Require, ScopeFault, check_parts,
 };
 pub use sandbox::{SandboxBounds, bounds_of, tightened};
+pub use spent::{UseFacts, judge_use};
 pub use work::{WorkFacts, judge_work};

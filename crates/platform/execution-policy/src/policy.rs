@@ -4,60 +4,24 @@ use crate::sandbox::SandboxBounds;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use core::time::Duration;
-use rok_vocabulary::{Capability, TrustLevel};
+use rok_vocabulary::{
+    BudgetDimension, Capability, EnforcementLevel, PolicyScope, PolicyType, TrustLevel,
+};
 use serde::{Deserialize, Serialize};
 
-/// What a policy protects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyType {
-    /// The way work is done.
-    Governance,
-    /// The system.
-    Security,
-    /// Rules from outside.
-    Compliance,
-    /// People.
-    Privacy,
-}
-
-/// What a policy covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyScope {
-    /// One step of a plan; needs `plan` and `step`.
-    Step,
-    /// One plan; needs `plan`.
-    Plan,
-    /// What one submitter does; needs `submitter`.
-    Session,
-    /// Everything.
-    Org,
-}
-
-/// What a policy's violation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// It is recorded.
-    Soft,
-    /// It blocks.
-    Strict,
-}
-
-/// A policy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A policy: what it is, and in its payload what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ExecutionPolicy {
+pub struct ExecutionPolicy<P = Payload> {
     /// What it protects.
     #[serde(rename = "type")]
     pub policy_type: PolicyType,
-    /// What it covers.
+    /// What it covers; the payload has the parts that it needs.
     pub scope: PolicyScope,
     /// What its violation does.
-    pub enforcement_level: Level,
+    pub enforcement_level: EnforcementLevel,
     /// What it says.
-    pub payload: Payload,
+    pub payload: P,
 }
 
 /// What a policy says.
@@ -143,6 +107,28 @@ pub struct BudgetCaps {
     pub max_time: Option<Duration>,
 }
 
+impl BudgetCaps {
+    /// Each cap that there is, in its dimension's unit; time in milliseconds.
+    pub fn all(&self) -> impl Iterator<Item = (BudgetDimension, f64)> {
+        let time = self.max_time.map(|most| most.as_millis() as f64);
+        let caps = [
+            (BudgetDimension::CostUsd, self.max_cost_usd),
+            (BudgetDimension::EnergyKwh, self.max_energy_kwh),
+            (
+                BudgetDimension::Steps,
+                self.max_steps.map(|most| most as f64),
+            ),
+            (
+                BudgetDimension::Tokens,
+                self.max_tokens.map(|most| most as f64),
+            ),
+            (BudgetDimension::Time, time),
+        ];
+        let caps = caps.into_iter();
+        caps.filter_map(|(dimension, cap)| Some((dimension, cap?)))
+    }
+}
+
 /// A duration as people write it: `1h30m`.
 pub(crate) mod duration {
     use alloc::string::String;
@@ -170,6 +156,38 @@ pub(crate) mod duration {
     }
 }
 
+/// A part of the payload that a scope needs and that is absent, or that it has
+/// no use for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("scope {scope} {does} `payload.{part}`")]
+pub struct ScopeFault {
+    /// The scope.
+    pub scope: PolicyScope,
+    /// The part: `plan`, `step` or `submitter`.
+    pub part: &'static str,
+    /// `needs` or `has no use for`.
+    pub does: &'static str,
+}
+
+/// Holds the parts of a payload (plan, step, submitter: which are there) against
+/// its scope. One that would be ignored is refused.
+pub fn check_parts(scope: PolicyScope, there: [bool; 3]) -> Result<(), ScopeFault> {
+    let needs = match scope {
+        PolicyScope::Step => [true, true, false],
+        PolicyScope::Plan => [true, false, false],
+        PolicyScope::Session => [false, false, true],
+        PolicyScope::Org => [false; 3],
+    };
+    let parts = ["plan", "step", "submitter"].into_iter();
+    for ((part, needed), there) in parts.zip(needs).zip(there) {
+        if needed != there {
+            let does = if needed { "needs" } else { "has no use for" };
+            return Err(ScopeFault { scope, part, does });
+        }
+    }
+    Ok(())
+}
+
 /// Why a policy is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
@@ -183,16 +201,12 @@ pub enum PolicyError {
         id: String,
     },
     /// The scope needs a part that is absent, or has no use for one.
-    #[error("policy `{id}`: scope {scope} {does} `payload.{part}`")]
+    #[error("policy `{id}`: {fault}")]
     Scope {
         /// The policy.
         id: String,
-        /// Its scope.
-        scope: &'static str,
-        /// "needs", or "has no use for".
-        does: &'static str,
-        /// The part.
-        part: &'static str,
+        /// Which part.
+        fault: ScopeFault,
     },
     /// A kind of step that there is not.
     #[error("policy `{id}`: there is no executor `{word}` (run, call, http, service, agent, plan)")]
@@ -270,37 +284,18 @@ impl ExecutionPolicy {
     }
 
     fn check_scope(&self) -> Result<(), PolicyError> {
-        let (scope, needs): (_, &[&str]) = match self.scope {
-            PolicyScope::Step => ("step", &["plan", "step"]),
-            PolicyScope::Plan => ("plan", &["plan"]),
-            PolicyScope::Session => ("session", &["submitter"]),
-            PolicyScope::Org => ("org", &[]),
-        };
         let Payload {
+            id,
             plan,
             step,
             submitter,
             ..
         } = &self.payload;
-        for (part, there) in [
-            ("plan", plan.is_some()),
-            ("step", step.is_some()),
-            ("submitter", submitter.is_some()),
-        ] {
-            let does = match (needs.contains(&part), there) {
-                (true, false) => "needs",
-                (false, true) => "has no use for",
-                _ => continue,
-            };
-            let id = self.payload.id.clone();
-            return Err(PolicyError::Scope {
-                id,
-                scope,
-                does,
-                part,
-            });
-        }
-        Ok(())
+        let parts = [plan, step, submitter].map(Option::is_some);
+        check_parts(self.scope, parts).map_err(|fault| PolicyError::Scope {
+            id: id.clone(),
+            fault,
+        })
     }
 
     /// Whether it covers runs of a plan that somebody submits, at a step where

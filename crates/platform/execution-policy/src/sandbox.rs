@@ -1,8 +1,9 @@
 //! The sandbox that policies demand, and a step's under them.
 
-use crate::policy::{ExecutionPolicy, Level, duration};
+use crate::policy::{ExecutionPolicy, duration};
 use core::time::Duration;
 use rok_plan::{Network, Sandbox};
+use rok_vocabulary::EnforcementLevel;
 use serde::{Deserialize, Serialize};
 
 /// Bounds of a sandbox: what a step has is at least as strict.
@@ -46,7 +47,8 @@ pub fn bounds_of(
     step: &str,
 ) -> Option<SandboxBounds> {
     let strict = policies.iter().filter(|policy| {
-        policy.enforcement_level == Level::Strict && policy.covers(plan, submitter, Some(step))
+        policy.enforcement_level == EnforcementLevel::Strict
+            && policy.covers(plan, submitter, Some(step))
     });
     let bounds = strict.filter_map(|policy| policy.payload.require.as_ref()?.sandbox.clone());
     bounds.reduce(|one, other| one.and(&other))

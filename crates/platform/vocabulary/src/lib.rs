@@ -23,6 +23,7 @@
 extern crate alloc;
 
 mod actor;
+mod amount;
 mod duration;
 mod ids;
 #[cfg(feature = "schema")]
@@ -31,6 +32,7 @@ mod time;
 mod words;
 
 pub use actor::{Actor, ActorError};
+pub use amount::format_amount;
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use ids::{
     AgentId, Attempt, BatchId, Capability, CommandId, ComponentName, Epoch, IdError,
@@ -39,7 +41,7 @@ pub use ids::{
 pub use time::{TimeError, Timestamp};
 pub use words::{
     AckErrorKind, AckStatus, AgentPlace, BudgetDimension, Channel, ComponentStatus, ComponentType,
-    Disposition, Domain, ErrorClass, ExpectationStatus, FallbackTrigger, Federation, HoldReason,
-    Outcome, Profile, ReconciliationStatus, RunPhase, SandboxMode, Severity, StepState, TrustLevel,
-    UnknownWord,
+    Disposition, Domain, EnforcementLevel, ErrorClass, ExpectationStatus, FallbackTrigger,
+    Federation, HoldReason, Outcome, PolicyScope, PolicyType, Profile, ReconciliationStatus,
+    RunPhase, SandboxMode, Severity, StepState, TrustLevel, UnknownWord,
 };

@@ -3,10 +3,10 @@
 
 use crate::{
     AckErrorKind, AckStatus, Actor, AgentId, AgentPlace, Attempt, BatchId, BudgetDimension,
-    Capability, Channel, ComponentName, ComponentStatus, ComponentType, Disposition, Domain, Epoch,
-    ErrorClass, ExpectationStatus, FallbackTrigger, Federation, HoldReason, Outcome, PlanId,
-    Profile, ReconciliationStatus, RunId, RunPhase, Seq, Severity, StepId, StepState, Timestamp,
-    TrustLevel,
+    Capability, Channel, ComponentName, ComponentStatus, ComponentType, Disposition, Domain,
+    EnforcementLevel, Epoch, ErrorClass, ExpectationStatus, FallbackTrigger, Federation,
+    HoldReason, Outcome, PlanId, PolicyScope, PolicyType, Profile, ReconciliationStatus, RunId,
+    RunPhase, Seq, Severity, StepId, StepState, Timestamp, TrustLevel,
 };
 use alloc::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -33,8 +33,8 @@ macro_rules! words {
 
 words! {
     AckErrorKind AckStatus AgentPlace BudgetDimension Channel ComponentStatus ComponentType
-    Disposition ErrorClass ExpectationStatus FallbackTrigger Federation HoldReason Outcome Profile
-    ReconciliationStatus RunPhase Severity StepState TrustLevel
+    Disposition EnforcementLevel ErrorClass ExpectationStatus FallbackTrigger Federation HoldReason
+    Outcome PolicyScope PolicyType Profile ReconciliationStatus RunPhase Severity StepState TrustLevel
 }
 
 schemas! {

@@ -169,6 +169,44 @@ words! {
 }
 
 words! {
+    /// What the violation of a policy does.
+    EnforcementLevel, "enforcement level", {
+        /// It is recorded.
+        Soft = "soft",
+        /// It blocks.
+        Strict = "strict",
+    }
+}
+
+words! {
+    /// What a policy protects.
+    PolicyType, "type of policy", {
+        /// The way work is done.
+        Governance = "governance",
+        /// The system.
+        Security = "security",
+        /// Rules from outside.
+        Compliance = "compliance",
+        /// People.
+        Privacy = "privacy",
+    }
+}
+
+words! {
+    /// What a policy covers.
+    PolicyScope, "scope of a policy", {
+        /// One step of a plan.
+        Step = "step",
+        /// One plan.
+        Plan = "plan",
+        /// What one submitter does.
+        Session = "session",
+        /// Everything.
+        Org = "org",
+    }
+}
+
+words! {
     /// How far an agent is trusted, least first.
     TrustLevel, "trust level", {
         /// Nothing of what it says can be proved.

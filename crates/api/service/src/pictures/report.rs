@@ -130,6 +130,21 @@ fn notices(run: &RunSummary, proof: &VerifyReport) -> Vec<Mark> {
     for gate in &run.gate_failures {
         note(State::Failed, format!("The hard gate {gate} failed."));
     }
+    for one in &run.violations {
+        let (state, how) = match one.blocking {
+            true => (State::Failed, "blocked"),
+            false => (State::Partial, "recorded, blocks nothing"),
+        };
+        note(
+            state,
+            format!("Policy violation, {how}: {}.", one.in_words()),
+        );
+    }
+    let more = (run.violation_count as usize).saturating_sub(run.violations.len());
+    if more > 0 {
+        let words = format!("{more} more violations of policies are in the log.");
+        note(State::Partial, words);
+    }
     for passed in &run.overrides {
         let words = format!(
             "{} lets the failed hard gate {} pass: {}",

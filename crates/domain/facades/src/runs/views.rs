@@ -69,6 +69,12 @@ pub struct RunSummary {
     pub retries: u32,
     /// Hard gates that failed.
     pub gate_failures: Vec<String>,
+    /// What policies forbid of it, oldest first: the first hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<ViolationView>,
+    /// How many there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub violation_count: u32,
     /// The last comparison of expectations with acks; before the check, how it
     /// stands now.
     pub reconciliation: Reconciliation,
@@ -162,6 +168,45 @@ pub struct BudgetView {
     pub exceeded: bool,
     /// Whether somebody let the run go on all the same.
     pub lifted: bool,
+}
+
+/// Something that policies forbid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ViolationView {
+    /// The policies.
+    pub policies: Vec<String>,
+    /// When they were asked: `authorize`, `action`, `step`, `use`, `complete`.
+    pub stage: String,
+    /// Whether it was kept from going on; otherwise it is recorded only.
+    pub blocking: bool,
+    /// The step, where it is one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// What was used too much of, where it is about that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimension: Option<BudgetDimension>,
+    /// Why, for people.
+    pub reason: String,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl ViolationView {
+    /// Which policies, and why.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let policies = self.policies.join(", ");
+        if self.reason.is_empty() {
+            return policies;
+        }
+        // What is injected names itself.
+        if self.reason.starts_with("policy `") {
+            return self.reason.clone();
+        }
+        format!("{policies}: {}", self.reason)
+    }
 }
 
 /// What was undone and what is left to undo.
@@ -350,6 +395,9 @@ pub struct IncidentView {
     pub severity: Severity,
     pub status: String,
     pub category: Option<String>,
+    /// The incident that it is an occurrence of: that one is handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurrence_of: Option<String>,
 }
 
 /// Expectations, acks and reconciliations of the current epoch.
@@ -587,11 +635,7 @@ pub struct Resumable {
     pub steps: Vec<String>,
 }
 
-/// Whether a rank is the middle, as most are.
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde asks for"
-)]
-const fn is_zero(rank: &i8) -> bool {
-    *rank == 0
+/// Whether a number says nothing, as most do.
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::{Policies, PolicySources};
+use rok_vocabulary::{EnforcementLevel, PolicyScope, PolicyType};
 use rstest::rstest;
 
-fn policy(scope: PolicyScope, action: &str) -> ExecutionPolicy {
-    ExecutionPolicy {
-        policy_type: ExecutionPolicyType::Compliance,
+fn policy(scope: PolicyScope, action: &str) -> ConditionalPolicy {
+    ConditionalPolicy {
+        policy_type: PolicyType::Compliance,
         scope,
         enforcement_level: EnforcementLevel::Soft,
         payload: PolicyRule {
@@ -52,9 +53,15 @@ fn a_scope_needs_its_parts(#[case] scope: PolicyScope) {
         action: "run".to_owned(),
         ..PolicyRule::default()
     };
-    let error = policy.to_cedar().unwrap_err();
+    let error = to_cedar(&policy).unwrap_err();
     assert!(
-        matches!(error, ExecutionPolicyError::Missing { .. }),
+        matches!(
+            error,
+            ExecutionPolicyError::Scope {
+                fault: ScopeFault { does: "needs", .. },
+                ..
+            }
+        ),
         "{error}"
     );
 }
@@ -63,9 +70,18 @@ fn a_scope_needs_its_parts(#[case] scope: PolicyScope) {
 fn a_part_that_would_be_ignored_is_refused() {
     let mut policy = policy(PolicyScope::Org, "run");
     policy.payload.plan = Some("nightly".to_owned());
-    let error = policy.to_cedar().unwrap_err();
+    let error = to_cedar(&policy).unwrap_err();
     assert!(
-        matches!(error, ExecutionPolicyError::Unused { .. }),
+        matches!(
+            error,
+            ExecutionPolicyError::Scope {
+                fault: ScopeFault {
+                    does: "has no use for",
+                    ..
+                },
+                ..
+            }
+        ),
         "{error}"
     );
 }
@@ -77,7 +93,7 @@ fn a_part_that_would_be_ignored_is_refused() {
 fn a_condition_is_one_expression(#[case] when: &str) {
     let mut policy = policy(PolicyScope::Org, "run");
     policy.payload.when = Some(when.to_owned());
-    let error = policy.to_cedar().unwrap_err();
+    let error = to_cedar(&policy).unwrap_err();
     assert!(
         matches!(error, ExecutionPolicyError::Condition { .. }),
         "{error}"
@@ -91,7 +107,7 @@ fn names_cannot_break_out(#[case] name: &str) {
     let mut policy = policy(PolicyScope::Step, "complete");
     policy.payload.plan = Some(name.to_owned());
     policy.payload.step = Some(name.to_owned());
-    let text = policy.to_cedar().unwrap();
+    let text = to_cedar(&policy).unwrap();
     let set: cedar_policy::PolicySet = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
     assert_eq!(set.policies().count(), 1);
 }
@@ -100,8 +116,8 @@ fn names_cannot_break_out(#[case] name: &str) {
 fn an_execution_policy_is_read_from_json() {
     let json = r#"{"type":"security","scope":"org","enforcement_level":"strict",
         "payload":{"id":"x","action":"run"}}"#;
-    let policy: ExecutionPolicy = serde_json::from_str(json).unwrap();
-    assert!(policy.to_cedar().unwrap().contains("@type(\"security\")"));
+    let policy: ConditionalPolicy = serde_json::from_str(json).unwrap();
+    assert!(to_cedar(&policy).unwrap().contains("@type(\"security\")"));
     let unknown = json.replace("payload", "payLoad");
-    assert!(serde_json::from_str::<ExecutionPolicy>(&unknown).is_err());
+    assert!(serde_json::from_str::<ConditionalPolicy>(&unknown).is_err());
 }

@@ -119,7 +119,7 @@ fn a_draft_is_a_valid_soft_policy() {
         let info = policies.infos().next().unwrap();
         assert_eq!(
             info.enforcement_level,
-            Some(rok_facades::EnforcementLevel::Soft)
+            Some(rok_vocabulary::EnforcementLevel::Soft)
         );
         assert_eq!(info.id, lesson.id);
     }

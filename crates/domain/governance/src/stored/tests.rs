@@ -31,6 +31,7 @@ fn lesson(id: &str, band: Option<&str>, hour: i64) -> Lesson {
         decided_by: None,
         decided_at: None,
         reason: None,
+        deferred: None,
     }
 }
 
@@ -89,6 +90,26 @@ fn a_decision_outlives_the_process(#[case] decision: LessonDecision, #[case] sta
         .unwrap();
     let other = facade(&cells).decide("failure-1", decision, &Actor::Manual, "no", at);
     assert!(other.unwrap_err().to_string().contains("already"));
+}
+
+/// Not now is not never: who deferred it stays on record.
+#[test]
+fn a_deferred_lesson_is_decided_by_another_process() {
+    let (cells, ada) = (MemoryCells::new(), Actor::User("ada".into()));
+    let decide = |decision, by: &Actor, ms| {
+        let at = Timestamp::from_millis(ms);
+        facade(&cells).decide("failure-1", decision, by, "why", at)
+    };
+    decide(LessonDecision::Defer, &ada, 5).unwrap();
+    let decided = decide(LessonDecision::ConvertToDraft, &Actor::Manual, 7).unwrap();
+    assert_eq!(decided.state, LessonState::ConvertedToDraft);
+    let kept = facade(&cells).list(&LessonFilter::default()).unwrap();
+    let kept = kept.into_iter().find(|lesson| lesson.id == "failure-1");
+    assert_eq!(kept, Some(decided.clone()));
+    let deferred = decided.deferred.unwrap();
+    assert_eq!((deferred.by, deferred.at), (ada, Timestamp::from_millis(5)));
+    let late = decide(LessonDecision::Dismiss, &Actor::Manual, 9).unwrap_err();
+    assert!(late.to_string().contains("already"), "{late}");
 }
 
 #[test]

@@ -72,6 +72,7 @@ fn bodies() -> Vec<Body> {
         policies: vec!["p1".into()],
         action: None,
         command: None,
+        dimension: None,
     };
     vec![
         Body::RunCreated {
@@ -432,8 +433,29 @@ fn bodies() -> Vec<Body> {
             data: Box::new(policy.clone()),
         },
         Body::PolicyViolated {
+            step: None,
+            attempt: Attempt::FIRST,
             reason: None,
-            data: Box::new(policy),
+            data: Box::new(policy.clone()),
+        },
+        Body::PolicyViolated {
+            step: Some(step()),
+            attempt: Attempt(2),
+            reason: Some(nasty()),
+            data: Box::new(PolicyData {
+                stage: PolicyStage::Step,
+                ..policy.clone()
+            }),
+        },
+        Body::PolicyViolated {
+            step: None,
+            attempt: Attempt::FIRST,
+            reason: Some(nasty()),
+            data: Box::new(PolicyData {
+                stage: PolicyStage::Use,
+                dimension: Some(BudgetDimension::Tokens),
+                ..policy
+            }),
         },
         Body::LogRepaired {
             data: RepairedData {

@@ -6,10 +6,9 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::time::Duration;
 use rok_events::{Body, BudgetData, HeldData, StoppingData};
 use rok_plan::OnExceeded;
-use rok_vocabulary::{BudgetDimension, ErrorClass, HoldReason, Outcome, Timestamp};
+use rok_vocabulary::{BudgetDimension, ErrorClass, HoldReason, Outcome, Timestamp, format_amount};
 
 impl RunOrchestrationKernel {
     /// Whether the budget lets another attempt at a step start now. A step that
@@ -17,6 +16,10 @@ impl RunOrchestrationKernel {
     /// fallbacks themselves go on.
     pub(super) fn may_attempt(&mut self, ix: StepIx, now: Timestamp) -> Result<bool, KernelError> {
         self.record_exceeded(true, now)?;
+        self.hold_to_caps(true, now)?;
+        if self.state.is_halted() {
+            return Ok(false);
+        }
         if self.state.is_over_budget() && !self.is_fallback(ix) {
             if self.falls_back(ix) {
                 self.fail_over_budget(ix, now)?;
@@ -32,6 +35,8 @@ impl RunOrchestrationKernel {
     /// a step that is left has a fallback: that is for its turn to decide.
     pub(super) fn check_budget(&mut self, now: Timestamp) -> Result<(), KernelError> {
         let fresh = self.record_exceeded(false, now)?;
+        // Over its own limit of attempts, it has asked for another one.
+        self.hold_to_caps(self.state.is_over_budget(), now)?;
         let waits = self.state.has_unstarted() || !self.state.progress().retries.is_empty();
         // A run that must not exceed it fails for its last step, too.
         let due = waits || (fresh && self.on_exceeded() == OnExceeded::Fail);
@@ -142,25 +147,9 @@ fn told(data: &BudgetData) -> String {
         limit,
         used,
     } = *data;
+    let [limit, used] = [limit, used].map(|amount| format_amount(dimension, amount));
     match dimension {
-        BudgetDimension::Steps => format!("the budget of {limit} attempts is used up"),
-        _ => format!(
-            "the budget of {} is exceeded: {}",
-            amount(dimension, limit),
-            amount(dimension, used)
-        ),
-    }
-}
-
-fn amount(of: BudgetDimension, amount: f64) -> String {
-    match of {
-        BudgetDimension::CostUsd => format!("{amount} USD"),
-        BudgetDimension::EnergyKwh => format!("{amount} kWh"),
-        BudgetDimension::Steps => format!("{amount} attempts"),
-        BudgetDimension::Tokens => format!("{amount} tokens"),
-        BudgetDimension::Time => {
-            let time = Duration::from_millis(amount as u64);
-            rok_vocabulary::format_duration(time)
-        }
+        BudgetDimension::Steps => format!("the budget of {limit} is used up"),
+        _ => format!("the budget of {limit} is exceeded: {used}"),
     }
 }

@@ -156,6 +156,7 @@ impl RunOrchestrationKernel {
             policies: vec!["plan:approvers".into()],
             action: Some(kind.to_string()),
             command: Some(id),
+            dimension: None,
         };
         let denied = Body::PolicyEvaluated {
             step: Some(step),

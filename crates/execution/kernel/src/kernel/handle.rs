@@ -32,6 +32,7 @@ impl RunOrchestrationKernel {
                 self.policy_evaluated(answer, &ack, record, now)?;
             }
             Input::StepDone(done) => self.step_done(done, now)?,
+            Input::Breached(found) => self.breached(found, now)?,
             Input::Published(result) => self.published(result, now)?,
             Input::Command(command) => denied = self.command(command, now)?,
             Input::Tick => self.tick(now)?,
@@ -191,6 +192,7 @@ impl RunOrchestrationKernel {
                 policies: alloc::vec::Vec::new(),
                 action: None,
                 command: None,
+                dimension: None,
             },
             reason: Some(alloc::format!(
                 "the policies could not be evaluated: {}",

@@ -301,13 +301,15 @@ impl RunState {
                 PolicyStage::Authorize => self.admitted = true,
                 PolicyStage::Complete => self.policy = PolicyState::Answered((**data).clone()),
                 PolicyStage::Action => self.action_evaluated(data, reason.as_deref()),
+                PolicyStage::Step | PolicyStage::Use => {
+                    return out_of_place(event, "policies are told of a violation, not asked");
+                }
             },
+            Body::PolicyViolated { data, .. } => self.note_violation(data),
             Body::ArtifactEmitted {
                 step, path, sha256, ..
             } => self.note_emitted(step, path, sha256),
-            Body::ArtifactQuarantined { .. }
-            | Body::PolicyViolated { .. }
-            | Body::LogRepaired { .. } => {}
+            Body::ArtifactQuarantined { .. } | Body::LogRepaired { .. } => {}
         }
         Ok(())
     }
@@ -425,6 +427,7 @@ impl RunState {
         self.closing = None;
         self.hold = None;
         self.policy = PolicyState::Open;
+        self.forget_violations();
         self.proof = None;
         self.accepted = Accepted::default();
         self.last_reconciliation = None;

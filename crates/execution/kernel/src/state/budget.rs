@@ -4,7 +4,10 @@ use super::{ApplyError, RunState, out_of_place};
 use crate::compiled::StepIx;
 use crate::steps::StepSlot;
 use alloc::collections::BTreeSet;
-use rok_events::{BudgetData, Event, StepEndData};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use rok_events::{BudgetData, Event, PolicyData, PolicyStage, StepEndData};
+use rok_execution_policy::{Breach, UseFacts, judge_use};
 use rok_vocabulary::{BudgetDimension, RunPhase, StepState};
 
 /// What a run has used, whether that is limited or not.
@@ -43,6 +46,10 @@ pub(crate) struct BudgetState {
     exceeded: BTreeSet<BudgetDimension>,
     /// Limits that somebody let the run exceed.
     lifted: BTreeSet<BudgetDimension>,
+    /// Caps of policies that were passed in this epoch: policy and dimension.
+    over_caps: BTreeSet<(String, BudgetDimension)>,
+    /// An injected policy blocked in this epoch.
+    blocked: bool,
 }
 
 impl RunState {
@@ -143,6 +150,45 @@ impl RunState {
         }
         self.budget.exceeded.insert(data.dimension);
         Ok(())
+    }
+
+    /// The caps of policies that are passed and of which nothing is recorded.
+    pub(crate) fn over_caps(&self, another: bool) -> Vec<Breach> {
+        let policies = self.execution_policies();
+        if policies.is_empty() || !self.settings().contract.governs() {
+            return Vec::new();
+        }
+        let facts = UseFacts {
+            plan: self.plan().plan().id.as_str(),
+            submitter: &self.submitter().to_string(),
+            another,
+        };
+        let mut over = judge_use(policies, &facts, |of| self.used().of(of));
+        let told = &self.budget.over_caps;
+        over.retain(|one| {
+            let of = one.dimension.map(|of| (one.policy.clone(), of));
+            of.is_some_and(|of| !told.contains(&of))
+        });
+        over
+    }
+
+    /// Whether an injected policy stopped the run or a step, in this epoch.
+    #[must_use]
+    pub const fn was_blocked(&self) -> bool {
+        self.budget.blocked
+    }
+
+    pub(super) fn note_violation(&mut self, data: &PolicyData) {
+        let on_the_way = matches!(data.stage, PolicyStage::Step | PolicyStage::Use);
+        self.budget.blocked |= data.blocking && on_the_way;
+        let passed = data.policies.first().cloned().zip(data.dimension);
+        self.budget.over_caps.extend(passed);
+    }
+
+    /// Each epoch is told anew, and stopped anew.
+    pub(super) fn forget_violations(&mut self) {
+        self.budget.over_caps.clear();
+        self.budget.blocked = false;
     }
 
     /// Somebody lets the run go on without the limits that held it.

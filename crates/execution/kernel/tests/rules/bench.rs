@@ -409,6 +409,7 @@ pub(crate) fn policy(stage: PolicyStage, allowed: bool) -> PolicyAnswer {
         policies: vec!["p".into()],
         action: None,
         command: None,
+        dimension: None,
     };
     PolicyAnswer {
         data,

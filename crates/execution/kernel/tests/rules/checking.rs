@@ -270,7 +270,11 @@ fn an_execution_that_is_over_cannot_be_cancelled() {
 fn a_soft_violation_is_recorded_where_a_run_may_start() {
     let mut run = plan(ONE).create();
     let mut answer = policy(PolicyStage::Authorize, true);
-    answer.violations.push("prefer-nights".into());
+    answer.violations.push(rok_kernel::Violated {
+        policy: "prefer-nights".into(),
+        strict: false,
+        reason: Some("it is day".into()),
+    });
     run.say(Input::Admitted(Admission::Checked(Some(answer))));
     assert_eq!(run.phase(), RunPhase::Authorized);
     let violated = run.events.iter().find_map(|event| match &event.body {

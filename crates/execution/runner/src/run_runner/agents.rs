@@ -2,9 +2,8 @@
 
 use super::RunRunner;
 use crate::services::Services;
-use rok_agents::{BudgetLeft, Need, PolicyLevel, StepPolicy, Table, Terms, Tried};
+use rok_agents::{BudgetLeft, Need, StepPolicy, Table, Terms, Tried};
 use rok_events::{AgentData, TriedData};
-use rok_execution_policy::{Level, PolicyType};
 use rok_executor::{AgentRecord, AgentWork, PreflightFault, Work};
 use rok_kernel::{RunState, StepIx};
 use rok_plan::{Action, AgentAction, Step};
@@ -47,17 +46,8 @@ fn policies(state: &RunState, step: &Step) -> Vec<StepPolicy> {
     let covering = all.filter(|policy| policy.covers(plan, &submitter, Some(step.id.as_str())));
     let offered = covering.map(|policy| StepPolicy {
         name: policy.payload.id.clone(),
-        kind: match policy.policy_type {
-            PolicyType::Governance => "governance",
-            PolicyType::Security => "security",
-            PolicyType::Compliance => "compliance",
-            PolicyType::Privacy => "privacy",
-        }
-        .to_owned(),
-        enforcement_level: match policy.enforcement_level {
-            Level::Soft => PolicyLevel::Soft,
-            Level::Strict => PolicyLevel::Strict,
-        },
+        policy_type: policy.policy_type,
+        enforcement_level: policy.enforcement_level,
         payload: serde_json::to_value(&policy.payload).unwrap_or_default(),
     });
     offered.collect()

@@ -76,8 +76,15 @@ impl RunRunner {
             let result = taken(recorded);
             return Some(self.done(done, StepReport { attempt, result }));
         }
-        let report = self.start(attempt, request, None, services, sink)?;
-        Some(self.done(done, report))
+        let breached = request.as_ref().ok();
+        let breached = breached.and_then(|request| self.breached(done, request));
+        if breached.as_ref().is_some_and(|found| found.blocked) {
+            return breached.map(Input::Breached);
+        }
+        match self.start(attempt, request, None, services, sink) {
+            Some(report) => Some(self.done(done, report)),
+            None => breached.map(Input::Breached),
+        }
     }
 
     /// A replay undoes only what it did: what it took from the record was
@@ -104,7 +111,7 @@ impl RunRunner {
         let resolved = state.resolve_compensation(done);
         let resolved = resolved.map_err(|error| config(error.to_string()))?;
         let secrets = self.context.secrets.clone().map_err(config)?;
-        let request = StepRequest {
+        Ok(StepRequest {
             attempt: self.compensation_ref(ix, attempt),
             key: IdempotencyKey::of_compensation(state.run_id(), done.epoch, &done.id),
             work: self.work(
@@ -120,9 +127,7 @@ impl RunRunner {
             traceparent: None,
             artifacts: Vec::new(),
             workspace: self.context.workspace.clone(),
-        };
-        self.permitted(&request)?;
-        Ok(request)
+        })
     }
 
     /// Preflight of what will run, then the question whether that actor may

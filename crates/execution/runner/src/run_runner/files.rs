@@ -106,6 +106,12 @@ impl RunRunner {
         let step = self.state().definition(ix);
         let cache = self.context.cache.as_ref().filter(|_| step.cache)?;
         let request = self.request(ix, Attempt::FIRST).ok()?;
+        if self
+            .breached(ix, &request)
+            .is_some_and(|found| found.blocked)
+        {
+            return None;
+        }
         let executor = Arc::clone(services.executor_for(&request.work)?);
         let (files, step) = self.staged(ix, false)?;
         let job = Job {

@@ -2,10 +2,11 @@
 //! before each step.
 
 use super::RunRunner;
-use rok_execution_policy::{Breach, Level, RunFacts, WorkFacts, judge, judge_work};
-use rok_executor::{Program, StepFailure, StepRequest, Work};
-use rok_facades::{Authorization, EnforcementLevel, Violation};
-use rok_vocabulary::{ErrorClass, Profile};
+use rok_execution_policy::{Breach, RunFacts, WorkFacts, judge, judge_work};
+use rok_executor::{Program, StepRequest, Work};
+use rok_facades::{Authorization, Violation};
+use rok_kernel::{Breached, StepIx};
+use rok_vocabulary::{EnforcementLevel, Profile};
 use std::collections::BTreeMap;
 
 impl RunRunner {
@@ -42,31 +43,29 @@ impl RunRunner {
             answer.reason = told(&breaches.iter().collect::<Vec<_>>());
         }
         for breach in breaches {
-            if answer
-                .violations
-                .iter()
-                .all(|violation| violation.policy != breach.policy)
-            {
-                answer.violations.push(Violation {
-                    enforcement_level: match breach.level {
-                        Level::Soft => EnforcementLevel::Soft,
-                        Level::Strict => EnforcementLevel::Strict,
-                    },
-                    policy: breach.policy,
-                    reason: Some(breach.why),
-                });
+            let mut known = answer.violations.iter_mut();
+            let known = known.find(|known| known.policy == breach.policy);
+            if let Some(reason) = known.and_then(|known| known.reason.as_mut()) {
+                reason.push_str("; ");
+                reason.push_str(&breach.why);
+                continue;
             }
+            answer.violations.push(Violation {
+                enforcement_level: breach.level,
+                reason: Some(breach.to_string()),
+                policy: breach.policy,
+            });
         }
         answer
     }
 
-    /// Whether injected policies let this work begin, now that all of it is
-    /// known.
-    pub(super) fn permitted(&self, request: &StepRequest) -> Result<(), StepFailure> {
+    /// What injected policies forbid of this work, now that all of it is known,
+    /// and whether it may begin.
+    pub(super) fn breached(&self, step: StepIx, request: &StepRequest) -> Option<Breached> {
         let state = self.state();
         let policies = state.execution_policies();
         if policies.is_empty() || !state.settings().contract.governs() {
-            return Ok(());
+            return None;
         }
         let (mut program, mut line, mut url) = (None, None, None);
         match &request.work {
@@ -89,18 +88,23 @@ impl RunRunner {
             line: line.as_deref(),
             url,
         };
-        let breaches = judge_work(policies, &facts);
-        match breaches.iter().find(|breach| self.blocks(breach)) {
-            Some(breach) => Err(StepFailure::new(
-                ErrorClass::PolicyViolation,
-                format!("blocked: {breach}"),
-            )),
-            None => Ok(()),
+        let mut breaches = judge_work(policies, &facts);
+        for breach in &mut breaches {
+            breach.why = self.masked(&breach.why);
         }
+        (!breaches.is_empty()).then(|| Breached {
+            epoch: state.epoch(),
+            step,
+            compensates: request.attempt.step.compensates,
+            attempt: request.attempt.step.attempt,
+            blocked: breaches.iter().any(|breach| self.blocks(breach)),
+            breaches,
+        })
     }
 
     /// What observes alone blocks nothing.
     fn blocks(&self, breach: &Breach) -> bool {
-        breach.level == Level::Strict && self.state().settings().profile != Profile::ObserveOnly
+        breach.level == EnforcementLevel::Strict
+            && self.state().settings().profile != Profile::ObserveOnly
     }
 }

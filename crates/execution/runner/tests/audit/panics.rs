@@ -59,6 +59,7 @@ fn poison(id: &str) -> Input {
         policies: Vec::new(),
         action: None,
         command: None,
+        dimension: None,
     };
     Input::Command(Command {
         id: id.parse().unwrap(),

@@ -4,7 +4,7 @@
 use super::unfit;
 use rok_execution_policy::ExecutionPolicy;
 use rok_facades::runs::RunsError;
-use rok_governance::{ExecutionPolicy as CedarPolicy, PolicySources};
+use rok_governance::{ConditionalPolicy, PolicySources};
 use rok_plan::CheckedFile;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 pub(super) struct Injected {
     /// What is recorded in each run.
     pub(super) rules: Vec<ExecutionPolicy>,
-    cedar: Vec<(String, CedarPolicy)>,
+    cedar: Vec<(String, ConditionalPolicy)>,
 }
 
 /// Reads all of them; the first that is none is an error.
@@ -45,7 +45,8 @@ impl Injected {
         let fault = |why: &dyn std::fmt::Display| unfit(&format!("{place}: {why}"));
         let conditional = value.pointer("/payload/action").is_some();
         if conditional {
-            let policy: CedarPolicy = serde_json::from_value(value).map_err(|why| fault(&why))?;
+            let policy: ConditionalPolicy =
+                serde_json::from_value(value).map_err(|why| fault(&why))?;
             let id = policy.payload.id.clone();
             self.cedar.push((place.to_owned(), policy));
             return Ok(id);

@@ -68,7 +68,8 @@ pub(crate) fn incident(history: &IncidentHistory, look: Look) -> String {
     }
     line("Since", &incident.created_at.to_string());
     for again in &history.occurrences {
-        line("Again", &format!("{} in run {}", again.at, again.run_id));
+        let (id, at, run) = (&again.id, again.at, &again.run_id);
+        line("Again", &format!("{id} at {at} in run {run}"));
     }
     for done in &history.handled {
         let (at, by, to) = (done.at, &done.by, done.to);
@@ -114,6 +115,10 @@ pub(crate) fn lesson(lesson: &Lesson, look: Look) -> String {
     line("What", &lesson.message);
     line("Run", lesson.run_id.as_str());
     line("Since", &lesson.created_at.to_string());
+    if let Some(before) = &lesson.deferred {
+        let (by, at, reason) = (&before.by, before.at, &before.reason);
+        line("Deferred", &format!("by {by} at {at}: {reason}"));
+    }
     if let (Some(by), Some(at)) = (&lesson.decided_by, lesson.decided_at) {
         let reason = lesson.reason.as_deref().unwrap_or_default();
         line("Decided", &format!("by {by} at {at}: {reason}"));

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// The least width of the column of step ids.
 const STEP_WIDTH: usize = 30;
 
+/// As many violations of policies are shown; the others are counted.
+const VIOLATIONS_SHOWN: usize = 10;
+
 /// The whole summary as plain text, without colours: what `rok summary`
 /// prints into a file.
 #[must_use]
@@ -104,6 +107,7 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
             paint.bad(&run.gate_failures.join(", "))
         )?;
     }
+    violations(out, run, paint)?;
     reconciliation(out, run, paint)?;
     if let Some(incident) = &run.incident {
         let category = incident
@@ -118,6 +122,9 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
             clean(&incident.status),
             category.unwrap_or_default(),
         )?;
+        if let Some(first) = &incident.occurrence_of {
+            writeln!(out, "  again: it is handled as {}", clean(first))?;
+        }
     }
     if !run.budget.is_empty() {
         writeln!(out, "Budget: {}", budget(&run.budget, paint))?;
@@ -171,6 +178,29 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
         writeln!(out, "Artifacts: {}", run.artifacts.len())?;
     }
     writeln!(out)
+}
+
+/// What policies forbid of it, a line each.
+fn violations(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
+    for one in run.violations.iter().take(VIOLATIONS_SHOWN) {
+        let what = clean(&one.in_words());
+        let what = if one.blocking {
+            paint.bad(&format!("{what} (blocked)"))
+        } else {
+            paint.warn(&format!("{what} (recorded, blocks nothing)"))
+        };
+        writeln!(out, "Policy violation: {what}")?;
+    }
+    let shown = run.violations.len().min(VIOLATIONS_SHOWN);
+    let more = (run.violation_count as usize).saturating_sub(shown);
+    if more > 0 {
+        let run = &run.run_id;
+        writeln!(
+            out,
+            "  and {more} more: rok events {run} --type policy.violated"
+        )?;
+    }
+    Ok(())
 }
 
 /// `publish approved`; `paused`, where it is about the run.
@@ -402,6 +432,12 @@ pub(crate) fn status(run: &RunSummary, look: Look) -> String {
     }
     if !run.budget.is_empty() {
         let _ = writeln!(out, "  budget: {}", budget(&run.budget, paint));
+    }
+    if run.violation_count > 0 {
+        let blocked = run.violations.iter().any(|one| one.blocking);
+        let word = if blocked { "blocked" } else { "recorded" };
+        let count = run.violation_count;
+        let _ = writeln!(out, "  policy violations: {count} ({word})");
     }
     if let Some(hold) = &run.hold {
         let _ = writeln!(out, "  waits: {}", hold_line(hold));

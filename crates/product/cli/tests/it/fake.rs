@@ -105,6 +105,7 @@ pub(crate) fn failed_summary() -> RunSummary {
     summary.totals = totals(&steps);
     summary.steps = steps;
     summary.incident = Some(IncidentView {
+        occurrence_of: None,
         id: "inc-1".to_owned(),
         severity: Severity::High,
         status: "OPEN".to_owned(),
@@ -143,6 +144,8 @@ pub(crate) fn succeeded_summary() -> RunSummary {
         totals: totals(&steps),
         retries: 0,
         gate_failures: Vec::new(),
+        violations: Vec::new(),
+        violation_count: 0,
         reconciliation: Reconciliation {
             status: ReconciliationStatus::Complete,
             expected: 5,
