@@ -40,4 +40,4 @@ pub use courier::{Courier, StartError};
 pub use key::{Key, KeyError};
 pub use mailer::{MailError, MailServer, Mailer};
 pub use outbox::{Outbox, Said};
-pub use state::{DELIVERIES, Delivery, MAX_ATTEMPTS, Standing, backoff};
+pub use state::{DELIVERIES, Delivery, FailureClass, MAX_ATTEMPTS, Standing, backoff};

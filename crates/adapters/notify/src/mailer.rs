@@ -1,11 +1,13 @@
 //! Mail: a server of the operator's, and letters that are the same each time
 //! that they are sent.
 
+use crate::state::Failure;
 use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Category;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use rok_exec_service::{Key, KeyError, KeySource};
 use rok_vocabulary::Timestamp;
@@ -181,8 +183,8 @@ impl Mailer {
         letter: &Letter,
         id: &str,
         at: Timestamp,
-    ) -> Result<(), String> {
-        let message = self.message(letter, id, at)?;
+    ) -> Result<(), Failure> {
+        let message = self.message(letter, id, at).map_err(Failure::permanent)?;
         let mut transport =
             AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.server.host)
                 .port(self.server.port)
@@ -203,8 +205,16 @@ impl Mailer {
             None => None,
         };
         let sent = transport.build().send(message).await;
-        sent.map(drop)
-            .map_err(|error| said(&error, password.as_ref()))
+        sent.map(drop).map_err(|error| {
+            let why = said(&error, password.as_ref());
+            match error.status() {
+                // 53x: who logs in, or how, is not taken. That is for whoever set
+                // it to mend, and says nothing of the letter.
+                Some(code) if code.category == Category::Unspecified3 => why.into(),
+                Some(_) if error.is_permanent() => Failure::permanent(why),
+                _ => why.into(),
+            }
+        })
     }
 
     /// The same bytes each time: the receiver may know a letter again.

@@ -3,7 +3,7 @@
 use crate::hook::{self, Hooks};
 use crate::key::Key;
 use crate::mailer::{self, Letter, Mailer};
-use crate::state::{DELIVERIES, Delivery, MAX_ATTEMPTS, Standing, backoff};
+use crate::state::{DELIVERIES, Delivery, Failure, FailureClass, MAX_ATTEMPTS, Standing, backoff};
 use rok_exec_http::{Client, Url};
 use rok_log::{Cells, OUTBOX, Records, StoreError};
 use rok_vocabulary::Timestamp;
@@ -177,6 +177,7 @@ impl<S: Records + Cells> Outbox<S> {
             attempts: before.map_or(0, |delivery| delivery.attempts) + 1,
             at: now.after(lease),
             error: None,
+            class: None,
         };
         let ours = self.put(&key, seen.as_deref(), &began)?;
         Ok(ours.then_some(Due {
@@ -192,7 +193,7 @@ impl<S: Records + Cells> Outbox<S> {
     fn note(
         &mut self,
         due: Due,
-        sent: Result<(), String>,
+        sent: Result<(), Failure>,
         now: Timestamp,
     ) -> Result<Said, StoreError> {
         let to = due.to();
@@ -204,11 +205,17 @@ impl<S: Records + Cells> Outbox<S> {
                 let line = format!("notify.delivered {id} to {to}, attempt {attempts}");
                 (Standing::Delivered, now, Said::Delivered(line))
             }
-            Err(why) if attempts >= MAX_ATTEMPTS => {
+            Err(Failure { class, why }) if *class == FailureClass::Permanent => {
+                let line = format!(
+                    "notify.given_up {id} to {to}, attempt {attempts}, refused for good: {why}"
+                );
+                (Standing::GivenUp, now, Said::GivenUp(line))
+            }
+            Err(Failure { why, .. }) if attempts >= MAX_ATTEMPTS => {
                 let line = format!("notify.given_up {id} to {to} after {attempts} attempts: {why}");
                 (Standing::GivenUp, now, Said::GivenUp(line))
             }
-            Err(why) => {
+            Err(Failure { why, .. }) => {
                 let line = format!(
                     "notify.failed {id} to {to}, attempt {attempts}, again in {}s: {why}",
                     again.as_secs()
@@ -217,10 +224,12 @@ impl<S: Records + Cells> Outbox<S> {
             }
         };
         let seen = bytes(&began);
+        let failure = sent.err();
         let noted = Delivery {
             standing,
             at,
-            error: sent.err(),
+            class: failure.as_ref().map(|failure| failure.class),
+            error: failure.map(|failure| failure.why),
             ..began
         };
         if self.put(&key, Some(&seen), &noted)? && standing != Standing::Open {
@@ -270,21 +279,22 @@ impl Due {
     }
 }
 
-async fn send(due: Due, now: Timestamp) -> (Due, Result<(), String>) {
+async fn send(due: Due, now: Timestamp) -> (Due, Result<(), Failure>) {
     let (row, id) = (&due.row, due.began.id.as_str());
     let sent = async {
         match (&due.way, &row.mail) {
             (Way::Mail(mailer), Some(letter)) => mailer.send(letter, id, told_at(row, now)).await,
-            (Way::Mail(_), None) => Err("it is no letter".to_owned()),
+            (Way::Mail(_), None) => Err(Failure::permanent("it is no letter")),
             (Way::Hook(hooks), _) => {
                 let url = row.url.as_deref().unwrap_or_default();
-                hooks.send(url, id, &row.event, now).await
+                Ok(hooks.send(url, id, &row.event, now).await?)
             }
         }
     };
     let limit = due.way.timeout();
     let sent = tokio::time::timeout(limit, sent).await;
-    let sent = sent.unwrap_or_else(|_| Err(format!("no answer within {}s", limit.as_secs())));
+    let sent =
+        sent.unwrap_or_else(|_| Err(format!("no answer within {}s", limit.as_secs()).into()));
     (due, sent)
 }
 

@@ -24,6 +24,41 @@ pub struct Delivery {
     /// What the last attempt came to, if that was no success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether another attempt may do better; absent after a success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<FailureClass>,
+}
+
+/// What kind of failure an attempt came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// It may go better: nobody answered, or whoever did was busy.
+    Transient,
+    /// It was refused for good: the same again would be refused again.
+    Permanent,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) class: FailureClass,
+    pub(crate) why: String,
+}
+
+impl Failure {
+    /// The same again would come to the same.
+    pub(crate) fn permanent(why: impl Into<String>) -> Self {
+        let (class, why) = (FailureClass::Permanent, why.into());
+        Self { class, why }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        let class = FailureClass::Transient;
+        Self { class, why }
+    }
 }
 
 /// Where a delivery stands.
@@ -34,7 +69,7 @@ pub enum Standing {
     Open,
     /// It was taken.
     Delivered,
-    /// It was tried often enough.
+    /// It was refused for good, or tried often enough.
     GivenUp,
 }
 

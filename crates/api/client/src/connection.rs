@@ -1,7 +1,7 @@
 //! Requests to one server.
 
 use crate::fault::{refused, unreachable};
-use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::blocking::{Body, Client, RequestBuilder, Response};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Url};
 use rok_service::views::{ErrorKind, RunsError};
@@ -11,14 +11,18 @@ use rustls_platform_verifier::Verifier;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::error::Error;
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may take; streams are not bounded.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(330);
+/// How long a file may take to be sent, and judged.
+const FILE_TIMEOUT: Duration = Duration::from_secs(1200);
 /// More than any answer has.
 const MAX_ANSWER: u64 = 256 * 1024 * 1024;
 
@@ -150,6 +154,37 @@ impl Connection {
     pub(crate) fn tell<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, RunsError> {
         let request = self.request(Method::POST, path, &[]);
         read(self.send(request.timeout(ANSWER_TIMEOUT))?)
+    }
+
+    /// Sends a file, as it is.
+    pub(crate) fn send_file<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&'static str, String)],
+        file: &Path,
+    ) -> Result<T, RunsError> {
+        let opened = File::open(file).and_then(|opened| {
+            let meta = opened.metadata()?;
+            match meta.is_file() {
+                true => Ok((opened, meta.len())),
+                false => Err(io::Error::other("it is no regular file")),
+            }
+        });
+        let (opened, length) = opened.map_err(|error| {
+            let message = format!("bundle {} cannot be read: {error}", file.display());
+            RunsError::new(ErrorKind::Usage, "ROK0143", message)
+                .help("name a bundle: `rok export RUN -o FILE` writes one")
+        })?;
+        let request = self.request(Method::POST, path, query);
+        let request = request
+            .timeout(FILE_TIMEOUT)
+            .header(CONTENT_TYPE, "application/octet-stream");
+        read(self.send(request.body(Body::sized(opened, length)))?)
+    }
+
+    /// Where something is at the server, for people.
+    pub(crate) fn shown(&self, path: &[&str]) -> String {
+        self.url(path, &[]).to_string()
     }
 
     /// Asks for something to be taken away.

@@ -2,7 +2,8 @@
 
 use crate::bundle;
 use crate::connection::{Connection, Query};
-use crate::fault::{not_here, unreachable};
+use crate::fault::{elsewhere, unreachable};
+use crate::proof;
 use crate::stream::{self, Came};
 use rok_http::{BatchRequest, Commanded, Definition, EventPage, SignedPage, SubmitRequest};
 use rok_http::{CollectBody, ReplayBody};
@@ -13,7 +14,7 @@ use rok_service::views::{
     CollectReport, CollectRequest, CommandAnswer, CommandRequest, DriveEnd, DriveOptions, DryRun,
     ErrorClass, ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, Fetched,
     Head, HeldView, HoldRequest, HoldView, ImportOptions, Imported, ListQuery, LogQuery, LogTail,
-    Observer, Outcome, PageQuery, RedecidedView, ReplayRequest, Resumable, ResumeOptions,
+    Observer, Outcome, PageQuery, PlanId, RedecidedView, ReplayRequest, Resumable, ResumeOptions,
     RollbackOptions, RunId, RunListing, RunPage, RunPhase, RunSelector, RunSummary, RunTiming,
     RunsEngine, RunsError, SignedFile, StepSummary, StopSignal, Submission, TailQuery, Verb,
     VerifyOptions, VerifyReport,
@@ -134,11 +135,11 @@ fn was_kept_in(summary: &RunSummary) -> bool {
 }
 
 fn asked(submission: Submission) -> Result<SubmitRequest, RunsError> {
-    if submission.secrets_file.is_some() {
-        return Err(not_here("a file of secrets"));
-    }
-    let builtin = submission.source.strip_prefix("builtin:");
-    let (plan, definition) = match builtin.and_then(|id| id.parse().ok()) {
+    refuse_secrets(submission.secrets_file.as_deref())?;
+    // Those the server has itself.
+    let known = ["builtin:", "server:"];
+    let known = { known.iter() }.find_map(|place| submission.source.strip_prefix(place));
+    let (plan, definition) = match known.and_then(|id| id.parse().ok()) {
         Some(id) => (Some(id), None),
         None => {
             let text = String::from_utf8(submission.plan).map_err(|_| {
@@ -161,6 +162,18 @@ fn asked(submission: Submission) -> Result<SubmitRequest, RunsError> {
         run_id: submission.run_id,
         reason: submission.reason,
     })
+}
+
+/// Values of secrets do not travel: a server has its own.
+fn refuse_secrets(file: Option<&Path>) -> Result<(), RunsError> {
+    match file {
+        None => Ok(()),
+        Some(_) => Err(elsewhere(
+            "a file of secrets",
+            "goes to no server",
+            "leave --secrets out, and set the secrets where the server runs",
+        )),
+    }
 }
 
 fn filters(query: &EventQuery) -> Query {
@@ -206,12 +219,26 @@ impl RunsEngine for RemoteRuns {
         self.connection.get(&path, &[])
     }
 
-    fn dry_run(&self, _: Submission) -> Result<DryRun, RunsError> {
-        Err(not_here("a dry run"))
+    fn dry_run(&self, submission: Submission) -> Result<DryRun, RunsError> {
+        let path = ["api", "v1", "dry-runs"];
+        self.connection.post(&path, &asked(submission)?, None)
+    }
+
+    fn known_plan(&self, plan: &PlanId) -> Result<Option<Vec<u8>>, RunsError> {
+        let path = ["api", "v1", "plans", plan.as_str(), "definition"];
+        match self.connection.bytes(&path) {
+            Ok(definition) => Ok(Some(definition)),
+            Err(error) if error.code == "ROK0002" => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn check_plans(&self, _: &[u8], _: &str, _: &Path) -> Result<(), RunsError> {
-        Err(not_here("a check of plans within plans"))
+        Err(elsewhere(
+            "plans within plans",
+            "are files, and checked where they lie",
+            "leave --server and ROK_SERVER out",
+        ))
     }
 
     fn redecide(&self, run: &RunId) -> Result<RedecidedView, RunsError> {
@@ -219,9 +246,7 @@ impl RunsEngine for RemoteRuns {
     }
 
     fn replay(&self, run: &RunId, request: ReplayRequest) -> Result<RunId, RunsError> {
-        if request.secrets_file.is_some() {
-            return Err(not_here("a file of secrets"));
-        }
+        refuse_secrets(request.secrets_file.as_deref())?;
         let body = ReplayBody {
             from: request.from,
             run_id: request.run_id,
@@ -248,9 +273,7 @@ impl RunsEngine for RemoteRuns {
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
-        if options.secrets_file.is_some() {
-            return Err(not_here("a file of secrets"));
-        }
+        refuse_secrets(options.secrets_file.as_deref())?;
         let from = self.summary(run)?.events;
         let body = json!({ "reason": options.reason });
         let _: RunStanding = self.connection.post(&path(run, &["resume"]), &body, None)?;
@@ -264,9 +287,7 @@ impl RunsEngine for RemoteRuns {
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<DriveEnd, RunsError> {
-        if options.secrets_file.is_some() {
-            return Err(not_here("a file of secrets"));
-        }
+        refuse_secrets(options.secrets_file.as_deref())?;
         let from = self.summary(run)?.events;
         let body = json!({
             "reason": options.reason,
@@ -588,38 +609,63 @@ impl RunsEngine for RemoteRuns {
             attested,
         } = options;
         if key.is_some() || checkpoint.is_some() || !cosigners.is_empty() || *attested {
-            // A proof that the server itself gives against a key proves nothing.
-            return Err(not_here("a proof against a key or a checkpoint"));
+            return Err(elsewhere(
+                "a proof against a key or a checkpoint",
+                "proves nothing where the server itself gives it",
+                "export the run, and verify the bundle here",
+            ));
         }
         self.of_run(run, &["verification"], &[])
     }
 
     fn attest(&self, run: &RunId, options: &AttestOptions) -> Result<Attested, RunsError> {
         if options.key.is_some() {
-            // A private key goes nowhere.
-            return Err(not_here("attesting by a key of one's own"));
+            return Err(elsewhere(
+                "a private key",
+                "goes to no server",
+                "leave --key out, and the server signs by its own; or export the run, import it here, and attest that",
+            ));
         }
         self.connection.tell(&path(run, &["attest"]))
     }
 
-    fn checkpoint(&self, _: &RunId, _: &AttestOptions) -> Result<Checkpoint, RunsError> {
-        Err(not_here("a checkpoint"))
+    fn checkpoint(&self, run: &RunId, options: &AttestOptions) -> Result<Checkpoint, RunsError> {
+        if options.key.is_some() {
+            return Err(elsewhere(
+                "a private key",
+                "goes to no server, and a checkpoint is the word of whoever keeps the log",
+                "leave --key out, and the server signs by its own; `rok cosign --key FILE --run RUN` adds yours, once you have seen the log",
+            ));
+        }
+        proof::checkpoint(&self.connection, run, &path(run, &["checkpoint"]))
     }
 
-    fn head_at(&self, _: &RunId, _: u64) -> Result<Option<Head>, RunsError> {
-        Err(not_here("a checkpoint"))
+    fn head_at(&self, run: &RunId, lines: u64) -> Result<Option<Head>, RunsError> {
+        proof::head_at(run, &self.events(run, &EventQuery::default())?, lines)
     }
 
     fn export(&self, run: &RunId, options: &ExportOptions) -> Result<Exported, RunsError> {
         if options.key.is_some() {
-            return Err(not_here("an export with a key of one's own"));
+            return Err(elsewhere(
+                "a key of one's own in a bundle",
+                "is put in by whoever packs it, here the server, which puts its own in",
+                "leave --key out, and hand the public key over beside the bundle: it proves nothing by lying in it",
+            ));
         }
         let answer = self.connection.open(&path(run, &["bundle"]), &[], &[])?;
         bundle::keep(answer, &options.out)
     }
 
-    fn import(&self, _: &ImportOptions) -> Result<Imported, RunsError> {
-        Err(not_here("an import"))
+    fn import(&self, options: &ImportOptions) -> Result<Imported, RunsError> {
+        let limit = options.limit.map(|limit| ("max_bytes", limit.to_string()));
+        let query: Query = limit.into_iter().collect();
+        let path = ["api", "v1", "bundles"];
+        let imported: Imported = self.connection.send_file(&path, &query, &options.file)?;
+        let folder = self.connection.shown(&self::path(&imported.run_id, &[]));
+        Ok(Imported {
+            folder: folder.into(),
+            ..imported
+        })
     }
 
     fn verify_bundle(
@@ -627,6 +673,10 @@ impl RunsEngine for RemoteRuns {
         _: &ImportOptions,
         _: &VerifyOptions,
     ) -> Result<VerifyReport, RunsError> {
-        Err(not_here("a bundle"))
+        Err(elsewhere(
+            "a bundle",
+            "is a file, and verified where it lies",
+            "leave --server and ROK_SERVER out",
+        ))
     }
 }

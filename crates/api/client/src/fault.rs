@@ -33,6 +33,7 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> RunsError {
     let kind = match (status, code) {
         (401 | 403 | 421, _) => ErrorKind::Denied,
         (404, "ROK0101") | (409, "ROK0116") => ErrorKind::Usage,
+        (422, "ROK0143") => ErrorKind::Protocol,
         (404, _) => ErrorKind::NotFound,
         (409, "ROK0103") => ErrorKind::Busy,
         (409, _) => ErrorKind::State,
@@ -55,11 +56,9 @@ pub(crate) fn unreachable(message: impl Into<String>) -> RunsError {
     RunsError::new(ErrorKind::Storage, UNKNOWN, message)
 }
 
-/// What cannot be asked of a server.
-pub(crate) fn not_here(what: &str) -> RunsError {
-    let message = format!("{what} through a server is not supported yet");
-    RunsError::new(ErrorKind::Usage, "ROK0010", message)
-        .help("run the command where the server's runs are, without `--server`")
+/// What means nothing when it is asked of a server: why, and what to do.
+pub(crate) fn elsewhere(what: &str, why: &str, instead: &str) -> RunsError {
+    RunsError::new(ErrorKind::Usage, "ROK0010", format!("{what} {why}")).help(instead)
 }
 
 #[cfg(test)]

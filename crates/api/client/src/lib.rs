@@ -22,6 +22,7 @@ mod agents;
 mod bundle;
 mod connection;
 mod fault;
+mod proof;
 mod registry;
 mod stream;
 

@@ -2,7 +2,7 @@
 //! server fires them, and drives their runs.
 
 use crate::connection::{Connection, Query};
-use crate::fault::not_here;
+use crate::fault::elsewhere;
 use rok_http::{AddSchedule, Backfill, Definition, DuePage, FiringPage, SchedulePage, Trigger};
 use rok_service::views::{
     Actor, AddedSchedule, DueView, ErrorKind, FiringView, RemovedSchedule, RunsError, ScheduleFile,
@@ -44,7 +44,11 @@ impl SchedulesEngine for RemoteSchedules {
     }
 
     fn take_over(&self) -> Result<Vec<String>, RunsError> {
-        Err(not_here("moving schedules"))
+        Err(elsewhere(
+            "moving schedules",
+            "is done between a folder and a database, by whoever keeps them",
+            "name the server's --store, and leave --server and ROK_SERVER out",
+        ))
     }
 
     fn list(&self) -> Result<Vec<ScheduleView>, RunsError> {
@@ -128,11 +132,11 @@ impl SchedulesEngine for RemoteSchedules {
     }
 
     fn tick(&self) -> Result<TickReport, RunsError> {
-        Err(not_here("a tick of schedules"))
+        Err(ticks())
     }
 
     fn serve(&self, _: &StopSignal, _: &mut dyn TickObserver) -> Result<(), RunsError> {
-        Err(not_here("keeping schedules"))
+        Err(ticks())
     }
 
     fn work(
@@ -141,8 +145,16 @@ impl SchedulesEngine for RemoteSchedules {
         _: &StopSignal,
         _: &mut dyn TickObserver,
     ) -> Result<TickReport, RunsError> {
-        Err(not_here("a tick of schedules"))
+        Err(ticks())
     }
+}
+
+fn ticks() -> RunsError {
+    elsewhere(
+        "a tick of schedules",
+        "is the server's own: it fires what is due by itself",
+        "`rok schedule trigger ID` fires one now",
+    )
 }
 
 impl std::fmt::Debug for RemoteSchedules {

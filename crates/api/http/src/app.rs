@@ -14,6 +14,7 @@ use rok_service::views::{
 };
 use rok_service::{RunHandle, Service, ServiceError, TokenBook};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, watch};
@@ -38,6 +39,8 @@ pub(crate) struct App {
     pub(crate) stopping: watch::Receiver<bool>,
     /// Outputs that are copied: each takes a thread.
     pub(crate) copies: Arc<Semaphore>,
+    /// Bundles that come in: each takes room on the disk.
+    pub(crate) bundles: Arc<Semaphore>,
     access: AccessFacade,
     turns: Semaphore,
     identities: Mutex<HashMap<RunId, Arc<RunIdentity>>>,
@@ -80,6 +83,7 @@ impl App {
             metrics,
             stopping,
             copies: Arc::new(Semaphore::new(options.limits.blocking)),
+            bundles: Arc::new(Semaphore::new(options.limits.bundles)),
             access,
             turns: Semaphore::new(options.limits.blocking),
             identities: Mutex::default(),
@@ -93,6 +97,13 @@ impl App {
     /// A refusal of a use case, as the client is told it.
     pub(crate) fn problem(&self, error: &ServiceError) -> Problem {
         Problem::of(error, &self.hide)
+    }
+
+    /// The same, of what somebody gave: it is told what is wrong with it.
+    pub(crate) fn problem_of_given(&self, error: &ServiceError, path: &Path) -> Problem {
+        let mut hide = vec![path.display().to_string()];
+        hide.extend(self.hide.iter().cloned());
+        Problem::of_given(error, &hide)
     }
 
     /// Performs a use case on a thread of its own, when its turn comes. It goes

@@ -4,6 +4,7 @@ use crate::problem::Problem;
 use crate::query::Values;
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use rok_service::Incoming;
 use rok_service::views::{Actor, RunIdentity};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(crate) struct Call {
     pub(crate) values: Values,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The body, where it is a file.
+    pub(crate) file: Option<Incoming>,
     /// The run in the path, which the caller may see.
     pub(crate) run: Option<Arc<RunIdentity>>,
 }

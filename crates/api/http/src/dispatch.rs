@@ -4,7 +4,8 @@
 use crate::app::App;
 use crate::auth;
 use crate::call::{Call, Caller};
-use crate::operation::{Access, Operation};
+use crate::incoming;
+use crate::operation::{Access, Body as Wanted, Operation};
 use crate::problem::Problem;
 use crate::query::Values;
 use crate::respond;
@@ -83,14 +84,28 @@ async fn answer(
             app.may(caller, AccessAction::View, AccessTarget::Server)?;
             None
         }
+        (Some(caller), Access::ServerTo(action)) => {
+            app.may(caller, action, AccessTarget::Server)?;
+            None
+        }
         _ => None,
     };
-    let body = read_body(app, operation, &parts.method, &parts.headers, body).await?;
+    let (body, file) = match operation.body {
+        Some(Wanted::File) => {
+            let file = incoming::read(app, &parts.headers, body).await?;
+            (Bytes::new(), Some(file))
+        }
+        wanted => {
+            let body = read_body(app, wanted, &parts.method, &parts.headers, body).await?;
+            (body, None)
+        }
+    };
     let call = Call {
         caller,
         values,
         headers: parts.headers,
         body,
+        file,
         run,
     };
     let answering = (operation.handler)(Arc::clone(app), call);
@@ -144,46 +159,41 @@ async fn let_in(
 
 async fn read_body(
     app: &App,
-    operation: &Operation,
+    wanted: Option<Wanted>,
     method: &Method,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Bytes, Problem> {
-    let length = headers.get(header::CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let limit = app.options.limits.body_bytes;
-    let too_large = || {
-        let detail = format!("the body has more than {limit} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "ROK0205", detail)
-    };
-    if length.is_some_and(|length| length > limit as u64) {
+    let too_large = || Problem::too_large(limit as u64);
+    if length(headers).is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
     let reading = Limited::new(body, limit).collect();
     let read = tokio::time::timeout(app.options.limits.body_time, reading).await;
     let bytes = match read {
-        Err(_) => {
-            let detail = "the body did not come in time";
-            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "ROK0206", detail)
-                .header(header::CONNECTION, "close"));
-        }
+        Err(_) => return Err(Problem::too_slow()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => return Err(too_large()),
         Ok(Err(_)) => return Err(Problem::bad("the body broke off")),
         Ok(Ok(body)) => body.to_bytes(),
     };
-    match operation.body {
+    match wanted {
         None if bytes.is_empty() => Ok(bytes),
         None => Err(Problem::bad(format!("{method} takes no body here"))),
-        Some(wanted) if bytes.is_empty() && wanted.required => {
+        Some(Wanted::Json { required: true, .. }) if bytes.is_empty() => {
             Err(Problem::bad("a body is needed: a JSON object"))
         }
         Some(_) if !bytes.is_empty() && !is_json(headers) => {
-            let detail = "the body must be application/json";
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            Err(Problem::new(status, "ROK0209", detail).header(header::ACCEPT, "application/json"))
+            Err(Problem::other_media("application/json"))
         }
         Some(_) => Ok(bytes),
     }
+}
+
+/// How long a body says that it is.
+pub(crate) fn length(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
 }
 
 /// JSON is UTF-8: a `charset` that says otherwise is refused.

@@ -36,6 +36,7 @@ mod metrics;
 
 mod app;
 mod dispatch;
+mod incoming;
 mod respond;
 
 mod operations;

@@ -1,7 +1,7 @@
 //! The OpenAPI 3.1 document, made from the table of operations, and the same
 //! for people.
 
-use crate::operation::{Access, Content, Kind, Operation, Param, Place, Reply, Verb};
+use crate::operation::{Access, Body, Content, Kind, OCTETS, Operation, Param, Place, Reply, Verb};
 use crate::operations::operations;
 use crate::problem::{PROBLEM_JSON, ProblemBody};
 use schemars::SchemaGenerator;
@@ -81,11 +81,20 @@ fn told(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         "parameters": params,
         "responses": responses,
     });
-    if let Some(body) = operation.body {
-        told["requestBody"] = json!({
-            "required": body.required,
-            "content": { "application/json": { "schema": (body.schema)(generator) } },
-        });
+    match operation.body {
+        Some(Body::Json { schema, required }) => {
+            told["requestBody"] = json!({
+                "required": required,
+                "content": { "application/json": { "schema": schema(generator) } },
+            });
+        }
+        Some(Body::File) => {
+            told["requestBody"] = json!({
+                "required": true,
+                "content": { OCTETS: {} },
+            });
+        }
+        None => {}
     }
     if operation.access == Access::Open {
         told["security"] = json!([]);
@@ -118,7 +127,7 @@ fn answer(reply: &Reply, generator: &mut SchemaGenerator) -> Value {
             "application/json": { "schema": schema(generator) },
             "text/event-stream": { "schema": text() },
         }),
-        Content::Of("application/octet-stream") => json!({ "application/octet-stream": {} }),
+        Content::Of(OCTETS) => json!({ OCTETS: {} }),
         Content::Of(kind) => json!({ kind: { "schema": text() } }),
         Content::Nothing => return json!({ "description": reply.doc }),
     };

@@ -10,6 +10,9 @@ use schemars::{Schema, SchemaGenerator};
 use std::pin::Pin;
 use std::sync::Arc;
 
+/// The media type of files.
+pub(crate) const OCTETS: &str = "application/octet-stream";
+
 /// The answer that is being made.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
 
@@ -31,6 +34,8 @@ pub(crate) enum Access {
     Open,
     /// Whoever may look at the server.
     Server,
+    /// Whoever may do this to the server; asked before a body is read.
+    ServerTo(AccessAction),
     /// Whoever may do this to the run in the path.
     Run(AccessAction),
     /// The operation asks itself, once it knows what about.
@@ -176,9 +181,11 @@ impl Reply {
 
 /// A body that is asked for.
 #[derive(Clone, Copy)]
-pub(crate) struct Body {
-    pub(crate) schema: SchemaOf,
-    pub(crate) required: bool,
+pub(crate) enum Body {
+    /// JSON of this schema.
+    Json { schema: SchemaOf, required: bool },
+    /// A file, which is taken in part by part.
+    File,
 }
 
 /// One row of the table.
@@ -254,7 +261,13 @@ impl Operation {
 
     /// What the body holds.
     pub(crate) const fn body(mut self, required: bool, schema: SchemaOf) -> Self {
-        self.body = Some(Body { schema, required });
+        self.body = Some(Body::Json { schema, required });
+        self
+    }
+
+    /// The body is a file.
+    pub(crate) const fn file(mut self) -> Self {
+        self.body = Some(Body::File);
         self
     }
 

@@ -70,6 +70,14 @@ pub struct Limits {
     pub answer_time: Duration,
     /// How large a body may be.
     pub body_bytes: usize,
+    /// How large a bundle may be that is sent, and to how much it may unpack.
+    pub bundle_bytes: u64,
+    /// See `bundle_bytes`.
+    pub unpacked_bytes: u64,
+    /// How long a bundle may take to come; between two parts of it `body_time`.
+    pub bundle_time: Duration,
+    /// Bundles that come at once: each is kept on the disk.
+    pub bundles: usize,
     /// How many header fields a request may have.
     pub headers: usize,
     /// How large its head may be.
@@ -95,6 +103,10 @@ impl Default for Limits {
             answer_time: Duration::from_secs(60),
             // A plan may have 16 MiB; what people write is far below.
             body_bytes: 4 * 1024 * 1024,
+            bundle_bytes: 256 * 1024 * 1024,
+            unpacked_bytes: 4 * 1024 * 1024 * 1024,
+            bundle_time: Duration::from_secs(600),
+            bundles: 4,
             headers: 64,
             // A path of 4096 characters, each of them encoded.
             header_bytes: 64 * 1024,

@@ -89,6 +89,26 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "ROK0204", detail)
     }
 
+    /// More than is taken.
+    pub(crate) fn too_large(limit: u64) -> Self {
+        let detail = format!("the body has more than {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "ROK0205", detail)
+    }
+
+    /// A body that does not come.
+    pub(crate) fn too_slow() -> Self {
+        let detail = "the body did not come in time";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "ROK0206", detail)
+            .header(header::CONNECTION, "close")
+    }
+
+    /// A body that is of another kind.
+    pub(crate) fn other_media(kind: &'static str) -> Self {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        Self::new(status, "ROK0209", format!("the body must be {kind}"))
+            .header(header::ACCEPT, kind)
+    }
+
     /// Nothing is known by this name, or nothing that the caller may see.
     pub(crate) fn no_run(run: &str) -> Self {
         let detail = format!("there is no run `{run}`");
@@ -112,7 +132,6 @@ impl Problem {
 
     /// A use case that was refused; `hide` are paths that no client is told.
     pub(crate) fn of(error: &ServiceError, hide: &[String]) -> Self {
-        let hidden = |text: &str| hide.iter().fold(text.to_owned(), |t, p| t.replace(p, "…"));
         let status = status_of(error);
         if status.is_server_error() {
             let storage = status == StatusCode::SERVICE_UNAVAILABLE;
@@ -132,6 +151,19 @@ impl Problem {
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, error.code(), detail)
             };
         }
+        Self::told(status, error, hide)
+    }
+
+    /// What somebody gave is not what it says: that is theirs to know.
+    pub(crate) fn of_given(error: &ServiceError, hide: &[String]) -> Self {
+        match error.kind() {
+            ErrorKind::Protocol => Self::told(StatusCode::UNPROCESSABLE_ENTITY, error, hide),
+            _ => Self::of(error, hide),
+        }
+    }
+
+    fn told(status: StatusCode, error: &ServiceError, hide: &[String]) -> Self {
+        let hidden = |text: &str| hide.iter().fold(text.to_owned(), |t, p| t.replace(p, "…"));
         let lines = error.problems().into_iter().map(|problem| ProblemLine {
             code: problem.code,
             message: hidden(&problem.message),

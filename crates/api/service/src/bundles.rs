@@ -4,9 +4,10 @@ use crate::error::ServiceError;
 use crate::runs::{RunHandle, VerifyRequest};
 use crate::service::Service;
 use rok_bundle::is_bundle;
-use rok_config::Settings;
-use rok_facades::runs::{Exported, ImportOptions, Imported, VerifyReport};
-use std::fs::File;
+use rok_facades::runs::{ErrorKind, Exported, ImportOptions, Imported, RunsError, VerifyReport};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,13 +20,56 @@ pub(crate) fn aside() -> PathBuf {
 }
 
 /// A file that is gone when this is dropped.
-struct Gone<'a>(&'a Path);
+#[derive(Debug)]
+struct Gone(PathBuf);
 
-impl Drop for Gone<'_> {
+impl Drop for Gone {
     fn drop(&mut self) {
         // It may never have been made.
-        let _ = std::fs::remove_file(self.0);
+        let _ = std::fs::remove_file(&self.0);
     }
+}
+
+/// A bundle that comes from elsewhere, part by part: a file that nobody else
+/// may read, and that is gone when this is dropped.
+#[derive(Debug)]
+pub struct Incoming {
+    file: File,
+    gone: Gone,
+}
+
+impl Incoming {
+    /// An empty one.
+    pub fn open() -> Result<Self, ServiceError> {
+        let gone = Gone(aside());
+        let mut options = OpenOptions::new();
+        let file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&gone.0);
+        Ok(Self {
+            file: file.map_err(unkept)?,
+            gone,
+        })
+    }
+
+    /// Takes the next part.
+    pub fn take(&mut self, part: &[u8]) -> Result<(), ServiceError> {
+        Ok(self.file.write_all(part).map_err(unkept)?)
+    }
+
+    /// Where it is kept meanwhile: nobody else is told.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.gone.0
+    }
+}
+
+fn unkept(error: io::Error) -> RunsError {
+    let message = format!("a bundle that came cannot be kept aside: {error}");
+    RunsError::new(ErrorKind::Storage, "ROK0143", message)
+        .help("make room in the folder of temporary files")
 }
 
 /// What bundles are called.
@@ -35,10 +79,9 @@ impl RunHandle {
     /// Packs the run for somebody who asks from elsewhere: what was packed, and
     /// the bundle, whose file is gone once it is read.
     pub fn packed(&self) -> Result<(Exported, File), ServiceError> {
-        let path = aside();
-        let gone = Gone(&path);
-        let exported = self.export(&path, None)?;
-        let file = File::open(&path).map_err(|error| ServiceError::Output {
+        let gone = Gone(aside());
+        let exported = self.export(&gone.0, None)?;
+        let file = File::open(&gone.0).map_err(|error| ServiceError::Output {
             why: format!("the bundle: {error}"),
         })?;
         drop(gone);
@@ -70,13 +113,10 @@ impl Service {
         if !bundle && elsewhere && request.names_a_proof() {
             // A proof that a server gives against a key proves nothing: it is
             // checked here, on all that the server has of the run.
-            let file = aside();
-            let gone = Gone(&file);
+            let gone = Gone(aside());
             let run = self.find(name)?;
-            run.export(&file, None)?;
-            let report = self.verify_here(&file, limit, request);
-            drop(gone);
-            return report;
+            run.export(&gone.0, None)?;
+            return self.verify_here(&gone.0, limit, request);
         }
         if !bundle {
             return self.find(name)?.verify(request);
@@ -92,13 +132,8 @@ impl Service {
         request: &VerifyRequest,
     ) -> Result<VerifyReport, ServiceError> {
         let options = request.read(self.cwd())?;
-        let settings = Settings {
-            server: None,
-            store: None,
-            ..self.config().settings.clone()
-        };
-        let runs = (self.wiring().compose)(&settings)?;
         let file = file.to_owned();
-        Ok(runs.verify_bundle(&ImportOptions { file, limit }, &options)?)
+        let bundle = ImportOptions { file, limit };
+        Ok(self.runs_here()?.verify_bundle(&bundle, &options)?)
     }
 }

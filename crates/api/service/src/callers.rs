@@ -8,7 +8,9 @@ use crate::runs::RunHandle;
 use crate::service::Service;
 use rok_facades::AccessFacade;
 use rok_facades::RunIdentity;
-use rok_facades::runs::{ErrorKind, EventQuery, RunSelector, RunsError, RunsFacade, Submission};
+use rok_facades::runs::{
+    DryRun, ErrorKind, EventQuery, RunSelector, RunsError, RunsFacade, Submission,
+};
 use rok_vocabulary::{Actor, PlanId, Profile, RunId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -140,11 +142,23 @@ impl Service {
         Ok(PlanView::of(&text.parse()?, &text.source))
     }
 
+    /// The same, as its canonical bytes: what a run's digest is of.
+    pub fn known_definition(&self, id: PlanId) -> Result<Vec<u8>, ServiceError> {
+        let (text, _) = self.asked_plan(AskedPlan::Known(id))?;
+        Ok(text.parse()?.to_canonical_json())
+    }
+
     /// Creates a run for somebody, durably; nothing of it has started.
     pub fn submit_asked(&self, asked: AskedRun) -> Result<RunHandle, ServiceError> {
         let (runs, actor) = (self.runs()?, asked.submitter.clone());
         let run = runs.submit(asked.into())?;
         Ok(self.handle(runs, run).asked_by(actor))
+    }
+
+    /// What a run for somebody would come to: nothing is executed, nothing
+    /// written.
+    pub fn dry_run_asked(&self, asked: AskedRun) -> Result<DryRun, ServiceError> {
+        Ok(self.runs()?.dry_run(asked.into())?)
     }
 
     /// The run of exactly this id, for somebody.

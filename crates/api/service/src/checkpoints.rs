@@ -7,7 +7,8 @@ use crate::runs::RunHandle;
 use crate::service::Service;
 use rok_attest::{Checkpoint, CheckpointError, Head};
 use rok_vocabulary::RunId;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 const REWRITTEN: &str = "cosign nothing: the log is not the one that was seen; keep both files";
 
 /// A checkpoint, and what stands in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointText {
     /// The run whose log it is of.
     pub run_id: RunId,

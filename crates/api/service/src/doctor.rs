@@ -88,7 +88,25 @@ pub struct Examination {
 
 /// What the composition root looks at: all that the use cases do not name.
 /// Told to, it makes anew what is made of the logs.
-pub type Doctor = dyn Fn(&Settings, Tables) -> Vec<Check> + Send + Sync;
+pub type Doctor = dyn Fn(&Settings, Rounds) -> Vec<Check> + Send + Sync;
+
+/// How far a look goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rounds {
+    /// What is done with tables that are made of the logs.
+    pub tables: Tables,
+    /// Which logs are held against their seals.
+    pub logs: Logs,
+}
+
+/// Which logs are read line by line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logs {
+    /// Those of the newest runs.
+    Newest,
+    /// Every one.
+    All,
+}
 
 /// What is done with tables that are made of the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +121,7 @@ impl Service {
     /// Looks at everything that runs need here, and makes tables anew where it is
     /// told to. Settings that cannot be read
     /// were refused before.
-    pub fn examine(&self, tables: Tables) -> Result<Examination, ServiceError> {
+    pub fn examine(&self, rounds: Rounds) -> Result<Examination, ServiceError> {
         let doctor = self.wiring().doctor.as_ref();
         let doctor = doctor.ok_or_else(|| ServiceError::NotSupported {
             what: "`doctor` in this program".to_owned(),
@@ -111,7 +129,7 @@ impl Service {
         })?;
         let mut checks = vec![self.settings_check()];
         checks.extend(self.plan_checks());
-        checks.extend(doctor(&self.config().settings, tables));
+        checks.extend(doctor(&self.config().settings, rounds));
         let worst = checks.iter().map(|check| check.finding).max();
         Ok(Examination {
             finding: worst.unwrap_or(Finding::Ok),

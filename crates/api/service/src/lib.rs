@@ -66,13 +66,14 @@ mod pictures;
 
 pub mod views;
 
+pub use bundles::Incoming;
 pub use callers::{AskedPlan, AskedRun};
 pub use checkpoints::{CheckpointText, CosignRequest, Cosigned};
 pub use codes::{ERROR_PAGES, ErrorPage};
 pub use conformance::conformance_cases;
 pub use desk::{DeskBook, IncidentAsk, LessonAsk};
 pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
-pub use doctor::{Check, Doctor, Examination, Finding, Tables};
+pub use doctor::{Check, Doctor, Examination, Finding, Logs, Rounds, Tables};
 pub use error::{Problem, ServiceError};
 pub use keys::KeyView;
 pub use orchestrate::{HookInstalled, report_schema};

@@ -9,6 +9,7 @@ use crate::error::ServiceError;
 use crate::plan_file::{self, PlanText};
 use crate::service::Service;
 use rok_plan::{Action, PlanErrors, Step, Syntax};
+use rok_vocabulary::PlanId;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -54,9 +55,25 @@ pub struct Warning {
 }
 
 impl Service {
-    /// The text of the plan that a person names.
+    /// The text of the plan that a person names: a file, a built-in plan, or
+    /// one that the server knows by this id, where one is asked.
     pub fn plan_text(&self, name: &str) -> Result<PlanText, ServiceError> {
-        plan_file::find(name, self.cwd())
+        let found = plan_file::find(name, self.cwd());
+        let (Err(ServiceError::NoPlan { .. }), Some(_), Ok(id)) = (
+            &found,
+            &self.config().settings.server,
+            name.parse::<PlanId>(),
+        ) else {
+            return found;
+        };
+        match self.runs()?.known_plan(&id)? {
+            None => found,
+            Some(bytes) => Ok(PlanText {
+                bytes,
+                source: format!("server:{id}"),
+                folder: self.cwd().to_owned(),
+            }),
+        }
     }
 
     /// Checks a plan, and those that its steps name.
@@ -66,7 +83,7 @@ impl Service {
             let plan = text.parse()?;
             let names_plans = |step: &Step| matches!(step.action, Action::Plan { .. });
             if plan.steps.iter().any(names_plans) {
-                self.runs()?
+                self.runs_here()?
                     .check_plans(&text.bytes, &text.source, &text.folder)?;
             }
             Ok(PlanView::of(&plan, &text.source))

@@ -199,7 +199,9 @@ impl Service {
                 AccessAction::Submit | AccessAction::SubmitOwn | AccessAction::Prioritize => {
                     AccessTarget::Plan(&supposed.facts.plan)
                 }
-                AccessAction::ManageSchedules | AccessAction::Collect => AccessTarget::Server,
+                AccessAction::ManageSchedules | AccessAction::Import | AccessAction::Collect => {
+                    AccessTarget::Server
+                }
                 _ => AccessTarget::Run(&run),
             };
             let answer = access.authorize(&AccessRequest {

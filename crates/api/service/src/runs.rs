@@ -68,6 +68,7 @@ pub struct RunHandle {
     name: String,
     actor: Actor,
     cwd: PathBuf,
+    elsewhere: bool,
 }
 
 /// How a run is to be rolled back.
@@ -91,7 +92,20 @@ impl RunHandle {
             id,
             actor,
             cwd,
+            elsewhere: false,
         }
+    }
+
+    /// The same run, which a server drives whoever watches it.
+    pub(crate) fn elsewhere(mut self, elsewhere: bool) -> Self {
+        self.elsewhere = elsewhere;
+        self
+    }
+
+    /// Whether a server drives it: whoever watches may leave, and it goes on.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        self.elsewhere
     }
 
     /// The same run, for somebody else.

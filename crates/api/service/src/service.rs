@@ -388,6 +388,12 @@ impl Service {
         Ok(Some(pool))
     }
 
+    /// Whether a server has the runs.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        self.config.settings.server.is_some()
+    }
+
     /// Refuses what would drive a run here where the pool of a server does.
     pub fn drives_here(&self, command: &str) -> Result<(), ServiceError> {
         if self.config.settings.store.is_none() {
@@ -409,8 +415,21 @@ impl Service {
         Ok(self.runs.get_or_init(|| runs).clone())
     }
 
+    /// What needs no run and asks nobody: files are looked at on this machine,
+    /// wherever the runs are.
+    pub(crate) fn runs_here(&self) -> Result<RunsFacade, ServiceError> {
+        let settings = Settings {
+            server: None,
+            store: None,
+            ..self.config.settings.clone()
+        };
+        Ok((self.wiring.compose)(&settings)?)
+    }
+
     pub(crate) fn handle(&self, runs: RunsFacade, run: RunId) -> RunHandle {
-        RunHandle::new(runs, run, self.config.settings.actor(), self.cwd.clone())
+        let settings = &self.config.settings;
+        RunHandle::new(runs, run, settings.actor(), self.cwd.clone())
+            .elsewhere(settings.server.is_some())
     }
 }
 

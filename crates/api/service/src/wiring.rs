@@ -1,7 +1,7 @@
 //! What the composition root hands in: how runs are composed once the settings
 //! are known.
 
-use crate::doctor::{Check, Doctor, Tables};
+use crate::doctor::{Check, Doctor, Rounds};
 use rok_config::{Inputs, Settings};
 use rok_facades::agents::AgentsFacade;
 use rok_facades::desk::DeskFacade;
@@ -206,7 +206,7 @@ impl Wiring {
     #[must_use]
     pub fn doctor(
         mut self,
-        doctor: impl Fn(&Settings, Tables) -> Vec<Check> + Send + Sync + 'static,
+        doctor: impl Fn(&Settings, Rounds) -> Vec<Check> + Send + Sync + 'static,
     ) -> Self {
         self.doctor = Some(Box::new(doctor));
         self

@@ -46,6 +46,8 @@ pub enum AccessAction {
     Hold,
     /// Have a run signed by the server's key.
     Attest,
+    /// Take a run in from a bundle: what it says happened is shown as what happened.
+    Import,
     /// Collect runs: what they hold is gone.
     Collect,
 }
@@ -69,6 +71,7 @@ impl AccessAction {
         Self::ManageSchedules,
         Self::Hold,
         Self::Attest,
+        Self::Import,
         Self::Collect,
     ];
 
@@ -92,6 +95,7 @@ impl AccessAction {
             Self::ManageSchedules => "manage_schedules",
             Self::Hold => "hold",
             Self::Attest => "attest",
+            Self::Import => "import",
             Self::Collect => "collect",
         }
     }

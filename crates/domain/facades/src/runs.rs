@@ -51,6 +51,7 @@ pub use timing::{
 pub use views::{
     AckView, AgentStepView, ApprovalView, ArtifactView, AuditView, BudgetView, CompensationFailure,
     DiagnosisView, ErrorView, EventLine, EventQuery, ExpectationView, Explanation, HoldView,
-    IncidentView, ListQuery, LogQuery, PageQuery, ParentView, Remedy, Resumable, RollbackView,
-    RunListing, RunPage, RunSummary, StepSummary, StepTotals, SubRunLeft, TriedView, ViolationView,
+    IncidentView, ListQuery, LogQuery, PageQuery, ParentView, QueuedView, Remedy, Resumable,
+    RollbackView, RunListing, RunPage, RunSummary, StepSummary, StepTotals, SubRunLeft, TriedView,
+    ViolationView,
 };

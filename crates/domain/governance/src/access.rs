@@ -70,7 +70,9 @@ mod tests {
             AccessAction::Submit | AccessAction::SubmitOwn | AccessAction::Prioritize => {
                 AccessTarget::Plan(&plan)
             }
-            AccessAction::ManageSchedules | AccessAction::Collect => AccessTarget::Server,
+            AccessAction::ManageSchedules | AccessAction::Import | AccessAction::Collect => {
+                AccessTarget::Server
+            }
             _ => AccessTarget::Run(&run),
         };
         let request = AccessRequest {

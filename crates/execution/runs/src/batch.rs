@@ -120,7 +120,7 @@ impl Runs {
             plan: first.plan,
             status,
             started_at: first.created_at,
-            completed_at: ended.filter(|_| status != BatchStatus::Running),
+            completed_at: ended.filter(|_| results.iter().all(BatchItem::has_ended)),
             results,
         })
     }
@@ -135,24 +135,40 @@ impl Runs {
             outcome: None,
             created_at: None,
             completed_at: None,
+            held: false,
+            interrupted: false,
+            queued: false,
             error: None,
         };
         let Some(row) = self.row(&run)? else {
             return Ok(item);
         };
-        let home = self.home();
-        let stub = home.stub(&run).map_err(|error| fault::store(&error))?;
+        let (home, failed) = (self.home(), |error: StoreError| fault::store(&error));
+        let stub = home.stub(&run).map_err(failed)?;
         let entry = [match stub {
-            Some(_) => RunEntry::Collected { run, row },
-            None => RunEntry::Run { run, row },
+            Some(_) => RunEntry::Collected {
+                run: run.clone(),
+                row,
+            },
+            None => RunEntry::Run {
+                run: run.clone(),
+                row,
+            },
         }];
-        let waiting = WaitingParents::of_page(&home, &entry);
-        let waiting = waiting.map_err(|error| fault::store(&error))?;
+        let waiting = WaitingParents::of_page(&home, &entry).map_err(failed)?;
         let [entry] = entry;
+        item.held = match &entry {
+            RunEntry::Run { run, row } => row.hold.is_some() || waiting.contains(run),
+            _ => false,
+        };
         let listing = listed(&home, entry, &waiting);
         item.status = listing.status;
         (item.phase, item.outcome) = (listing.phase, listing.outcome);
         item.created_at = listing.created_at;
+        item.interrupted = listing.interrupted;
+        if !item.has_ended() && !item.held && home.driver(&run).map_err(failed)?.is_none() {
+            item.queued = home.queued(&run).map_err(failed)?.is_some();
+        }
         item.completed_at = listing.updated_at.filter(|_| item.has_ended());
         Ok(item)
     }

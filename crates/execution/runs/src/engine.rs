@@ -277,13 +277,17 @@ impl RunsEngine for Runs {
         let driver = store.driver(run).map_err(|error| fault::store(&error))?;
         let loaded = Loaded::read(&store, run)?;
         let mut summary = crate::summary::summary(&loaded);
-        summary.driven_by = driver;
+        let open = !summary.phase.is_terminal();
+        // A claim that is about to be let go says nothing of a closed run.
+        summary.driven_by = driver.filter(|_| open || !store.is_shared());
         summary.rollback = crate::rollback::view_with_sub_runs(&store, &loaded);
         if summary.hold.is_none() {
             summary.hold = crate::waits::waits(&store, loaded.state());
         }
         if summary.hold.is_some() {
             summary.status = crate::summary::of_held(loaded.state()).into();
+        } else if open && summary.driven_by.is_none() {
+            summary.queued = store.queued(run).map_err(|error| fault::store(&error))?;
         }
         Ok(summary)
     }

@@ -17,7 +17,7 @@ use rok_events::SkipCause;
 use rok_facades::runs::{Explanation, Remedy, RunsError};
 use rok_kernel::{RunState, StepIx};
 use rok_runner::{Clock, SystemClock};
-use rok_vocabulary::{Attempt, ErrorClass, Outcome, RunPhase, StepState};
+use rok_vocabulary::{Attempt, ErrorClass, Outcome, RunPhase, StepState, Timestamp};
 
 mod undo;
 
@@ -29,11 +29,14 @@ pub(crate) fn explain(
     step: Option<&str>,
     holder: Option<String>,
 ) -> Result<Explanation, RunsError> {
+    let queued = store.queued(loaded.state().run_id());
+    let queued = queued.map_err(|error| fault::store(&error))?;
     let story = Story {
         store,
         loaded,
         state: loaded.state(),
         holder,
+        due: queued.and_then(|queued| queued.due),
     };
     match step {
         None => Ok(story.run()),
@@ -58,6 +61,8 @@ struct Story<'a> {
     loaded: &'a Loaded,
     state: &'a RunState,
     holder: Option<String>,
+    /// Not before this instant does a server take it up, where one does.
+    due: Option<Timestamp>,
 }
 
 impl Story<'_> {
@@ -78,6 +83,11 @@ impl Story<'_> {
 
     fn ids(&self) -> impl Iterator<Item = StepIx> {
         0..self.state.plan().len() as StepIx
+    }
+
+    /// Whether somebody must see to it that it goes on.
+    fn is_left(&self) -> bool {
+        self.holder.is_none() && !self.store.is_shared()
     }
 
     fn remedy(&self, does: &str, command: &str) -> Remedy {
@@ -347,7 +357,7 @@ impl Story<'_> {
             story
                 .next
                 .push("it fails as soon as the run goes on".into());
-            if self.holder.is_none() {
+            if self.is_left() {
                 story
                     .remedies
                     .push(self.remedy("goes on with the run", "resume RUN"));
@@ -456,6 +466,12 @@ impl Story<'_> {
             match (self.state.phase(), &self.holder) {
                 (RunPhase::Executing, Some(_)) => {
                     format!("step `{}` is ready and waits for a free place", step.id)
+                }
+                (RunPhase::Executing, None) if !self.is_left() => {
+                    format!(
+                        "step `{}` is ready, and the run waits to be taken up",
+                        step.id
+                    )
                 }
                 (RunPhase::Executing, None) => {
                     story

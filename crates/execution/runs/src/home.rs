@@ -6,8 +6,9 @@
 
 use crate::changes::{Bulletin, Changes};
 use rok_chain::{LogReport, verify_log};
-use rok_facades::runs::{ErrorKind, RunsError};
-use rok_log::{Cursor, Durability, PoolStore, RunEntry, RunFilter, Store, StoreError};
+use rok_facades::runs::{ErrorKind, QueuedView, RunsError};
+use rok_log::{Cursor, Durability, PoolStore, RunEntry, RunFilter, Standing, Store, StoreError};
+use rok_runner::{Clock as _, SystemClock};
 use rok_store_jsonl::JsonlStore;
 use rok_vocabulary::RunId;
 use std::io::Write as _;
@@ -183,10 +184,33 @@ impl Home {
 
     /// Who drives a run now, in words; `None` when nobody does.
     pub(crate) fn driver(&self, run: &RunId) -> Result<Option<String>, StoreError> {
-        match &self.shared {
-            Some(_) => Ok(None),
-            None => Ok(self.files.driver(run)?.map(|driver| driver.to_string())),
-        }
+        let Some(lent) = &self.shared else {
+            return Ok(self.files.driver(run)?.map(|driver| driver.to_string()));
+        };
+        Ok(match lent.handle.as_ref().expect(LENT).standing(run)? {
+            Some(Standing::Claimed { owner, until }) if until > SystemClock.now() => {
+                Some(owner.to_string())
+            }
+            _ => None,
+        })
+    }
+
+    /// How a run waits that nobody drives: in a shared store it is taken up by
+    /// whoever serves that. `None` in a folder of run folders, where nobody does.
+    pub(crate) fn queued(&self, run: &RunId) -> Result<Option<QueuedView>, StoreError> {
+        let Some(lent) = &self.shared else {
+            return Ok(None);
+        };
+        Ok(match lent.handle.as_ref().expect(LENT).standing(run)? {
+            Some(Standing::Claimed { until, .. }) => {
+                (until <= SystemClock.now()).then_some(QueuedView { due: None })
+            }
+            Some(Standing::Free { due }) => {
+                let due = due.filter(|due| *due > SystemClock.now());
+                Some(QueuedView { due })
+            }
+            None => None,
+        })
     }
 
     /// What is left of a run that was collected.

@@ -226,6 +226,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
             .collect(),
         overrides: gates::overrides(loaded),
         driven_by: None,
+        queued: None,
         sealed: state.is_sealed(),
         events: loaded.replay.count(),
         steps: (0..state.plan().len() as StepIx)

@@ -36,6 +36,9 @@ pub(crate) struct Worker {
     post: Arc<Post>,
     /// What is claimed, and by which fence.
     held: HashMap<RunId, Fence>,
+    /// What was let go of while the store failed: whether it heard of that
+    /// nobody knows, and it is told again until it has.
+    stranded: Vec<(RunId, Fence)>,
     /// Runs to which something happened.
     touched: BTreeSet<RunId>,
     /// Runs whose inbox is to be read after the next turn.
@@ -81,6 +84,7 @@ impl Worker {
             queue: common.another_store(),
             post,
             held: HashMap::new(),
+            stranded: Vec::new(),
             touched: BTreeSet::new(),
             inboxes: Vec::new(),
             parents: HashSet::new(),
@@ -119,6 +123,7 @@ impl Worker {
     /// One turn. False: everything is let go of, and nothing more is claimed.
     pub(crate) fn turn(&mut self) -> Result<bool, RunnerError> {
         let now = self.common.clock.now();
+        self.let_go_of_stranded(now)?;
         self.renew(now)?;
         if self.common.is_draining() {
             self.begin_to_drain();
@@ -168,6 +173,19 @@ impl Worker {
         for run in lost {
             self.shard.abandon(&run);
             self.lost(&run);
+        }
+        Ok(())
+    }
+
+    /// Ends the claims that a failure of the store has left, so that nobody has
+    /// to wait until they run out. A fence that was raised since is another's,
+    /// and stays as it is.
+    fn let_go_of_stranded(&mut self, now: Timestamp) -> Result<(), RunnerError> {
+        if !self.stranded.is_empty() {
+            let over = Lease { now, until: now };
+            self.queue.renew(&self.stranded, over)?;
+            self.stranded.clear();
+            self.look = true;
         }
         Ok(())
     }
@@ -283,6 +301,9 @@ impl Worker {
         for run in &left {
             self.shard.abandon(run);
         }
+        let held = self.held.iter();
+        self.stranded
+            .extend(held.map(|(run, fence)| (run.clone(), *fence)));
         self.queue = self.common.another_store();
         let (shard, post) = Self::begin(self.number, &self.common);
         (self.shard, self.post) = (shard, post);

@@ -13,6 +13,8 @@ mod degraded;
 mod desk;
 #[path = "serve/disk_full.rs"]
 mod disk_full;
+#[path = "serve/elsewhere.rs"]
+mod elsewhere;
 #[path = "serve/everywhere.rs"]
 mod everywhere;
 #[path = "serve/hostile.rs"]
@@ -46,6 +48,9 @@ mod pooled;
 mod registry;
 #[path = "serve/remote.rs"]
 mod remote;
+#[expect(dead_code, reason = "this file needs a part of it")]
+#[path = "support/running.rs"]
+mod running;
 #[path = "serve/runs.rs"]
 mod runs;
 #[path = "support/mod.rs"]

@@ -44,9 +44,9 @@ pub use queue::{
     a_closed_run_is_never_due, a_command_makes_a_run_due,
     a_command_reaches_a_run_that_waits_behind, a_gone_owner_is_disowned, a_lost_claim_is_told,
     a_place_is_held_until_the_run_is_closed, a_pull_ends_at_its_limit, a_release_says_when,
-    a_run_is_due_from_its_creation_on, a_stale_release_changes_nothing,
-    each_key_has_its_own_places, nobody_waits_for_ever, the_backlog_is_counted,
-    the_more_urgent_go_first, two_pools_never_share_a_run,
+    a_run_is_due_from_its_creation_on, a_run_stands_as_its_claim_does,
+    a_stale_release_changes_nothing, each_key_has_its_own_places, nobody_waits_for_ever,
+    the_backlog_is_counted, the_more_urgent_go_first, two_pools_never_share_a_run,
 };
 pub use queue_differ::same_queue_history;
 pub use records::{a_later_record_replaces_an_earlier_one, records_are_paged_and_removed};
@@ -136,6 +136,7 @@ macro_rules! pool_store_contract {
             a_pull_ends_at_its_limit,
             a_release_says_when,
             a_run_is_due_from_its_creation_on,
+            a_run_stands_as_its_claim_does,
             a_stale_release_changes_nothing,
             changes_are_told,
             each_key_has_its_own_places,

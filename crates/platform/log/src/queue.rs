@@ -156,6 +156,23 @@ pub struct Backlog {
     pub claimed: u64,
 }
 
+/// How a run stands in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It has an owner, whose claim others respect until then.
+    Claimed {
+        /// The owner.
+        owner: Owner,
+        /// When the claim runs out.
+        until: Timestamp,
+    },
+    /// Nobody has it.
+    Free {
+        /// From when on it may be claimed; `None`: only once a command comes.
+        due: Option<Timestamp>,
+    },
+}
+
 /// Hands out what is due.
 ///
 /// A run is due
@@ -187,6 +204,9 @@ pub trait WorkQueue {
     /// are due at that time, and says how many. Their fences are raised: were
     /// the owner not gone after all, it could commit nothing more.
     fn disown(&mut self, owner: &Owner, now: Timestamp) -> Result<usize, StoreError>;
+
+    /// How a run stands; `None` where there is no such run.
+    fn standing(&self, run: &RunId) -> Result<Option<Standing>, StoreError>;
 
     /// How much waits at that time.
     fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError>;

@@ -7,7 +7,9 @@ use crate::fault::Failure;
 use crate::logs::{Ending, prove};
 use crate::store::SqliteStore;
 use rok_chain::ChainHash;
-use rok_log::{Backlog, Claim, ClaimError, Fence, Lease, Namespace, Owner, Signal, StoreError};
+use rok_log::{
+    Backlog, Claim, ClaimError, Fence, Lease, Namespace, Owner, Signal, Standing, StoreError,
+};
 use rok_vocabulary::{RunId, Seq, Timestamp};
 use rusqlite::{OptionalExtension, named_params};
 use std::collections::HashMap;
@@ -203,6 +205,29 @@ pub(crate) fn disown(
     })?;
     store.tell(&Signal::Due);
     Ok(taken)
+}
+
+/// How a run stands.
+pub(crate) fn standing(
+    at: Access<'_>,
+    space: &Namespace,
+    run: &RunId,
+) -> Result<Option<Standing>, Failure> {
+    let mut select = at.prepare_cached(
+        "SELECT owner, leased_until, ready_at FROM runs WHERE namespace = ?1 AND id = ?2",
+    )?;
+    let found = select.query_row([space.as_str(), run.as_str()], |row| {
+        let (owner, until): (Option<String>, Option<i64>) = (row.get(0)?, row.get(1)?);
+        let due = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis);
+        Ok(match (owner, until) {
+            (Some(owner), Some(until)) => Standing::Claimed {
+                owner: Owner::new(owner),
+                until: Timestamp::from_millis(until),
+            },
+            _ => Standing::Free { due },
+        })
+    });
+    Ok(found.optional()?)
 }
 
 /// How many runs hold a place of each key, as far as anybody asked.

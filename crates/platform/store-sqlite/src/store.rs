@@ -10,7 +10,7 @@ use rok_chain::{Digest, Seal};
 use rok_log::{
     Answer, Backlog, Claim, ClaimError, Command, Commit, CommitResult, Durability, EventReader,
     Fence, Inbox, Lease, Listener, LogBytes, Namespace, Owner, PoolStore, Pull, Pulled, Record,
-    Records, RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore, Signal, Signals,
+    Records, RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore, Signal, Signals, Standing,
     StoreError, Subscription, WorkQueue,
 };
 use rok_vocabulary::{CommandId, RunId, Seq, Timestamp};
@@ -196,6 +196,11 @@ impl WorkQueue for SqliteStore {
 
     fn disown(&mut self, owner: &Owner, now: Timestamp) -> Result<usize, StoreError> {
         queue::disown(self, owner, now)
+    }
+
+    fn standing(&self, run: &RunId) -> Result<Option<Standing>, StoreError> {
+        let (database, namespace) = (&self.database, &self.namespace);
+        database.read_queue("read", |at| queue::standing(at, namespace, run))
     }
 
     fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {

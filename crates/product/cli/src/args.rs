@@ -249,6 +249,9 @@ pub(crate) struct DoctorArgs {
     /// Makes the tables of a database anew from the logs, and says what differed
     #[arg(long)]
     pub(crate) rebuild: bool,
+    /// Holds the log of every run against its chain and seal, not of the newest alone
+    #[arg(long)]
+    pub(crate) all_logs: bool,
 }
 
 #[derive(Debug, Subcommand)]

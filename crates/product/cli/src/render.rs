@@ -34,7 +34,7 @@ pub(crate) use event::event;
 pub(crate) use examination::examination;
 pub(crate) use explanation::explanation;
 pub(crate) use faults::faults;
-pub(crate) use gate::{Caller, hold, interrupted, now, shell_word};
+pub(crate) use gate::{Caller, hold, interrupted, left, now, shell_word};
 pub(crate) use paint::{Paint, clean, seconds};
 pub(crate) use plan::plan;
 pub(crate) use plan_test::{plan_test, plan_test_total};

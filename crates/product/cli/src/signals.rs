@@ -18,6 +18,28 @@ pub(crate) struct Stop {
 impl Stop {
     /// Listens for signals, where the terminal is the process's own.
     pub(crate) fn listen(live: bool, tell: impl Fn(&str) + Send + 'static) -> Self {
+        Self::listen_and_say(live, "stopping cleanly; once more stops at once", tell)
+    }
+
+    /// The same, over runs that a server drives, where `elsewhere` says so.
+    pub(crate) fn listen_to(
+        live: bool,
+        elsewhere: bool,
+        tell: impl Fn(&str) + Send + 'static,
+    ) -> Self {
+        if elsewhere {
+            Self::listen_and_say(live, "no longer watching; the server goes on", tell)
+        } else {
+            Self::listen(live, tell)
+        }
+    }
+
+    fn listen_and_say(
+        live: bool,
+        words: &'static str,
+        tell: impl Fn(&str) + Send + 'static,
+    ) -> Self {
+        let tell = move || tell(words);
         let signal = StopSignal::new();
         let received = Arc::new(AtomicI32::new(0));
         let handle = live
@@ -55,7 +77,7 @@ impl Drop for Stop {
 fn listen(
     stop: StopSignal,
     received: Arc<AtomicI32>,
-    tell: impl Fn(&str) + Send + 'static,
+    tell: impl Fn() + Send + 'static,
 ) -> Option<Handle> {
     // Without handlers the signals end the process at once, which is safe: a
     // run's log is durable before any effect.
@@ -67,7 +89,7 @@ fn listen(
             if first.is_ok() {
                 // Before it is told: the terminal may be gone, and writing fail.
                 stop.stop();
-                tell("stopping cleanly; once more stops at once");
+                tell();
             } else if signal != SIGHUP {
                 // What was durable stays so; steps that are left behind are
                 // found and ended by the next resume.

@@ -4,7 +4,7 @@ use super::smtp::{Came, Fault, Smtp, Tls};
 use super::{at, delivery, left, open, put, put_row, round};
 use rok_exec_service::KeySource;
 use rok_log::Cells as _;
-use rok_notify::{DELIVERIES, MAX_ATTEMPTS, Mailer, Outbox, Said, Standing, backoff};
+use rok_notify::{DELIVERIES, FailureClass, Mailer, Outbox, Said, Standing};
 use rok_store_sqlite::SqliteStore;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -130,20 +130,43 @@ fn a_server_that_nobody_vouches_for_is_told_nothing() {
 
 #[rstest]
 #[case::busy(Fault::Busy, "421")]
-#[case::no_mailbox(Fault::NoMailbox, "550")]
+#[case::login(Fault::Repeats, "535")]
 #[case::hangs_up(Fault::HangsUp, "")]
 fn what_is_not_taken_is_tried_again_when_it_is_due(#[case] fault: Fault, #[case] why: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let smtp = Smtp::start(Tls::Offered, "", &[fault]);
+    let smtp = Smtp::start(Tls::Offered, "PLAIN", &[fault]);
     put_letter(folder.path());
-    let mut outbox = outbox(folder.path(), mailer("smtp", &smtp));
+    let mut outbox = outbox(folder.path(), known(mailer("smtp", &smtp)));
     let said = round(&mut outbox, 0);
     assert!(failed(&said).contains(why), "{said:?}");
-    assert_eq!(delivery(folder.path(), "a").at, at(5));
+    let noted = delivery(folder.path(), "a");
+    assert_eq!(
+        (noted.at, noted.class),
+        (at(5), Some(FailureClass::Transient))
+    );
     assert_eq!(round(&mut outbox, 4), []);
     assert!(matches!(round(&mut outbox, 5)[..], [Said::Delivered(_)]));
     assert_eq!(smtp.came().len(), 1);
     assert_eq!(left(folder.path()), 0);
+}
+
+#[test]
+fn what_is_refused_for_good_is_given_up_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let smtp = Smtp::start(Tls::Offered, "", &[Fault::NoMailbox]);
+    put_letter(folder.path());
+    let mut outbox = outbox(folder.path(), mailer("smtp", &smtp));
+    let said = round(&mut outbox, 0);
+    let [Said::GivenUp(line)] = &said[..] else {
+        panic!("{said:?}")
+    };
+    assert!(line.contains("refused for good"), "{line}");
+    let noted = delivery(folder.path(), "a");
+    assert_eq!(noted.class, Some(FailureClass::Permanent));
+    assert_eq!((noted.standing, noted.attempts), (Standing::GivenUp, 1));
+    assert!(noted.error.unwrap().contains("550"));
+    assert_eq!(round(&mut outbox, 3_600), []);
+    assert_eq!((smtp.came().len(), left(folder.path())), (0, 0));
 }
 
 #[test]
@@ -246,12 +269,11 @@ fn what_is_no_mailbox_is_given_up_without_a_word_to_the_server(#[case] to: &str)
     let smtp = Smtp::start(Tls::Offered, "", &[]);
     put_row(folder.path(), "a", &letter(to, "s", "t"));
     let mut outbox = outbox(folder.path(), mailer("smtp", &smtp));
-    let mut now = 0;
-    for attempt in 1..MAX_ATTEMPTS {
-        assert!(failed(&round(&mut outbox, now)).contains("is no mailbox"));
-        now += backoff(attempt).as_secs();
-    }
-    assert!(matches!(round(&mut outbox, now)[..], [Said::GivenUp(_)]));
+    let said = round(&mut outbox, 0);
+    assert!(
+        matches!(&said[..], [Said::GivenUp(line)] if line.contains("is no mailbox")),
+        "{said:?}"
+    );
     assert_eq!(smtp.heard(), Vec::<String>::new());
     assert_eq!(delivery(folder.path(), "a").standing, Standing::GivenUp);
 }

@@ -5,15 +5,15 @@ use super::looking::RUN;
 use crate::app::App;
 use crate::call::Call;
 use crate::driver::How;
-use crate::operation::{Access, Answering, Operation, Reply};
+use crate::operation::{Access, Answering, Kind, Operation, Param, Reply};
 use crate::problem::Problem;
 use crate::respond::{self, Stream};
 use crate::schemas::{CollectBody, Decide, ReplayBody};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderName, StatusCode, header};
 use rok_service::views::{
-    AccessAction, AccessTarget, Attested, CollectReport, HeldView, RedecidedView,
+    AccessAction, AccessTarget, Attested, CollectReport, HeldView, Imported, RedecidedView,
 };
-use rok_service::{CollectAsk, ReplayOptions, RunStanding};
+use rok_service::{CheckpointText, CollectAsk, ReplayOptions, RunStanding};
 use schemars::SchemaGenerator;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,6 +50,21 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "What was signed.",
             SchemaGenerator::subschema_for::<Attested>,
         )]),
+    Operation::post(
+        "/api/v1/runs/{run}/checkpoint",
+        "checkpoint_run",
+        checkpoint,
+    )
+    .doc(
+        "keeping",
+        "Signs how long a run's log is now and what its hash is, by the server's key.",
+    )
+    .access(Access::Run(AccessAction::Attest))
+    .params(&[RUN])
+    .replies(&[Reply::json(
+        "The checkpoint.",
+        SchemaGenerator::subschema_for::<CheckpointText>,
+    )]),
     Operation::get("/api/v1/runs/{run}/bundle", "get_bundle", bundle)
         .doc(
             "keeping",
@@ -80,12 +95,30 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .replies(&[
             Reply::json("The replay.", SchemaGenerator::subschema_for::<RunStanding>).status(201),
         ]),
+    Operation::post("/api/v1/bundles", "import_run", import)
+        .doc(
+            "keeping",
+            "Takes a run in from its bundle, once it verifies; an existing run is never touched.",
+        )
+        .access(Access::ServerTo(AccessAction::Import))
+        .params(&[Param::query(
+            "max_bytes",
+            Kind::Count(1, u64::MAX),
+            "To how much it may unpack; never more than the server allows.",
+        )])
+        .file()
+        .replies(&[Reply::json(
+            "What was taken in, and what verifying it found.",
+            SchemaGenerator::subschema_for::<Imported>,
+        )
+        .status(201)])
+        .patient(),
     Operation::post("/api/v1/collect", "collect_runs", collect)
         .doc(
             "keeping",
             "Collects runs by age, count or size; leaves stubs that verify.",
         )
-        .access(Access::Asked)
+        .access(Access::ServerTo(AccessAction::Collect))
         .body(true, SchemaGenerator::subschema_for::<CollectBody>)
         .replies(&[Reply::json(
             "What was collected.",
@@ -114,6 +147,33 @@ fn attest(app: Arc<App>, call: Call) -> Answering {
     Box::pin(async move {
         let attested = app.with_run(call, |run, _| run.attest(None)).await?;
         respond::json(StatusCode::OK, &attested)
+    })
+}
+
+fn checkpoint(app: Arc<App>, call: Call) -> Answering {
+    Box::pin(async move {
+        let signed = app.with_run(call, |run, _| run.write_checkpoint(None, None));
+        respond::json(StatusCode::OK, &signed.await?)
+    })
+}
+
+fn import(app: Arc<App>, call: Call) -> Answering {
+    Box::pin(async move {
+        let allowed = app.options.limits.unpacked_bytes;
+        let asked = call.values.parsed::<u64>("max_bytes");
+        let limit = asked.map_or(allowed, |asked| asked.min(allowed));
+        let file = call.file;
+        let imported = app.perform(move |app| {
+            let file = file.ok_or_else(|| Problem::internal("no file was taken in"))?;
+            let imported = app.service.import(file.path(), Some(limit));
+            imported.map_err(|error| app.problem_of_given(&error, file.path()))
+        });
+        let mut imported = imported.await?;
+        // No client is told where the server's files are.
+        imported.folder = PathBuf::new();
+        let answer = respond::json(StatusCode::CREATED, &imported)?;
+        let address = format!("/api/v1/runs/{}", imported.run_id);
+        Ok(respond::set(answer, header::LOCATION, &address))
     })
 }
 
@@ -176,7 +236,6 @@ fn collect(app: Arc<App>, call: Call) -> Answering {
         let body: CollectBody = call.json()?;
         let report = app.perform(move |app| {
             let caller = call.caller()?;
-            app.may(caller, AccessAction::Collect, AccessTarget::Server)?;
             let report = app.service.collect(&CollectAsk {
                 older_than: body.older_than,
                 keep: body.keep.map(|keep| keep as usize),

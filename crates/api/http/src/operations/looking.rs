@@ -25,6 +25,8 @@ const VIEW: Access = Access::Run(AccessAction::View);
 const SVG: &str = "image/svg+xml";
 const HTML: &str = "text/html; charset=utf-8";
 
+const PLAN: Param = Param::path("plan", Kind::PlanId, "The plan.");
+
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::get("/api/v1/runs/{run}", "get_run", get_run)
         .doc("runs", "Where a run stands.")
@@ -178,9 +180,23 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "The plans.",
             SchemaGenerator::subschema_for::<PlanPage>,
         )]),
+    Operation::get(
+        "/api/v1/plans/{plan}/definition",
+        "get_plan_definition",
+        get_plan_definition,
+    )
+    .doc(
+        "plans",
+        "A plan that this server knows, itself: what a run's digest is of.",
+    )
+    .params(&[PLAN])
+    .replies(&[Reply::json(
+        "The plan.",
+        SchemaGenerator::subschema_for::<serde_json::Map<String, serde_json::Value>>,
+    )]),
     Operation::get("/api/v1/plans/{plan}", "get_plan", get_plan)
         .doc("plans", "A plan that this server knows.")
-        .params(&[Param::path("plan", Kind::PlanId, "The plan.")])
+        .params(&[PLAN])
         .replies(&[Reply::json(
             "The plan.",
             SchemaGenerator::subschema_for::<PlanView>,
@@ -293,6 +309,14 @@ fn list_plans(app: Arc<App>, _: Call) -> Answering {
     Box::pin(async move {
         let plans = app.blocking(|service| Ok(service.plans())).await?;
         respond::json(StatusCode::OK, &PlanPage { plans })
+    })
+}
+
+fn get_plan_definition(app: Arc<App>, call: Call) -> Answering {
+    Box::pin(async move {
+        let id: PlanId = call.values.needed("plan")?;
+        let plan = app.blocking(move |service| service.known_definition(id));
+        Ok(respond::json_bytes(plan.await?))
     })
 }
 

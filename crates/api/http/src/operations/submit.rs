@@ -9,7 +9,9 @@ use crate::problem::Problem;
 use crate::respond;
 use crate::schemas::SubmitRequest;
 use axum::http::{StatusCode, header};
-use rok_service::views::{AccessAction, AccessTarget, ListQuery, PageQuery, RunId, RunPage};
+use rok_service::views::{
+    AccessAction, AccessTarget, DryRun, ListQuery, PageQuery, RunId, RunPage,
+};
 use rok_service::{AskedPlan, AskedRun, RunHandle, RunStanding};
 use schemars::SchemaGenerator;
 use std::sync::Arc;
@@ -44,6 +46,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         )
         .status(201)])
         .patient(),
+    Operation::post("/api/v1/dry-runs", "dry_run", dry_run)
+        .doc(
+            "runs",
+            "What a run would come to: the same checks, nothing executed, nothing written.",
+        )
+        .access(Access::Asked)
+        .body(true, SchemaGenerator::subschema_for::<SubmitRequest>)
+        .replies(&[Reply::json(
+            "What it would come to, and whether it would be refused.",
+            SchemaGenerator::subschema_for::<DryRun>,
+        )]),
     Operation::get("/api/v1/runs", "list_runs", list)
         .doc("runs", "Runs that one may look at, the newest first.")
         .params(&[
@@ -127,6 +140,19 @@ fn submit(app: Arc<App>, call: Call) -> Answering {
         let answer = respond::json(StatusCode::CREATED, &standing)?;
         let address = format!("/api/v1/runs/{id}");
         Ok(respond::set(answer, header::LOCATION, &address))
+    })
+}
+
+fn dry_run(app: Arc<App>, call: Call) -> Answering {
+    Box::pin(async move {
+        let request: SubmitRequest = call.json()?;
+        let caller = call.caller()?.clone();
+        let dry = app.perform(move |app| {
+            let asked = asked(app, &caller, request, None)?;
+            let dry = app.service.dry_run_asked(asked);
+            dry.map_err(|error| app.problem(&error))
+        });
+        respond::json(StatusCode::OK, &dry.await?)
     })
 }
 

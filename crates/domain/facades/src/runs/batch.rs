@@ -82,8 +82,16 @@ pub fn item_run(batch: &BatchId, index: usize) -> RunId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BatchStatus {
-    /// Some runs have not ended, or were not submitted yet.
+    /// Some runs have not ended, and some of those are driven.
     Running,
+    /// Some have not ended or were not submitted, and nothing drives any: that is
+    /// somebody's to do.
+    Interrupted,
+    /// Some have not ended, and nobody has any of them now: whoever serves the
+    /// database takes them up.
+    Queued,
+    /// All that have not ended wait for somebody's decision.
+    Held,
     /// Every run has succeeded.
     Success,
     /// Some runs have, or have in part.
@@ -127,6 +135,15 @@ pub struct BatchItem {
     pub created_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
+    /// It waits for somebody's decision.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
+    /// It has not ended, waits for nobody, and no process drives it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
+    /// It has not ended, and no server has it now: one takes it up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub queued: bool,
     /// Why it failed; told of the first hundred that did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorView>,
@@ -138,6 +155,18 @@ impl BatchItem {
     pub fn has_ended(&self) -> bool {
         self.phase.is_some_and(RunPhase::is_terminal)
     }
+
+    /// How a batch stands by this item alone, where it has not ended.
+    fn open(&self) -> Option<BatchStatus> {
+        match self.phase {
+            Some(phase) if phase.is_terminal() => None,
+            None => Some(BatchStatus::Interrupted),
+            Some(_) if self.interrupted => Some(BatchStatus::Interrupted),
+            Some(_) if self.queued => Some(BatchStatus::Queued),
+            Some(_) if self.held => Some(BatchStatus::Held),
+            Some(_) => Some(BatchStatus::Running),
+        }
+    }
 }
 
 impl BatchStatus {
@@ -147,8 +176,10 @@ impl BatchStatus {
         let completed = |item: &&BatchItem| item.phase == Some(RunPhase::Completed);
         let succeeded =
             |item: &&BatchItem| completed(item) && item.outcome == Some(Outcome::Succeeded);
-        if !items.iter().all(BatchItem::has_ended) {
-            Self::Running
+        let open = |status: Self| items.iter().any(|item| item.open() == Some(status));
+        let unended = [Self::Running, Self::Interrupted, Self::Queued, Self::Held];
+        if let Some(status) = unended.into_iter().find(|status| open(*status)) {
+            status
         } else if items.iter().filter(succeeded).count() == items.len() {
             Self::Success
         } else if items.iter().any(|item| completed(&item)) {
@@ -171,7 +202,7 @@ mod tests {
             "bad" => (Some(RunPhase::Failed), Some(Outcome::Failed)),
             // Its execution succeeded, and its check did not.
             "refused" => (Some(RunPhase::Failed), Some(Outcome::Succeeded)),
-            "going" => (Some(RunPhase::Executing), None),
+            "going" | "left" | "queued" | "held" => (Some(RunPhase::Executing), None),
             _ => (None, None),
         };
         BatchItem {
@@ -182,6 +213,9 @@ mod tests {
             outcome,
             created_at: None,
             completed_at: None,
+            held: text == "held",
+            interrupted: text == "left",
+            queued: text == "queued",
             error: None,
         }
     }
@@ -195,7 +229,11 @@ mod tests {
     #[case(&["refused"], BatchStatus::Failure)]
     #[case(&["ok", "refused"], BatchStatus::Partial)]
     #[case(&["ok", "going"], BatchStatus::Running)]
-    #[case(&["bad", "none"], BatchStatus::Running)]
+    #[case(&["going", "none", "left", "held"], BatchStatus::Running)]
+    #[case(&["bad", "none"], BatchStatus::Interrupted)]
+    #[case(&["ok", "left", "held"], BatchStatus::Interrupted)]
+    #[case(&["queued", "held", "ok"], BatchStatus::Queued)]
+    #[case(&["held", "ok"], BatchStatus::Held)]
     fn a_batch_stands_as_its_runs_do(#[case] items: &[&str], #[case] status: BatchStatus) {
         let items: Vec<BatchItem> = items.iter().map(|text| item(text)).collect();
         assert_eq!(BatchStatus::of(&items), status);

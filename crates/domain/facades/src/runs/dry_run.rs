@@ -1,12 +1,13 @@
 //! What a run would come to, before there is one.
 
 use rok_vocabulary::{AgentId, AgentPlace, BudgetDimension, ErrorClass, PlanId, TrustLevel};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What a submission would come to. Nothing was executed, nothing written.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DryRun {
     /// The plan.
     pub plan: PlanId,
@@ -43,7 +44,7 @@ pub struct DryRun {
 }
 
 /// Why a run would be refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// Whether a policy refuses it.
     pub denied: bool,
@@ -54,7 +55,7 @@ pub struct Refusal {
 }
 
 /// What bounds a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Limits {
     /// Steps at once.
     pub max_parallel: u32,
@@ -67,7 +68,7 @@ pub struct Limits {
 }
 
 /// What a run may use up.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedBudget {
     /// How much of what, in the dimension's unit; time in milliseconds.
     pub limits: BTreeMap<BudgetDimension, f64>,
@@ -80,7 +81,7 @@ pub struct PlannedBudget {
 }
 
 /// A secret that the plan names: whether there is one, never its value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecretState {
     /// Its name.
     pub name: String,
@@ -90,7 +91,7 @@ pub struct SecretState {
 
 /// A step as it would run. What is not known yet stands as `‹expression›`, a
 /// secret as `‹secrets.NAME›`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DryStep {
     /// Its id.
     pub id: String,
@@ -138,12 +139,12 @@ pub struct DryStep {
     pub cache: Option<CacheAnswer>,
     /// Which agents would be asked, in order, and which not: by what is known
     /// without asking any.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<CandidateView>,
 }
 
 /// An agent that might take a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CandidateView {
     /// The agent.
     pub agent_id: AgentId,
@@ -160,7 +161,7 @@ pub struct CandidateView {
 }
 
 /// What the cache would say of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CacheAnswer {
     /// Whether an earlier result would be taken; absent where that depends on
     /// what is not known yet.
@@ -170,7 +171,7 @@ pub struct CacheAnswer {
 }
 
 /// Something that would make a step fail for sure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The step.
     pub step: String,
@@ -181,7 +182,7 @@ pub struct Finding {
 }
 
 /// What the policies say of an action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyDecision {
     /// `run`, `approve`, `reject`, `cancel`.
     pub action: String,
@@ -198,7 +199,7 @@ pub struct PolicyDecision {
 }
 
 /// What a domain would owe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedDuty {
     /// `domain/action`, and the key where there is one.
     pub id: String,

@@ -22,7 +22,7 @@ use super::views::{
     RunListing, RunPage, RunSummary, StepSummary,
 };
 use rok_attest::{Checkpoint, Head};
-use rok_vocabulary::{Actor, BatchId, RunId};
+use rok_vocabulary::{Actor, BatchId, PlanId, RunId};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +35,13 @@ pub trait RunsEngine: Send + Sync {
     /// What a submission would come to: the same checks, nothing executed,
     /// nothing written.
     fn dry_run(&self, submission: Submission) -> Result<DryRun, RunsError>;
+
+    /// The canonical bytes of a plan that is known where the runs are, by its
+    /// id; `None` where there is no such plan, or no such place.
+    fn known_plan(&self, plan: &PlanId) -> Result<Option<Vec<u8>>, RunsError> {
+        let _ = plan;
+        Ok(None)
+    }
 
     /// Finds every plan that a plan's steps name, seen from a folder, and
     /// checks it; all that is wrong is told at once.

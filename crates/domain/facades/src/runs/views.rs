@@ -92,6 +92,10 @@ pub struct RunSummary {
     pub overrides: Vec<OverrideView>,
     /// Who drives it now; absent when no process does.
     pub driven_by: Option<String>,
+    /// How it waits to be taken up, where it is in a database, goes on by
+    /// itself, and nobody drives it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<QueuedView>,
     /// Whether the epoch is sealed.
     pub sealed: bool,
     /// How many events the log has.
@@ -620,6 +624,14 @@ pub struct RunListing {
     pub interrupted: bool,
     /// What is wrong with a broken one.
     pub broken: Option<String>,
+}
+
+/// How a run of a database waits for whoever serves that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QueuedView {
+    /// Not before this instant; absent: as soon as a server has room for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
 }
 
 /// Whether and from where a run can be resumed.

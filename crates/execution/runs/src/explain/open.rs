@@ -50,6 +50,7 @@ impl Story<'_> {
                     story.next.push("it goes on by itself".into());
                 }
             }
+            None if self.store.is_shared() => self.queued(waits.is_some(), story),
             None => {
                 story.because.push("no process drives it".into());
                 story.next.push("nothing by itself".into());
@@ -64,6 +65,16 @@ impl Story<'_> {
             }
         }
         story.remedies.push(self.remedy("ends it", "cancel RUN"));
+    }
+
+    /// Of a run in a database that nobody has now.
+    fn queued(&self, waits: bool, story: &mut Explanation) {
+        story.because.push("no server drives it now".into());
+        story.next.push(match self.due {
+            _ if waits => "nothing by itself".into(),
+            Some(due) => format!("a server over the database goes on with it at {due}"),
+            None => "a server over the database takes it up: `rok serve`".into(),
+        });
     }
 
     /// What it waits for, and who can let it go on.
@@ -123,6 +134,10 @@ impl Story<'_> {
             }
             (RunPhase::Finalizing, _) => "it is reconciled; its result is being published".into(),
             (_, Some(_)) => "it is executing".into(),
+            (_, None) if self.store.is_shared() => match self.due {
+                Some(due) => format!("it is executing, and has nothing to do before {due}"),
+                None => "it is executing, and waits to be taken up".into(),
+            },
             (_, None) => {
                 let slots = || self.ids().map(|ix| (ix, self.state.step(ix)));
                 let lost = { slots() }.any(|(_, slot)| slot.state == StepState::Running);

@@ -5,15 +5,15 @@ use rok_chain::Digest;
 use rok_log::{
     Answer, Backlog, Claim, ClaimError, Command, CommandKind, Commit, CommitResult, EventReader,
     Fence, Inbox, Lease, Listener, LogBytes, MemoryStore, Owner, PoolStore, Pull, Pulled, Records,
-    RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore, Signals, StoreError, Subscription,
-    WorkQueue,
+    RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore, Signals, Standing, StoreError,
+    Subscription, WorkQueue,
 };
 use rok_vocabulary::{CommandId, RunId, Seq, Timestamp};
 use rok_worker_pool::PoolSettings;
 use rstest::rstest;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// Chance that can be had again.
 struct Dice(u64);
@@ -108,6 +108,18 @@ struct Flaky {
     /// Whether what failed was written all the same.
     written: bool,
     poisoned: bool,
+    /// While this holds nothing at all can be written.
+    down: Arc<AtomicBool>,
+}
+
+impl Flaky {
+    fn is_down(&self) -> Result<(), StoreError> {
+        if self.down.load(Ordering::SeqCst) {
+            let source = io::Error::other("no space left");
+            return Err(StoreError::from_io("write", "the log", source));
+        }
+        Ok(())
+    }
 }
 
 impl RunStore for Flaky {
@@ -116,6 +128,7 @@ impl RunStore for Flaky {
             let cause = "the injected fault".into();
             return Err(StoreError::Poisoned { cause });
         }
+        self.is_down()?;
         if self.left.fetch_sub(1, Ordering::SeqCst) != 1 {
             return self.inner.commit(commits);
         }
@@ -172,18 +185,23 @@ impl Inbox for Flaky {
 
 impl RunQueue for Flaky {
     fn claim(&mut self, run: &RunId, owner: &Owner, lease: Lease) -> Result<Claim, ClaimError> {
+        self.is_down()?;
         self.inner.claim(run, owner, lease)
     }
     fn renew(&mut self, held: &[(RunId, Fence)], lease: Lease) -> Result<Vec<RunId>, StoreError> {
+        self.is_down()?;
         self.inner.renew(held, lease)
     }
     fn release(&mut self, run: &RunId, fence: Fence, due: Option<Timestamp>) {
-        self.inner.release(run, fence, due);
+        if self.is_down().is_ok() {
+            self.inner.release(run, fence, due);
+        }
     }
 }
 
 impl WorkQueue for Flaky {
     fn claim_due(&mut self, pull: &Pull) -> Result<Vec<Pulled>, StoreError> {
+        self.is_down()?;
         self.inner.claim_due(pull)
     }
     fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -194,6 +212,9 @@ impl WorkQueue for Flaky {
     }
     fn disown(&mut self, owner: &Owner, now: Timestamp) -> Result<usize, StoreError> {
         self.inner.disown(owner, now)
+    }
+    fn standing(&self, run: &RunId) -> Result<Option<Standing>, StoreError> {
+        self.inner.standing(run)
     }
     fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
         self.inner.backlog(now)
@@ -227,6 +248,7 @@ impl PoolStore for Flaky {
             left: Arc::clone(&self.left),
             written: self.written,
             poisoned: false,
+            down: Arc::clone(&self.down),
         })
     }
 
@@ -248,6 +270,7 @@ fn whichever_commit_fails_every_run_ends(#[values(false, true)] written: bool) {
             left: Arc::clone(&left),
             written,
             poisoned: false,
+            down: Arc::default(),
         };
         let clock = Arc::clone(&world.clock);
         let monotonic = crate::world::monotonic(Arc::clone(&clock));
@@ -266,4 +289,42 @@ fn whichever_commit_fails_every_run_ends(#[values(false, true)] written: bool) {
             return;
         }
     }
+}
+
+#[test]
+fn what_a_store_that_could_not_be_written_has_left_goes_on_before_its_lease_ends() {
+    let mut world = world();
+    world.submit("run-0", PLANS[0]);
+    let down = Arc::new(AtomicBool::new(false));
+    let flaky = Flaky {
+        inner: world.store.clone(),
+        left: Arc::new(AtomicI64::new(0)),
+        written: false,
+        poisoned: false,
+        down: Arc::clone(&down),
+    };
+    let clock = Arc::clone(&world.clock);
+    let monotonic = crate::world::monotonic(Arc::clone(&clock));
+    let builder = world.builder_over(settings("a"), flaky.another());
+    let mut pool = builder.clock(clock, monotonic).by_hand();
+    // It is claimed, and then nothing can be written: not that it is let go.
+    assert!(pool.turn(0).expect("it goes on"));
+    down.store(true, Ordering::SeqCst);
+    let claimed = || world.store.standing(&crate::world::id("run-0"));
+    for _ in 0..20 {
+        let _ = pool.turn(0);
+    }
+    let owner = Owner::new("a");
+    let held =
+        |standing| matches!(standing, Ok(Some(Standing::Claimed { owner: by, .. })) if by == owner);
+    assert!(
+        held(claimed()),
+        "the claim outlasts the failure: {:?}",
+        claimed()
+    );
+    assert!(pool.stats().restarts > 0);
+    // No second passes: a lease lasts thirty.
+    down.store(false, Ordering::SeqCst);
+    pool.settle();
+    world.succeeded("run-0");
 }

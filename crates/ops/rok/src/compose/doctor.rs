@@ -1,4 +1,8 @@
-//! The doctor's rounds: store, keys, services, policies, notifications, clock.
+//! The doctor's rounds: store, logs, keys, services, policies, notifications,
+//! clock.
+
+mod clock;
+mod logs;
 
 use super::{Agents, Host, pool};
 use rok_config::{PasswordSource, Settings, SigningKeySource};
@@ -6,12 +10,11 @@ use rok_exec_service::{ServiceExecutor, ServiceSpec, Standing};
 use rok_executor::Functions;
 use rok_facades::runs::{ErrorKind, ListQuery, PageQuery, RunsError, RunsFacade};
 use rok_log::{Cells as _, OUTBOX, PoolStore as _, Records as _, StoreError, WorkQueue as _};
-use rok_notify::{DELIVERIES, Delivery, Standing as Way};
+use rok_notify::{DELIVERIES, Delivery, FailureClass, Standing as Way};
 use rok_runner::{Clock as _, SystemClock};
 use rok_runs::{Differs, DomainTables, SharedStore};
-use rok_service::{Check, Tables};
+use rok_service::{Check, Logs, Rounds, Tables};
 use rok_store_sqlite::SqliteStore;
-use rok_vocabulary::Timestamp;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -22,10 +25,6 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 const LITTLE_ROOM: u64 = 1024 * 1024 * 1024;
 /// Below this, a log cannot be relied on to be appended.
 const NO_ROOM: u64 = 64 * 1024 * 1024;
-/// So far a clock may be behind the last event before somebody must look.
-const SKEW: Duration = Duration::from_secs(1);
-/// Nobody runs this before it was written: 2026-01-01.
-const WRITTEN: i64 = 1_767_225_600_000;
 /// So many runs tell where the clock was, and what is broken.
 const LOOKED_AT: usize = 100;
 /// More of one kind are counted, not named.
@@ -37,13 +36,17 @@ fn runs_of(settings: &Settings) -> Result<RunsFacade, RunsError> {
 
 /// Looks at all that runs need here.
 #[must_use]
-pub fn doctor(settings: &Settings, tables: Tables) -> Vec<Check> {
+pub fn doctor(settings: &Settings, Rounds { tables, logs }: Rounds) -> Vec<Check> {
     let mut checks = Vec::new();
     if settings.server.is_some() {
         checks.push(server(settings));
         if tables == Tables::Rebuild {
             let help = "run it where the database is, with --store in place of --server";
             checks.push(Check::fault("tables", "they are the server's").help(help));
+        }
+        if logs == Logs::All {
+            let help = "run it where the logs are, without --server; `rok verify RUN` proves one";
+            checks.push(Check::fault("logs", "they are the server's").help(help));
         }
         return checks;
     }
@@ -64,7 +67,9 @@ pub fn doctor(settings: &Settings, tables: Tables) -> Vec<Check> {
     }
     if let Ok(runs) = &runs {
         checks.extend(of_runs(runs));
+        checks.extend(logs::checks(runs, logs));
     }
+    checks.push(clock::probe(&clock::Machine::new()));
     checks.push(boot());
     checks
 }
@@ -309,7 +314,10 @@ fn notifications(settings: &Settings) -> Vec<Check> {
                 .collect();
             checks.extend(given_up.iter().rev().take(NAMED).map(|delivery| {
                 let why = delivery.error.as_deref().unwrap_or("no reason is known");
-                let said = format!("given up after {} attempts: {why}", delivery.attempts);
+                let said = match delivery.class {
+                    Some(FailureClass::Permanent) => format!("refused for good: {why}"),
+                    _ => format!("given up after {} attempts: {why}", delivery.attempts),
+                };
                 Check::warning("outbox", said).of(delivery.id.clone())
             }));
         }
@@ -328,7 +336,7 @@ fn of_runs(runs: &RunsFacade) -> Vec<Check> {
     }) {
         Ok(page) => {
             let last = page.runs.iter().filter_map(|run| run.updated_at).max();
-            checks.push(clock(SystemClock.now(), last));
+            checks.push(clock::check(SystemClock.now(), last));
         }
         Err(error) => checks.push(refused("clock", &error)),
     }
@@ -423,52 +431,11 @@ fn rebuilt(settings: &Settings) -> Result<Vec<Check>, RunsError> {
     Ok(checks)
 }
 
-/// A clock that stands behind what was already written makes times of events
-/// stand still.
-fn clock(now: Timestamp, last: Option<Timestamp>) -> Check {
-    let help = "set the machine's clock; events are never dated before the last one";
-    if now.as_millis() < WRITTEN {
-        return Check::fault("clock", format!("it says {now}")).help(help);
-    }
-    match last {
-        Some(last) if last > now.after(SKEW) => {
-            let ahead = last.since(now).as_secs_f64();
-            let said = format!("it says {now}, {ahead:.0} s before the last event");
-            Check::fault("clock", said).help(help)
-        }
-        Some(last) => Check::ok(
-            "clock",
-            format!("it says {now}, after the last event ({last})"),
-        ),
-        None => Check::ok("clock", format!("it says {now}")),
-    }
-}
-
 /// Without it, what a killed attempt left alive is not known again.
 fn boot() -> Check {
     match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
         Ok(id) => Check::ok("boot", id.trim()),
         Err(error) => Check::warning("boot", format!("the boot's id cannot be read: {error}"))
             .help("mount /proc: what a killed attempt left alive cannot be ended without it"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rok_service::Finding;
-
-    #[test]
-    fn a_clock_that_went_back_is_a_fault() {
-        let at = |seconds: i64| Timestamp::from_millis(WRITTEN + seconds * 1_000);
-        assert_eq!(clock(at(10), Some(at(10))).finding, Finding::Ok);
-        assert_eq!(clock(at(10), Some(at(11))).finding, Finding::Ok);
-        let behind = clock(at(10), Some(at(70)));
-        assert_eq!(behind.finding, Finding::Fault);
-        assert!(
-            behind.said.contains("60 s before the last event"),
-            "{behind:?}"
-        );
-        assert_eq!(clock(at(-1), None).finding, Finding::Fault);
     }
 }

@@ -42,6 +42,11 @@ impl Place {
         }
     }
 
+    /// The server that has the database open.
+    pub(crate) fn served(&mut self) -> &mut Served {
+        self.served.as_mut().expect("a server")
+    }
+
     pub(crate) fn bench(&self) -> &Bench {
         match &self.served {
             Some(served) => &served.bench,

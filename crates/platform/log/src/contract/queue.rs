@@ -4,7 +4,7 @@ use super::inbox::{command, command_id};
 use super::{Fixture, NOW, claimed, committed, id, later, lease, owner, put, stale};
 use crate::{
     Answer, Backlog, ClaimError, Fence, Inbox, Lease, PoolStore, Pull, Pulled, RunIndex, RunQueue,
-    Script, WorkQueue,
+    Script, Standing, WorkQueue,
 };
 use rok_vocabulary::{Outcome, RunId, Timestamp};
 use std::time::Duration;
@@ -203,6 +203,42 @@ pub fn a_gone_owner_is_disowned(fixture: &impl Fixture<Store: PoolStore>) {
     assert_eq!(put(&mut gone, third.steps(fences[2], 1)), committed(3));
     let nobody = next.disown(&owner("a"), later(6));
     assert_eq!(nobody.expect("it must not fail"), 0);
+}
+
+/// Who has a run is told, and from when on it may be claimed where nobody has.
+pub fn a_run_stands_as_its_claim_does(fixture: &impl Fixture<Store: PoolStore>) {
+    let (mut store, looks) = (fixture.open(), fixture.open());
+    let stands = |run: &str| looks.standing(&id(run)).expect("asking must not fail");
+    assert_eq!(stands("r"), None);
+    let script = plain(&mut store, "r");
+    let free = |due| Some(Standing::Free { due });
+    assert_eq!(stands("r"), free(Some(NOW)));
+    let lease = Lease::new(NOW, Duration::from_secs(60));
+    let claim = store.claim(script.run(), &owner("a"), lease);
+    let fence = claim.expect("nobody has it").fence;
+    let claimed = Standing::Claimed {
+        owner: owner("a"),
+        until: lease.until,
+    };
+    assert_eq!(stands("r"), Some(claimed));
+    // A claim that is renewed until now is over, and it is known whose it was.
+    let over = Lease {
+        now: later(5),
+        until: later(5),
+    };
+    let lost = store.renew(&[(id("r"), fence)], over);
+    assert_eq!(lost.expect("renewing must not fail"), []);
+    let taken = pulled(&mut store, &pull(later(5), 9));
+    let [(_, next)] = taken.as_slice() else {
+        panic!("it is due: {taken:?}");
+    };
+    assert!(*next > fence);
+    // What a fence before it says changes nothing.
+    let lost = store.renew(&[(id("r"), fence)], over);
+    assert_eq!(lost.expect("renewing must not fail"), [id("r")]);
+    assert!(matches!(stands("r"), Some(Standing::Claimed { until, .. }) if until > later(5)));
+    store.release(&id("r"), *next, Some(later(9)));
+    assert_eq!(stands("r"), free(Some(later(9))));
 }
 
 /// A renewed claim lasts until the new end.

@@ -3,7 +3,7 @@
 use super::{MemoryStore, Run, Space};
 use crate::{
     Backlog, Claim, ClaimError, Fence, Lease, Owner, Pull, Pulled, RunQueue, RunRow, Signal,
-    StoreError, WorkQueue,
+    Standing, StoreError, WorkQueue,
 };
 use rok_vocabulary::{RunId, Timestamp};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -283,6 +283,21 @@ impl WorkQueue for MemoryStore {
         }
         self.tell(&Signal::Due);
         Ok(taken)
+    }
+
+    fn standing(&self, run: &RunId) -> Result<Option<Standing>, StoreError> {
+        let shared = self.lock();
+        let space = shared.spaces.get(&self.namespace);
+        let found = space.and_then(|space| space.runs.get(run));
+        Ok(found.map(|found| match &found.hold {
+            Some(hold) => Standing::Claimed {
+                owner: hold.owner.clone(),
+                until: hold.until,
+            },
+            None => Standing::Free {
+                due: found.ready_at(),
+            },
+        }))
     }
 
     fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {

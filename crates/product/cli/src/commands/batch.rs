@@ -34,7 +34,7 @@ pub(super) fn run(
     asked: Asked,
 ) -> Result<Exit, ServiceError> {
     service.drives_here("run")?;
-    let remote = service.config().settings.server.is_some();
+    let remote = service.is_elsewhere();
     if remote && asked.max_runs.is_some() {
         return Err(ServiceError::NotSupported {
             what: "--max-runs with --server".to_owned(),
@@ -43,7 +43,7 @@ pub(super) fn run(
     }
     let batch = service.batch_of(asked.request, &asked.file, asked.batch.as_deref())?;
     let progress = Progress::of(terminal);
-    let stop = Stop::listen(terminal.live, progress.teller());
+    let stop = Stop::listen_to(terminal.live, remote, progress.teller());
     let (n, id) = (batch.items.len(), batch.batch.clone());
     // The server judges and makes all of them at once.
     let made = if remote {
@@ -79,8 +79,13 @@ pub(super) fn run(
     }
     let status = shown?;
     if let Some(signal) = stop.received() {
-        let again = format!("rok run … --batch … --batch-id {id}");
-        terminal.note(&format!("\nstopped; the batch goes on by `{again}`\n"));
+        terminal.note(&if remote {
+            let shows = format!("{} batch show {id}", terminal.program);
+            format!("\nno longer watched: the batch goes on at the server; `{shows}` tells how\n")
+        } else {
+            let again = format!("rok run … --batch … --batch-id {id}");
+            format!("\nstopped; the batch goes on by `{again}`\n")
+        });
         return Ok(Exit::Signal(signal));
     }
     Ok(match status {
@@ -152,6 +157,9 @@ fn hear(terminal: &mut Terminal, told: &Receiver<Told>, n: usize) -> Option<Serv
                 let what = match &end {
                     Some(DriveEnd::Ended { phase, outcome, .. }) => format!("{phase} {outcome}"),
                     Some(DriveEnd::Held(_)) => "waits for a decision".to_owned(),
+                    Some(DriveEnd::Interrupted) if run.is_elsewhere() => {
+                        "goes on at the server".to_owned()
+                    }
                     Some(DriveEnd::Interrupted) => "interrupted".to_owned(),
                     None => "had ended, or goes on elsewhere".to_owned(),
                 };

@@ -4,7 +4,7 @@ use crate::args::DoctorArgs;
 use crate::exit::Exit;
 use crate::render;
 use crate::terminal::Terminal;
-use rok_service::{Finding, Service, ServiceError, Tables};
+use rok_service::{Finding, Logs, Rounds, Service, ServiceError, Tables};
 
 /// Looks at everything, and tells what it finds.
 pub(crate) fn doctor(
@@ -17,7 +17,12 @@ pub(crate) fn doctor(
     } else {
         Tables::Leave
     };
-    let examined = service.examine(tables)?;
+    let logs = if args.all_logs {
+        Logs::All
+    } else {
+        Logs::Newest
+    };
+    let examined = service.examine(Rounds { tables, logs })?;
     if terminal.json {
         terminal.show_json(&examined)?;
     } else {

@@ -28,7 +28,7 @@ pub(crate) fn replay(
     };
     service.drives_here("replay")?;
     let mut progress = Progress::of(terminal);
-    let stop = Stop::listen(terminal.live, progress.teller());
+    let stop = Stop::listen_to(terminal.live, original.is_elsewhere(), progress.teller());
     let options = ReplayOptions {
         from: from.clone(),
         run_id: args.run_id,
@@ -46,6 +46,11 @@ pub(crate) fn replay(
     if let DriveEnd::Held(hold) = &end {
         let caller = Caller::new(&terminal.program, run.name());
         let text = render::hold(&caller, hold, terminal.err_look);
+        terminal.note(&format!("\n{text}"));
+    }
+    if matches!(end, DriveEnd::Interrupted) && run.is_elsewhere() {
+        let caller = Caller::new(&terminal.program, run.name());
+        let text = render::left(&caller, terminal.err_look);
         terminal.note(&format!("\n{text}"));
     }
     let found = run.replayed(&original, &from)?;

@@ -24,7 +24,7 @@ pub(crate) fn rollback(
         secrets_file: args.secrets,
     };
     let mut progress = Progress::of(terminal);
-    let stop = Stop::listen(terminal.live, progress.teller());
+    let stop = Stop::listen_to(terminal.live, run.is_elsewhere(), progress.teller());
     terminal.note(&format!("run {}\n", run.id()));
     let end = run.rollback(request, stop.signal(), &mut progress);
     progress.finish(terminal);

@@ -60,7 +60,7 @@ pub(crate) fn run(
     service.drives_here("run")?;
     let mut progress = Progress::of(terminal);
     // Before the run exists, so that a signal never ends the process between.
-    let stop = Stop::listen(terminal.live, progress.teller());
+    let stop = Stop::listen_to(terminal.live, service.is_elsewhere(), progress.teller());
     let run = service.submit(request)?;
     terminal.note(&format!("run {}\n", run.id()));
     let end = run.drive(&options, stop.signal(), &mut progress);
@@ -116,7 +116,7 @@ pub(crate) fn resume(
         wait_on_hold: args.wait,
     };
     let mut progress = Progress::of(terminal);
-    let stop = Stop::listen(terminal.live, progress.teller());
+    let stop = Stop::listen_to(terminal.live, run.is_elsewhere(), progress.teller());
     terminal.note(&format!("run {}\n", run.id()));
     let secrets = args.secrets.as_deref();
     let end = run.resume(args.reason, secrets, options, stop.signal(), &mut progress);
@@ -176,6 +176,10 @@ pub(super) fn tell(
     match end {
         DriveEnd::Held(hold) => {
             let text = render::hold(&caller, hold, terminal.err_look);
+            terminal.note(&format!("\n{text}"));
+        }
+        DriveEnd::Interrupted if run.is_elsewhere() => {
+            let text = render::left(&caller, terminal.err_look);
             terminal.note(&format!("\n{text}"));
         }
         DriveEnd::Interrupted => {

@@ -10,6 +10,9 @@ use std::fmt::Write as _;
 pub(crate) fn batch(batch: &BatchResult, look: Look) -> String {
     let status = match batch.status {
         BatchStatus::Running => "running",
+        BatchStatus::Interrupted => "interrupted",
+        BatchStatus::Queued => "queued",
+        BatchStatus::Held => "waits for decisions",
         BatchStatus::Success => "success",
         BatchStatus::Partial => "partial",
         BatchStatus::Failure => "failure",
@@ -37,7 +40,11 @@ pub(crate) fn batch(batch: &BatchResult, look: Look) -> String {
         rows.add_row([
             (index + 1).to_string(),
             run_id.to_string(),
-            status.clone(),
+            match (item.interrupted, item.queued) {
+                (true, _) => format!("{status}, interrupted"),
+                (_, true) => format!("{status}, queued"),
+                _ => status.clone(),
+            },
             outcome
                 .map(|outcome| outcome.to_string())
                 .unwrap_or_default(),
@@ -45,5 +52,14 @@ pub(crate) fn batch(batch: &BatchResult, look: Look) -> String {
         ]);
     }
     out.push_str(&text(&rows));
+    out.push_str(match batch.status {
+        BatchStatus::Interrupted => {
+            "no process drives what is left: the same `rok run … --batch … --batch-id` goes on with it\n"
+        }
+        BatchStatus::Queued => {
+            "no server drives what is left now: one over the database takes it up (`rok serve`)\n"
+        }
+        _ => "",
+    });
     out
 }

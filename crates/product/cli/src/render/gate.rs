@@ -95,6 +95,17 @@ pub(crate) fn interrupted(caller: &Caller, look: Look) -> String {
     )
 }
 
+/// What becomes of a run that a server drives, and that nobody watches any more.
+pub(crate) fn left(caller: &Caller, look: Look) -> String {
+    let paint = Paint::of(look);
+    format!(
+        "{} the run goes on at the server:\n  {} --follow\n  {}\n",
+        paint.warn("no longer watched:"),
+        caller.command("events"),
+        caller.command("cancel"),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -460,6 +460,13 @@ fn status_word(run: &RunSummary, paint: Paint) -> String {
         return format!("{sign} {word} (completed; {why})");
     }
     let open = !run.phase.is_terminal() && run.hold.is_none();
+    if let (true, Some(queued)) = (open, &run.queued) {
+        let (sign, word) = (paint.sign(StepState::Waiting), paint.warn("QUEUED"));
+        return match queued.due {
+            Some(due) => format!("{sign} {word} (nothing to do before {due})"),
+            None => format!("{sign} {word} (a server over the database takes it up)"),
+        };
+    }
     if open && run.driven_by.is_none() {
         let sign = paint.sign(StepState::Waiting);
         let running = |step: &StepSummary| step.state == StepState::Running;

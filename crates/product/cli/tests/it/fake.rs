@@ -161,6 +161,7 @@ pub(crate) fn succeeded_summary() -> RunSummary {
         approvals: Vec::new(),
         overrides: Vec::new(),
         driven_by: None,
+        queued: None,
         sealed: true,
         events: 42,
         steps,
