@@ -118,7 +118,7 @@ impl TestAgent {
         };
         let url = self.url();
         format!(
-            "[agents.{id}]\nurl = '{url}'\ncapabilities = ['sum']\n\
+            "[agents.{id}]\nurl = '{url}'\ncapabilities = ['sum', 'run']\n\
              trust_level = '{trust}'\n{key}slots = 1\n"
         )
     }
@@ -218,7 +218,7 @@ impl State {
             challenge: value("challenge").unwrap_or_default(),
             spec: AgentSpec {
                 agent_id: self.id.clone(),
-                capabilities: ["sum".parse().unwrap()].into(),
+                capabilities: ["sum", "run"].map(|one| one.parse().unwrap()).into(),
                 trust_level: TrustLevel::Verified,
                 region: None,
                 slots: 1,
@@ -274,6 +274,7 @@ impl State {
             self.id.clone(),
             json!({ "by": self.id, "with": order.with }),
         );
+        result.log = "summed up\n".into();
         result.usage = WorkUsage {
             cost_usd: 0.01,
             ..WorkUsage::default()

@@ -1,12 +1,12 @@
 //! The desk: work by its key, orders by their nonce. Work that goes on or
 //! succeeded is never begun again, whoever orders it.
 
-use crate::program;
+use crate::{process, program};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rok_agents::{
-    AgentCard, AgentSpec, Offer, OfferAnswer, Order, PROTOCOL, Signed, SignedWhat, WorkError,
-    WorkResult, WorkStatus,
+    AgentCard, AgentSpec, Offer, OfferAnswer, Order, PROTOCOL, RUN, Signed, SignedWhat, WorkError,
+    WorkResult, WorkStatus, WorkUsage,
 };
 use rok_attest::SigningKey;
 use serde::Serialize;
@@ -18,7 +18,23 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 /// How work ended.
-type End = Result<Value, WorkError>;
+#[derive(Debug, Clone)]
+pub(crate) struct End {
+    pub(crate) came_to: Result<Value, WorkError>,
+    pub(crate) usage: WorkUsage,
+    /// What it printed, where that is for the step's log.
+    pub(crate) log: String,
+}
+
+impl From<Result<Value, WorkError>> for End {
+    fn from(came_to: Result<Value, WorkError>) -> Self {
+        Self {
+            came_to,
+            usage: WorkUsage::default(),
+            log: String::new(),
+        }
+    }
+}
 
 /// Work under one key.
 #[derive(Debug)]
@@ -34,7 +50,12 @@ impl Work {
     }
 
     fn failed(&self) -> bool {
-        self.stop.is_finished() && !matches!(&*self.end.borrow(), Some(Ok(_)))
+        let succeeded = self
+            .end
+            .borrow()
+            .as_ref()
+            .is_some_and(|end| end.came_to.is_ok());
+        self.stop.is_finished() && !succeeded
     }
 }
 
@@ -108,7 +129,11 @@ impl Desk {
             let (done, end) = watch::channel(None);
             let (program, given) = (self.program.clone(), order.clone());
             let task = tokio::spawn(async move {
-                let ended = program::perform(&program, &given).await;
+                let ended = if given.offer.capability.as_str() == RUN {
+                    process::perform(&given).await
+                } else {
+                    program::perform(&program, &given).await.into()
+                };
                 // Nobody may be left who asks.
                 let _ = done.send(Some(ended));
             });
@@ -139,7 +164,8 @@ impl Desk {
             }
         };
         let mut result = WorkResult::of(&order.offer, self.spec.agent_id.clone(), Value::Null);
-        match ended {
+        (result.usage, result.log) = (ended.usage, ended.log);
+        match ended.came_to {
             Ok(outputs) => result.outputs = outputs,
             Err(error) => result.error = Some(error),
         }

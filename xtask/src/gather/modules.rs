@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 use std::thread;
 
 use super::cargo::{Member, Root, relative};
@@ -36,13 +36,11 @@ struct Walked {
 /// whole check spends its time on. The order of what is found is the members'.
 pub(super) fn read_all(root: &Path, members: &[Member], graph: &mut Graph) {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let next = AtomicUsize::new(0);
+    let rest = Mutex::new(members.iter());
+    let next = || rest.lock().expect("a walk does not panic").next();
     let read_some = || {
-        let mut done = Vec::new();
-        while let Some(member) = members.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((member, walk(root, member)));
-        }
-        done
+        let walk = |member| (member, walk(root, member));
+        std::iter::from_fn(next).map(walk).collect::<Vec<_>>()
     };
     let mut walked: Vec<(&Member, Walked)> = thread::scope(|scope| {
         let readers: Vec<_> = (0..cores).map(|_| scope.spawn(read_some)).collect();

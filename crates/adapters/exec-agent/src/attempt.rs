@@ -7,15 +7,17 @@ use crate::function::AgentFunction;
 use crate::proof;
 use crate::talk::{Talk, TalkError};
 use rok_agents::{
-    Accepted, Happened, Limits, Move, Need, Offer, OfferAnswer, Order, Routing, Taker, Watch,
-    WorkResult, WorkStatus, judge, negotiate,
+    Accepted, Candidate, Happened, Limits, Move, Need, Offer, OfferAnswer, Order, Routing, Table,
+    Taker, Watch, WorkResult, WorkStatus, judge, negotiate,
 };
 use rok_exec_http::headers::HeaderMap;
 use rok_exec_http::{Flown, Known};
 use rok_executor::{AgentRecord, AgentWork, StepFailure, StepSuccess, Usage};
 use rok_vocabulary::{AgentId, AgentPlace, ErrorClass};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
@@ -26,6 +28,8 @@ const SLACK: Duration = Duration::from_secs(2);
 const WITHDRAWAL: Duration = Duration::from_secs(2);
 /// The longest reason that is kept of an agent.
 const MAX_REASON: usize = 4096;
+/// The most that is kept of what work printed: it is written while others wait.
+const MAX_LOG: usize = 1024 * 1024;
 
 /// What an agent made of the step, or what happened instead.
 type Done = Result<Result<StepSuccess, StepFailure>, Happened>;
@@ -40,12 +44,16 @@ pub(crate) struct Attempt {
     pub(crate) known: Known,
     /// What is noted in the step's log.
     pub(crate) note: String,
+    /// Raised where this machine is to do the work, and the end means nothing.
+    pub(crate) handed_over: Arc<AtomicBool>,
 }
 
 impl Attempt {
     pub(crate) async fn perform(mut self) -> Flown {
         let end = self.routed().await;
-        if let Err(failure) = &end {
+        if let Err(failure) = &end
+            && !self.handed_over.load(Ordering::Acquire)
+        {
             let _ = writeln!(self.note, "failed: {}", failure.reason);
         }
         (end, self.note)
@@ -59,7 +67,7 @@ impl Attempt {
         let mut routing: Option<Routing> = None;
         loop {
             let holds = self.directory.look(Some(&need), key.as_deref()).await;
-            let table = negotiate(&need, &self.directory.candidates(&holds));
+            let table = negotiate(&need, &candidates(&self.directory, &self.work, &holds));
             let route = match &mut routing {
                 Some(route) => {
                     route.renew(&table);
@@ -77,6 +85,9 @@ impl Attempt {
                     }
                 };
                 self.record(Some(&taker), route);
+                if self.is_this_machine(&taker) {
+                    return Err(self.hand_over(&table, route));
+                }
                 let had = holds.contains(&taker.agent);
                 match self.ask(&taker, had).await {
                     Ok(end) => return end,
@@ -91,13 +102,30 @@ impl Attempt {
         }
     }
 
+    fn is_this_machine(&self, taker: &Taker) -> bool {
+        taker.agent.is_this_machine() && or_here(&self.work)
+    }
+
+    /// No agent does it. Why is told, where nobody was asked.
+    fn hand_over(&mut self, table: &Table, route: &Routing) -> StepFailure {
+        let why = route.tried().is_empty().then(|| table.told());
+        let told = why.as_deref().unwrap_or("no agent does it");
+        let _ = writeln!(self.note, "done here: {told}");
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(record) = &mut known.record.agent {
+            record.reason = why;
+        }
+        self.handed_over.store(true, Ordering::Release);
+        StepFailure::new(ErrorClass::Internal, "this machine does it")
+    }
+
     /// Keeps who has the step and who had it, however it ends.
     fn record(&self, by: Option<&Taker>, route: &Routing) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.record.agent = Some(Box::new(AgentRecord {
             by: by.cloned(),
             tried: route.tried().to_vec(),
-            notes: Vec::new(),
+            ..AgentRecord::default()
         }));
     }
 
@@ -212,6 +240,7 @@ impl Attempt {
         if let Ok(result) = &done {
             withdrawal.disarm();
             self.used(result)?;
+            self.printed(&result.log);
         }
         match done {
             Ok(result) => Ok(ended(result)),
@@ -269,6 +298,23 @@ impl Attempt {
             // An agent need not wait for news: it is not asked more often.
             let pace = (asked + wait).saturating_sub(now);
             sleep(pace.min(watch.patience(now))).await;
+        }
+    }
+
+    /// Takes what the work printed into the step's log, as far as it is the end
+    /// of it.
+    fn printed(&mut self, log: &str) {
+        let from = log.len().saturating_sub(MAX_LOG);
+        let from = (from..log.len()).find(|at| log.is_char_boundary(*at));
+        let Some(end) = from.map(|from| &log[from..]) else {
+            return;
+        };
+        if end.len() < log.len() {
+            let _ = writeln!(self.note, "… (the end of {} bytes)", log.len());
+        }
+        self.note.push_str(end);
+        if !end.ends_with('\n') {
+            self.note.push('\n');
         }
     }
 
@@ -361,6 +407,22 @@ impl Drop for Withdrawal {
             }));
         }
     }
+}
+
+/// Whether this machine stands in where no agent does the work.
+pub(crate) fn or_here(work: &AgentWork) -> bool {
+    work.process.as_ref().is_some_and(|given| given.or_here)
+}
+
+/// Who might do the work.
+pub(crate) fn candidates(
+    directory: &AgentDirectory,
+    work: &AgentWork,
+    holds: &BTreeSet<AgentId>,
+) -> Vec<Candidate> {
+    let mut all = directory.candidates(holds);
+    all.extend(or_here(work).then(Candidate::this_machine));
+    all
 }
 
 /// The need of a step, with what the file says where the step says nothing.

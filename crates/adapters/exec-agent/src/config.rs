@@ -248,6 +248,9 @@ fn agents(
 
 fn agent(id: &str, entry: Entry, base: &Path) -> Result<RemoteAgent, String> {
     let agent_id: AgentId = id.parse().map_err(|error| format!("{error}"))?;
+    if agent_id.is_this_machine() {
+        return Err("`localhost` is this machine itself: give the agent another name".into());
+    }
     let url = rok_exec_http::address(&entry.url)?;
     if entry.capabilities.is_empty() {
         return Err("it can do nothing: add `capabilities`".into());
@@ -317,6 +320,10 @@ mod tests {
     #[case::id(
         "[agents.'a b']\nurl='http://x'\ncapabilities=['c']",
         "a.toml: agent `a b`: `a b` is no agent id"
+    )]
+    #[case::this_machine(
+        "[agents.localhost]\nurl='http://x'\ncapabilities=['c']",
+        "a.toml: agent `localhost`: `localhost` is this machine itself"
     )]
     #[case::scheme(
         "[agents.a]\nurl='ftp://x'\ncapabilities=['c']",

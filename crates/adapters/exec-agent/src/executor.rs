@@ -1,6 +1,6 @@
 //! [`AgentExecutor`]: the port's side of agents.
 
-use crate::attempt::{Attempt, need};
+use crate::attempt::{Attempt, candidates, need, or_here};
 use crate::directory::AgentDirectory;
 use rok_agents::{Offer, PROTOCOL, Table, negotiate};
 use rok_exec_http::{Flights, Known, ours};
@@ -11,6 +11,7 @@ use rok_executor::{
 use rok_vocabulary::{ErrorClass, RunId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Steps at agents at once.
 const IN_FLIGHT: usize = 1024;
@@ -41,11 +42,43 @@ impl AgentExecutor {
 
     /// Who would be asked, by what is known without asking anybody.
     fn table(&self, work: &AgentWork) -> Table {
-        let candidates = self.directory.candidates(&BTreeSet::new());
+        let candidates = candidates(&self.directory, work, &BTreeSet::new());
         negotiate(&need(work, &self.directory), &candidates)
     }
 
-    fn attempt(&self, request: &StepRequest, known: Known) -> Result<Attempt, StepFailure> {
+    /// What no agent of these will ever do.
+    pub(crate) fn hopeless(&self, work: &AgentWork) -> Option<String> {
+        let candidates = self.directory.candidates(&BTreeSet::new());
+        negotiate(&need(work, &self.directory), &candidates).hopeless()
+    }
+
+    /// Has an attempt made; the flag is raised where its report means that this
+    /// machine is to do the work.
+    pub(crate) fn start_or_hand_over(
+        &self,
+        request: &StepRequest,
+        sink: Arc<dyn ReportSink>,
+        handed_over: Arc<AtomicBool>,
+    ) {
+        let known = Known::default();
+        let attempt = self.attempt(request, Arc::clone(&known), handed_over);
+        self.flights.start_known(request, sink, known, async move {
+            match attempt {
+                Ok(attempt) => attempt.perform().await,
+                Err(failure) => {
+                    let note = format!("not offered: {}\n", failure.reason);
+                    (Err(failure), note)
+                }
+            }
+        });
+    }
+
+    fn attempt(
+        &self,
+        request: &StepRequest,
+        known: Known,
+        handed_over: Arc<AtomicBool>,
+    ) -> Result<Attempt, StepFailure> {
         let Work::Agent(work) = &request.work else {
             let kind = request.work.kind();
             let reason = format!("a `{kind}` step was given to the executor of `agent` steps");
@@ -81,13 +114,23 @@ impl AgentExecutor {
             headers,
             known,
             note: String::new(),
+            handed_over,
         })
+    }
+}
+
+/// A step that nobody will ever do.
+pub(crate) fn nobody(request: &StepRequest, reason: String) -> PreflightFault {
+    PreflightFault {
+        step: request.attempt.step.step.to_string(),
+        class: ErrorClass::ConfigError,
+        reason,
     }
 }
 
 impl Executor for AgentExecutor {
     fn accepts(&self, work: &Work) -> bool {
-        matches!(work, Work::Agent(_))
+        matches!(work, Work::Agent(work) if !or_here(work))
     }
 
     /// Only what no agent can do, or none that is trusted enough: who can be
@@ -96,28 +139,14 @@ impl Executor for AgentExecutor {
         let Work::Agent(work) = &request.work else {
             return Vec::new();
         };
-        let Some(reason) = self.table(work).hopeless() else {
+        let Some(reason) = self.hopeless(work) else {
             return Vec::new();
         };
-        vec![PreflightFault {
-            step: request.attempt.step.step.to_string(),
-            class: ErrorClass::ConfigError,
-            reason,
-        }]
+        vec![nobody(request, reason)]
     }
 
     fn start(&self, request: StepRequest, sink: Arc<dyn ReportSink>) {
-        let known = Known::default();
-        let attempt = self.attempt(&request, Arc::clone(&known));
-        self.flights.start_known(&request, sink, known, async move {
-            match attempt {
-                Ok(attempt) => attempt.perform().await,
-                Err(failure) => {
-                    let note = format!("not offered: {}\n", failure.reason);
-                    (Err(failure), note)
-                }
-            }
-        });
+        self.start_or_hand_over(&request, sink, Arc::default());
     }
 
     fn cancel(&self, attempt: &AttemptRef, reason: CancelReason) {

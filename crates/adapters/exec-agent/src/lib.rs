@@ -11,6 +11,7 @@
 //!                      ▲   │ negotiate
 //!  StepRequest ─▶ AgentExecutor ─▶ Routing ─offer, order, heartbeats─▶ agent
 //!                      └──────── report: outputs, who did it, who was tried ◀┘
+//!  HybridExecutor: the same, and where no agent does it, the executor of processes
 //! ```
 //!
 //! ```
@@ -46,6 +47,7 @@ mod directory;
 
 mod attempt;
 mod executor;
+mod hybrid;
 mod list;
 
 /// The README's example is run as a test.
@@ -57,3 +59,4 @@ pub use config::{AgentsFile, AgentsFileError, RemoteAgent};
 pub use directory::AgentDirectory;
 pub use executor::AgentExecutor;
 pub use function::AgentFunction;
+pub use hybrid::HybridExecutor;

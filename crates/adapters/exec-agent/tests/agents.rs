@@ -4,11 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use rok_agents::{AgentSpec, Need, Terms};
-use rok_exec_agent::{AgentDirectory, AgentExecutor, AgentFunction, AgentsFile};
+use rok_exec_agent::{AgentDirectory, AgentExecutor, AgentFunction, AgentsFile, HybridExecutor};
 use rok_executor::contract::{Deed, SECRET, Subject, a_call, assert_kept};
 use rok_executor::{
-    AgentRecord, AgentWork, AttemptRef, CancelReason, Executor, ReportSink, StepFailure,
-    StepReport, StepRequest, Work,
+    AgentRecord, AgentWork, AttemptRef, CancelReason, Executor, ExecutorError, GivenProcess,
+    PreflightFault, ProcessWork, Program, Remains, ReportSink, StepFailure, StepReport,
+    StepRequest, StepSuccess, Work, Workspace,
 };
 use rok_facades::agents::AgentsEngine as _;
 use rok_secrets::Secrets;
@@ -19,6 +20,7 @@ use rok_vocabulary::{
 use rstest::rstest;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -70,6 +72,7 @@ fn work() -> AgentWork {
         terms: Terms::default(),
         idempotent: true,
         max_latency: None,
+        process: None,
     }
 }
 
@@ -491,4 +494,234 @@ fn the_list_tells_how_each_stands() {
             json!(["r1", "remote", "VERIFIED", "up", null]),
         ]
     );
+}
+
+/// Starts processes, as far as anybody can tell: they succeed at once, or go on
+/// until they are stopped.
+#[derive(Default)]
+struct Here {
+    stays: bool,
+    started: AtomicUsize,
+    live: Mutex<Option<Arc<dyn ReportSink>>>,
+}
+
+impl Here {
+    fn started(&self) -> usize {
+        self.started.load(Ordering::SeqCst)
+    }
+}
+
+impl Executor for Here {
+    fn accepts(&self, work: &Work) -> bool {
+        matches!(work, Work::Process(_))
+    }
+
+    fn preflight(&self, request: &StepRequest) -> Vec<PreflightFault> {
+        assert!(self.accepts(&request.work));
+        let reason = "there is no such program".to_owned();
+        vec![PreflightFault {
+            step: request.attempt.step.step.to_string(),
+            class: ErrorClass::ConfigError,
+            reason,
+        }]
+    }
+
+    fn start(&self, request: StepRequest, sink: Arc<dyn ReportSink>) {
+        assert!(self.accepts(&request.work));
+        let mut live = self.live.lock().unwrap();
+        self.started.fetch_add(1, Ordering::SeqCst);
+        if self.stays {
+            *live = Some(sink);
+        } else {
+            sink.report(ended(request.attempt, Ok(json!({ "by": "localhost" }))));
+        }
+    }
+
+    fn cancel(&self, attempt: &AttemptRef, reason: CancelReason) {
+        if let Some(sink) = self.live.lock().unwrap().take() {
+            sink.report(ended(attempt.clone(), Err(reason.failure())));
+        }
+    }
+
+    fn stop_remains(&self, _: &RunId, _: &Workspace) -> Result<Remains, ExecutorError> {
+        Ok(Remains::default())
+    }
+}
+
+fn ended(attempt: AttemptRef, end: Result<Value, StepFailure>) -> StepReport {
+    let nothing = StepFailure::new(ErrorClass::Internal, "nothing yet");
+    let mut report = StepReport::not_started(attempt, nothing);
+    report.result.end = end.map(|outputs| StepSuccess {
+        outputs,
+        artifacts: Vec::new(),
+    });
+    report
+}
+
+/// Work of a `run` step that agents may do, or they and this machine.
+fn process(or_here: bool) -> AgentWork {
+    AgentWork {
+        capability: "run".parse().unwrap(),
+        need: Need::of("run".parse().unwrap()),
+        process: Some(GivenProcess {
+            work: ProcessWork {
+                program: Program::Argv(vec!["true".into()]),
+                env: Vec::new(),
+                cwd: "/".into(),
+                sandbox: None,
+            },
+            or_here,
+        }),
+        ..work()
+    }
+}
+
+fn hybrid(agents: AgentExecutor, here: &Arc<Here>) -> HybridExecutor {
+    HybridExecutor::new(Arc::new(agents), Arc::clone(here) as Arc<dyn Executor>)
+}
+
+fn through(executor: &impl Executor, request: StepRequest) -> (AttemptRef, Receiver<StepReport>) {
+    assert!(executor.accepts(&request.work));
+    let (sender, reports) = channel();
+    let sender = Mutex::new(sender);
+    let sink: Arc<dyn ReportSink> =
+        Arc::new(move |report| drop(sender.lock().unwrap().send(report)));
+    let attempt = request.attempt.clone();
+    executor.start(request, sink);
+    (attempt, reports)
+}
+
+#[rstest]
+#[case::works(Manner::Works, Federation::LocalPrefer, true, "by r1")]
+#[case::fails(
+    Manner::Fails(ErrorClass::ValidationFailed),
+    Federation::LocalPrefer,
+    true,
+    "✗ validation_failed"
+)]
+#[case::dies(
+    Manner::Dies,
+    Federation::RemotePrefer,
+    true,
+    "by localhost after r1 (agent_lost)"
+)]
+#[case::slow(
+    Manner::Slow,
+    Federation::RemotePrefer,
+    true,
+    "by localhost after r1 (latency)"
+)]
+#[case::forges(
+    Manner::Forges,
+    Federation::RemotePrefer,
+    true,
+    "by localhost after r1 (signature_mismatch)"
+)]
+#[case::refuses(
+    Manner::Refuses,
+    Federation::RemotePrefer,
+    true,
+    "by localhost after r1 (refused)"
+)]
+#[case::busy(Manner::Busy, Federation::RemotePrefer, true, "by localhost")]
+#[case::quarantine(
+    Manner::Forges,
+    Federation::Quarantine,
+    true,
+    "✗ policy_violation after r1 (signature_mismatch)"
+)]
+#[case::not_twice(
+    Manner::Dies,
+    Federation::RemotePrefer,
+    false,
+    "✗ worker_lost after r1 (agent_lost)"
+)]
+fn a_process_is_with_an_agent_or_else_here(
+    #[case] manner: Manner,
+    #[case] federation: Federation,
+    #[case] idempotent: bool,
+    #[case] expected: &str,
+) {
+    let agent = TestAgent::start("r1", manner.clone());
+    let here = Arc::new(Here::default());
+    let executor = hybrid(over(&[(&agent, SIGNED)], "", vec![]), &here);
+    let max_latency = (manner == Manner::Slow).then_some(Duration::from_millis(300));
+    let (_, reports) = through(
+        &executor,
+        step(AgentWork {
+            federation: Some(federation),
+            idempotent,
+            max_latency,
+            ..process(true)
+        }),
+    );
+    let report = reports.recv_timeout(LONG).unwrap();
+    assert!(reports.recv().is_err(), "it ends once");
+    assert_eq!(told(&report), expected);
+    assert_eq!(here.started(), usize::from(expected.contains("localhost")));
+    assert_eq!(record(&report).reason.is_some(), manner == Manner::Busy);
+}
+
+#[test]
+fn without_agents_it_is_done_here_and_says_so() {
+    let here = Arc::new(Here::default());
+    let executor = hybrid(over(&[], "", vec![]), &here);
+    let (_, reports) = through(&executor, step(process(true)));
+    let report = reports.recv_timeout(LONG).unwrap();
+    assert_eq!(told(&report), "by localhost");
+    let why = record(&report).reason.as_deref().unwrap();
+    assert!(why.starts_with("there is no agent"), "{why}");
+    let faults = executor.preflight(&step(process(true)));
+    assert_eq!(faults[0].reason, "there is no such program");
+}
+
+/// What this machine is not known to have, it does not do.
+#[test]
+fn it_is_not_done_here_where_more_is_asked_for() {
+    let here = Arc::new(Here::default());
+    let executor = hybrid(over(&[], "", vec![self::here()]), &here);
+    let mut work = process(true);
+    work.need.capabilities.insert("gpu".parse().unwrap());
+    let faults = executor.preflight(&step(work.clone()));
+    assert!(faults[0].reason.contains("it cannot gpu"), "{faults:?}");
+    let (_, reports) = through(&executor, step(work));
+    assert_eq!(told(&reports.recv_timeout(LONG).unwrap()), "✗ config_error");
+    assert_eq!(here.started(), 0);
+}
+
+#[test]
+fn what_is_distributed_alone_is_not_done_here() {
+    let agent = TestAgent::start("r1", Manner::Dies);
+    let executor = over(&[(&agent, SIGNED)], "", vec![]);
+    let (_, reports) = through(&executor, step(process(false)));
+    let report = reports.recv_timeout(LONG).unwrap();
+    assert_eq!(told(&report), "✗ worker_lost after r1 (agent_lost)");
+    let nobody = over(&[], "", vec![]);
+    let faults = nobody.preflight(&step(process(false)));
+    assert!(
+        faults[0].reason.starts_with("there is no agent"),
+        "{faults:?}"
+    );
+}
+
+/// Stopped with the agent, it is not begun here; stopped here, it is stopped.
+#[rstest]
+#[case::with_the_agent(Manner::Slow, 0)]
+#[case::here(Manner::Refuses, 1)]
+fn a_process_is_stopped_wherever_it_is(#[case] manner: Manner, #[case] started: usize) {
+    let agent = TestAgent::start("r1", manner);
+    let here = Arc::new(Here {
+        stays: true,
+        ..Here::default()
+    });
+    let executor = hybrid(over(&[(&agent, SIGNED)], "", vec![]), &here);
+    let (attempt, reports) = through(&executor, step(process(true)));
+    while here.started() == 0 && agent.begun() == 0 {
+        std::thread::yield_now();
+    }
+    executor.cancel(&attempt, CancelReason::Cancelled);
+    let report = reports.recv_timeout(LONG).unwrap();
+    assert_eq!(report.result.end.unwrap_err().class, ErrorClass::Cancelled);
+    assert!(reports.recv().is_err(), "it ends once");
+    assert_eq!(here.started(), started);
 }

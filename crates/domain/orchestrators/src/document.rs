@@ -4,7 +4,8 @@ use crate::compile::{self, Part};
 use crate::trouble::{config, of_registry};
 use rok_component::{Component, NamePattern};
 use rok_facades::registry::RegistryFacade;
-use rok_orchestration::{ExecutionContext, ExecutionPlan, OrchestratorError, PlanMode};
+use rok_orchestration::{ExecutionContext, ExecutionPlan, OrchestratorError};
+use rok_vocabulary::PlanMode;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -73,6 +74,13 @@ fn finished(plan: &[u8], document: &ExecutionPlan) -> Result<Vec<u8>, Orchestrat
     }
     if document.default_mode != PlanMode::Local {
         plan["default_mode"] = document.default_mode.as_str().into();
+    }
+    for (node, mode) in document
+        .nodes
+        .iter()
+        .filter_map(|node| Some((node, node.mode()?)))
+    {
+        plan["steps"][bare(node.id())]["mode"] = mode.as_str().into();
     }
     let mut bytes = serde_json::to_vec_pretty(&plan).map_err(|error| wrong(&error.to_string()))?;
     bytes.push(b'\n');

@@ -26,6 +26,9 @@ pub struct AgentData {
     /// Soft policies that it cannot honour.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Why this machine did it, where no agent was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// An agent that was asked and did not do the step.

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use rok_events::InputsHash;
-use rok_plan::{Action, Plan, Step};
+use rok_plan::{Action, Plan, Step, StepPlace};
 use rok_scheduler::{Edge, Graph, GraphError};
 use rok_vocabulary::StepId;
 
@@ -44,8 +44,11 @@ impl CompiledPlan {
                 .map(move |from| Edge::after(*from as u32, to as u32));
             needs.chain(after)
         });
-        let is_process =
-            |step: &Step| matches!(step.action, Action::Argv(_) | Action::Shell { .. });
+        // One that only agents do takes no place of a process here.
+        let is_process = |step: &Step| {
+            let here = !matches!(&step.place, StepPlace::Away(away) if !away.or_here);
+            here && matches!(step.action, Action::Argv(_) | Action::Shell { .. })
+        };
         let graph = Graph::new(plan.steps.len(), edges, |node| {
             usize::from(!is_process(&plan.steps[node as usize]))
         })?;

@@ -624,7 +624,10 @@ impl RunRunner {
             ResolvedAction::Agent { ask, with } => {
                 Work::Agent(Box::new(agents::work(state, step, &ask, with)))
             }
-            action => self.work(ix, action, resolved.env, resolved.cwd.as_deref()),
+            action => {
+                let work = self.work(ix, action, resolved.env, resolved.cwd.as_deref());
+                agents::given(state, step, work)?
+            }
         };
         let run = state.run_id();
         Ok(StepRequest {

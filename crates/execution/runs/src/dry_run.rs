@@ -13,7 +13,7 @@ use rok_facades::runs::{
 };
 use rok_kernel::{CommandKind, RunScope, RunState, StepIx};
 use rok_log::{EventReader as _, MemoryStore};
-use rok_plan::{Action, Gate, OnExceeded, Plan, Shell};
+use rok_plan::{Action, Gate, OnExceeded, Plan, Shell, StepPlace};
 use rok_rac::Deadline;
 use rok_runner::{Files, RunContext, RunRunner, Services, Shard};
 use rok_vocabulary::{BudgetDimension, ErrorClass, Outcome, RunId, RunPhase, format_duration};
@@ -435,6 +435,10 @@ fn dry_step(
         cache: step
             .cache
             .then(|| cache_answer(runner, services, at as StepIx)),
+        stays_here: match step.place {
+            StepPlace::Bound(what) => Some(format!("it has {what}")),
+            StepPlace::Own | StepPlace::Away(_) => None,
+        },
         agents: candidates(runner, services, at as StepIx),
     };
     match wrong {

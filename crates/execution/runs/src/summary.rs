@@ -379,6 +379,7 @@ fn agent_view(agent: &AgentData) -> AgentStepView {
         trust_level: agent.trust,
         tried: tried.collect(),
         notes: agent.notes.clone(),
+        reason: agent.reason.clone(),
     }
 }
 

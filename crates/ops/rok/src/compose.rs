@@ -19,6 +19,7 @@ pub use registry::registry;
 use rok_client::{RemoteRuns, RemoteSchedules};
 use rok_config::{PasswordSource, Settings, SigningKeySource};
 use rok_events::Contract;
+use rok_exec_agent::HybridExecutor;
 use rok_exec_http::{Egress, HttpExecutor};
 use rok_exec_process::ProcessExecutor;
 use rok_exec_service::{Environment, KeySource as ServiceKey, ServiceExecutor, ServiceMap};
@@ -163,12 +164,17 @@ fn composed(
         };
         let services = Services::new(facades);
         let services = match needs.processes {
-            Some(processes) => services
-                .executor(Arc::new(executor(processes, host)?))
-                .executor(Arc::clone(&functions) as Arc<dyn Executor>)
-                .executor(Arc::clone(&http) as Arc<dyn Executor>)
-                .executor(Arc::clone(&workers) as Arc<dyn Executor>)
-                .executor(Arc::clone(&agents) as Arc<dyn Executor>),
+            Some(processes) => {
+                let here: Arc<dyn Executor> = Arc::new(executor(processes, host)?);
+                let hybrid = HybridExecutor::new(Arc::clone(&agents), Arc::clone(&here));
+                services
+                    .executor(here)
+                    .executor(Arc::new(hybrid))
+                    .executor(Arc::clone(&functions) as Arc<dyn Executor>)
+                    .executor(Arc::clone(&http) as Arc<dyn Executor>)
+                    .executor(Arc::clone(&workers) as Arc<dyn Executor>)
+                    .executor(Arc::clone(&agents) as Arc<dyn Executor>)
+            }
             None => services,
         };
         Ok(Governed { services, policies })

@@ -18,11 +18,27 @@ steps:
   hello: { run: [sh, -c, 'test \"$WHO\" != eve'], env: { WHO: '${{ inputs.who }}' } }
 ";
 
+/// The batch `b1` of what `items.csv` holds.
+const GREETS: [&str; 6] = [
+    "run",
+    "greet.yaml",
+    "--batch",
+    "items.csv",
+    "--batch-id",
+    "b1",
+];
+
 fn bench(items: &str) -> Bench {
     let bench = Bench::new();
     bench.write("greet.yaml", GREET);
     bench.write("items.csv", items);
     bench
+}
+
+/// The batch `b1` as it stands.
+fn shown(bench: &Bench) -> Value {
+    let show = ["batch", "show", "b1", "--json"];
+    bench.rok(show).exits(0).json()
 }
 
 fn statuses(batch: &Value) -> Vec<&str> {
@@ -35,16 +51,8 @@ fn statuses(batch: &Value) -> Vec<&str> {
 #[test]
 fn every_item_has_a_run_that_says_of_which_batch_it_is() {
     let bench = bench("who\nada\nbob\ncyd\n");
-    let args = [
-        "run",
-        "greet.yaml",
-        "--batch",
-        "items.csv",
-        "--batch-id",
-        "b1",
-        "--json",
-    ];
-    let batch = bench.rok(args).exits(0).json();
+    let args = GREETS.into_iter().chain(["--json"]);
+    let batch = bench.rok(args.clone()).exits(0).json();
     assert_eq!(batch["batch_id"], "b1");
     assert_eq!(batch["status"], "success");
     assert_eq!(statuses(&batch), ["succeeded"; 3]);
@@ -66,8 +74,7 @@ fn every_item_has_a_run_that_says_of_which_batch_it_is() {
     assert_eq!(listed.as_array().map(Vec::len), Some(3));
     // Again: nothing is run a second time.
     assert_eq!(bench.rok(args).exits(0).json(), batch);
-    let shown = bench.rok(["batch", "show", "b1", "--json"]).exits(0).json();
-    assert_eq!(shown, batch);
+    assert_eq!(shown(&bench), batch);
     let human = bench.rok(["batch", "show", "b1"]).exits(0);
     assert!(
         human.out.contains("batch b1: success, 3 of 3 ended"),
@@ -80,16 +87,8 @@ fn every_item_has_a_run_that_says_of_which_batch_it_is() {
 #[test]
 fn a_batch_of_which_some_runs_fail_is_partial_and_of_which_all_do_a_failure() {
     let some = bench("who\nada\neve\n");
-    let args = [
-        "run",
-        "greet.yaml",
-        "--batch",
-        "items.csv",
-        "--batch-id",
-        "b1",
-    ];
-    some.rok(args).exits(1);
-    let batch = some.rok(["batch", "show", "b1", "--json"]).exits(0).json();
+    some.rok(GREETS).exits(1);
+    let batch = shown(&some);
     assert_eq!(batch["status"], "partial");
     assert_eq!(statuses(&batch), ["succeeded", "failed"]);
     assert!(
@@ -97,8 +96,8 @@ fn a_batch_of_which_some_runs_fail_is_partial_and_of_which_all_do_a_failure() {
         "{batch}"
     );
     let none = bench("who\neve\neve\n");
-    none.rok(args).exits(1);
-    let batch = none.rok(["batch", "show", "b1", "--json"]).exits(0).json();
+    none.rok(GREETS).exits(1);
+    let batch = shown(&none);
     assert_eq!(batch["status"], "failure");
 }
 
@@ -144,18 +143,10 @@ fn a_faulty_item_refuses_the_batch_before_any_run_is_made() {
 #[test]
 fn a_batch_of_the_same_id_and_other_items_is_another_request() {
     let bench = bench("who\nada\nbob\n");
-    let args = [
-        "run",
-        "greet.yaml",
-        "--batch",
-        "items.csv",
-        "--batch-id",
-        "b1",
-    ];
-    bench.rok(args).exits(0);
+    bench.rok(GREETS).exits(0);
     for items in ["who\nada\neve\n", "who\nada\n", "who\nada\nbob\ncyd\n"] {
         bench.write("items.csv", items);
-        let refused = bench.rok(args).exits(2);
+        let refused = bench.rok(GREETS).exits(2);
         assert!(refused.err.contains("item 1:"), "{}", refused.err);
         assert!(!bench.runs().join("b1.2").exists());
     }
@@ -188,14 +179,14 @@ fn a_batch_that_is_killed_goes_on_and_runs_no_item_twice() {
     first.kill();
     assert!(!log(5).exists(), "no more than two at once");
     let ended: Vec<Vec<Value>> = (0..3).map(|n| bench.events(&format!("b1.{n}"))).collect();
-    let standing = bench.rok(["batch", "show", "b1", "--json"]).exits(0).json();
+    let standing = shown(&bench);
     assert_eq!(standing["status"], "running");
     assert_eq!(statuses(&standing)[..3], ["succeeded"; 3]);
     assert_eq!(statuses(&standing)[5..], ["not_submitted"; 7]);
 
     bench.write("goes", "");
     bench.rok(args).exits(0);
-    let batch = bench.rok(["batch", "show", "b1", "--json"]).exits(0).json();
+    let batch = shown(&bench);
     assert_eq!(batch["status"], "success", "{batch}");
     for (n, before) in ended.iter().enumerate() {
         assert_eq!(bench.events(&format!("b1.{n}")), *before);

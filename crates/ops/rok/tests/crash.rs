@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "support/at_once.rs"]
+mod at_once;
 #[path = "support/copy.rs"]
 mod copy;
 #[path = "support/journal.rs"]
@@ -11,6 +13,7 @@ mod journal;
 #[path = "support/live.rs"]
 mod live;
 
+use at_once::each;
 use copy::copy;
 use journal::{Attempt, End, Journal, RUN, alive, attempts, ended};
 use live::Live;
@@ -19,11 +22,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use support::{Bench, Ran};
-
-/// Cases that go on at once: they wait for processes more than they compute.
-const AT_ONCE: usize = 4;
 
 /// A run in a folder of its own, with the journal of its steps.
 struct Case {
@@ -186,24 +185,6 @@ fn undisturbed() -> (Case, End) {
     );
     case.check(&summary, &end);
     (case, end)
-}
-
-/// Does each of a number of things, several at once.
-fn each(n: usize, work: impl Fn(usize) + Sync) {
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= n {
-                        return;
-                    }
-                    work(at);
-                }
-            });
-        }
-    });
 }
 
 /// The owner is killed when the log has so many lines, whether in `run` or in

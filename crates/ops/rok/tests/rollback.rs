@@ -4,22 +4,21 @@
 
 mod support;
 
+#[path = "support/at_once.rs"]
+mod at_once;
 #[path = "support/live.rs"]
 mod live;
 
+use at_once::each;
 use live::Live;
 use rstest::rstest;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use support::{Bench, Ran};
 
 const RUN: &str = "undone";
-
-/// Cases that go on at once: they wait for processes more than they compute.
-const AT_ONCE: usize = 4;
 
 /// A step does something, and its compensation undoes it: like a service that
 /// knows the idempotency key, at most once for each key. Both keep a journal,
@@ -233,24 +232,6 @@ impl Case {
 
 fn lines(log: &str) -> usize {
     log.matches('\n').count()
-}
-
-/// Does each of a number of things, several at once.
-fn each(n: usize, work: impl Fn(usize) + Sync) {
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= n {
-                        return;
-                    }
-                    work(at);
-                }
-            });
-        }
-    });
 }
 
 /// The lines at which decisions end: one write each.

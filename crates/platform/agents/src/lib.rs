@@ -40,12 +40,12 @@ mod wire;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use negotiate::{Candidate, Health, Need, Refusal, Row, Table, has_quorum, negotiate};
+pub use negotiate::{Candidate, Health, Need, RUN, Refusal, Row, Table, has_quorum, negotiate};
 pub use routing::{GivenUp, Happened, Move, Routing, Taker, Tried};
 pub use spec::AgentSpec;
 pub use terms::{Accepted, BudgetLeft, Cannot, OfferAnswer, StepPolicy, Terms, judge};
 pub use watch::{Limits, Watch};
 pub use wire::{
-    AgentCard, Offer, Order, PROTOCOL, Signed, SignedWhat, WorkError, WorkResult, WorkStatus,
-    WorkUsage,
+    AgentCard, Offer, Order, PROTOCOL, ProcessOrder, Signed, SignedWhat, WorkError, WorkResult,
+    WorkStatus, WorkUsage,
 };

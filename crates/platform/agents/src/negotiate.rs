@@ -10,6 +10,9 @@ use core::cmp::Ordering;
 use core::fmt;
 use rok_vocabulary::{AgentId, AgentPlace, Capability, Federation, TrustLevel};
 
+/// What an agent must be able to do that is given a process.
+pub const RUN: &str = "run";
+
 /// What a step asks of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
@@ -61,6 +64,8 @@ pub struct Candidate {
     pub health: Health,
     /// It was given this very step before, and has it still.
     pub holds: bool,
+    /// It is asked only where no other does it.
+    pub stands_in: bool,
 }
 
 impl Candidate {
@@ -73,6 +78,24 @@ impl Candidate {
             load: 0,
             health: Health::Up,
             holds: false,
+            stands_in: false,
+        }
+    }
+
+    /// This machine, which runs processes where no agent does. How much it does
+    /// at once is for whoever starts processes to say.
+    #[must_use]
+    pub fn this_machine() -> Self {
+        let spec = AgentSpec {
+            agent_id: AgentId::THIS_MACHINE.parse().expect("it is an agent's id"),
+            capabilities: [RUN.parse().expect("it is a capability")].into(),
+            trust_level: TrustLevel::Verified,
+            region: None,
+            slots: u32::MAX,
+        };
+        Self {
+            stands_in: true,
+            ..Self::new(spec, AgentPlace::Local)
         }
     }
 }
@@ -183,13 +206,14 @@ impl Table {
         self.rows.iter().all(for_good).then(|| self.told())
     }
 
-    /// Every agent with the reason, in words.
-    pub(crate) fn told(&self) -> String {
-        if self.rows.is_empty() {
+    /// Every agent that is not asked with the reason, in words.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let refused = || self.rows.iter().filter(|row| row.verdict.is_err());
+        if refused().next().is_none() {
             return "there is no agent: name some in the file of the setting `agents`".into();
         }
-        let told = self.rows.iter();
-        let told: Vec<String> = told
+        let told: Vec<String> = refused()
             .map(|row| format!("{}: {}", row.agent, row.reason()))
             .collect();
         format!("no agent fits: {}", told.join("; "))
@@ -245,7 +269,7 @@ fn refusal(need: &Need, candidate: &Candidate) -> Option<Refusal> {
     (candidate.load >= slots && !candidate.holds).then_some(Refusal::Busy { slots })
 }
 
-/// Who has the work already; then by place, region and load; ids decide ties.
+/// Who has the work already, then those that need no standing in for; by place, region and load; ids decide ties.
 fn preferred(need: &Need, a: &Candidate, b: &Candidate) -> Ordering {
     let place = |candidate: &Candidate| {
         let local = candidate.place == AgentPlace::Local;
@@ -258,6 +282,7 @@ fn preferred(need: &Need, a: &Candidate, b: &Candidate) -> Ordering {
     };
     b.holds
         .cmp(&a.holds)
+        .then_with(|| a.stands_in.cmp(&b.stands_in))
         .then_with(|| place(a).cmp(&place(b)))
         .then_with(|| elsewhere(a).cmp(&elsewhere(b)))
         .then_with(|| share(a, b).cmp(&share(b, a)))
@@ -270,6 +295,9 @@ fn in_region(need: &Need, candidate: &Candidate) -> bool {
 }
 
 fn why(need: &Need, candidate: &Candidate) -> String {
+    if candidate.stands_in {
+        return "this machine, where no agent does it".into();
+    }
     let (load, slots) = (candidate.load, candidate.spec.slots);
     let mut why = format!("{load} of {slots} slots taken");
     if let Some(region) = &need.region {

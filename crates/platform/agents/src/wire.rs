@@ -3,7 +3,7 @@
 
 use crate::spec::AgentSpec;
 use crate::terms::Terms;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -107,6 +107,21 @@ pub struct Order {
     pub with: Map<String, Value>,
 }
 
+/// What an agent works on that is asked to [`RUN`](crate::RUN): a process, and
+/// what it is told. No shell splits it, and nothing of it is a path here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessOrder {
+    /// The program and its arguments. Not empty.
+    pub argv: Vec<String>,
+    /// The variables that the plan sets.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// The run's inputs: `ROK_INPUTS`.
+    #[serde(default)]
+    pub inputs: Map<String, Value>,
+}
+
 /// How work stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -149,6 +164,9 @@ pub struct WorkResult {
     /// What it used.
     #[serde(default, skip_serializing_if = "WorkUsage::is_nothing")]
     pub usage: WorkUsage,
+    /// What it printed, for the step's log.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub log: String,
 }
 
 /// Why work failed.
@@ -197,6 +215,7 @@ impl WorkResult {
             outputs,
             error: None,
             usage: WorkUsage::default(),
+            log: String::new(),
         }
     }
 

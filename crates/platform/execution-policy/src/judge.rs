@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
-use rok_plan::{Action, Plan, Sandbox, Step};
+use rok_plan::{Action, AgentAction, Plan, Sandbox, Step, StepPlace};
 use rok_vocabulary::{BudgetDimension, EnforcementLevel, SandboxMode, StepId, format_duration};
 
 /// What is known of a run before it starts.
@@ -139,7 +139,7 @@ fn of_step(
     tell: &mut impl FnMut(String),
 ) {
     let id = &step.id;
-    if let Action::Agent(ask) = &step.action {
+    if let Some(ask) = asked(step) {
         let denied = policy.payload.deny.as_ref().map(|deny| &deny.capabilities);
         let asked = core::iter::once(&ask.capability).chain(&ask.capabilities);
         for capability in asked.filter(|one| denied.is_some_and(|denied| denied.contains(*one))) {
@@ -149,7 +149,7 @@ fn of_step(
     let Some(require) = &policy.payload.require else {
         return;
     };
-    if let (Action::Agent(ask), Some(least)) = (&step.action, require.min_trust)
+    if let (Some(ask), Some(least)) = (asked(step), require.min_trust)
         && ask.min_trust < least
     {
         let has = ask.min_trust;
@@ -159,6 +159,15 @@ fn of_step(
     }
     if require.sandbox.is_some() && has_process(step) {
         sandbox(policy, step, facts, tell);
+    }
+}
+
+/// What a step asks of agents, where it does.
+fn asked(step: &Step) -> Option<&AgentAction> {
+    match (&step.action, &step.place) {
+        (Action::Agent(ask), _) => Some(ask),
+        (_, StepPlace::Away(away)) => Some(&away.ask),
+        _ => None,
     }
 }
 

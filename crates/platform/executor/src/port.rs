@@ -109,8 +109,28 @@ impl Work {
             Self::Call(_) => "call",
             Self::Http(_) => "http",
             Self::Service(_) => "service",
+            Self::Agent(work) if work.process.is_some() => "run",
             Self::Agent(_) => "agent",
             Self::Plan(_) => "plan",
+        }
+    }
+
+    /// The process that it is, wherever it is started.
+    #[must_use]
+    pub fn process(&self) -> Option<&ProcessWork> {
+        match self {
+            Self::Process(work) => Some(work),
+            Self::Agent(work) => work.process.as_ref().map(|given| &given.work),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn process_mut(&mut self) -> Option<&mut ProcessWork> {
+        match self {
+            Self::Process(work) => Some(work),
+            Self::Agent(work) => work.process.as_mut().map(|given| &mut given.work),
+            _ => None,
         }
     }
 }
@@ -144,6 +164,17 @@ pub struct AgentWork {
     pub idempotent: bool,
     /// How long a remote agent may take.
     pub max_latency: Option<Duration>,
+    /// The process that it is given, where it is one of a `run` step.
+    pub process: Option<GivenProcess>,
+}
+
+/// A process that is given to an agent.
+#[derive(Debug, Clone)]
+pub struct GivenProcess {
+    /// The same as it would be started here.
+    pub work: ProcessWork,
+    /// Whether it is started here where no agent does it.
+    pub or_here: bool,
 }
 
 /// Which agent did a step, and which were asked before it.
@@ -155,6 +186,8 @@ pub struct AgentRecord {
     pub tried: Vec<Tried>,
     /// Soft policies that it cannot honour.
     pub notes: Vec<String>,
+    /// Why this machine did it, where no agent was asked.
+    pub reason: Option<String>,
 }
 
 /// A run of another plan.

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use rok_vocabulary::PlanMode;
 use serde::{Deserialize, Serialize};
 
 /// A plan as a document of components and edges.
@@ -17,7 +18,7 @@ pub struct ExecutionPlan {
     #[serde(default)]
     pub edges: Vec<PlanEdge>,
     /// Where nodes run.
-    #[serde(default)]
+    #[serde(default = "local")]
     pub default_mode: PlanMode,
     /// Shown to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,10 +33,19 @@ pub enum ExecutionNode {
     /// The component's id.
     Id(String),
     /// The id in a mapping.
-    Named {
-        /// The component's id.
-        id: String,
-    },
+    Named(NamedNode),
+}
+
+/// A node as a mapping.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NamedNode {
+    /// The component's id.
+    pub id: String,
+    /// Where it runs, if not where the plan says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<PlanMode>,
 }
 
 /// An edge, from what comes first to what needs it.
@@ -46,26 +56,22 @@ pub enum PlanEdge {
     /// `[from, to]`.
     Pair(String, String),
     /// `{from, to}`.
-    Named {
-        /// What comes first.
-        from: String,
-        /// What needs it.
-        to: String,
-    },
+    Named(NamedEdge),
 }
 
-/// Where nodes run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// An edge as a mapping.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum PlanMode {
-    /// Here.
-    #[default]
-    Local,
-    /// On agents.
-    Distributed,
-    /// On agents where there are any that fit, else here.
-    Hybrid,
+#[serde(deny_unknown_fields)]
+pub struct NamedEdge {
+    /// What comes first.
+    pub from: String,
+    /// What needs it.
+    pub to: String,
+}
+
+const fn local() -> PlanMode {
+    PlanMode::Local
 }
 
 impl ExecutionNode {
@@ -73,7 +79,17 @@ impl ExecutionNode {
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
-            Self::Id(id) | Self::Named { id } => id,
+            Self::Id(id) => id,
+            Self::Named(node) => &node.id,
+        }
+    }
+
+    /// Where it runs, if not where the plan says.
+    #[must_use]
+    pub const fn mode(&self) -> Option<PlanMode> {
+        match self {
+            Self::Id(_) => None,
+            Self::Named(node) => node.mode,
         }
     }
 }
@@ -83,19 +99,8 @@ impl PlanEdge {
     #[must_use]
     pub fn ends(&self) -> (&str, &str) {
         match self {
-            Self::Pair(from, to) | Self::Named { from, to } => (from, to),
-        }
-    }
-}
-
-impl PlanMode {
-    /// The word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Distributed => "distributed",
-            Self::Hybrid => "hybrid",
+            Self::Pair(from, to) => (from, to),
+            Self::Named(edge) => (&edge.from, &edge.to),
         }
     }
 }
@@ -103,6 +108,7 @@ impl PlanMode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn nodes_and_edges_in_both_forms() {
@@ -112,6 +118,9 @@ mod tests {
         assert_eq!(plan.default_mode, PlanMode::Local);
         assert_eq!(plan.nodes[1].id(), "b");
         assert_eq!(plan.edges[0].ends(), plan.edges[1].ends());
+        let text = r#"{"plan_id":"p","nodes":[{"id":"b","mode":"hybrid"}]}"#;
+        let plan: ExecutionPlan = serde_json::from_str(text).unwrap();
+        assert_eq!(plan.nodes[0].mode(), Some(PlanMode::Hybrid));
     }
 
     #[test]
@@ -120,5 +129,12 @@ mod tests {
         assert!(serde_json::from_str::<ExecutionPlan>(text).is_err());
         let text = r#"{"plan_id":"p","nodes":[],"default_mode":"everywhere"}"#;
         assert!(serde_json::from_str::<ExecutionPlan>(text).is_err());
+        for nodes in [
+            r#"[{"id":"a","mod":"local"}]"#,
+            r#"[{"id":"a","mode":"away"}]"#,
+        ] {
+            let text = format!(r#"{{"plan_id":"p","nodes":{nodes}}}"#);
+            assert!(serde_json::from_str::<ExecutionPlan>(&text).is_err());
+        }
     }
 }

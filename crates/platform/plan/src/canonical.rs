@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 use rok_expr::Template;
-use rok_vocabulary::{Federation, InputName, TrustLevel, format_duration};
+use rok_vocabulary::{Federation, InputName, PlanMode, TrustLevel, format_duration};
 use serde_json::Value;
 
 use crate::approvers::{Approvers, Overrides};
@@ -15,8 +15,8 @@ use crate::decode::{KILL_GRACE, VERSION};
 use crate::expect::Expect;
 use crate::json::Json;
 use crate::model::{
-    Action, ArtifactDecl, Bounds, Compensate, Concurrency, Gate, InputSpec, OnFailure, OnLimit,
-    Order, OutputSpec, Plan, Recipient, Retry, Shell, Step, SuccessRule,
+    Action, AgentAction, ArtifactDecl, Bounds, Compensate, Concurrency, Gate, InputSpec, OnFailure,
+    OnLimit, Order, OutputSpec, Plan, Recipient, Retry, Shell, Step, StepPlace, SuccessRule,
 };
 use crate::sandbox::{Network, Sandbox};
 
@@ -107,6 +107,8 @@ fn plan(plan: &Plan) -> Json {
     );
     keys.duration("max_duration", plan.max_duration);
     keys.value("max_parallel", plan.max_parallel.map(Value::from));
+    let mode = Some(plan.default_mode).filter(|mode| *mode != PlanMode::Local);
+    keys.text("default_mode", mode.map(PlanMode::as_str));
     let priority = Some(plan.priority).filter(|priority| *priority != 0);
     keys.value("priority", priority.map(Value::from));
     keys.text(
@@ -201,6 +203,11 @@ fn bounds(keys: &mut Keys, bounds: &Bounds) {
 fn step(plan: &Plan, at: usize, step: &Step) -> Json {
     let mut keys = Keys::default();
     action(&mut keys, &step.action);
+    let mode = Some(step.mode).filter(|mode| *mode != plan.default_mode);
+    keys.text("mode", mode.map(PlanMode::as_str));
+    if let StepPlace::Away(away) = &step.place {
+        asked(&mut keys, &away.ask);
+    }
     keys.text("name", step.name.as_deref());
     keys.text("description", step.description.as_deref());
     let ids = |edges: &[usize]| {
@@ -284,22 +291,27 @@ fn action(keys: &mut Keys, action: &Action) {
         Action::Agent(agent) => {
             keys.text("agent", Some(agent.capability.as_str()));
             keys.object("with", with(&agent.with));
-            let also = agent.capabilities.iter();
-            keys.list(
-                "capabilities",
-                also.map(|one| Json::text(one.as_str())).collect(),
-            );
-            keys.text("region", agent.region.as_deref());
-            let trust = (agent.min_trust != TrustLevel::Unverified).then_some(agent.min_trust);
-            keys.text("min_trust", trust.map(TrustLevel::as_str));
-            keys.text("federation", agent.federation.map(Federation::as_str));
-            keys.duration("max_latency", agent.max_latency);
+            asked(keys, agent);
         }
         Action::Plan { id, with: inputs } => {
             keys.text("plan", Some(id.as_str()));
             keys.object("with", with(inputs));
         }
     }
+}
+
+/// Which agents are asked.
+fn asked(keys: &mut Keys, agent: &AgentAction) {
+    let also = agent.capabilities.iter();
+    keys.list(
+        "capabilities",
+        also.map(|one| Json::text(one.as_str())).collect(),
+    );
+    keys.text("region", agent.region.as_deref());
+    let trust = (agent.min_trust != TrustLevel::Unverified).then_some(agent.min_trust);
+    keys.text("min_trust", trust.map(TrustLevel::as_str));
+    keys.text("federation", agent.federation.map(Federation::as_str));
+    keys.duration("max_latency", agent.max_latency);
 }
 
 fn with(with: &[(InputName, Template)]) -> Vec<(String, Json)> {

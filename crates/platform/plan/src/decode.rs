@@ -6,6 +6,7 @@
 mod agent;
 mod approvers;
 mod compensate;
+mod elsewhere;
 mod expressions;
 mod http;
 mod limits;
@@ -24,7 +25,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
 use rok_expr::{Site, Template};
-use rok_vocabulary::{ErrorClass, InputName};
+use rok_vocabulary::{ErrorClass, InputName, PlanMode};
 
 use crate::fault::{FaultCode, Finding, Findings, quoted};
 use crate::graph::Graph;
@@ -36,6 +37,7 @@ use crate::sandbox::Sandbox;
 use crate::shape;
 use crate::source::Source;
 use crate::tree::{Entry, Node};
+use elsewhere::Elsewhere;
 use step::StepDraft;
 
 /// From SIGTERM to SIGKILL, where the plan does not say.
@@ -121,10 +123,15 @@ impl Decoder<'_> {
         let entries = root.get("steps").and_then(Node::map).unwrap_or(&[]);
         self.services_once(entries);
         let graph = Graph::build(entries, order, self.findings, self.nearest);
-        let steps: Vec<StepDraft<'_>> = entries
+        let default_mode = read::parsed(root, "default_mode").unwrap_or(PlanMode::Local);
+        let mut steps: Vec<StepDraft<'_>> = entries
             .iter()
             .map(|entry| self.step(entry, &defaults))
             .collect();
+        let elsewhere = Elsewhere::new(default_mode, &env, &defaults);
+        for (step, entry) in steps.iter_mut().zip(entries) {
+            self.placed(step, entry, &elsewhere);
+        }
         let expect = self.expect(root, &steps);
         let concurrency = self.concurrency(root);
         let key = concurrency.as_ref().map(|concurrency| &concurrency.key);
@@ -157,6 +164,7 @@ impl Decoder<'_> {
                 _ => OnFailure::Stop,
             },
             max_parallel: read::whole(root, "max_parallel"),
+            default_mode,
             priority: read::whole(root, "priority").unwrap_or_default(),
             inputs: inputs.sound,
             env: env

@@ -78,8 +78,9 @@ pub use http::{HttpBody, HttpRequest, JsonTemplate, Redirects, ResolvedBody, Res
 pub use keys::{KEYS, KeySpec, Place, Support};
 pub use lint::Warning;
 pub use model::{
-    Action, AgentAction, ArtifactDecl, Bounds, Compensate, Concurrency, Gate, InputSpec, OnFailure,
-    OnLimit, Order, OutputSpec, Plan, Recipient, Retry, Shell, Step, SuccessRule, ValueKind,
+    Action, AgentAction, ArtifactDecl, Away, Bounds, Compensate, Concurrency, Gate, InputSpec,
+    OnFailure, OnLimit, Order, OutputSpec, Plan, Recipient, Retry, Shell, Step, StepPlace,
+    SuccessRule, ValueKind,
 };
 pub use nearest::nearest;
 pub use parse::{parse, parse_input_list, parse_inputs};

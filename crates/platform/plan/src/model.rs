@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use rok_expr::{Condition, Items, ShellLine, Template};
 use rok_vocabulary::{
-    Capability, ErrorClass, Federation, InputName, PlanId, Profile, StepId, TrustLevel,
+    Capability, ErrorClass, Federation, InputName, PlanId, PlanMode, Profile, StepId, TrustLevel,
 };
 use serde_json::Value;
 
@@ -43,6 +43,8 @@ pub struct Plan {
     pub on_failure: OnFailure,
     /// Steps at once within a run; `None`: CPUs for processes, 64 for the rest.
     pub max_parallel: Option<u32>,
+    /// Where steps are done that do not say it themselves.
+    pub default_mode: PlanMode,
     /// Rank among the runs that wait, -100 to 100.
     pub priority: i8,
     /// How many runs with the same key go on at once.
@@ -187,6 +189,10 @@ pub struct Step {
     pub description: Option<String>,
     /// What it does.
     pub action: Action,
+    /// Where it is done, by what it says or else its plan.
+    pub mode: PlanMode,
+    /// What follows from that.
+    pub place: StepPlace,
     /// Runs only if these succeeded. Indices into [`Plan::steps`], in file order.
     pub needs: Vec<usize>,
     /// Runs once these are finished, however they finished; includes the
@@ -233,6 +239,27 @@ pub struct Step {
     /// What its processes, and those of its compensation, may reach and use;
     /// `None`: whatever this user may.
     pub sandbox: Option<Sandbox>,
+}
+
+/// Where a step is done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepPlace {
+    /// As its action says: here, or by an agent whose work it is.
+    Own,
+    /// Here, though it might be done elsewhere: it has something that cannot be
+    /// given away, which this names.
+    Bound(&'static str),
+    /// Its process is given to an agent.
+    Away(Box<Away>),
+}
+
+/// A process that is given to an agent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Away {
+    /// Which agents are asked. It works on the process, and so has no `with`.
+    pub ask: AgentAction,
+    /// Whether it is done here where no agent does it.
+    pub or_here: bool,
 }
 
 /// What undoes a step that succeeded.

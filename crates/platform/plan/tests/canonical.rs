@@ -31,6 +31,9 @@ fn holds(plan: &Plan) {
 #[case(
     "plan: p\non_failure: rollback\ndefaults: { shell: bash, timeout: 5s }\nsteps:\n  a: { call: f, compensate: { run: undo } }\n  b: { run: x, compensate: { run: undo, shell: sh, timeout: 1m } }\n  c: { run: x, compensate: { call: undo } }\n  d: { run: [x], timeout: 2s, compensate: { run: [undo, '${{ steps.d.attempt }}'] } }\n"
 )]
+#[case(
+    "plan: p\ndefault_mode: hybrid\nsteps:\n  a: { run: x, region: eu, min_trust: SIGNED, capabilities: [gpu] }\n  b: { run: x, mode: distributed, federation: quarantine, max_latency: 3s }\n  c: { run: x, mode: local }\n  d: { run: x, cwd: /srv }\n  e: { call: f }\n  f: { agent: f, mode: distributed }\n"
+)]
 fn files(#[case] text: &str) {
     holds(&parse(text.as_bytes(), "plan.yaml").unwrap_or_else(|e| panic!("{}", e.render())));
 }

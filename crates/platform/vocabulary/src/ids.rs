@@ -148,6 +148,18 @@ ids! {
     )
 }
 
+impl AgentId {
+    /// What this machine is called where it stands in for agents. No agent has
+    /// that id.
+    pub const THIS_MACHINE: &'static str = "localhost";
+
+    /// Whether it is no agent, but this machine.
+    #[must_use]
+    pub fn is_this_machine(&self) -> bool {
+        self.as_str() == Self::THIS_MACHINE
+    }
+}
+
 ids! {
     /// What an agent can do, in a word.
     Capability, "capability", "[a-z0-9][a-z0-9._:-]{0,63}", |text| word(

@@ -42,6 +42,6 @@ pub use time::{TimeError, Timestamp};
 pub use words::{
     AckErrorKind, AckStatus, AgentPlace, BudgetDimension, Channel, ComponentStatus, ComponentType,
     Disposition, Domain, EnforcementLevel, ErrorClass, ExpectationStatus, FallbackTrigger,
-    Federation, HoldReason, Outcome, PolicyScope, PolicyType, Profile, ReconciliationStatus,
-    RunPhase, SandboxMode, Severity, StepState, TrustLevel, UnknownWord,
+    Federation, HoldReason, Outcome, PlanMode, PolicyScope, PolicyType, Profile,
+    ReconciliationStatus, RunPhase, SandboxMode, Severity, StepState, TrustLevel, UnknownWord,
 };

@@ -5,8 +5,8 @@ use crate::{
     AckErrorKind, AckStatus, Actor, AgentId, AgentPlace, Attempt, BatchId, BudgetDimension,
     Capability, Channel, ComponentName, ComponentStatus, ComponentType, Disposition, Domain,
     EnforcementLevel, Epoch, ErrorClass, ExpectationStatus, FallbackTrigger, Federation,
-    HoldReason, Outcome, PlanId, PolicyScope, PolicyType, Profile, ReconciliationStatus, RunId,
-    RunPhase, Seq, Severity, StepId, StepState, Timestamp, TrustLevel,
+    HoldReason, Outcome, PlanId, PlanMode, PolicyScope, PolicyType, Profile, ReconciliationStatus,
+    RunId, RunPhase, Seq, Severity, StepId, StepState, Timestamp, TrustLevel,
 };
 use alloc::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -34,7 +34,7 @@ macro_rules! words {
 words! {
     AckErrorKind AckStatus AgentPlace BudgetDimension Channel ComponentStatus ComponentType
     Disposition EnforcementLevel ErrorClass ExpectationStatus FallbackTrigger Federation HoldReason
-    Outcome PolicyScope PolicyType Profile ReconciliationStatus RunPhase Severity StepState TrustLevel
+    Outcome PlanMode PolicyScope PolicyType Profile ReconciliationStatus RunPhase Severity StepState TrustLevel
 }
 
 schemas! {

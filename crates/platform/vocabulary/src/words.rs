@@ -242,6 +242,18 @@ words! {
 }
 
 words! {
+    /// Where the steps of a plan are done.
+    PlanMode, "mode of a plan", {
+        /// Here.
+        Local = "local",
+        /// By agents, and by nobody else.
+        Distributed = "distributed",
+        /// By agents, and here where none does it.
+        Hybrid = "hybrid",
+    }
+}
+
+words! {
     /// Why a step was taken away from an agent.
     FallbackTrigger, "fallback trigger", {
         /// It took too long.

@@ -3,8 +3,10 @@
 use super::import::{ImportRequest, PlanImport};
 use crate::error::ServiceError;
 use crate::service::Service;
-use rok_orchestration::{ExecutionNode, ExecutionPlan, OrchestratorError, PlanEdge, Trouble};
-use rok_plan::{CheckedFile, FaultCode};
+use rok_orchestration::{
+    ExecutionNode, ExecutionPlan, NamedEdge, NamedNode, OrchestratorError, PlanEdge, Trouble,
+};
+use rok_plan::{CheckedFile, FaultCode, Plan, Step};
 use serde_json::Value;
 
 impl Service {
@@ -20,30 +22,22 @@ impl Service {
         let edges = plan.steps.iter().flat_map(|step| {
             let to = step.id.to_string();
             let needs = step.needs.iter();
-            needs.map(move |from| PlanEdge::Named {
-                from: id(from),
-                to: to.clone(),
+            needs.map(move |from| {
+                PlanEdge::Named(NamedEdge {
+                    from: id(from),
+                    to: to.clone(),
+                })
             })
         });
-        let canonical: Value = serde_json::from_slice(&plan.to_canonical_json())
-            .map_err(|error| wrong(error.to_string()))?;
-        let mode = canonical.get("default_mode").cloned();
-        let mode = mode.map(serde_json::from_value).transpose();
         let mut notes = Vec::new();
         if plan.steps.iter().any(|step| !step.after.is_empty()) {
             notes.push("edges of `after` and `order` have no place in it".to_owned());
         }
         let document = ExecutionPlan {
             plan_id: plan.id.to_string(),
-            nodes: plan
-                .steps
-                .iter()
-                .map(|step| ExecutionNode::Id(step.id.to_string()))
-                .collect(),
+            nodes: plan.steps.iter().map(|step| node(&plan, step)).collect(),
             edges: edges.collect(),
-            default_mode: mode
-                .map_err(|error| wrong(error.to_string()))?
-                .unwrap_or_default(),
+            default_mode: plan.default_mode,
             description: plan.description.clone(),
         };
         Ok((document, notes))
@@ -93,6 +87,18 @@ impl Service {
             text,
             notes: Vec::new(),
         })
+    }
+}
+
+/// A step as a node, with its mode where that is not the plan's.
+fn node(plan: &Plan, step: &Step) -> ExecutionNode {
+    let id = step.id.to_string();
+    match step.mode {
+        mode if mode == plan.default_mode => ExecutionNode::Id(id),
+        mode => ExecutionNode::Named(NamedNode {
+            id,
+            mode: Some(mode),
+        }),
     }
 }
 

@@ -137,6 +137,9 @@ pub struct DryStep {
     pub artifacts: Vec<String>,
     /// What the cache would say; absent where the step asks for none.
     pub cache: Option<CacheAnswer>,
+    /// Why no agent is asked for it, though the plan would have one do it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stays_here: Option<String>,
     /// Which agents would be asked, in order, and which not: by what is known
     /// without asking any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -357,6 +357,9 @@ pub struct AgentStepView {
     pub tried: Vec<TriedView>,
     /// Soft policies that it cannot honour.
     pub notes: Vec<String>,
+    /// Why this machine did it, where no agent was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// An agent that was asked and did not do the step.

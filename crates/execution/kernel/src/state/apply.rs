@@ -14,7 +14,7 @@ use rok_events::{
     ReconciliationStage, StartedData, StateChange,
 };
 use rok_phases::{PhaseError, PhaseInput, PhaseStateMachine};
-use rok_plan::{Action, Gate};
+use rok_plan::{Action, Gate, StepPlace};
 use rok_rac::{DomainAck, Duty, Expected, Ledger, Received};
 use rok_scheduler::{Finish, Schedule};
 use rok_vocabulary::{
@@ -232,7 +232,9 @@ impl RunState {
                 }
                 FellBackData::Agent { .. } => {
                     let ix = self.expect_step(event, step, &[StepState::Running], *attempt)?;
-                    if !matches!(self.definition(ix).action, Action::Agent(_)) {
+                    let step = self.definition(ix);
+                    let given = matches!(step.place, StepPlace::Away(_));
+                    if !given && !matches!(step.action, Action::Agent(_)) {
                         return out_of_place(event, "the step is not an agent's");
                     }
                 }

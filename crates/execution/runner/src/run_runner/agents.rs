@@ -2,13 +2,18 @@
 
 use super::RunRunner;
 use crate::services::Services;
-use rok_agents::{BudgetLeft, Need, StepPolicy, Table, Terms, Tried};
+use rok_agents::{BudgetLeft, Need, ProcessOrder, StepPolicy, Table, Terms, Tried};
 use rok_events::{AgentData, TriedData};
-use rok_executor::{AgentRecord, AgentWork, PreflightFault, Work};
+use rok_executor::{
+    AgentRecord, AgentWork, GivenProcess, PreflightFault, ProcessWork, Program, StepFailure, Work,
+};
+use rok_expr::SecretText;
 use rok_kernel::{RunState, StepIx};
-use rok_plan::{Action, AgentAction, Step};
+use rok_plan::{Action, AgentAction, Step, StepPlace};
 use rok_vocabulary::{BudgetDimension, ErrorClass, Federation};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What an agent is asked for.
 pub(super) fn work(
@@ -35,6 +40,73 @@ pub(super) fn work(
         },
         idempotent: step.idempotent,
         max_latency: ask.max_latency,
+        process: None,
+    }
+}
+
+/// Work as it is, or, where the step's process is given away, as the work of an
+/// agent.
+pub(super) fn given(state: &RunState, step: &Step, work: Work) -> Result<Work, StepFailure> {
+    let (StepPlace::Away(away), Work::Process(process)) = (&step.place, &work) else {
+        return Ok(work);
+    };
+    if process.sandbox.is_some() {
+        if away.or_here {
+            return Ok(work);
+        }
+        let reason = "it must run in a sandbox, and no agent can be held to one: \
+                      say `mode: local` on it";
+        return Err(StepFailure::new(ErrorClass::PolicyViolation, reason));
+    }
+    let with = ordered(state, process).ok_or_else(|| {
+        let reason = "it has a secret, and secrets never leave this machine";
+        StepFailure::new(ErrorClass::ConfigError, reason)
+    })?;
+    let given = GivenProcess {
+        work: process.clone(),
+        or_here: away.or_here,
+    };
+    let mut asked = self::work(state, step, &away.ask, with);
+    asked.process = Some(given);
+    Ok(Work::Agent(Box::new(asked)))
+}
+
+/// A process as an order says it; none where a secret stands in it.
+fn ordered(state: &RunState, process: &ProcessWork) -> Option<Map<String, Value>> {
+    let mut env: BTreeMap<String, String> = BTreeMap::new();
+    let mut set = |pairs: &[(String, SecretText)]| {
+        for (name, value) in pairs {
+            env.insert(name.clone(), value.as_plain()?.to_owned());
+        }
+        Some(())
+    };
+    set(&process.env)?;
+    let argv = match &process.program {
+        Program::Argv(argv) => argv.clone(),
+        Program::Shell {
+            bash,
+            script,
+            values,
+        } => {
+            set(values)?;
+            let shell: &[&str] = if *bash {
+                &["bash", "-eo", "pipefail", "-c"]
+            } else {
+                &["/bin/sh", "-e", "-c"]
+            };
+            let words = shell.iter().map(|word| (*word).to_owned());
+            words.chain([script.clone()]).collect()
+        }
+    };
+    let inputs = state.inputs().and_then(|inputs| inputs.as_object());
+    let order = ProcessOrder {
+        argv,
+        env,
+        inputs: inputs.cloned().unwrap_or_default(),
+    };
+    match serde_json::to_value(order) {
+        Ok(Value::Object(with)) => Some(with),
+        _ => None,
     }
 }
 
@@ -68,16 +140,32 @@ fn budget_left(state: &RunState) -> BudgetLeft {
     }
 }
 
+/// A process of which it is only known that it may be started here.
+fn nothing_yet() -> GivenProcess {
+    GivenProcess {
+        work: ProcessWork {
+            program: Program::Argv(Vec::new()),
+            env: Vec::new(),
+            cwd: PathBuf::new(),
+            sandbox: None,
+        },
+        or_here: true,
+    }
+}
+
 impl RunRunner {
     /// Who would do an agent's step, and who not and why; `None` where it is
     /// none, or nobody does such steps here.
     #[must_use]
     pub fn candidates(&self, ix: StepIx, services: &Services) -> Option<Table> {
         let step = self.state().definition(ix);
-        let Action::Agent(ask) = &step.action else {
-            return None;
+        let (ask, or_here) = match (&step.action, &step.place) {
+            (Action::Agent(ask), _) => (&**ask, false),
+            (_, StepPlace::Away(away)) => (&away.ask, away.or_here),
+            _ => return None,
         };
-        let work = work(self.state(), step, ask, Map::new());
+        let mut work = work(self.state(), step, ask, Map::new());
+        work.process = or_here.then(nothing_yet);
         let work = Work::Agent(Box::new(work));
         services.executor_for(&work)?.candidates(&work)
     }
@@ -105,6 +193,7 @@ impl RunRunner {
         let notes = record.notes.iter();
         let notes = notes.map(|note| self.masked(note)).collect();
         let all = record.tried.into_iter().map(tried).collect();
+        let reason = record.reason.map(|reason| self.masked(&reason));
         match record.by {
             Some(by) => AgentData {
                 id: Some(by.agent),
@@ -113,6 +202,7 @@ impl RunRunner {
                 region: by.region,
                 tried: all,
                 notes,
+                reason,
             },
             None => AgentData {
                 tried: all,

@@ -68,16 +68,16 @@ impl RunRunner {
             return None;
         }
         let (mut program, mut line, mut url) = (None, None, None);
-        match &request.work {
-            Work::Process(work) => match &work.program {
-                Program::Argv(argv) => program = argv.first().map(String::as_str),
-                Program::Shell { script, values, .. } => {
-                    let values = values.iter().filter_map(|(_, value)| value.as_plain());
-                    line = Some(values.fold(script.clone(), |all, value| all + " " + value));
-                }
-            },
-            Work::Http(request) => url = Some(request.url.as_str()),
-            _ => {}
+        match request.work.process().map(|work| &work.program) {
+            Some(Program::Argv(argv)) => program = argv.first().map(String::as_str),
+            Some(Program::Shell { script, values, .. }) => {
+                let values = values.iter().filter_map(|(_, value)| value.as_plain());
+                line = Some(values.fold(script.clone(), |all, value| all + " " + value));
+            }
+            None => {}
+        }
+        if let Work::Http(request) = &request.work {
+            url = Some(request.url.as_str());
         }
         let facts = WorkFacts {
             plan: state.plan().plan().id.as_str(),

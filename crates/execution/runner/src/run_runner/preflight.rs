@@ -5,7 +5,7 @@ use super::RunRunner;
 use crate::facts::{authorization, run_facts};
 use crate::services::Services;
 use rok_events::PolicyStage;
-use rok_executor::{PreflightFault, Program, Work};
+use rok_executor::{PreflightFault, Program};
 use rok_kernel::{Admission, StepIx};
 use rok_secrets::Secrets;
 use rok_vocabulary::{Attempt, ErrorClass, StepState, Timestamp};
@@ -75,17 +75,13 @@ impl RunRunner {
             let mut faults = self.unfit_patterns(ix);
             // Steps before it may make its folder and its program.
             let first = step.needs.is_empty() && step.after.is_empty();
-            if let Work::Process(process) = &mut request.work
-                && !first
-            {
+            if let Some(process) = request.work.process_mut().filter(|_| !first) {
                 process.cwd = PathBuf::from("/");
             }
-            let made = match &request.work {
-                Work::Process(process) if !first => {
-                    matches!(&process.program, Program::Argv(argv) if argv[0].contains('/'))
-                }
-                _ => false,
-            };
+            let process = request.work.process().filter(|_| !first);
+            let made = process.is_some_and(
+                |process| matches!(&process.program, Program::Argv(argv) if argv[0].contains('/')),
+            );
             faults.extend(match services.executor_for(&request.work) {
                 _ if made => Vec::new(),
                 Some(executor) => executor.preflight(&request),

@@ -44,6 +44,34 @@ fn an_execution_plan_becomes_a_plan_that_runs_and_comes_back() {
     assert_eq!(shown["description"], "Every night.");
 }
 
+/// Where its nodes run is kept, of the whole and of a node.
+#[rstest]
+#[case("distributed")]
+#[case("hybrid")]
+fn a_document_says_where_its_nodes_run(#[case] mode: &str) {
+    let bench = bench(&[("fetch", STEP), ("check", STEP)]);
+    let document = json!({
+        "plan_id": "nightly",
+        "nodes": ["fetch", { "id": "check", "mode": "local" }],
+        "edges": [["fetch", "check"]],
+        "default_mode": mode,
+    });
+    bench.write("nightly.json", &document.to_string());
+    let import = ["plan", "import", "--from", "execution-plan", "nightly.json"];
+    let imported = bench.rok(import.into_iter().chain(["-o", "nightly.yaml"]));
+    imported.exits(0);
+    bench.rok(["plan", "validate", "nightly.yaml"]).exits(0);
+    let show = ["plan", "show", "nightly.yaml", "--as", "execution-plan"];
+    let shown: Value = bench.rok(show).exits(0).json();
+    assert_eq!(shown["default_mode"], mode);
+    assert_eq!(shown["nodes"], document["nodes"]);
+    // No agent is there: hybrid is done here.
+    let code = i32::from(mode == "distributed");
+    bench
+        .rok(["run", "nightly.yaml", "--run-id", "r"])
+        .exits(code);
+}
+
 #[test]
 fn a_document_may_be_yaml() {
     let bench = bench(&[("fetch", STEP)]);
@@ -61,6 +89,8 @@ fn a_document_may_be_yaml() {
 #[case(json!({"plan_id": "p", "nodes": ["fetch"], "edges": [["fetch", "fetch"]]}), 2, "fetch")]
 #[case(json!({"plan_id": "p", "nodes": []}), 2, "")]
 #[case(json!({"plan_id": "p", "nodes": ["fetch"], "edgs": []}), 2, "edgs")]
+#[case(json!({"plan_id": "p", "nodes": [{"id": "fetch", "mod": "local"}]}), 2, "no execution plan")]
+#[case(json!({"plan_id": "p", "nodes": ["fetch"], "default_mode": "remote"}), 2, "remote")]
 #[case(json!({"plan_id": "Not An Id", "nodes": ["fetch"]}), 2, "")]
 fn what_is_no_execution_plan_is_refused(
     #[case] document: Value,

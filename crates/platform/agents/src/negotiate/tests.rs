@@ -121,6 +121,37 @@ fn load_counts_by_slots_and_who_has_the_work_is_first() {
     assert_eq!(ids(&negotiate(&need(), &candidates)), ["c", "b", "a"]);
 }
 
+/// This machine is asked last, whatever is preferred, and does no more than run.
+#[rstest]
+#[case(Federation::LocalPrefer)]
+#[case(Federation::RemotePrefer)]
+#[case(Federation::Quarantine)]
+fn this_machine_stands_in_for_agents(#[case] federation: Federation) {
+    let agent = |id: &str, place| Candidate::new(spec(id, &["run"]), place);
+    let candidates = [
+        Candidate::this_machine(),
+        agent("remote", AgentPlace::Remote),
+        agent("local", AgentPlace::Local),
+    ];
+    let mut need = Need {
+        federation,
+        min_trust: TrustLevel::Unverified,
+        ..Need::of(RUN.parse().unwrap())
+    };
+    let table = negotiate(&need, &candidates);
+    let taken: Vec<_> = table.taken().map(|row| row.agent.as_str()).collect();
+    assert_eq!((taken.len(), taken[2]), (3, AgentId::THIS_MACHINE));
+    let alone = negotiate(&need, &candidates[..1]);
+    assert!(!alone.waits() && alone.hopeless().is_none());
+    assert!(
+        alone.told().starts_with("there is no agent"),
+        "{}",
+        alone.told()
+    );
+    need.capabilities.insert("gpu".parse().unwrap());
+    assert!(negotiate(&need, &candidates[..1]).hopeless().is_some());
+}
+
 #[rstest]
 #[case(2, 0, true)]
 #[case(2, 2, true)]
@@ -188,6 +219,7 @@ prop_compose! {
                 _ => Health::Up,
             },
             holds,
+            stands_in: false,
         }
     }
 }

@@ -1,12 +1,9 @@
 //! `agent`: work of an agent that can do it.
 
-use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::time::Duration;
 use rok_expr::Template;
-use rok_vocabulary::{Capability, Federation, InputName, TrustLevel};
+use rok_vocabulary::{Capability, InputName, TrustLevel};
 
 use super::{Decoder, Written, read};
 use crate::fault::{FaultCode, Finding, quoted};
@@ -27,12 +24,7 @@ pub(super) const AGENT_ONLY: &[&str] = &[
 const WITHOUT_EFFECT: &[&str] = &["env", "cwd", "shell", "reads", "cache", "artifacts"];
 
 pub(super) struct AgentDraft<'t> {
-    capability: Capability,
-    capabilities: BTreeSet<Capability>,
-    region: Option<String>,
-    min_trust: TrustLevel,
-    federation: Option<Federation>,
-    max_latency: Option<Duration>,
+    ask: AgentAction,
     pub(super) with: Vec<(InputName, Written<'t, Template>)>,
 }
 
@@ -44,17 +36,30 @@ impl Decoder<'_> {
             .filter(|entry| WITHOUT_EFFECT.contains(&entry.key.as_str()));
         self.without_effect(keys, "on an `agent`, which starts no process here");
         let capability = self.capability(agent);
-        let also = step.get("capabilities").and_then(Node::list).unwrap_or(&[]);
-        let also: Vec<_> = also.iter().map(|node| self.capability(node)).collect();
+        let ask = self.asked(step, capability);
         let with = self.with(step);
         Some(AgentDraft {
+            ask: ask?,
+            with: with?,
+        })
+    }
+
+    /// Which agents a step asks.
+    pub(super) fn asked(
+        &mut self,
+        step: &Node,
+        capability: Option<Capability>,
+    ) -> Option<AgentAction> {
+        let also = step.get("capabilities").and_then(Node::list).unwrap_or(&[]);
+        let also: Vec<_> = also.iter().map(|node| self.capability(node)).collect();
+        Some(AgentAction {
             capability: capability?,
             capabilities: also.into_iter().collect::<Option<_>>()?,
             region: read::text(step, "region"),
             min_trust: read::parsed(step, "min_trust").unwrap_or(TrustLevel::Unverified),
             federation: read::parsed(step, "federation"),
             max_latency: read::duration(step, "max_latency"),
-            with: with?,
+            with: Vec::new(),
         })
     }
 
@@ -77,13 +82,8 @@ impl AgentDraft<'_> {
     pub(super) fn finish(self) -> AgentAction {
         let with = self.with.into_iter();
         AgentAction {
-            capability: self.capability,
-            capabilities: self.capabilities,
-            region: self.region,
-            min_trust: self.min_trust,
-            federation: self.federation,
-            max_latency: self.max_latency,
             with: with.map(|(name, value)| (name, value.expression)).collect(),
+            ..self.ask
         }
     }
 }

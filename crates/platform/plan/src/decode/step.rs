@@ -7,9 +7,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 use rok_expr::{Condition, Items, ShellLine, Site, Template};
-use rok_vocabulary::{ErrorClass, InputName, PlanId, StepId};
+use rok_vocabulary::{ErrorClass, InputName, PlanId, PlanMode, StepId};
 
-use super::agent::{AGENT_ONLY, AgentDraft};
+use super::agent::AgentDraft;
 use super::compensate::CompensateDraft;
 use super::http::HttpDraft;
 use super::{Decoder, Defaults, Written, read};
@@ -17,14 +17,14 @@ use crate::approvers::Approvers;
 use crate::fault::{FaultCode, Finding, quoted};
 use crate::graph::Graph;
 use crate::keys::{KeySpec, Place};
-use crate::model::{Action, ArtifactDecl, Gate, OutputSpec, Retry, Shell, Step};
+use crate::model::{Action, ArtifactDecl, Gate, OutputSpec, Retry, Shell, Step, StepPlace};
 use crate::sandbox::Sandbox;
 
 use crate::pattern;
 use crate::tree::{Entry, Node};
 
 /// The keys of which a step has exactly one.
-const EXECUTORS: &[&str] = &["run", "call", "http", "service", "agent", "plan"];
+pub(super) const EXECUTORS: &[&str] = &["run", "call", "http", "service", "agent", "plan"];
 
 /// The keys that only a process can obey.
 const PROCESS_ONLY: &[&str] = &["env", "cwd", "shell", "reads", "cache", "sandbox"];
@@ -40,6 +40,8 @@ pub(super) struct StepDraft<'t> {
     pub(super) name: Option<String>,
     pub(super) description: Option<String>,
     pub(super) action: Option<ActionDraft<'t>>,
+    pub(super) mode: PlanMode,
+    pub(super) place: StepPlace,
     pub(super) condition: Option<Written<'t, Condition>>,
     pub(super) gate: Option<Gate>,
     pub(super) approvers: Approvers,
@@ -109,6 +111,9 @@ impl Decoder<'_> {
             name: read::text(node, "name"),
             description: read::text(node, "description"),
             action: self.action(entry, defaults),
+            // Once all of it is known.
+            mode: PlanMode::Local,
+            place: StepPlace::Own,
             condition: node
                 .get("if")
                 .and_then(|node| self.written(Condition::parse(node.text()?), node)),
@@ -170,12 +175,6 @@ impl Decoder<'_> {
         let shell = node.entry("shell");
         if !matches!(first.key.as_str(), "plan" | "agent") {
             self.without_effect(node.entry("with"), "without `plan` or `agent`");
-        }
-        if first.key != "agent" {
-            let keys = entries
-                .iter()
-                .filter(|entry| AGENT_ONLY.contains(&entry.key.as_str()));
-            self.without_effect(keys, "without `agent`");
         }
         match (first.key.as_str(), &*first.node) {
             ("run", run) => self.command(run, shell, read::shell(node).unwrap_or(defaults.shell)),
@@ -431,6 +430,8 @@ impl StepDraft<'_> {
             name: self.name,
             description: self.description,
             action,
+            mode: self.mode,
+            place: self.place,
             needs: graph.needs(at).to_vec(),
             after: graph.after(at).to_vec(),
             fallback: graph.fallback(at),

@@ -1,6 +1,6 @@
 //! The table itself.
 
-use rok_vocabulary::{Federation, Profile, TrustLevel};
+use rok_vocabulary::{Federation, PlanMode, Profile, TrustLevel};
 
 use crate::http::Redirects;
 
@@ -71,7 +71,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Plan, "max_duration", POSITIVE, "Active time that a run may take; time under a hold does not count.").or("no limit"),
     key(Plan, "max_parallel", Ty::Whole { min: 1, max: MAX_PARALLEL }, "Steps at once within a run.").or("CPUs for processes, 64 for the rest"),
     key(Plan, "on_failure", Ty::Words(&["stop", "rollback"], &[]), "What a run does whose execution failed, timed out or was cancelled: `rollback` runs the compensations of the steps that succeeded, before the governance check.").or("`stop`"),
-    key(Plan, "default_mode", Ty::Words(&["local"], &["distributed", "hybrid"]), "Where steps run.").or("`local`"),
+    key(Plan, "default_mode", Ty::Words(PlanMode::WORDS, &[]), "Where steps are done that do not say it with `mode`.").or("`local`"),
     key(Plan, "inputs", Ty::Map(Names::Input, &Ty::Object(Input)), "Declared inputs, checked before the run exists."),
     key(Plan, "env", ENV, "Environment of every process step. Names that begin with `ROK_` are ours."),
     key(Plan, "secrets", Ty::List(&Ty::SecretName), "Names of the secrets that steps may use; values come from the environment or a secrets file and are never logged."),
@@ -110,7 +110,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Step, "cwd", Ty::Template, "Its working directory.").or("the plan file's folder"),
     key(Step, "outputs", Ty::Map(Names::Input, &Ty::Object(Output)), "What it hands on; what it writes to `ROK_OUTPUT` is checked against this."),
     key(Step, "artifacts", Ty::List(&Ty::Object(Artifact)), "Files that it makes."),
-    key(Step, "mode", Ty::Words(&["local"], &["distributed"]), "Where it runs.").or("`local`"),
+    key(Step, "mode", Ty::Words(PlanMode::WORDS, &[]), "Where its process is done: here, by an agent that can `run`, or by such an agent and here where none does it.").or("the plan's `default_mode`"),
     key(Step, "for_each", Ty::Items, "Fan-out over a CEL list of at most 10,000 items: one child for each, `id[0]`, `id[1]` and so on, with `${{ item }}` and `${{ item_index }}`. Its outputs are the list of theirs."),
     key(Step, "max_parallel", Ty::Whole { min: 1, max: MAX_PARALLEL }, "Children of its `for_each` at once.").or("the run's"),
     key(Step, "compensate", Ty::Object(Compensate), "What undoes it, when the run is rolled back; of a `for_each`, each child that succeeded."),
@@ -118,9 +118,9 @@ pub const KEYS: &[KeySpec] = &[
     key(Step, "cache", Ty::Bool, "Takes its result from an earlier run of the same inputs: command, environment, files that it `reads`, and what the steps before it made.").or("`false`"),
     key(Step, "sandbox", Ty::Object(Sandbox), "What its processes may reach and use, and those of its compensation; the kernel refuses all else. Where it cannot, the step does not start. `{}` is the strictest.").or("whatever this user may"),
     key(Step, "fallback", Ty::StepId, "The step to run instead when this one finally fails, retries included. It runs only then; its success and its outputs stand for this one's, and the run's outcome is `partial`."),
-    key(Step, "capabilities", Ty::List(&Ty::Text), "What else its `agent` must be able to do."),
-    key(Step, "region", Ty::Text, "Where its `agent` should be; one elsewhere is asked only after those."),
-    key(Step, "min_trust", Ty::Words(TrustLevel::WORDS, &[]), "The least trust that its `agent` must have.").or("`UNVERIFIED`"),
+    key(Step, "capabilities", Ty::List(&Ty::Text), "What else the agent that does it must be able to do."),
+    key(Step, "region", Ty::Text, "Where the agent that does it should be; one elsewhere is asked only after those."),
+    key(Step, "min_trust", Ty::Words(TrustLevel::WORDS, &[]), "The least trust that the agent that does it must have.").or("`UNVERIFIED`"),
     key(Step, "federation", Ty::Words(Federation::WORDS, &[]), "Which agents are preferred, local or remote ones, and whether local ones take over where a remote one is too slow, answers with a wrong signature, or too few can be reached; under `quarantine` the step is refused instead.").or("as the agents' file says"),
     key(Step, "max_latency", POSITIVE, "How long a remote agent may take before the step is taken away from it.").or("as the agents' file says"),
 

@@ -89,10 +89,38 @@ steps:
 on_failure: continue
 steps:
   a: { run: echo a }", &["2:13: `on_failure` cannot be `continue` (use `stop`, `rollback`)"])]
-#[case::default_mode_later(r"plan: p
-default_mode: distributed
+#[case::default_mode_word(r"plan: p
+default_mode: remote
 steps:
-  a: { run: echo a }", &["2:15: `distributed` as `default_mode` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+  a: { run: echo a }", &["2:15: `default_mode` cannot be `remote` (use `local`, `distributed`, `hybrid`)"])]
+#[case::distributed_and_bound(r"plan: p
+default_mode: distributed
+secrets: [TOKEN]
+steps:
+  a: { run: echo a, artifacts: [{ path: a.txt }] }
+  b: { run: echo b, reads: [a.txt] }
+  c: { run: echo c, cwd: /srv }
+  d: { run: 'echo ${{ secrets.TOKEN }}' }
+  e: { run: echo e, compensate: { run: echo undone } }
+  f: { run: echo f, sandbox: {} }
+  g: { call: f }
+  h: { plan: other }
+  i: { run: [echo, i], mode: local, artifacts: [{ path: a.txt }] }
+  j: { run: [echo, j], cache: true }", &["5:8: step `a` cannot be given to an agent: it has `artifacts`, files of this machine (say `mode: local` on it, or leave that out)",
+    "6:8: step `b` cannot be given to an agent: it has `reads`, files of this machine (say `mode: local` on it, or leave that out)",
+    "7:8: step `c` cannot be given to an agent: it has a `cwd`, a folder of this machine (say `mode: local` on it, or leave that out)",
+    "8:8: step `d` cannot be given to an agent: it has secrets, which never leave this machine (say `mode: local` on it, or leave that out)",
+    "9:8: step `e` cannot be given to an agent: it has `compensate`, which is done here (say `mode: local` on it, or leave that out)",
+    "10:8: step `f` cannot be given to an agent: it has a `sandbox`, which no agent can be held to (say `mode: local` on it, or leave that out)",
+    "11:8: the plan's `default_mode` is `distributed`, and no agent does step `g`, a `call` (say `mode: local` on it)",
+    "12:8: the plan's `default_mode` is `distributed`, and no agent does step `h`, a `plan` (say `mode: local` on it)",
+    "14:8: step `j` cannot be given to an agent: it has `cache`, whose results are of this machine (say `mode: local` on it, or leave that out)"])]
+#[case::secrets_of_all(r"plan: p
+default_mode: distributed
+secrets: [TOKEN]
+env: { T: '${{ secrets.TOKEN }}' }
+steps:
+  a: { run: echo a }", &["6:8: step `a` cannot be given to an agent: it has secrets, which never leave this machine (say `mode: local` on it, or leave that out)"])]
 #[case::priority_bounds(r"plan: p
 priority: 500
 steps:

@@ -296,11 +296,19 @@ steps:
   a:
     run: echo a
     outputs: { n: { type: number, default: 1 } }", &["5:35: unknown key `default` in `n` of `outputs` of step `a` (`default` belongs in an input)"])]
-#[case::mode_later(r"plan: p
+#[case::modes(r"plan: p
 steps:
-  a:
-    run: echo a
-    mode: distributed", &["5:11: `distributed` as `mode` of step `a` is not supported yet (it belongs to the format, and this version does not carry it out: remove it)"])]
+  a: { call: f, mode: distributed }
+  b: { agent: f, mode: hybrid }
+  c: { http: { url: 'http://x' }, mode: hybrid }
+  d: { run: echo d, mode: distributed, cwd: /srv }
+  e: { run: echo e, mode: hybrid, cwd: /srv, region: eu }
+  f: { run: echo f, mode: everywhere }", &["3:17: no agent does a step of `call` (remove `mode`: only what a `run` starts is given to agents)",
+    "4:18: an `agent` step is done by agents, whatever its `mode` (remove `mode`; `federation` says which agents are preferred)",
+    "5:35: no agent does a step of `http` (remove `mode`: only what a `run` starts is given to agents)",
+    "6:21: step `d` cannot be given to an agent: it has a `cwd`, a folder of this machine (say `mode: local` on it, or leave that out)",
+    "7:46: `region` has no effect on a step that stays here: it has a `cwd`, a folder of this machine (remove it)",
+    "8:27: `mode` of step `f` cannot be `everywhere` (use `local`, `distributed`, `hybrid`)"])]
 #[case::for_each_of_unknown(r"plan: p
 steps:
   a:
@@ -451,7 +459,7 @@ steps:
     min_trust: SIGNED
     federation: quarantine
     max_latency: 1m
-    with: { a: b }", &["5:5: `capabilities` has no effect without `agent` (remove it)", "6:5: `region` has no effect without `agent` (remove it)", "7:5: `min_trust` has no effect without `agent` (remove it)", "8:5: `federation` has no effect without `agent` (remove it)", "9:5: `max_latency` has no effect without `agent` (remove it)", "10:5: `with` has no effect without `plan` or `agent` (remove it)"])]
+    with: { a: b }", &["5:5: `capabilities` has no effect without `agent`, or a `mode` other than `local` (remove it)", "6:5: `region` has no effect without `agent`, or a `mode` other than `local` (remove it)", "7:5: `min_trust` has no effect without `agent`, or a `mode` other than `local` (remove it)", "8:5: `federation` has no effect without `agent`, or a `mode` other than `local` (remove it)", "9:5: `max_latency` has no effect without `agent`, or a `mode` other than `local` (remove it)", "10:5: `with` has no effect without `plan` or `agent` (remove it)"])]
 fn steps(#[case] text: &str, #[case] expected: &[&str]) {
     assert_eq!(faults(text), expected);
 }

@@ -123,7 +123,7 @@ fn what_the_parser_accepts_the_schema_accepts(#[case] text: String) {
 #[case(json!({ "plan": "p", "steps": { "a": {} } }))]
 #[case(json!({ "plan": "p", "steps": { "a": { "run": "x", "call": "f" } } }))]
 #[case(json!({ "plan": "p", "steps": { "a": { "run": [] } } }))]
-#[case(json!({ "plan": "p", "steps": { "a": { "run": "x", "mode": "distributed" } } }))]
+#[case(json!({ "plan": "p", "steps": { "a": { "run": "x", "mode": "everywhere" } } }))]
 #[case(json!({ "plan": "p", "steps": { "a": { "run": "x" } }, "on_failure": "undo" }))]
 #[case(json!({ "plan": "p", "steps": { "a": { "run": "x", "retry": { "classes": ["unknown"] } } } }))]
 #[case(json!({ "plan": "p", "steps": { "a": { "run": "x" } }, "zebra": 1 }))]

@@ -31,7 +31,13 @@ pub(crate) fn agents(agents: &[AgentView], look: Look) -> String {
 
 /// Who did a step: `agent here, after r1 (agent_lost)`.
 pub(super) fn done_by(agent: &AgentStepView) -> String {
-    let by = agent.agent_id.as_ref().map(|id| format!("agent {id}"));
+    let by = agent.agent_id.as_ref().map(|id| {
+        if id.is_this_machine() {
+            "this machine".to_owned()
+        } else {
+            format!("agent {id}")
+        }
+    });
     let mut text = by.unwrap_or_else(|| "no agent".to_owned());
     for (at, tried) in agent.tried.iter().enumerate() {
         let why = tried.trigger.map_or("refused", |trigger| trigger.as_str());
@@ -40,6 +46,9 @@ pub(super) fn done_by(agent: &AgentStepView) -> String {
     }
     for note in &agent.notes {
         let _ = write!(text, "; cannot honour {}", clean(note));
+    }
+    if let Some(why) = &agent.reason {
+        let _ = write!(text, ": {}", clean(why));
     }
     text
 }

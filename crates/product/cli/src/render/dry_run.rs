@@ -160,6 +160,9 @@ fn one(text: &mut String, step: &DryStep, paint: Paint) {
     for path in &step.artifacts {
         let _ = writeln!(text, "      artifact: {}", clean(path));
     }
+    if let Some(why) = &step.stays_here {
+        let _ = writeln!(text, "      done here, and by no agent: {}", clean(why));
+    }
     for line in agents::candidates(&step.agents) {
         let _ = writeln!(text, "      agent {line}");
     }
