@@ -1,15 +1,16 @@
 //! The engine: asks the strict and the soft set, and turns what Cedar says into
 //! an authorization or a verdict.
 
+use crate::grants::{Asked, Grants};
 use crate::lessons::LessonBook;
 use crate::policies::Policies;
-use crate::request::{Asker, Names, Question, Questions, RequestError};
+use crate::request::{Asker, COMPLETE, Names, Question, Questions, RUN, RequestError};
 use cedar_policy::{Authorizer, Decision as CedarDecision, PolicySet, Response};
 use rok_facades::{
     ActionRequest, Authorization, DutyKey, EngineError, GovernanceEngine, Lesson, OutcomeFacts,
     PolicyOverview, PolicyVerdict, RunFacts, Violation,
 };
-use rok_vocabulary::{Actor, EnforcementLevel};
+use rok_vocabulary::{Actor, EnforcementLevel, PlanId};
 use std::collections::BTreeMap;
 
 /// The longest error text that is kept of an evaluation, in characters.
@@ -24,6 +25,7 @@ pub(crate) struct Asking {
 /// Cedar policies, parsed once.
 pub struct CedarEngine {
     asking: Asking,
+    grants: Grants,
     names: Names,
     roles: BTreeMap<String, Vec<String>>,
     lessons: LessonBook,
@@ -34,6 +36,7 @@ impl CedarEngine {
     #[must_use]
     pub fn new(policies: Policies) -> Self {
         Self {
+            grants: Grants::of(&policies),
             asking: Asking::new(policies),
             names: Names::new(),
             roles: BTreeMap::new(),
@@ -82,8 +85,22 @@ impl CedarEngine {
         }
     }
 
-    fn decide(&self, question: Result<Question, RequestError>) -> Decision {
-        self.asking.decide(question)
+    /// Asks, where it is not known that the asker is granted it in every run
+    /// of the plan.
+    fn decide(
+        &self,
+        asker: Asker<'_>,
+        action: &'static str,
+        plan: &PlanId,
+        question: impl FnOnce() -> Result<Question, RequestError>,
+    ) -> Decision {
+        let asked = || Asked {
+            actor: asker.actor.clone(),
+            roles: asker.roles.iter().chain(asker.known).cloned().collect(),
+            action,
+            plan: plan.clone(),
+        };
+        self.grants.or_ask(asked, || self.asking.decide(question()))
     }
 
     fn asker<'a>(&'a self, actor: &'a Actor, roles: &'a [String]) -> Asker<'a> {
@@ -130,6 +147,7 @@ impl Asking {
 }
 
 /// What the two sets say together.
+#[derive(Debug, Clone)]
 pub(crate) struct Decision {
     granted: bool,
     reason: String,
@@ -186,7 +204,7 @@ impl Decision {
         } else if granted {
             format!("permitted by {}", deciding.join(", "))
         } else if forbidden.is_empty() {
-            format!("denied: {}, since no policy permits it", question.words)
+            format!("denied: {}, since no policy permits it", question.words())
         } else {
             let said = violations.iter().find_map(|v| v.reason.as_deref());
             let said = said.map(|said| format!(": {said}")).unwrap_or_default();
@@ -202,6 +220,11 @@ impl Decision {
             violations,
             errors,
         }
+    }
+
+    /// Whether it was permitted, and every policy could be evaluated.
+    pub(crate) const fn is_granted(&self) -> bool {
+        self.granted
     }
 
     pub(crate) fn authorization(self) -> Authorization {
@@ -247,14 +270,16 @@ fn ids(response: &Response) -> Vec<String> {
 impl GovernanceEngine for CedarEngine {
     fn authorize_run(&self, facts: &RunFacts<'_>) -> Result<Authorization, EngineError> {
         let asker = self.asker(facts.submitter, facts.roles);
-        let question = self.questions().run(facts, asker);
-        Ok(self.decide(question).authorization())
+        let question = || self.questions().run(facts, asker);
+        let decision = self.decide(asker, RUN, facts.plan, question);
+        Ok(decision.authorization())
     }
 
     fn authorize_action(&self, request: &ActionRequest<'_>) -> Result<Authorization, EngineError> {
         let asker = self.asker(request.actor, request.roles);
-        let question = self.questions().action(request, asker);
-        Ok(self.decide(question).authorization())
+        let question = || self.questions().action(request, asker);
+        let decision = self.decide(asker, request.action.as_str(), request.run.plan, question);
+        Ok(decision.authorization())
     }
 
     fn evaluate_policy(
@@ -263,8 +288,9 @@ impl GovernanceEngine for CedarEngine {
         facts: &OutcomeFacts<'_>,
     ) -> Result<PolicyVerdict, EngineError> {
         let asker = self.asker(facts.run.submitter, facts.run.roles);
-        let question = self.questions().complete(facts, asker);
-        Ok(self.decide(question).verdict(key))
+        let question = || self.questions().complete(facts, asker);
+        let decision = self.decide(asker, COMPLETE, facts.run.plan, question);
+        Ok(decision.verdict(key))
     }
 
     fn lessons(&self, facts: &OutcomeFacts<'_>) -> Result<Vec<Lesson>, EngineError> {

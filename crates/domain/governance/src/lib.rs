@@ -49,6 +49,7 @@ mod request;
 
 mod access;
 mod engine;
+mod grants;
 mod lessons;
 mod stored;
 

@@ -12,11 +12,19 @@ pub(crate) struct Mentions {
     attributes: BTreeSet<String>,
     /// The context is used as a whole, or a policy could not be read.
     whole: bool,
+    /// A run is named, by its id.
+    runs: bool,
 }
+
+/// The entity types whose ids are those of runs.
+const OF_RUNS: [&str; 2] = ["Run", "Labels"];
 
 impl Mentions {
     /// Adds what a policy looks at.
     pub(crate) fn add(&mut self, policy: &Policy) {
+        let named = policy.entity_literals().into_iter();
+        let mut types = named.map(|uid| uid.type_name().to_string());
+        self.runs |= types.any(|name| OF_RUNS.contains(&name.as_str()));
         match policy.to_json() {
             Ok(json) => self.walk(&json),
             Err(_) => self.whole = true,
@@ -26,6 +34,12 @@ impl Mentions {
     /// Whether an attribute of the context is looked at.
     pub(crate) fn has(&self, attribute: &str) -> bool {
         self.whole || self.attributes.contains(attribute)
+    }
+
+    /// Whether anything is looked at that differs from one run of a plan to the
+    /// next.
+    pub(crate) fn tell_runs_apart(&self) -> bool {
+        self.whole || self.runs || !self.attributes.is_empty()
     }
 
     fn walk(&mut self, json: &Value) {
@@ -88,5 +102,37 @@ mod tests {
             (attributes.to_vec(), whole),
             "{when}"
         );
+        let further = whole || !attributes.is_empty();
+        assert_eq!(mentions.tell_runs_apart(), further, "{when}");
+    }
+
+    #[rstest]
+    #[case("permit (principal, action, resource);", false)]
+    #[case(
+        "permit (principal in Role::\"a\", action, resource == Plan::\"p\");",
+        false
+    )]
+    #[case(
+        "permit (principal, action, resource) when { resource is Run in Plan::\"p\" };",
+        false
+    )]
+    #[case("permit (principal, action, resource == Run::\"r1\");", true)]
+    #[case("permit (principal, action, resource in Run::\"r1\");", true)]
+    #[case(
+        "forbid (principal, action, resource) unless { resource != Run::\"r1\" };",
+        true
+    )]
+    #[case(
+        "permit (principal, action, resource) when { [Run::\"r1\"].contains(resource) };",
+        true
+    )]
+    #[case(
+        "permit (principal, action, resource) when { Labels::\"r1\".hasTag(\"a\") };",
+        true
+    )]
+    fn runs_that_are_named(#[case] policy: &str, #[case] named: bool) {
+        let mut mentions = Mentions::default();
+        mentions.add(&policy.parse().unwrap());
+        assert_eq!(mentions.tell_runs_apart(), named, "{policy}");
     }
 }

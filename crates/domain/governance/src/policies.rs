@@ -140,6 +140,11 @@ impl Policies {
         self.is_default
     }
 
+    /// Whether an answer may differ from one run of a plan to the next.
+    pub(crate) fn tells_runs_apart(&self) -> bool {
+        self.mentions.tell_runs_apart()
+    }
+
     /// Every policy, by id.
     pub fn infos(&self) -> impl Iterator<Item = &PolicyInfo> {
         self.infos.values()

@@ -22,6 +22,11 @@ pub(crate) enum RequestError {
     Cedar(String),
 }
 
+/// The action of submitting a run.
+pub(crate) const RUN: &str = "run";
+/// The action of completing one.
+pub(crate) const COMPLETE: &str = "complete";
+
 fn cedar<E: std::error::Error>(error: E) -> RequestError {
     RequestError::Cedar(error.to_string())
 }
@@ -87,8 +92,19 @@ pub(crate) struct Asker<'a> {
 pub(crate) struct Question {
     pub(crate) request: Request,
     pub(crate) entities: Entities,
+}
+
+impl Question {
     /// For people: who, what, to what.
-    pub(crate) words: String,
+    pub(crate) fn words(&self) -> String {
+        let request = &self.request;
+        let asked = (request.principal(), request.action(), request.resource());
+        let (Some(principal), Some(action), Some(resource)) = asked else {
+            return "what is asked is not known".to_owned();
+        };
+        let action = action.id().unescaped();
+        format!("{principal} may not {action} {resource}")
+    }
 }
 
 /// The makings of a question.
@@ -108,7 +124,7 @@ impl Questions<'_> {
     ) -> Result<Question, RequestError> {
         let context = self.common(facts)?;
         let plan = uid(&self.names.plan, facts.plan.as_str());
-        self.question("run", facts, asker, plan, context)
+        self.question(RUN, facts, asker, plan, context)
     }
 
     /// May somebody do something to the run?
@@ -165,7 +181,7 @@ impl Questions<'_> {
             facts.reconciliation.map(reconciliation)
         });
         let run = uid(&self.names.run, facts.run.run.as_str());
-        self.question("complete", &facts.run, asker, run, context)
+        self.question(COMPLETE, &facts.run, asker, run, context)
     }
 
     fn add(
@@ -241,7 +257,6 @@ impl Questions<'_> {
             let labels = Entity::new_with_tags(self.labels_uid(facts), [], [], tags);
             entities.push(labels.map_err(cedar)?);
         }
-        let words = format!("{principal} may not {action} {resource}");
         let context = Context::from_pairs(context).map_err(cedar)?;
         let action = uid(&self.names.action, action);
         Ok(Question {
@@ -249,7 +264,6 @@ impl Questions<'_> {
             // for every request; policies are checked against it at load.
             request: Request::new(principal, action, resource, context, None).map_err(cedar)?,
             entities: Entities::from_entities(entities, None).map_err(cedar)?,
-            words,
         })
     }
 }
@@ -292,12 +306,10 @@ pub(crate) fn access_question(
     };
     let asked = RestrictedExpression::new_bool(is_submitter);
     let context = Context::from_pairs([("is_submitter".to_owned(), asked)]).map_err(cedar)?;
-    let words = format!("{principal} may not {} {resource}", request.action);
     let action = uid(&names.action, request.action.as_str());
     Ok(Question {
         request: Request::new(principal, action, resource, context, None).map_err(cedar)?,
         entities: Entities::from_entities(entities, None).map_err(cedar)?,
-        words,
     })
 }
 

@@ -323,3 +323,75 @@ fn the_overview_lists_what_is_in_force() {
     let ids: Vec<_> = overview.policies.iter().map(|p| p.id.as_str()).collect();
     assert_eq!(ids, ["all", "gates", "slow"]);
 }
+
+/// One engine that is asked about many runs says what a new one says each time.
+#[rstest]
+#[case("permit (principal, action, resource);", true)]
+#[case(
+    "permit (principal == User::\"ada\", action, resource == Plan::\"nightly\");",
+    true
+)]
+#[case(
+    "permit (principal in Role::\"operator\", action, resource in Plan::\"nightly\");",
+    true
+)]
+#[case("permit (principal, action == Action::\"complete\", resource);", true)]
+#[case(
+    "@id(\"all\") permit (principal, action, resource); @id(\"soft\") @enforcement_level(\"soft\") forbid (principal, action == Action::\"complete\", resource);",
+    true
+)]
+#[case("permit (principal, action, resource in Run::\"r1\");", false)]
+#[case(
+    "permit (principal, action, resource) when { resource != Run::\"r1\" };",
+    false
+)]
+#[case(
+    "permit (principal, action, resource) when { context.run == \"r1\" };",
+    false
+)]
+#[case(
+    "permit (principal, action, resource) when { context.labels.hasTag(\"team\") };",
+    false
+)]
+#[case(
+    "permit (principal, action, resource) when { context.hour < 12 };",
+    false
+)]
+fn what_was_granted_before_is_granted_where_asking_would(
+    #[case] policies: &str,
+    #[case] keeps: bool,
+) {
+    let asked_often = engine(policies, "");
+    for n in 0..64 {
+        let bit = |bit: u32| n >> bit & 1 == 1;
+        let mut facts = facts();
+        facts.run.run = if bit(0) { "r1" } else { "r2" }.parse().unwrap();
+        facts.run.plan = if bit(1) { "nightly" } else { "daily" }.parse().unwrap();
+        facts.run.submitter = Actor::User(if bit(2) { "ada" } else { "bob" }.into());
+        facts.run.roles = if bit(3) {
+            vec!["operator".into()]
+        } else {
+            Vec::new()
+        };
+        if bit(4) {
+            facts.run.labels.clear();
+        }
+        if bit(5) {
+            facts.run.now = Timestamp::parse_rfc3339("2026-02-20T19:00:00Z").unwrap();
+        }
+        let new = engine(policies, "");
+        assert_eq!(run(&asked_often, &facts), run(&new, &facts), "{n}");
+        assert_eq!(
+            complete(&asked_often, &facts),
+            complete(&new, &facts),
+            "{n}"
+        );
+        let (who, cancel) = (facts.run.submitter.to_string(), GovernedAction::Cancel);
+        assert_eq!(
+            act(&asked_often, &facts, &who, cancel),
+            act(&new, &facts, &who, cancel),
+            "{n}"
+        );
+    }
+    assert_eq!(asked_often.grants.keeps_any(), keeps);
+}
