@@ -43,8 +43,12 @@ pub(crate) enum Check {
     Generated,
     /// `cargo doc`
     Docs,
-    /// Every test
-    Tests,
+    /// The tests within the crates
+    Unit,
+    /// The tests of crates and of the binary as a whole
+    Integration,
+    /// The examples within the documentation
+    Doctests,
     /// Every example
     Examples,
 }
@@ -82,7 +86,7 @@ struct Row {
 
 impl Check {
     /// Quick ones first.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Format,
         Self::Layers,
         Self::Generated,
@@ -90,7 +94,9 @@ impl Check {
         Self::Advisories,
         Self::Lints,
         Self::Docs,
-        Self::Tests,
+        Self::Unit,
+        Self::Integration,
+        Self::Doctests,
         Self::Examples,
     ];
 
@@ -103,7 +109,9 @@ impl Check {
             Self::Advisories => "advisories",
             Self::Generated => "generated",
             Self::Docs => "docs",
-            Self::Tests => "tests",
+            Self::Unit => "unit",
+            Self::Integration => "integration",
+            Self::Doctests => "doctests",
             Self::Examples => "examples",
         }
     }
@@ -118,7 +126,8 @@ impl Check {
             Self::Advisories => "cargo deny check advisories; cargo update -p CRATE",
             Self::Generated => "cargo xtask docs",
             Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps",
-            Self::Tests => "cargo xtask test -- NAME_OF_A_TEST",
+            Self::Unit | Self::Integration => "cargo xtask test -- NAME_OF_A_TEST",
+            Self::Doctests => "cargo test --doc -p CRATE",
             Self::Examples => "cargo xtask ci --only examples",
         }
     }
@@ -146,8 +155,24 @@ impl Check {
                 let call = cargo(&["doc", "--workspace", "--no-deps"]);
                 Outcome::of(call.with_env("RUSTDOCFLAGS", "-D warnings").run())
             }
-            Self::Tests => Outcome::of(test::run(root, &test::Args::plain())),
+            Self::Unit | Self::Integration | Self::Doctests => {
+                let args = test::Args::of(self.targets());
+                Outcome::of(test::run(root, &args))
+            }
             Self::Examples => examples::check(root),
+        }
+    }
+}
+
+impl Check {
+    /// What cargo calls the tests of a check. Together they are every test, as
+    /// `cargo xtask test` runs them.
+    fn targets(self) -> &'static [&'static str] {
+        match self {
+            Self::Unit => &["--lib", "--bins"],
+            Self::Integration => &["--test", "*"],
+            Self::Doctests => &["--doc"],
+            _ => &[],
         }
     }
 }
@@ -181,7 +206,36 @@ pub(crate) fn run(root: &Path, args: &Args) -> bool {
         });
     }
     say(&table(&rows));
-    holds(&rows, args.strict)
+    hand_on(&rows) && holds(&rows, args.strict)
+}
+
+/// Tells `rok orch`, where it runs this as a component, what was not checked:
+/// that is a warning there. Whether it could be told.
+fn hand_on(rows: &[Row]) -> bool {
+    let (Some(file), warnings) = (std::env::var_os("ROK_OUTPUT"), warnings(rows)) else {
+        return true;
+    };
+    if warnings.is_empty() {
+        return true;
+    }
+    let told = serde_json::json!({ "warnings": warnings }).to_string();
+    match std::fs::write(&file, told) {
+        Ok(()) => true,
+        Err(error) => {
+            tell(&format!("error: {}: {error}", Path::new(&file).display()));
+            false
+        }
+    }
+}
+
+/// The checks that were not made, and why.
+fn warnings(rows: &[Row]) -> Vec<String> {
+    let open = rows.iter().filter_map(|row| match &row.outcome {
+        Outcome::NotChecked(why) => Some(format!("{}: not checked: {why}", row.check.name())),
+        Outcome::Skipped(why) => Some(format!("{}: skipped: {why}", row.check.name())),
+        Outcome::Ok | Outcome::Failed(_) => None,
+    });
+    open.collect()
 }
 
 fn holds(rows: &[Row], is_strict: bool) -> bool {
@@ -235,11 +289,12 @@ fn table(rows: &[Row]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::time::Duration;
 
     use rstest::rstest;
 
-    use super::{Check, Outcome, Row, holds, table};
+    use super::{Check, Outcome, Row, holds, table, warnings};
 
     fn row(check: Check, outcome: Outcome) -> Row {
         Row {
@@ -280,6 +335,74 @@ mod tests {
         #[case] expected: bool,
     ) {
         assert_eq!(holds(&[row(Check::Format, outcome)], is_strict), expected);
+    }
+
+    #[test]
+    fn what_was_not_checked_is_a_warning() {
+        let rows = [
+            row(Check::Format, Outcome::Failed(String::new())),
+            row(Check::Lints, Outcome::Ok),
+            row(Check::Advisories, Outcome::NotChecked("no network".into())),
+            row(Check::Deny, Outcome::Skipped("by --skip-deny".into())),
+        ];
+        assert_eq!(
+            warnings(&rows),
+            [
+                "advisories: not checked: no network",
+                "deny: skipped: by --skip-deny"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_tests_of_ci_are_all_tests_once() {
+        let mut targets: Vec<&str> = Check::ALL
+            .iter()
+            .flat_map(|c| c.targets())
+            .copied()
+            .collect();
+        targets.sort_unstable();
+        // Examples are built by a check of their own; benches hold no tests.
+        assert_eq!(targets, ["*", "--bins", "--doc", "--lib", "--test"]);
+    }
+
+    /// The check that a component makes, from the one command that it may be.
+    fn check_of(component: &rok_component::Component) -> Option<String> {
+        let step = serde_json::Value::Object(component.step_json());
+        let words = match &step["run"] {
+            serde_json::Value::Array(words) => words.iter().filter_map(|w| w.as_str()).collect(),
+            run => run
+                .as_str()
+                .unwrap_or_default()
+                .split_whitespace()
+                .collect::<Vec<_>>(),
+        };
+        let command = ["cargo", "xtask", "ci", "--only"];
+        let mut found = words.windows(5).filter(|five| five[..4] == command);
+        let only = found.next()?[4];
+        found.next().is_none().then(|| only.to_owned())
+    }
+
+    /// `rok orch --stage ci` and `cargo xtask ci` come to one verdict only if
+    /// neither has a check that the other has not.
+    #[test]
+    fn our_components_make_these_checks_and_no_other() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.rok/components");
+        let mut made = Vec::new();
+        for entry in std::fs::read_dir(&folder).unwrap().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let bytes = std::fs::read(entry.path()).unwrap();
+            let component = rok_component::parse(&bytes, &name)
+                .unwrap_or_else(|errors| panic!("{}", errors.render()));
+            let is_ci = component.tags.contains("ci");
+            let check = check_of(&component);
+            assert_eq!(is_ci, check.is_some(), "{name}: {check:?}");
+            made.extend(check);
+        }
+        made.sort_unstable();
+        let mut checks: Vec<&str> = Check::ALL.iter().map(|c| c.name()).collect();
+        checks.sort_unstable();
+        assert_eq!(made, checks);
     }
 
     #[test]

@@ -67,11 +67,11 @@ fn plan(args: &Args) -> Vec<Vec<String>> {
 }
 
 impl Args {
-    /// As `cargo xtask test` without arguments.
-    pub(crate) fn plain() -> Self {
+    /// As `cargo xtask test` with these arguments behind `--`.
+    pub(crate) fn of(rest: &[&str]) -> Self {
         Self {
             nextest: false,
-            rest: Vec::new(),
+            rest: rest.iter().map(|word| (*word).to_owned()).collect(),
         }
     }
 }
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn every_way_runs_the_whole_workspace_and_its_doctests() {
         assert_eq!(
-            plan(&Args::plain()),
+            plan(&Args::of(&[])),
             [["test", "--workspace", "--no-fail-fast"]]
         );
         let args = Args {

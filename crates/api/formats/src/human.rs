@@ -1,5 +1,6 @@
 //! The report for people: a line for each component, what went wrong below it,
-//! and how it ended. No line is wider than 100 columns.
+//! and how it ended. No line is wider than 100 columns; what is wrong is told
+//! whole, on as many as it takes.
 
 mod paint;
 mod sections;
@@ -13,6 +14,12 @@ use rok_orchestration::{ComponentResult, ReportStatus, ResultStatus, RunReport};
 
 /// So many findings of a component are shown; all of them are in the others.
 const SHOWN_FINDINGS: usize = 10;
+
+/// So many lines of one text are shown, for the same reason.
+const SHOWN_LINES: usize = 60;
+
+/// What goes on below its beginning stands so much further in.
+const FURTHER: usize = 2;
 
 /// The name of a component takes no more than this.
 const NAME: usize = 32;
@@ -51,7 +58,7 @@ pub(crate) fn write(report: &RunReport, look: Look) -> Result<String, FormatErro
         page.profile(profile);
     }
     for message in &report.messages {
-        page.line(2, message);
+        page.text(2, message);
     }
     page.foot(report);
     Ok(page.out)
@@ -65,11 +72,19 @@ struct Page {
 }
 
 impl Page {
-    /// A line of plain text from elsewhere, shortened to what fits.
-    fn line(&mut self, indent: usize, text: &str) {
-        let room = self.look.columns().saturating_sub(indent);
-        let text = self.paint.fit(text, room);
-        self.put(indent, &text);
+    /// A text from elsewhere, whole: what does not fit goes on below it.
+    fn text(&mut self, indent: usize, text: &str) {
+        let room = self.look.columns().saturating_sub(indent + FURTHER);
+        let mut lines = self.paint.lines(text, room);
+        let more = lines.len().saturating_sub(SHOWN_LINES);
+        lines.truncate(SHOWN_LINES);
+        for (at, line) in lines.iter().enumerate() {
+            let further = if at == 0 { 0 } else { FURTHER };
+            self.put(indent + further, line);
+        }
+        if more > 0 {
+            self.put(indent + FURTHER, &format!("and {more} more lines"));
+        }
     }
 
     /// A line that is known to fit.
@@ -120,43 +135,47 @@ impl Page {
             ResultStatus::Pass => "",
             ResultStatus::Fail => class,
         };
-        let note = match room {
-            0 => String::new(),
-            room => self.paint.fit(note, room),
+        // What does not fit beside it is told below, whole.
+        let beside = self.paint.lines(note, room);
+        let note = match &beside[..] {
+            [line] if room > 0 => line.as_str(),
+            _ => "",
         };
+        let told = usize::from(!note.is_empty());
         let sign = self.paint.sign(result);
-        let note = self.paint.faint(&note);
+        let note = self.paint.faint(note);
         self.put(2, &format!("{sign} {head}  {note}"));
-        self.details(result);
+        self.details(result, told);
     }
 
-    fn details(&mut self, result: &ComponentResult) {
+    /// What there is to say of a component, but for so many messages that stand
+    /// on its line.
+    fn details(&mut self, result: &ComponentResult, told: usize) {
         for finding in result.errors.iter().take(SHOWN_FINDINGS) {
             let text = match finding.place() {
                 Some(place) => format!("{place}: {}", finding.message),
                 None => finding.message.clone(),
             };
-            self.line(7, &text);
+            self.text(7, &text);
         }
         let more = result.errors.len().saturating_sub(SHOWN_FINDINGS);
         if more > 0 {
-            self.line(7, &format!("and {more} more"));
+            self.text(7, &format!("and {more} more"));
         }
-        // The first one stands on the line of the component itself.
         let told = match result.status {
-            ResultStatus::Skip | ResultStatus::Warn => 1,
+            ResultStatus::Skip | ResultStatus::Warn => told,
             ResultStatus::Pass | ResultStatus::Fail => 0,
         };
         for message in result.messages.iter().skip(told) {
-            self.line(7, message);
+            self.text(7, message);
         }
     }
 
     fn error(&mut self, report: &RunReport) {
         let Some(error) = &report.error else { return };
-        self.line(2, &format!("error[{}]: {}", error.code, error.message));
+        self.text(2, &format!("error[{}]: {}", error.code, error.message));
         if let Some(help) = &error.help {
-            self.line(2, &format!("help: {help}"));
+            self.text(2, &format!("help: {help}"));
         }
     }
 

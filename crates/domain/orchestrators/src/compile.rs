@@ -4,7 +4,7 @@ use crate::pipe;
 use crate::trouble::{config, of_plan};
 use rok_component::Component;
 use rok_facades::registry::FoundComponent;
-use rok_orchestration::{DEPRECATED, ExecutionContext, OrchestratorError, PIPELINE};
+use rok_orchestration::{ExecutionContext, OrchestratorError, PIPELINE};
 use rok_plan::{Plan, PlanErrors};
 use rok_vocabulary::format_duration;
 use serde_json::{Map, Value, json};
@@ -26,6 +26,8 @@ pub(crate) struct Part<'c> {
     pub(crate) piped_from: Option<&'c Arc<Component>>,
     /// The files that concern it; `None`: all of them.
     pub(crate) files: Option<&'c [String]>,
+    /// The work tree, where what is staged is looked at.
+    pub(crate) tree: Option<&'c str>,
 }
 
 /// The plan of components, in their order, each on its own.
@@ -37,6 +39,7 @@ pub fn plan_of_components(components: &[Arc<Component>]) -> Result<Plan, Orchest
             needs: Vec::new(),
             piped_from: None,
             files: None,
+            tree: None,
         })
         .collect();
     plan(&ExecutionContext::of_stage("components"), "", &parts)
@@ -48,6 +51,7 @@ pub(crate) fn parts<'c>(
     context: &ExecutionContext,
     found: &'c [FoundComponent],
     files: &'c BTreeMap<String, Vec<String>>,
+    tree: Option<&'c str>,
 ) -> Result<Vec<Part<'c>>, OrchestratorError> {
     let mut parts: Vec<Part<'_>> = found
         .iter()
@@ -56,6 +60,7 @@ pub(crate) fn parts<'c>(
             needs: found.requires.iter().map(ToString::to_string).collect(),
             piped_from: None,
             files: files.get(found.component.name.as_str()).map(Vec::as_slice),
+            tree,
         })
         .collect();
     if context.stage == PIPELINE {
@@ -127,12 +132,6 @@ fn document(
     });
     if !orchestrator.is_empty() {
         document["labels"]["orchestrator"] = orchestrator.into();
-    }
-    // On record, so that a projection of the log can warn.
-    let deprecated = parts.iter().filter_map(|part| part.component.deprecation());
-    let deprecated: Vec<String> = deprecated.collect();
-    if !deprecated.is_empty() {
-        document["labels"][DEPRECATED] = deprecated.join("; ").into();
     }
     let inputs = inputs(parts)?;
     if !inputs.is_empty() {
@@ -217,6 +216,9 @@ fn step(part: &Part<'_>) -> Map<String, Value> {
     if !part.needs.is_empty() {
         step.insert("needs".into(), part.needs.clone().into());
     }
+    if let Some(deprecation) = component.deprecation() {
+        step.insert("deprecated".into(), deprecation.into());
+    }
     if component.idempotent() {
         let retry = json!({ "max": RETRIES });
         step.entry("retry").or_insert(retry);
@@ -235,10 +237,13 @@ fn step(part: &Part<'_>) -> Map<String, Value> {
         let text = format!("${{{{ {outputs} == null ? '' : {outputs} }}}}");
         given.push(("PIPE_INPUT", text));
     }
+    // A name is a text, whatever it looks like.
+    let literal = |text: &str| text.replace("${{", "$${{");
     if let Some(files) = part.files {
-        // A name is a text, whatever it looks like.
-        let names = files.join("\n").replace("${{", "$${{");
-        given.push(("COMPONENT_FILES", names));
+        given.push(("COMPONENT_FILES", literal(&files.join("\n"))));
+    }
+    if let Some(tree) = part.tree {
+        given.push(("COMPONENT_WORKTREE", literal(tree)));
     }
     if step.contains_key("run") && !given.is_empty() {
         let env = step.entry("env").or_insert_with(|| json!({}));

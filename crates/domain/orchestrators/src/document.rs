@@ -54,6 +54,7 @@ pub(crate) fn plan_of(
             needs,
             piped_from: None,
             files: None,
+            tree: None,
         })
         .collect();
     let plan = compile::plan(&ExecutionContext::of_stage(&document.plan_id), "", &parts)?;

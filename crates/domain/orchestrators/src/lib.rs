@@ -23,9 +23,13 @@
 mod trouble;
 
 mod query;
+
+mod git;
 mod scope;
+mod staged;
 
 pub mod compile;
+mod order;
 mod pipe;
 
 mod results;

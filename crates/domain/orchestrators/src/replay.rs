@@ -1,21 +1,16 @@
 //! A recorded run executed anew from a component on, and what differs.
 
 use crate::engine::Shared;
-use crate::run::Watch;
-use crate::trouble::{config, of_runs};
-use rok_facades::runs::{ReplayRequest, RunSelector, RunSummary, StepSummary, TailQuery};
+use crate::order::needs_first;
+use crate::results;
+use crate::run::{NOT_STARTED, TAILS, Watch};
+use crate::trouble::{config, of_plan, of_runs};
+use rok_facades::runs::{ReplayRequest, RunSelector, RunSummary};
 use rok_orchestration::{
-    ComponentResult, ExecutionContext, Finding, OrchestratorError, ReplayReport, ReportStatus,
-    ResultStatus, RunReport,
+    ComponentResult, ExecutionContext, OrchestratorError, ReplayReport, ReportStatus, RunReport,
+    Trouble,
 };
-use rok_vocabulary::{StepId, StepState};
-
-const TAILS: TailQuery = TailQuery {
-    lines: 0,
-    failed_lines: 20_000,
-    max_bytes: 1024 * 1024,
-    total_bytes: 16 * 1024 * 1024,
-};
+use rok_vocabulary::{RunId, StepId};
 
 impl Shared {
     /// Replays the run that the context names. Its plan is the recorded one;
@@ -67,12 +62,10 @@ impl Shared {
         report.run_id = Some(run.clone());
         let end = self.drive(&run, watch)?;
         let summary = self.runs.summary(&run).map_err(of_runs)?;
-        let tails = self.runs.log_tails(&run, &TAILS).map_err(of_runs)?;
-        for step in &summary.steps {
-            let tail = tails.iter().find(|tail| tail.step == step.id);
-            report
-                .results
-                .push(result(step, tail.map_or("", |tail| &tail.text)));
+        report.results = self.recorded_results(&run, &summary)?;
+        for name in not_started(&recorded) {
+            let why = format!("it was not started in run {original}, which a replay cannot mend");
+            report.results.push(results::never_started(name, &why));
         }
         let divergences = divergences(&recorded, &summary);
         report.replay = Some(ReplayReport {
@@ -89,30 +82,37 @@ impl Shared {
             ended => ended,
         })
     }
+
+    /// What came of each component of a recorded plan, in the order in which
+    /// they run where they run one by one.
+    fn recorded_results(
+        &self,
+        run: &RunId,
+        summary: &RunSummary,
+    ) -> Result<Vec<ComponentResult>, OrchestratorError> {
+        let plan = self.runs.plan(run).map_err(of_runs)?;
+        let plan = rok_plan::parse(&plan, "plan.json").map_err(|errors| of_plan(&errors))?;
+        let tails = self.runs.log_tails(run, &TAILS).map_err(of_runs)?;
+        let needs: Vec<Vec<usize>> = plan.steps.iter().map(|step| step.needs.clone()).collect();
+        let mut found = Vec::new();
+        for at in needs_first(&needs) {
+            let id = plan.steps[at].id.as_str();
+            let Some(step) = summary.steps.iter().find(|step| step.id == id) else {
+                let message = format!("run {run} has no step `{id}`, and its plan has");
+                return Err(OrchestratorError::Protocol(Trouble::new(
+                    "ROK0105", message,
+                )));
+            };
+            found.push(results::of_recorded(step, summary, &tails, &self.folder));
+        }
+        Ok(found)
+    }
 }
 
-/// The result of a step of a plan that was recorded.
-fn result(step: &StepSummary, output: &str) -> ComponentResult {
-    let status = match step.state {
-        StepState::Succeeded => ResultStatus::Pass,
-        StepState::Failed => ResultStatus::Fail,
-        _ => ResultStatus::Skip,
-    };
-    let mut result = ComponentResult::new(&step.id, status);
-    result.duration_ms = step.wall_ms.unwrap_or(0);
-    result.attempts = step.started_at.map_or(0, |_| step.attempt + 1);
-    result.output = step.outputs.as_deref().cloned();
-    if let Some(name) = &step.name {
-        result.version = name.split_once('@').map(|(_, version)| version.to_owned());
-    }
-    if let (ResultStatus::Fail, Some(error)) = (status, &step.error) {
-        result.timed_out = error.class == rok_vocabulary::ErrorClass::Timeout;
-        result.error_class = Some(error.class.to_string());
-        result.errors = Finding::all_in(output, 1000);
-        result.errors.push(Finding::error(&error.reason));
-    }
-    result.messages.extend(step.skip_reason.clone());
-    result
+/// The components that failed without being started.
+fn not_started(recorded: &RunSummary) -> impl Iterator<Item = &str> {
+    let names = recorded.labels.get(NOT_STARTED);
+    names.into_iter().flat_map(|names| names.split(','))
 }
 
 /// What came out otherwise. Times never count.

@@ -1,5 +1,6 @@
 //! A run's summary to results: what came of each component.
 
+use rok_component::Component;
 use rok_facades::registry::FoundComponent;
 use rok_facades::runs::{LogTail, RunSummary, StepSummary};
 use rok_orchestration::{
@@ -14,9 +15,13 @@ use std::path::Path;
 const MAX_FINDINGS: usize = 1000;
 
 /// The result of a component that was not started.
-pub(crate) fn not_run(found: &FoundComponent, status: ResultStatus, why: &str) -> ComponentResult {
-    let mut result = of(found, status);
-    if status == ResultStatus::Fail {
+pub(crate) fn not_run(component: &Component, status: ResultStatus, why: &str) -> ComponentResult {
+    told(of(component, status), why)
+}
+
+/// A result, with why it is none.
+fn told(mut result: ComponentResult, why: &str) -> ComponentResult {
+    if result.status == ResultStatus::Fail {
         result.errors.push(Finding::error(why));
     } else {
         result.messages.push(why.to_owned());
@@ -25,21 +30,61 @@ pub(crate) fn not_run(found: &FoundComponent, status: ResultStatus, why: &str) -
 }
 
 /// The result of a component that is a step of the run.
-pub(crate) fn of_step(
-    found: &FoundComponent,
+pub(crate) fn of_component(
+    component: &Component,
     summary: &RunSummary,
     tails: &[LogTail],
     folder: &Path,
 ) -> ComponentResult {
-    let name = found.component.name.as_str();
-    let Some(step) = summary.steps.iter().find(|step| step.id == name) else {
-        return not_run(found, ResultStatus::Fail, "the run does not know its step");
-    };
-    let mut result = of(found, status(step.state));
+    let name = component.name.as_str();
+    match summary.steps.iter().find(|step| step.id == name) {
+        Some(step) => of_step(
+            of(component, status(step.state)),
+            step,
+            summary,
+            tails,
+            folder,
+        ),
+        None => not_run(
+            component,
+            ResultStatus::Fail,
+            "the run does not know its step",
+        ),
+    }
+}
+
+/// The result of a step of a recorded plan: the registry may know another
+/// component by that name today.
+pub(crate) fn of_recorded(
+    step: &StepSummary,
+    summary: &RunSummary,
+    tails: &[LogTail],
+    folder: &Path,
+) -> ComponentResult {
+    let mut result = ComponentResult::new(&step.id, status(step.state));
+    let version = step.name.as_ref().and_then(|name| name.split_once('@'));
+    result.version = version.map(|(_, version)| version.to_owned());
+    of_step(result, step, summary, tails, folder)
+}
+
+/// The result of a component that was not started when its run was recorded.
+pub(crate) fn never_started(name: &str, why: &str) -> ComponentResult {
+    told(ComponentResult::new(name, ResultStatus::Fail), why)
+}
+
+/// What came of a step, added to a result with its status: the one way from a
+/// record to a verdict.
+fn of_step(
+    mut result: ComponentResult,
+    step: &StepSummary,
+    summary: &RunSummary,
+    tails: &[LogTail],
+    folder: &Path,
+) -> ComponentResult {
     result.duration_ms = step.wall_ms.unwrap_or(0);
     result.attempts = step.started_at.map_or(0, |_| step.attempt + 1);
     result.output = step.outputs.as_deref().cloned();
-    let artifacts = summary.artifacts.iter().filter(|made| made.step == name);
+    let artifacts = summary.artifacts.iter().filter(|made| made.step == step.id);
     result.artifacts = artifacts
         .map(|made| ComponentArtifact {
             path: made.path.clone(),
@@ -52,7 +97,7 @@ pub(crate) fn of_step(
         ResultStatus::Skip => result.messages.push(why_not(step)),
         ResultStatus::Fail => failed(&mut result, step, tails, folder),
     }
-    if let Some(deprecation) = &found.deprecation {
+    if let Some(deprecation) = &step.deprecated {
         result.messages.insert(0, deprecation.clone());
         if result.status == ResultStatus::Pass {
             result.status = ResultStatus::Warn;
@@ -61,8 +106,17 @@ pub(crate) fn of_step(
     result
 }
 
-fn of(found: &FoundComponent, status: ResultStatus) -> ComponentResult {
-    let component = &found.component;
+/// Puts results in the order of these components; what is none of them last.
+pub(crate) fn sort(results: &mut [ComponentResult], order: &[FoundComponent]) {
+    let place = |result: &ComponentResult| {
+        let mut all = order.iter();
+        all.position(|found| found.component.name.as_str() == result.component)
+            .unwrap_or(order.len())
+    };
+    results.sort_by_key(place);
+}
+
+fn of(component: &Component, status: ResultStatus) -> ComponentResult {
     let mut result = ComponentResult::new(component.name.as_str(), status);
     result.version = Some(component.version.to_string());
     result.kind = Some(component.kind.to_string());

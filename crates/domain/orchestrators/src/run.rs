@@ -2,8 +2,10 @@
 
 use crate::compile::{self, Part};
 use crate::engine::Shared;
+use crate::order;
 use crate::results;
-use crate::scope::{self, Scoped};
+use crate::scope::{self, About, Scoped};
+use crate::staged;
 use crate::trouble::{of_registry, of_runs};
 use rok_component::{Admission, Outcome as BreakerOutcome};
 use rok_facades::orchestrators::Orchestrator;
@@ -20,14 +22,19 @@ use rok_plan::Plan;
 use rok_vocabulary::{ErrorClass, Outcome, RunId, StepState};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// How much of a failed step's output is searched for what it found.
-const TAILS: TailQuery = TailQuery {
+pub(crate) const TAILS: TailQuery = TailQuery {
     lines: 0,
     failed_lines: 20_000,
     max_bytes: 1024 * 1024,
     total_bytes: 16 * 1024 * 1024,
 };
+
+/// The label of a run that names, with commas between, the components that
+/// failed without being started.
+pub(crate) const NOT_STARTED: &str = "not_started";
 
 /// Where progress goes, and what stops a run.
 pub(crate) struct Watch<'w> {
@@ -78,64 +85,108 @@ impl Shared {
         if found.components.is_empty() {
             return Err(nothing_selected(&left));
         }
-        let files = scope::files(context, &self.folder)?;
-        let scoped = scope::scoped(found, files.as_deref())?;
+        let about = scope::about(context, &self.folder)?;
+        let mut scoped = scope::scoped(found, about.files())?;
+        scoped.kept = order::in_order(context, scoped.kept)?;
+        if let About::Staged(staged) = &about {
+            scoped.tree = Some(self.folder.to_string_lossy().into_owned());
+            report.messages.extend(staged.otherwise());
+        }
         for (found, why) in &scoped.skipped {
-            let skipped = results::not_run(found, ResultStatus::Skip, why);
+            let skipped = results::not_run(&found.component, ResultStatus::Skip, why);
             report.results.push(skipped);
         }
         if context.mode() == ExecutionMode::DryRun {
             self.dry_run(who, context, &scoped, &left, report)?;
             return Ok(None);
         }
-        let refused = self.admit(&scoped.kept, report)?;
-        let kept: Vec<FoundComponent> = scoped
+        let refused = self.admit(&scoped.parts(context)?, report)?;
+        let all = scoped.kept.clone();
+        scoped
             .kept
-            .iter()
-            .filter(|found| !refused.contains(found.component.name.as_str()))
-            .cloned()
-            .collect();
-        if kept.is_empty() {
+            .retain(|found| !refused.contains(found.component.name.as_str()));
+        if scoped.kept.is_empty() {
             return Ok(None);
         }
-        let parts = compile::parts(context, &kept, &scoped.files)?;
-        let plan = compile::plan(context, who.name(), &parts)?;
-        let run = self.submit(context, &plan, report)?;
-        let end = self.drive(&run, &mut watch)?;
-        let summary = self.results(&run, &kept, report)?;
-        self.record(&kept, &summary)?;
+        let plan = compile::plan(context, who.name(), &scoped.parts(context)?)?;
+        let ended = self.perform(context, (&plan, &scoped.kept), &about, &mut watch, report);
+        results::sort(&mut report.results, &all);
+        ended
+    }
+
+    /// Has the components of a plan run, where they are to look.
+    fn perform(
+        &self,
+        context: &ExecutionContext,
+        (plan, kept): (&Plan, &[FoundComponent]),
+        about: &About,
+        watch: &mut Watch<'_>,
+        report: &mut RunReport,
+    ) -> Result<Option<ReportStatus>, OrchestratorError> {
+        let mut copied = match about {
+            About::Staged(staged) if !staged.differing.is_empty() => {
+                Some(staged.copy(&report.correlation_id)?)
+            }
+            _ => None,
+        };
+        let folder = copied.as_ref().map_or(&self.folder, |copy| &copy.folder);
+        let folder = folder.clone();
+        let run = self.submit(context, plan, &folder, report)?;
+        let end = self.drive(&run, watch)?;
+        if let (Some(copy), DriveEnd::Held(_) | DriveEnd::Interrupted) = (&mut copied, &end) {
+            let kept = copy.keep().display();
+            let message = format!("what is staged is kept for that in {kept}");
+            report.messages.push(message);
+        }
+        let summary = self.results(&run, kept, &folder, report)?;
+        self.record(kept, &summary)?;
         if context.mode() == ExecutionMode::Profile {
             report.profile = Some(self.profile(&run)?);
         }
-        Self::ended(&end, &summary, report)
+        let ended = Self::ended(&end, &summary, report)?;
+        let seen = matches!(about, About::Staged(_)) && copied.is_none();
+        let changed = match about {
+            About::Staged(staged) if seen => staged.changed_since()?,
+            _ => Vec::new(),
+        };
+        if changed.is_empty() {
+            return Ok(ended);
+        }
+        let names = staged::named(&changed);
+        report.messages.push(format!(
+            "changed meanwhile: {names}; what was looked at is not what is staged"
+        ));
+        Ok(match ended {
+            Some(ReportStatus::Success | ReportStatus::Partial) => Some(ReportStatus::Failed),
+            ended => ended,
+        })
     }
 
     /// Asks the breakers. One that refuses fails its component, and what needs
     /// it does not run: an attempt that is not made is no success.
     fn admit(
         &self,
-        kept: &[FoundComponent],
+        parts: &[Part<'_>],
         report: &mut RunReport,
     ) -> Result<BTreeSet<String>, OrchestratorError> {
         let mut refused = BTreeSet::new();
-        // What is required comes before what requires it.
-        for found in kept {
-            let name = found.component.name.to_string();
-            let missing = found.requires.iter().find(|n| refused.contains(n.as_str()));
-            if let Some(missing) = missing {
+        // What is needed comes before what needs it.
+        for part in parts {
+            let component = part.component;
+            let name = component.name.to_string();
+            if let Some(missing) = part.needs.iter().find(|need| refused.contains(*need)) {
                 let why = format!("it needs {missing}, which was not started");
-                report
-                    .results
-                    .push(results::not_run(found, ResultStatus::Skip, &why));
+                let skipped = results::not_run(component, ResultStatus::Skip, &why);
+                report.results.push(skipped);
                 refused.insert(name);
                 continue;
             }
-            let admission = self.registry.admit(&found.component).map_err(of_registry)?;
+            let admission = self.registry.admit(component).map_err(of_registry)?;
             if let Admission::Refused { until } = admission {
                 let why = format!(
                     "its circuit breaker is open until {until}: it kept failing, and was not started"
                 );
-                let mut result = results::not_run(found, ResultStatus::Fail, &why);
+                let mut result = results::not_run(component, ResultStatus::Fail, &why);
                 result.error_class = Some(ErrorClass::TransientIo.to_string());
                 report.results.push(result);
                 refused.insert(name);
@@ -164,12 +215,12 @@ impl Shared {
         Ok(())
     }
 
-    fn submission(&self, context: &ExecutionContext, plan: &Plan) -> Submission {
+    fn submission(&self, context: &ExecutionContext, plan: &Plan, folder: &Path) -> Submission {
         let sequential = !context.mode().is_concurrent();
         Submission {
             plan: plan.to_canonical_json(),
             source: format!("stage {}", context.stage),
-            cwd: self.folder.clone(),
+            cwd: folder.to_owned(),
             inputs: Map::new(),
             input_texts: context.inputs.clone(),
             // Not of the plan: a dry run shows the one that any mode runs.
@@ -192,9 +243,18 @@ impl Shared {
         &self,
         context: &ExecutionContext,
         plan: &Plan,
+        folder: &Path,
         report: &mut RunReport,
     ) -> Result<RunId, OrchestratorError> {
-        let mut submission = self.submission(context, plan);
+        let mut submission = self.submission(context, plan, folder);
+        // A replay must not come to a success that the run was none of.
+        let failed = report.results.iter();
+        let failed = failed.filter(|result| result.status == ResultStatus::Fail);
+        let failed: Vec<&str> = failed.map(|result| &*result.component).collect();
+        if !failed.is_empty() {
+            let labels = &mut submission.labels;
+            labels.insert(NOT_STARTED.to_owned(), failed.join(","));
+        }
         submission.run_id = report.correlation_id.parse().ok();
         let run = self.runs.submit(submission).map_err(of_runs)?;
         report.correlation_id = run.to_string();
@@ -217,12 +277,13 @@ impl Shared {
         &self,
         run: &RunId,
         kept: &[FoundComponent],
+        folder: &Path,
         report: &mut RunReport,
     ) -> Result<RunSummary, OrchestratorError> {
         let summary = self.runs.summary(run).map_err(of_runs)?;
         let tails = self.runs.log_tails(run, &TAILS).map_err(of_runs)?;
         for found in kept {
-            let result = results::of_step(found, &summary, &tails, &self.folder);
+            let result = results::of_component(&found.component, &summary, &tails, folder);
             report.results.push(result);
         }
         Ok(summary)
@@ -323,9 +384,9 @@ impl Shared {
             });
         }
         if !scoped.kept.is_empty() {
-            let parts = compile::parts(context, &scoped.kept, &scoped.files)?;
+            let parts = scoped.parts(context)?;
             let plan = compile::plan(context, who.name(), &parts)?;
-            let submission = self.submission(context, &plan);
+            let submission = self.submission(context, &plan, &self.folder);
             let told = self.runs.dry_run(submission).map_err(of_runs)?;
             dry.plan = serde_json::from_slice(&plan.to_canonical_json()).unwrap_or(Value::Null);
             dry.plan_sha256.clone_from(&told.plan_sha256);

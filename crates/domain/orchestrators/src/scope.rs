@@ -1,11 +1,12 @@
 //! The files that a run is about, and which components they concern.
 
+use crate::compile::{self, Part};
+use crate::staged::Staged;
 use crate::trouble::config;
 use rok_facades::registry::{Found, FoundComponent};
 use rok_orchestration::{ExecutionContext, FileScope, OrchestratorError};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// More in one variable than this, and no program could be started with it.
 const MAX_LIST: usize = 96 * 1024;
@@ -19,21 +20,55 @@ pub(crate) struct Scoped {
     pub(crate) skipped: Vec<(FoundComponent, String)>,
     /// The files that concern each, by name; empty where all files do.
     pub(crate) files: BTreeMap<String, Vec<String>>,
+    /// The work tree, where what is staged is looked at.
+    pub(crate) tree: Option<String>,
 }
 
-/// The files of a context; `None`: all of them. A commit is about what is
-/// staged for it, where there is a repository at all.
-pub(crate) fn files(
-    context: &ExecutionContext,
-    folder: &Path,
-) -> Result<Option<Vec<String>>, OrchestratorError> {
-    match &context.files {
-        FileScope::Listed(files) => Ok(Some(files.iter().map(|f| below(f, folder)).collect())),
-        FileScope::Staged => staged(folder).map(Some),
-        FileScope::Default if context.stage == "pre-commit" && is_repository(folder) => {
-            staged(folder).map(Some)
+impl Scoped {
+    /// The parts of a plan of what is run.
+    pub(crate) fn parts(
+        &self,
+        context: &ExecutionContext,
+    ) -> Result<Vec<Part<'_>>, OrchestratorError> {
+        compile::parts(context, &self.kept, &self.files, self.tree.as_deref())
+    }
+}
+
+/// What a run is about.
+#[derive(Debug)]
+pub(crate) enum About {
+    /// All files.
+    All,
+    /// These.
+    Listed(Vec<String>),
+    /// What is staged for the next commit.
+    Staged(Staged),
+}
+
+impl About {
+    /// The files; `None`: all of them.
+    pub(crate) fn files(&self) -> Option<&[String]> {
+        match self {
+            Self::All => None,
+            Self::Listed(files) => Some(files),
+            Self::Staged(staged) => Some(&staged.files),
         }
-        FileScope::All | FileScope::Default => Ok(None),
+    }
+}
+
+/// What a context is about. A commit is about what is staged for it, where
+/// there is a repository at all.
+pub(crate) fn about(context: &ExecutionContext, folder: &Path) -> Result<About, OrchestratorError> {
+    match &context.files {
+        FileScope::Listed(files) => {
+            let files = files.iter().map(|file| below(file, folder));
+            Ok(About::Listed(files.collect()))
+        }
+        FileScope::Staged => Staged::ask(folder).map(About::Staged),
+        FileScope::Default if context.stage == "pre-commit" && is_repository(folder) => {
+            Staged::ask(folder).map(About::Staged)
+        }
+        FileScope::All | FileScope::Default => Ok(About::All),
     }
 }
 
@@ -50,41 +85,6 @@ fn is_repository(folder: &Path) -> bool {
     folder
         .ancestors()
         .any(|folder| folder.join(".git").exists())
-}
-
-/// What is staged for the next commit, but for what it takes away.
-fn staged(folder: &Path) -> Result<Vec<String>, OrchestratorError> {
-    let args = [
-        "diff",
-        "--cached",
-        "--name-only",
-        "--relative",
-        "--no-renames",
-        "--diff-filter=d",
-        "-z",
-    ];
-    let refuse = |why: String| {
-        config(
-            "ROK0223",
-            format!("cannot tell what is staged: {why}"),
-            "name the files by --files, or say --all-files",
-        )
-    };
-    let output = Command::new("git")
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| refuse(format!("git does not start: {error}")))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().next().unwrap_or("git fails").to_owned();
-        return Err(refuse(said));
-    }
-    let names = String::from_utf8(output.stdout)
-        .map_err(|_| refuse("a file's name is not UTF-8".to_owned()))?;
-    let names = names.split('\0').filter(|name| !name.is_empty());
-    Ok(names.map(str::to_owned).collect())
 }
 
 /// Leaves out what the files do not concern. What another one requires stays.
@@ -210,9 +210,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut context = ExecutionContext::of_stage("pre-commit");
         if !is_repository(dir.path()) {
-            assert_eq!(files(&context, dir.path()).unwrap(), None);
+            assert!(about(&context, dir.path()).unwrap().files().is_none());
             context.files = FileScope::Staged;
-            assert_eq!(files(&context, dir.path()).unwrap_err().exit_code(), 2);
+            assert_eq!(about(&context, dir.path()).unwrap_err().exit_code(), 2);
         }
     }
 }

@@ -298,6 +298,10 @@ impl<'a> Fields<'_, 'a> {
                 data: self.data()?,
             },
             EventType::StepWaiting => Body::StepWaiting { step: self.step()? },
+            EventType::ComponentDeprecated => Body::ComponentDeprecated {
+                step: self.step()?,
+                reason: self.must_reason()?,
+            },
             EventType::GateFailed => Body::GateFailed {
                 step: self.step()?,
                 attempt: self.attempt(),

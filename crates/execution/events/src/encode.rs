@@ -171,6 +171,7 @@ impl Encoder {
                 line.data(data);
             }
             Body::StepWaiting { .. } => {}
+            Body::ComponentDeprecated { reason, .. } => line.reason(Some(reason)),
             Body::StepSucceeded { data, .. } => {
                 if let Some(label) = data.inputs_hash {
                     line.plain("inputs_hash", label.as_str());

@@ -141,6 +141,8 @@ pub enum Body {
     },
     /// A manual gate waits for a decision.
     StepWaiting { step: StepId },
+    /// What a step runs is deprecated, by the plan's word.
+    ComponentDeprecated { step: StepId, reason: String },
     /// A hard gate failed, after its last attempt.
     GateFailed {
         step: StepId,
@@ -301,6 +303,7 @@ event_types! {
     StepSkipped = "step.skipped",
     StepFellBack = "step.fell_back",
     StepWaiting = "step.waiting",
+    ComponentDeprecated = "component.deprecated",
     GateFailed = "gate.failed",
     GateApproved = "gate.approved",
     GateRejected = "gate.rejected",
@@ -341,6 +344,7 @@ impl Body {
             | Self::StepSkipped { step, .. }
             | Self::StepFellBack { step, .. }
             | Self::StepWaiting { step }
+            | Self::ComponentDeprecated { step, .. }
             | Self::GateFailed { step, .. }
             | Self::GateApproved { step, .. }
             | Self::GateRejected { step, .. }

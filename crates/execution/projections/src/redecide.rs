@@ -149,7 +149,9 @@ fn stopping(recorded: &[Event], decided: &[Event]) -> bool {
     let started = |event: &Event| {
         matches!(
             event.body,
-            Body::StepStarted { .. } | Body::StepCompensationStarted { .. }
+            Body::StepStarted { .. }
+                | Body::StepCompensationStarted { .. }
+                | Body::ComponentDeprecated { .. }
         )
     };
     let left: Vec<&Event> = decided.iter().filter(|event| !started(event)).collect();

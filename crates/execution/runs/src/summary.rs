@@ -364,6 +364,10 @@ fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
         children: children(state, ix),
         cached_from: cached.map(|cached| cached.run.clone()),
         cache_note: told.and_then(|end| end.cache_note.clone()),
+        deprecated: step
+            .deprecated
+            .clone()
+            .filter(|_| of_plan && slot.started_at.is_some()),
     }
 }
 

@@ -52,7 +52,7 @@ pub use error::{OrchestratorError, Trouble};
 pub use execution_plan::{ExecutionNode, ExecutionPlan, NamedEdge, NamedNode, PlanEdge};
 pub use finding::{Finding, Level};
 pub use mode::ExecutionMode;
-pub use operators::{DEPRECATED, OperatorEvent, OperatorEventKind};
+pub use operators::{OperatorEvent, OperatorEventKind};
 pub use profile::{ProfileReport, ProfiledComponent};
 pub use report::{
     DryRunReport, PlannedComponent, ReplayReport, ReportError, ReportStatus, ReportSummary,

@@ -7,9 +7,6 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The label of a run that names the deprecated components that take part.
-pub const DEPRECATED: &str = "deprecated";
-
 /// What kind of thing happened, in the words of operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -93,18 +90,6 @@ impl OperatorEvent {
             (used.reason, used.error_class) = (None, None);
             told.push(used);
         }
-        let created = text("event_type") == Some("run.created");
-        let labels = data.get("labels").filter(|_| created);
-        let deprecated = labels.and_then(|labels| labels.get(DEPRECATED));
-        for warning in deprecated
-            .and_then(Value::as_str)
-            .into_iter()
-            .flat_map(|w| w.split("; "))
-        {
-            let mut warned = event(OperatorEventKind::DeprecationWarning, &Value::Null);
-            warned.reason = Some(warning.to_owned());
-            told.push(warned);
-        }
         told
     }
 }
@@ -159,8 +144,6 @@ mod tests {
     #[case(json!({"event_type": "step.succeeded", "step_id": "a", "data": {"wall_ms": 3}}), &[Kind::ResourceUsage])]
     #[case(json!({"event_type": "step.succeeded", "step_id": "a"}), &[])]
     #[case(json!({"event_type": "run.created", "data": {"labels": {"stage": "ci"}}}), &[])]
-    #[case(json!({"event_type": "run.created", "data": {"labels": {"deprecated": "a; b"}}}), &[Kind::DeprecationWarning, Kind::DeprecationWarning])]
-    #[case(json!({"event_type": "step.started", "data": {"labels": {"deprecated": "a"}}}), &[])]
     #[case(json!({"event_type": "budget.exceeded"}), &[Kind::BudgetExceeded])]
     #[case(json!({"event_type": "component.deprecated"}), &[Kind::DeprecationWarning])]
     #[case(json!({"event_type": "policy.violated"}), &[Kind::PolicyViolation])]

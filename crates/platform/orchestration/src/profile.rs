@@ -12,7 +12,7 @@ pub struct ProfileReport {
     pub wall_ms: u64,
     /// CPU time of all components.
     pub cpu_ms: u64,
-    /// The largest process of all of them.
+    /// The largest process of all of them; 0 where it is not known.
     pub max_rss_kib: u64,
     /// The median latency of the components.
     pub p50_ms: u64,

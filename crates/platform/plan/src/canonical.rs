@@ -251,6 +251,7 @@ fn step(plan: &Plan, at: usize, step: &Step) -> Json {
         "idempotent",
         (!step.idempotent).then_some(Value::Bool(false)),
     );
+    keys.text("deprecated", step.deprecated.as_deref());
     let shell = shell_of(&step.action).unwrap_or_default();
     keys.text("shell", (shell == Shell::Bash).then_some("bash"));
     keys.object("env", env(&step.env));

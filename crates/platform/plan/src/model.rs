@@ -222,6 +222,8 @@ pub struct Step {
     pub retry: Retry,
     /// Whether it may be repeated at all.
     pub idempotent: bool,
+    /// What it runs is deprecated, and what to use instead.
+    pub deprecated: Option<String>,
     /// Its environment on top of the plan's, in file order.
     pub env: Vec<(String, Template)>,
     /// Its working directory; default: the plan file's folder.

@@ -12,6 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// `~` is in no run id.
 pub(crate) const UNFINISHED: &str = ".new~";
 
+/// Written once, with the folder of run folders, so that the runs of a folder
+/// that is under version control are no part of it.
+const IGNORE: &str = ".gitignore";
+
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// Creates the run of a commit; `None` when it is there already.
@@ -20,7 +24,12 @@ pub(crate) fn create(
     commit: &Commit,
     disk: &Disk,
 ) -> Result<Option<Folder>, StoreError> {
+    let fresh = !root.exists();
     disk.create_dirs(root)?;
+    if fresh {
+        // A courtesy: without it the runs are there all the same.
+        let _ = fs::write(root.join(IGNORE), "*\n");
+    }
     if Folder::find(root, &commit.run)?.is_some() {
         return Ok(None);
     }

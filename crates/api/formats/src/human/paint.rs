@@ -3,6 +3,7 @@
 use crate::look::Look;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use anstyle::{AnsiColor, Style};
 use rok_orchestration::{ComponentResult, ResultStatus};
 use rok_pictures::{clean, columns, shorten_with};
@@ -21,6 +22,20 @@ const SIGNS: [(&str, &str); 5] = [
     ("SKIP", "⏭️"),
     ("TIME", "⏱️"),
 ];
+
+/// How many bytes of a text fit; one sign at least.
+fn fitting(text: &str, room: usize) -> usize {
+    let mut used = 0;
+    let mut bytes = 0;
+    for c in text.chars() {
+        used += columns(c.encode_utf8(&mut [0; 4]));
+        if used > room && bytes > 0 {
+            break;
+        }
+        bytes += c.len_utf8();
+    }
+    bytes
+}
 
 /// How to paint.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +106,30 @@ impl Paint {
         let short = shorten_with(&shown, room, sign);
         debug_assert!(columns(&short) <= room, "it was shortened");
         short
+    }
+
+    /// A text from elsewhere on as many lines as it takes, harmless; a line
+    /// that is too long is broken between words.
+    pub(super) fn lines(self, text: &str, room: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        for line in text.trim_end().lines() {
+            let shown = self.shown(line);
+            let mut rest = shown.as_str();
+            while columns(rest) > room {
+                let fits = fitting(rest, room);
+                let word = rest[..fits].trim_start();
+                let indent = fits - word.len();
+                let cut = if rest[fits..].starts_with(' ') {
+                    fits
+                } else {
+                    word.rfind(' ').map_or(fits, |at| indent + at)
+                };
+                lines.push(rest[..cut].trim_end().to_string());
+                rest = rest[cut..].trim_start();
+            }
+            lines.push(rest.to_string());
+        }
+        lines
     }
 
     /// A text from elsewhere on one line, harmless.

@@ -24,12 +24,12 @@ impl Page {
             }
         }
         if let Some(refused) = &dry.refused {
-            self.line(0, &format!("refused: {refused}"));
+            self.text(0, &format!("refused: {refused}"));
         }
         for finding in &dry.findings {
-            self.line(0, &format!("finding: {finding}"));
+            self.text(0, &format!("finding: {finding}"));
         }
-        self.line(0, &format!("plan sha-256 {}:", dry.plan_sha256));
+        self.text(0, &format!("plan sha-256 {}:", dry.plan_sha256));
         // Never shortened: it is the exact plan. Long texts go on below.
         let plan = rok_yaml::document(&dry.plan);
         for line in plan.lines() {
@@ -45,9 +45,9 @@ impl Page {
         if component.retries > 0 {
             let _ = write!(text, ", {} retries", component.retries);
         }
-        self.line(2, &format!("{text}: {}", component.why));
+        self.text(2, &format!("{text}: {}", component.why));
         if !component.does.is_empty() {
-            self.line(6, &component.does);
+            self.text(6, &component.does);
         }
     }
 
@@ -74,24 +74,27 @@ impl Page {
             "came out alike"
         };
         let from = &replay.from;
-        self.line(
+        self.text(
             0,
             &format!("replay of {} from {from}: {verdict}", replay.replays),
         );
         for divergence in &replay.divergences {
-            self.line(2, divergence);
+            self.text(2, divergence);
         }
     }
 
     /// A table, and bars on one scale: when each ran.
     pub(super) fn profile(&mut self, profile: &ProfileReport) {
-        self.line(
+        let memory = match profile.max_rss_kib {
+            0 => String::new(),
+            kib => format!(", peak memory {kib} KiB"),
+        };
+        self.text(
             0,
             &format!(
-                "profile: wall {}, cpu {}, peak memory {} KiB; latency p50 {}, p90 {}, p99 {}",
+                "profile: wall {}, cpu {}{memory}; latency p50 {}, p90 {}, p99 {}",
                 seconds(profile.wall_ms),
                 seconds(profile.cpu_ms),
-                profile.max_rss_kib,
                 seconds(profile.p50_ms),
                 seconds(profile.p90_ms),
                 seconds(profile.p99_ms),
@@ -101,12 +104,16 @@ impl Page {
         for part in &profile.components {
             let name = self.paint.fit(&part.component, 20);
             let pad = 20 - columns(&name);
+            // A process below our own peak has none that could be told.
+            let memory = match part.max_rss_kib {
+                0 => String::new(),
+                kib => format!("{kib} KiB"),
+            };
             let text = format!(
-                "{name}{:pad$} {:>9} cpu {:>9} {:>8} KiB",
+                "{name}{:pad$} {:>9} cpu {:>9} {memory:>12}",
                 "",
                 seconds(part.wall_ms),
                 seconds(part.cpu_ms),
-                part.max_rss_kib,
             );
             let flame = self.flame(part.from_ms, part.wall_ms, profile.wall_ms, bar);
             let text = format!("{text} {flame}");
@@ -116,7 +123,7 @@ impl Page {
         }
         if !profile.critical_path.is_empty() {
             let path = profile.critical_path.join(" > ");
-            self.line(2, &format!("critical path: {path}"));
+            self.text(2, &format!("critical path: {path}"));
         }
     }
 

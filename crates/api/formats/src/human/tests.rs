@@ -100,6 +100,73 @@ fn any_report() -> impl Strategy<Value = RunReport> {
     })
 }
 
+/// The text without its line ends and indents.
+fn joined(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.join(" ")
+}
+
+#[test]
+fn errors_are_told_whole_on_as_many_lines_as_they_take() {
+    let at = Timestamp::from_millis(0);
+    let mut report: RunReport = RunReport::begun("ci", "X", "r", at);
+    let words: Vec<String> = (0..60).map(|n| alloc::format!("word{n}")).collect();
+    let long = words.join(" ");
+    let mut failed = ComponentResult::new("a", ResultStatus::Fail);
+    failed
+        .errors
+        .push(Finding::error(&alloc::format!("first line\n{long}")));
+    let skipped = ComponentResult::new("b", ResultStatus::Skip).message(long.as_str());
+    report.results = alloc::vec![failed, skipped];
+    report.error = Some(ReportError {
+        kind: "config".to_string(),
+        code: "ROK0109".to_string(),
+        message: alloc::format!("input `a` is wrong\ninput `b` is wrong: {long}"),
+        help: Some(long.clone()),
+        retryable: false,
+    });
+    report.settle(None, at);
+    let text = write(&report, Look::PLAIN).unwrap();
+    assert_eq!(joined(&text).matches(&long).count(), 4, "{text}");
+    assert!(text.contains("\n       first line\n"), "{text}");
+    assert!(
+        text.contains("error[ROK0109]: input `a` is wrong\n    input `b` is wrong: word0"),
+        "{text}"
+    );
+    let word = "q".repeat(250);
+    report.error = None;
+    report.results = alloc::vec![ComponentResult::new("c", ResultStatus::Pass).message(&*word)];
+    let text = write(&report, Look::PLAIN).unwrap();
+    assert_eq!(
+        text.matches('q').count(),
+        250,
+        "a long word is broken: {text}"
+    );
+}
+
+#[test]
+fn memory_that_is_not_known_is_not_told() {
+    let at = Timestamp::from_millis(0);
+    let mut report: RunReport = RunReport::begun("ci", "X", "r", at);
+    let part = |name: &str, kib| ProfiledComponent {
+        component: name.to_string(),
+        max_rss_kib: kib,
+        ..ProfiledComponent::default()
+    };
+    let profile = |kib| ProfileReport {
+        max_rss_kib: kib,
+        components: alloc::vec![part("small", 0), part("large", kib)],
+        ..ProfileReport::default()
+    };
+    report.profile = Some(profile(0));
+    let text = write(&report, Look::PLAIN).unwrap();
+    assert!(!text.contains("KiB"), "{text}");
+    report.profile = Some(profile(2048));
+    let text = write(&report, Look::PLAIN).unwrap();
+    assert_eq!(text.matches(" 2048 KiB").count(), 2, "{text}");
+    assert!(!text.contains(" 0 KiB"), "{text}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -342,6 +342,9 @@ pub struct StepSummary {
     /// Why nothing could be taken from an earlier run where something should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_note: Option<String>,
+    /// The warning that what it ran is deprecated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<String>,
 }
 
 /// Which agent did a step, and which were asked before it.

@@ -26,7 +26,7 @@ fn compiled(
     found: &[FoundComponent],
 ) -> Result<Plan, OrchestratorError> {
     let files = BTreeMap::new();
-    let parts = parts(context, found, &files)?;
+    let parts = parts(context, found, &files, None)?;
     plan(context, "X", &parts)
 }
 
@@ -73,6 +73,27 @@ fn the_plan_names_each_component_by_version_and_fingerprint() {
     let fingerprint = found[0].component.fingerprint.to_string();
     assert_eq!(told, format!("component lint@1.0.0, sha-256 {fingerprint}"));
     assert_eq!(fingerprint.len(), 64);
+}
+
+#[test]
+fn what_is_deprecated_says_so_in_the_plan() {
+    let manifest = "name: old\nversion: 1.0.0\ntype: tool\nstatus: deprecated\ndeprecated_by: new\nentrypoint: { run: [x] }\n";
+    let old = rok_component::parse(manifest.as_bytes(), "x.component.yaml")
+        .unwrap_or_else(|errors| panic!("{}", errors.render()));
+    let found = [
+        FoundComponent {
+            component: Arc::new(old),
+            ..component("x", "")
+        },
+        component("new", ""),
+    ];
+    let plan = compiled(&ExecutionContext::of_stage("ci"), &found).unwrap();
+    let told: Vec<Option<&str>> = plan.steps.iter().map(|s| s.deprecated.as_deref()).collect();
+    assert!(
+        told.contains(&Some("component old@1.0.0 is deprecated: use new")),
+        "{told:?}"
+    );
+    assert!(told.contains(&None), "{told:?}");
 }
 
 #[test]
@@ -159,8 +180,9 @@ fn files_reach_their_component_as_texts() {
     let context = ExecutionContext::of_stage("pre-commit");
     let list = vec!["a b.rs".to_owned(), "${{ x }}.rs".to_owned()];
     let files = BTreeMap::from([("fmt".to_owned(), list)]);
-    let parts = parts(&context, &found, &files).unwrap();
+    let parts = parts(&context, &found, &files, Some("/w ${{ x }}")).unwrap();
     let plan = plan(&context, "X", &parts).unwrap();
     let env = &steps(&plan)["fmt"]["env"];
     assert_eq!(env["COMPONENT_FILES"], "a b.rs\n$${{ x }}.rs");
+    assert_eq!(env["COMPONENT_WORKTREE"], "/w $${{ x }}");
 }

@@ -272,6 +272,10 @@ fn bodies() -> Vec<Body> {
             reason: nasty(),
         },
         Body::StepWaiting { step: step() },
+        Body::ComponentDeprecated {
+            step: step(),
+            reason: nasty(),
+        },
         Body::GateFailed {
             step: step(),
             attempt,

@@ -55,6 +55,7 @@ impl RunOrchestrationKernel {
                 inputs_hash: None,
             },
         )?;
+        self.warn_of_deprecation(ix, attempt, now)?;
         match error {
             None => Ok(()),
             Some(error) => {

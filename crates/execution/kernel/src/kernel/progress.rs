@@ -172,6 +172,7 @@ impl RunOrchestrationKernel {
                 inputs_hash: self.state.inputs_label(ix),
             },
         )?;
+        self.warn_of_deprecation(ix, attempt, now)?;
         if let Err(error) = run {
             let (class, reason) = (ErrorClass::ConfigError, error.to_string());
             return self.attempt_failed(ix, class, reason, Box::default(), now);
@@ -179,6 +180,24 @@ impl RunOrchestrationKernel {
         self.step_effects
             .push(Effect::StartStep { step: ix, attempt });
         Ok(())
+    }
+
+    /// Records, once an epoch, that what a step runs is deprecated. The children
+    /// of a fan-out are one step.
+    pub(super) fn warn_of_deprecation(
+        &mut self,
+        ix: StepIx,
+        attempt: Attempt,
+        now: Timestamp,
+    ) -> Result<(), KernelError> {
+        let step = self.state.definition(ix);
+        match &step.deprecated {
+            Some(reason) if attempt == Attempt::FIRST && self.state.child(ix).is_none() => {
+                let (step, reason) = (step.id.clone(), reason.clone());
+                self.emit(now, Body::ComponentDeprecated { step, reason })
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn skip(

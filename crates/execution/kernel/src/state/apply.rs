@@ -247,6 +247,12 @@ impl RunState {
                 }
                 self.gate_waits(ix, at);
             }
+            Body::ComponentDeprecated { step, reason } => {
+                let ix = self.expect_step(event, step, &[StepState::Running], Attempt::FIRST)?;
+                if self.definition(ix).deprecated.as_ref() != Some(reason) {
+                    return out_of_place(event, "the plan does not say so");
+                }
+            }
             Body::GateFailed { step, .. } => {
                 self.gate_failures.push(step.clone());
                 if !self.failed_gates.contains(step) {

@@ -85,3 +85,34 @@ fn room_for_no_step_is_room_for_one() {
     setup.settings.max_parallel = 0;
     assert!(setup.start().is_running(0, 0));
 }
+
+/// The warning stands in the record once an epoch, when the step first starts:
+/// never for what did not run, and not again for a retry or a child.
+#[test]
+fn what_is_deprecated_is_told_when_it_starts() {
+    let mut run = plan(
+        "steps:
+  a: { call: f, deprecated: use z, retry: { max: 1, classes: [transient_io] } }
+  b: { call: f }
+  c: { needs: [a], for_each: \"[1, 2]\", call: f, deprecated: use y }
+  d: { needs: [c], call: f, deprecated: use x, if: \"false\" }
+",
+    )
+    .start();
+    assert_eq!(run.count("component.deprecated"), 1);
+    run.fail(0, ErrorClass::TransientIo);
+    run.wake();
+    assert!(run.is_running(0, 1), "it is tried again");
+    assert_eq!(run.count("component.deprecated"), 1);
+    run.crash();
+    run.succeed(0);
+    run.succeed(1);
+    assert_eq!(run.count("component.deprecated"), 2);
+    let children = run.state().fan_out(2).unwrap().children();
+    for ix in children {
+        run.succeed(ix);
+    }
+    run.answer_all();
+    assert_eq!(run.end(), (RunPhase::Completed, Outcome::Succeeded));
+    assert_eq!(run.count("component.deprecated"), 2);
+}

@@ -7,6 +7,7 @@ use rok_plan::{Plan, check_inputs, parse_input};
 use rok_secrets::{Masker, Secrets};
 use rok_vocabulary::InputName;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -18,6 +19,7 @@ pub(crate) fn inputs_of(
 ) -> Result<Map<String, Value>, RunsError> {
     let mut given = submission.inputs.clone();
     let mut faults = Vec::new();
+    let mut misread = BTreeSet::new();
     for (name, text) in &submission.input_texts {
         let spec = name
             .parse::<InputName>()
@@ -25,7 +27,10 @@ pub(crate) fn inputs_of(
             .and_then(|name| plan.inputs.get(&name));
         match spec.map(|spec| parse_input(spec, text)) {
             Some(Ok(value)) => drop(given.insert(name.clone(), value)),
-            Some(Err(fault)) => faults.push(format!("input `{name}`: {fault}")),
+            Some(Err(fault)) => {
+                faults.push(format!("input `{name}`: {fault}"));
+                misread.insert(name.as_str());
+            }
             // Unknown: the check below says so, with the nearest name.
             None => drop(given.insert(name.clone(), Value::String(text.clone()))),
         }
@@ -34,7 +39,9 @@ pub(crate) fn inputs_of(
         Ok(inputs) if faults.is_empty() => Ok(inputs),
         Ok(_) => Err(wrong_inputs(plan, &faults)),
         Err(more) => {
-            faults.extend(more.iter().map(ToString::to_string));
+            // What could not be read was given.
+            let more = more.iter().filter(|f| !misread.contains(&*f.name));
+            faults.extend(more.map(ToString::to_string));
             Err(wrong_inputs(plan, &faults))
         }
     }

@@ -4,10 +4,10 @@ use super::{bench, ends, orch, result};
 use crate::support::{Bench, Ran};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const NO_TABS: &str = "type: validator\nchannel: canary\ntags: [pre-commit]\nfiles: [\"**/*.txt\"]\nentrypoint: { run: \"printf '%s\\\\n' \\\"$COMPONENT_FILES\\\" > seen; grep -n bad $COMPONENT_FILES && exit 1; exit 0\" }";
+const NO_TABS: &str = "type: validator\nchannel: canary\ntags: [pre-commit]\nfiles: [\"**/*.txt\"]\nentrypoint: { run: \"printf '%s\\\\n' \\\"$COMPONENT_FILES\\\" > \\\"${COMPONENT_WORKTREE:-.}/seen\\\"; grep -n bad $COMPONENT_FILES && exit 1; exit 0\" }";
 
 /// git, with `rok` on the path, in an environment of its own.
 fn git(bench: &Bench, args: &[&str]) -> Ran {
@@ -78,6 +78,115 @@ fn only_components_that_staged_files_concern_run_and_see_only_those() {
     orch(&bench, "--stage pre-commit --files bad.txt").exits(1);
     let seen = fs::read_to_string(bench.path().join("seen")).expect("it ran");
     assert_eq!(seen, "bad.txt\n");
+}
+
+/// Everything of the folder, committed without a hook.
+fn commit_all(bench: &Bench) {
+    git(bench, &["add", "-A"]).exits(0);
+    git(bench, &["commit", "-q", "--no-verify", "-m", "all"]).exits(0);
+}
+
+/// The copies of what is staged that are left.
+fn copies(bench: &Bench) -> Vec<String> {
+    let entries = fs::read_dir(bench.path()).expect("the folder").flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names
+        .filter(|name| name.starts_with("rok-staged-"))
+        .collect()
+}
+
+#[test]
+fn what_is_staged_is_judged_whatever_the_work_tree_holds() {
+    let bench = repository();
+    commit_all(&bench);
+    bench.rok(["orch", "install-hook"]).exits(0);
+    bench.write("a.txt", "bad\n");
+    git(&bench, &["add", "a.txt"]).exits(0);
+    bench.write("a.txt", "fine\n");
+    let refused = git(&bench, &["commit", "-q", "-m", "bad"]).exits(1);
+    let told = format!("{}{}", refused.out, refused.err);
+    assert!(
+        told.contains("a copy of what is staged is looked at; the work tree differs in a.txt"),
+        "{told}"
+    );
+    git(&bench, &["add", "a.txt"]).exits(0);
+    bench.write("a.txt", "bad again, and not staged\n");
+    bench.write("new.txt", "bad, and unknown to git\n");
+    git(&bench, &["commit", "-q", "-m", "fine"]).exits(0);
+    let committed = git(&bench, &["show", "HEAD:a.txt"]).exits(0).out;
+    assert_eq!(committed, "fine\n");
+    let kept = fs::read_to_string(bench.path().join("a.txt")).expect("the file");
+    assert_eq!(
+        kept, "bad again, and not staged\n",
+        "the work tree is nobody's"
+    );
+    assert_eq!(copies(&bench), [""; 0], "no copy is left");
+    let status = git(&bench, &["status", "--porcelain"]).exits(0).out;
+    assert_eq!(
+        status, " M a.txt\n?? new.txt\n?? seen\n",
+        "the runs are no part of the repository"
+    );
+}
+
+const WHERE: &str = "type: validator\nchannel: canary\ntags: [pre-commit]\nentrypoint: { run: \"printf '%s\\\\n' \\\"$PWD\\\" \\\"$COMPONENT_WORKTREE\\\" > \\\"$HOME/.git/where\\\"; cat a.txt\" }";
+
+#[test]
+fn a_work_tree_that_is_as_staged_is_looked_at_itself_and_else_a_copy() {
+    let bench = bench(&[("here", WHERE)]);
+    git(&bench, &["init", "-q"]).exits(0);
+    let root = bench.path().canonicalize().expect("the folder");
+    fs::create_dir_all(root.join("sub/.rok")).expect("a folder");
+    fs::rename(
+        root.join(".rok/components"),
+        root.join("sub/.rok/components"),
+    )
+    .expect("it moves");
+    commit_all(&bench);
+    bench.write("sub/a.txt", "x\n");
+    git(&bench, &["add", "sub"]).exits(0);
+    // What `rok` runs in, and where it was called.
+    let places = |message: &str| {
+        let mut command = bench.command(["orch", "--stage", "pre-commit"]);
+        command.current_dir(root.join("sub"));
+        let ran = Ran::from(command.output().expect("rok starts")).exits(0);
+        let told = ran.json()["messages"][0]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        assert!(told.starts_with(message), "{told}");
+        let text = fs::read_to_string(root.join(".git/where")).expect("it ran");
+        let lines: Vec<PathBuf> = text.lines().map(PathBuf::from).collect();
+        (lines[0].clone(), lines[1].clone())
+    };
+    let sub = root.join("sub");
+    assert_eq!(places(""), (sub.clone(), sub.clone()));
+    bench.write("b.txt", "");
+    let (copy, tree) =
+        places("a copy of what is staged is looked at; the work tree differs in b.txt");
+    assert_eq!(tree, sub);
+    assert!(copy != sub && copy.ends_with("sub"), "{}", copy.display());
+    assert!(
+        !copy.exists() && copies(&bench).is_empty(),
+        "no copy is left"
+    );
+}
+
+#[test]
+fn a_component_that_changes_what_it_judges_lets_no_commit_pass() {
+    let fixes = "type: validator\nchannel: canary\ntags: [pre-commit]\nentrypoint: { run: \"sed -i s/bad/good/ a.txt\" }";
+    let bench = bench(&[("fixes", fixes)]);
+    git(&bench, &["init", "-q"]).exits(0);
+    commit_all(&bench);
+    bench.write("a.txt", "bad\n");
+    git(&bench, &["add", "a.txt"]).exits(0);
+    let report = orch(&bench, "--stage pre-commit").exits(1).json();
+    assert_eq!(report["status"], "failed");
+    assert_eq!(
+        report["messages"][0],
+        "changed meanwhile: a.txt; what was looked at is not what is staged"
+    );
+    git(&bench, &["add", "a.txt"]).exits(0);
+    orch(&bench, "--stage pre-commit").exits(0);
 }
 
 #[test]

@@ -172,6 +172,61 @@ fn replay_takes_recorded_results_and_tells_what_differs() {
 }
 
 #[test]
+fn a_replay_comes_to_the_recorded_verdict() {
+    let warns = "type: test\nentrypoint: { run: \"echo '{\\\"warnings\\\": [\\\"look\\\"]}' > \\\"$ROK_OUTPUT\\\"\" }";
+    let bench = bench(&[
+        ("a_warns", warns),
+        (
+            "b_old",
+            "status: deprecated\ndeprecated_by: a_warns\ntype: test\nentrypoint: { run: [\"true\"] }",
+        ),
+        ("c_last", "type: test\nentrypoint: { run: [\"true\"] }"),
+    ]);
+    let words = "--stage test --name a_warns,b_old,c_last";
+    let report = orch(&bench, words).exits(0).json();
+    let run = report["run_id"].as_str().expect("a run");
+    assert_eq!(ends(&report)[..2], [("a_warns", "warn"), ("b_old", "warn")]);
+    let verdicts = |report: &Value| {
+        let results = report["results"].as_array().expect("results").clone();
+        let verdict = |one: &Value| {
+            let key = |key: &str| one[key].clone();
+            [
+                key("component"),
+                key("status"),
+                key("messages"),
+                key("errors"),
+            ]
+        };
+        results.iter().map(verdict).collect::<Vec<_>>()
+    };
+    for from in ["", " --from c_last"] {
+        let again = orch(&bench, &format!("--stage test --replay {run}{from}"));
+        let again = again.exits(0).json();
+        assert_eq!(verdicts(&again), verdicts(&report), "{from}");
+        assert_eq!(again["summary"], report["summary"]);
+        assert_eq!(again["replay"]["diverged"], false);
+    }
+}
+
+#[test]
+fn what_was_not_started_fails_its_replay_too() {
+    let bench = bench(&[
+        ("flaky", "type: test\nentrypoint: { run: \"exit 75\" }"),
+        ("sound", "type: test\nentrypoint: { run: [\"true\"] }"),
+    ]);
+    for _ in 0..5 {
+        orch(&bench, "--stage test").exits(1);
+    }
+    let report = orch(&bench, "--stage test").exits(1).json();
+    assert_eq!(ends(&report), [("flaky", "fail"), ("sound", "pass")]);
+    let run = report["run_id"].as_str().expect("a run");
+    let again = orch(&bench, &format!("--stage test --replay {run}"));
+    let again = again.exits(1).json();
+    assert_eq!(again["status"], "failed");
+    assert_eq!(result(&again, "flaky")["status"], "fail");
+}
+
+#[test]
 fn a_replay_needs_a_run_of_its_stage() {
     let bench = bench(&[("a", "type: test\nentrypoint: { run: [\"true\"] }")]);
     orch(&bench, "--stage test --mode replay").exits(2);

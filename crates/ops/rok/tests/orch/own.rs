@@ -30,24 +30,16 @@ fn our_own_stages_check_what_ci_checks() {
         .expect("components");
     let does = |one: &Value| one["does"].as_str().unwrap_or_default().to_owned();
     let all: BTreeSet<String> = components.iter().map(does).collect();
-    for check in [
-        "layers",
-        "generated",
-        "deny",
-        "advisories",
-        "lints",
-        "docs",
-        "tests",
-        "examples",
-    ] {
-        let command = format!("cargo xtask ci --only {check}");
-        assert!(all.contains(&command), "{command} in {all:#?}");
-    }
-    assert!(
-        all.iter()
-            .any(|does| does.contains("cargo fmt --all --check")),
+    // Which checks these must be, the tests of `cargo xtask ci` say.
+    let made = all
+        .iter()
+        .filter(|does| does.contains("cargo xtask ci --only "));
+    assert_eq!(
+        (made.count(), all.len()),
+        (components.len(), components.len()),
         "{all:#?}"
     );
+    assert!(components.len() > 8, "{all:#?}");
     let words = [
         "--stage",
         "pre-commit",

@@ -209,6 +209,43 @@ fn json_is_the_default_where_no_terminal_is() {
 }
 
 #[test]
+fn an_input_that_cannot_be_read_is_one_error() {
+    let bench = bench(&[(
+        "count",
+        "type: test\ninputs: { rows: { type: integer } }\nentrypoint: { run: [echo, \"${{ inputs.rows }}\"] }",
+    )]);
+    let report = orch(&bench, "--stage test --input rows=abc")
+        .exits(2)
+        .json();
+    let message = report["error"]["message"].as_str().expect("why");
+    assert_eq!(message.lines().count(), 1, "{message}");
+    assert!(message.starts_with("input `rows`: "), "{message}");
+    assert!(!message.contains("not given"), "{message}");
+    let none = orch(&bench, "--stage test").exits(2).json();
+    let message = none["error"]["message"].as_str().expect("why");
+    assert!(message.contains("input `rows`: is not given"), "{message}");
+}
+
+#[test]
+fn stages_run_where_they_are_asked_for_and_on_no_server() {
+    let bench = bench(&[("a", "type: test\nentrypoint: { run: [touch, ran] }")]);
+    for words in ["--stage test", "--stage test --dry-run", "--stage registry"] {
+        let words = format!("{words} --server http://127.0.0.1:9");
+        let ran = orch(&bench, &words).exits(2);
+        assert!(ran.err.contains("ROK0117"), "{words}: {}", ran.err);
+        assert!(
+            ran.err.contains("leave --server and ROK_SERVER out"),
+            "{}",
+            ran.err
+        );
+    }
+    let mut command = bench.command(["orch", "--stage", "test"]);
+    command.env("ROK_SERVER", "http://127.0.0.1:9");
+    Ran::from(command.output().expect("rok starts")).exits(2);
+    assert!(!bench.path().join("ran").exists() && !bench.runs().exists());
+}
+
+#[test]
 fn an_unknown_format_is_refused_before_anything_runs() {
     let bench = mixed();
     let ran = orch(&bench, "--stage test --format jsn").exits(2);

@@ -136,6 +136,57 @@ fn a_pipeline_pipes_outputs_to_inputs_in_the_given_order() {
 }
 
 #[test]
+fn a_pipeline_is_reported_in_the_order_in_which_it_runs() {
+    let step = "type: tool\nentrypoint: { run: [\"true\"] }";
+    let needs = "type: tool\nrequires: { y_base: \"*\" }\nentrypoint: { run: [\"true\"] }";
+    let bench = bench(&[("z", step), ("m", needs), ("a", step), ("y_base", step)]);
+    let words = "--stage pipeline --from z --to m --to a";
+    let report = orch(&bench, words).exits(0).json();
+    let order = |report: &serde_json::Value| -> Vec<String> {
+        let names = ends(report).into_iter().map(|(name, _)| name.to_owned());
+        names.collect()
+    };
+    let run = report["run_id"].as_str().expect("a run");
+    let ran: Vec<String> = bench
+        .events(run)
+        .iter()
+        .filter(|event| event["event_type"] == "step.started")
+        .map(|event| event["step_id"].as_str().expect("a step").to_owned())
+        .collect();
+    let after = |order: &[String], first: &str, second: &str| {
+        let at = |name: &str| order.iter().position(|one| one == name);
+        assert!(at(first) < at(second), "{order:?}");
+    };
+    for order in [order(&report), ran] {
+        after(&order, "z", "m");
+        after(&order, "y_base", "m");
+        after(&order, "m", "a");
+        assert_eq!(order.len(), 4);
+    }
+    let again = orch(&bench, &format!("--stage pipeline --replay {run}"));
+    assert_eq!(order(&again.exits(0).json()), order(&report));
+}
+
+/// Nothing that comes after a component whose breaker is open is handed what
+/// another one made.
+#[test]
+fn a_pipeline_stops_where_a_breaker_is_open() {
+    let step = "type: tool\nentrypoint: { run: [\"true\"] }";
+    let bench = bench(&[
+        ("a", step),
+        ("b", "type: tool\nentrypoint: { run: \"exit 75\" }"),
+        ("c", "type: tool\nentrypoint: { run: [touch, c-ran] }"),
+    ]);
+    for _ in 0..5 {
+        orch(&bench, "--stage test --name b").exits(1);
+    }
+    let words = "--stage pipeline --from a --to b --to c";
+    let report = orch(&bench, words).exits(1).json();
+    assert_eq!(ends(&report), [("a", "pass"), ("b", "fail"), ("c", "skip")]);
+    assert!(!bench.path().join("c-ran").exists());
+}
+
+#[test]
 fn what_fails_in_a_pipeline_stops_what_comes_after() {
     let bench = seed();
     super::component(
@@ -211,6 +262,22 @@ fn a_deprecated_component_runs_with_a_warning_that_is_on_record() {
         .filter(|l| l.contains("deprecation_warning"))
         .count();
     assert_eq!(warned, 1, "{}", told.out);
+    let warnings: Vec<_> = bench
+        .events(run)
+        .into_iter()
+        .filter(|event| event["event_type"] == "component.deprecated")
+        .collect();
+    let [event] = &warnings[..] else {
+        panic!("one event: {warnings:?}")
+    };
+    assert_eq!(event["step_id"], "x");
+    assert_eq!(event["reason"], "component x@1.0.0 is deprecated: use y");
+    bench.rok(["verify", run]).exits(0);
+    let text = bench.rok(["summary", run]).exits(0).out;
+    assert!(
+        text.contains("Warning: component x@1.0.0 is deprecated: use y"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -51,6 +51,7 @@ pub(super) struct StepDraft<'t> {
     pub(super) kill_grace: Duration,
     pub(super) retry: Retry,
     pub(super) idempotent: bool,
+    pub(super) deprecated: Option<String>,
     pub(super) env: Vec<(String, Written<'t, Template>)>,
     pub(super) cwd: Option<Written<'t, Template>>,
     pub(super) outputs: BTreeMap<String, OutputSpec>,
@@ -125,6 +126,7 @@ impl Decoder<'_> {
             kill_grace: read::duration(node, "kill_grace").unwrap_or(defaults.kill_grace),
             retry: self.retry(node, defaults, gate, idempotent),
             idempotent,
+            deprecated: read::text(node, "deprecated"),
             env: self.env(node),
             cwd: node
                 .get("cwd")
@@ -446,6 +448,7 @@ impl StepDraft<'_> {
             kill_grace: self.kill_grace,
             retry: self.retry,
             idempotent: self.idempotent,
+            deprecated: self.deprecated,
             env: self
                 .env
                 .into_iter()

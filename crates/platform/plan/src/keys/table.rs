@@ -105,6 +105,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Step, "kill_grace", DURATION, "From SIGTERM to SIGKILL.").or("`5s`"),
     key(Step, "retry", Ty::Object(Retry), "When and how often it is tried again.").or("never"),
     key(Step, "idempotent", Ty::Bool, "Whether it may be repeated at all; `false` forbids retries and makes an interrupted attempt a failure that asks for a decision.").or("`true`"),
+    key(Step, "deprecated", Ty::Text, "What it runs is deprecated: why, and what to use instead. The record warns of it when the step starts."),
     key(Step, "shell", Ty::Words(&["sh", "bash"], &[]), "The shell of a shell line: `/bin/sh -e -c` or `bash -eo pipefail -c`.").or("`sh`"),
     key(Step, "env", ENV, "Its environment on top of the plan's."),
     key(Step, "cwd", Ty::Template, "Its working directory.").or("the plan file's folder"),

@@ -112,6 +112,7 @@ fn steps_take_defaults_and_say_otherwise() {
         }
     ));
     assert_eq!((stage.idempotent, stage.retry.max), (false, 0));
+    assert_eq!(stage.deprecated.as_deref(), Some("Use the new one."));
     let sandbox = stage.sandbox.as_ref().expect("it has its own");
     assert_eq!(
         (sandbox.read.len(), &*sandbox.write),

@@ -339,6 +339,9 @@ fn lines(out: &mut String, steps: &[StepSummary], paint: Paint) -> std::fmt::Res
         if let (StepState::Failed, Some(error)) = (step.state, &step.error) {
             writeln!(out, "      Error: {}", error_line(error))?;
         }
+        if let Some(deprecated) = &step.deprecated {
+            writeln!(out, "      Warning: {}", paint.warn(&clean(deprecated)))?;
+        }
     }
     Ok(())
 }

@@ -55,6 +55,7 @@ pub(crate) fn step(id: &str, state: StepState) -> StepSummary {
         children: None,
         cached_from: None,
         cache_note: None,
+        deprecated: None,
     }
 }
 

@@ -1,0 +1,38 @@
+//! What git is asked.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What git says to these words in a folder, or why it says nothing.
+pub(crate) fn git<S: AsRef<OsStr>>(
+    folder: &Path,
+    words: impl IntoIterator<Item = S>,
+) -> Result<Vec<u8>, String> {
+    let output = Command::new("git")
+        .args(words)
+        .current_dir(folder)
+        // Whoever commits holds the index, and it is only looked at here.
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("git does not start: {error}"))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(said.lines().next().unwrap_or("git fails").to_owned())
+}
+
+/// The paths of an answer that has a NUL behind each.
+pub(crate) fn paths(answer: Vec<u8>) -> Result<Vec<String>, String> {
+    let names = String::from_utf8(answer).map_err(|_| "a file's name is not UTF-8".to_owned())?;
+    let names = names.split('\0').filter(|name| !name.is_empty());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// An answer of one line.
+pub(crate) fn line(answer: &[u8]) -> String {
+    let text = String::from_utf8_lossy(answer);
+    text.strip_suffix('\n').unwrap_or(&text).to_owned()
+}
