@@ -6,6 +6,7 @@ use rok_executor::MAX_OUTPUT_BYTES;
 use rok_executor::{
     LogRecord, StepFailure, StepSuccess, Usage, check_outputs, oversized_outputs, strict_json,
 };
+use rok_plan::Sandbox;
 use rok_secrets::Masker;
 use rok_vocabulary::ErrorClass;
 use rustix::fs::OFlags;
@@ -39,6 +40,7 @@ pub(crate) struct Verdict {
 pub(crate) fn judge(
     status: ExitStatus,
     stopped: Option<StepFailure>,
+    sandbox: Option<&Sandbox>,
     places: &Places,
     masker: &Masker,
 ) -> Verdict {
@@ -56,7 +58,13 @@ pub(crate) fn judge(
             ErrorClass::SandboxViolation,
             format!("whether it ran in its sandbox is unknown: what the launcher said {why}"),
         )),
-        (None, _) => ended(status, error, output, counted, places, masker),
+        (None, _) => {
+            let failure = failure_of(status).map(|failure| match sandbox {
+                Some(sandbox) => crate::sandbox::stopped_by(status, sandbox, failure),
+                None => failure,
+            });
+            ended(failure, error, output, counted, places, masker)
+        }
     };
     let end = end.map_err(|failure| StepFailure {
         reason: masker.mask_str(&failure.reason).into_owned(),
@@ -72,18 +80,13 @@ pub(crate) fn judge(
 }
 
 fn ended(
-    status: ExitStatus,
+    by_exit: Option<StepFailure>,
     error: Result<Option<Vec<u8>>, String>,
     output: Result<Option<Vec<u8>>, String>,
     counted: Result<(), String>,
     places: &Places,
     masker: &Masker,
 ) -> Result<StepSuccess, StepFailure> {
-    let by_exit = failure_of(status);
-    let by_exit = match places.refusal {
-        Some(_) => by_exit.map(|failure| crate::sandbox::stopped_by(status, failure)),
-        None => by_exit,
-    };
     let named = error.and_then(|bytes| bytes.map(|bytes| named(&bytes)).transpose());
     match (by_exit, named) {
         (None, Ok(None)) => {

@@ -7,6 +7,7 @@ use crate::log::Held;
 use crate::places::Places;
 use rok_artifacts::{ArtifactError, measure, measure_with};
 use rok_executor::{LogRecord, StepFailure};
+use rok_plan::Sandbox;
 use rok_secrets::{Masker, Secrets};
 use rok_vocabulary::ErrorClass;
 use std::fs;
@@ -26,6 +27,8 @@ pub(crate) struct Ended {
     /// Its log, as it was opened.
     pub(crate) log: Option<Held>,
     pub(crate) status: ExitStatus,
+    /// What it was kept in, where it was.
+    pub(crate) sandbox: Option<Box<Sandbox>>,
     /// How it was stopped from outside, if it was.
     pub(crate) stopped: Option<StepFailure>,
     /// What went wrong around it: its log could not be written, or something of
@@ -43,7 +46,8 @@ impl Ended {
         let masker = Masker::new(&self.secrets);
         let was_stopped = self.stopped.is_some();
         let logged = self.logged();
-        let mut verdict = judge(self.status, self.stopped.clone(), &self.places, &masker);
+        let (stopped, sandbox) = (self.stopped.clone(), self.sandbox.as_deref());
+        let mut verdict = judge(self.status, stopped, sandbox, &self.places, &masker);
         if let Some(fault) = self.fault.clone() {
             verdict.end = Err(match verdict.end {
                 Ok(_) => fault,

@@ -5,7 +5,7 @@ use crate::places::Places;
 use rok_executor::{ProcessWork, StepFailure, StepRequest};
 use rok_plan::{Network, Sandbox};
 use rok_sandbox::{Confinement, LAUNCH, Limits, Offer, Reach, Refusal, RefusalKind};
-use rok_vocabulary::ErrorClass;
+use rok_vocabulary::{ErrorClass, format_duration};
 use rustix::process::Signal;
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt as _;
@@ -66,16 +66,35 @@ pub(crate) fn refused(told: &[u8]) -> StepFailure {
     }
 }
 
-/// A signal that the kernel sends where a limit of a sandbox is reached.
-pub(crate) fn stopped_by(status: ExitStatus, failure: StepFailure) -> StepFailure {
-    let signal = status.signal().and_then(Signal::from_named_raw);
-    let what = match signal {
-        Some(Signal::XCPU) => "used more processor time than its sandbox permits",
-        Some(Signal::XFSZ) => "wrote a larger file than its sandbox permits",
-        Some(Signal::SYS) => "made a system call that its sandbox does not permit",
+/// What a shell adds to the signal that ended a program of its, to tell it on.
+const BY_SHELL: i32 = 128;
+
+/// A signal that the kernel sends where a limit of a sandbox is reached: to the
+/// step, or to a program of its shell.
+pub(crate) fn stopped_by(
+    status: ExitStatus,
+    sandbox: &Sandbox,
+    failure: StepFailure,
+) -> StepFailure {
+    let told = status.code().map(|code| code - BY_SHELL);
+    let who = if told.is_some() {
+        "a program of it"
+    } else {
+        "it"
+    };
+    let signal = status.signal().or(told).and_then(Signal::from_named_raw);
+    let what = match (signal, sandbox.max_cpu, sandbox.max_file_mib) {
+        (Some(Signal::XCPU), Some(most), _) => format!(
+            "used more processor time than its sandbox permits (max_cpu: {})",
+            format_duration(most)
+        ),
+        (Some(Signal::XFSZ), _, Some(most)) => {
+            format!("wrote a larger file than its sandbox permits (max_file_mib: {most})")
+        }
+        (Some(Signal::SYS), ..) => "made a system call that its sandbox does not permit".to_owned(),
         _ => return failure,
     };
-    violation(format!("it {what}: {}", failure.reason))
+    violation(format!("{who} {what}: {}", failure.reason))
 }
 
 fn asked(sandbox: &Sandbox) -> Confinement {

@@ -23,8 +23,8 @@ pub use batch::{
     BatchSubmission, MAX_BATCH_ITEMS, item_run,
 };
 pub use dry_run::{
-    CacheAnswer, CandidateView, DryRun, DryStep, Finding, Limits, PlannedBudget, PlannedDuty,
-    PolicyDecision, Refusal, SecretState,
+    CacheAnswer, CandidateView, DryRun, DrySandbox, DryStep, Finding, Limits, PlannedBudget,
+    PlannedDuty, PolicyDecision, Refusal, SecretState,
 };
 pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};

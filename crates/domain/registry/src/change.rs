@@ -10,6 +10,7 @@ use rok_component::{Component, Lock, NamePattern, parse};
 use rok_facades::registry::{
     AddedComponent, LockReport, ManifestFile, RegistryError, RemovedComponent,
 };
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub(crate) fn add(
     let parsed = parse(&file.bytes, &file.name);
     let component = parsed.map_err(|errors| RegistryError::Manifests(vec![errors]))?;
     let id = component.id();
-    let before = registry.look()?;
+    let before = registry.look_to_add()?;
     let there = before.by_id(&id);
     if let Some(held) = there.filter(|held| held.bytes == file.bytes) {
         return Ok(added("unchanged", registry, &before, held));
@@ -171,10 +172,25 @@ fn free_place(
     Ok(folder.join(format!("{}{suffix}", component.id())))
 }
 
+/// Refuses to hold a registry to requirements that nobody can meet, and to
+/// components that require each other.
+fn holds_together(snapshot: &Snapshot) -> Result<(), RegistryError> {
+    let lockless = Snapshot::new(snapshot.held.clone(), Vec::new(), None);
+    let found = Troubles::of(&lockless).troubles.into_iter();
+    let unmet = found.filter(|trouble| trouble.code == "ROK0232");
+    // Each of several that require each other tells the same.
+    let told: BTreeSet<String> = unmet.map(|trouble| trouble.message).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    Err(refusals::broken(&told.into_iter().collect::<Vec<_>>()))
+}
+
 /// Holds the registry to what it is now.
 pub(crate) fn lock(registry: &Registry) -> Result<LockReport, RegistryError> {
     let snapshot = registry.sound()?;
     let components = snapshot.components();
+    holds_together(&snapshot)?;
     let changes = match &snapshot.lock {
         Some(lock) => lock.check(components.iter().map(|component| &**component)),
         None => Vec::new(),

@@ -87,8 +87,26 @@ impl Registry {
 
     /// Looks at everything.
     pub(crate) fn look(&self) -> Result<Snapshot, RegistryError> {
+        self.look_in(&self.roots)
+    }
+
+    /// The same for whoever is to add something: the folder that it goes to is
+    /// made where it is not there yet.
+    pub(crate) fn look_to_add(&self) -> Result<Snapshot, RegistryError> {
+        let mut roots = self.roots.clone();
+        let mut folders = roots.iter_mut().filter_map(|root| match root {
+            Root::Folder { required, .. } => Some(required),
+            Root::Source(_) => None,
+        });
+        if let Some(required) = folders.next() {
+            *required = false;
+        }
+        self.look_in(&roots)
+    }
+
+    fn look_in(&self, roots: &[Root]) -> Result<Snapshot, RegistryError> {
         let (mut held, mut faulty) = (Vec::new(), Vec::new());
-        for root in &self.roots {
+        for root in roots {
             root.read(&self.base, &*self.cells, &mut held, &mut faulty)?;
         }
         Ok(Snapshot::new(held, faulty, self.read_lock()?))

@@ -89,7 +89,7 @@ pub(crate) fn not_ours(message: String, help: &str) -> RegistryError {
 pub(crate) fn unreadable(path: &Path, error: &io::Error) -> RegistryError {
     let message = format!("cannot read {}: {error}", path.display());
     refused(ErrorKind::NotFound, "ROK0236", message)
-        .help("`registry_roots` names the folders and servers of components; `rok config show` tells where it comes from")
+        .help("`registry_roots` names the folders and servers of components; `rok config show` tells where it comes from, and `rok registry add` makes the first folder")
         .into()
 }
 

@@ -8,8 +8,8 @@ use crate::fault;
 use crate::submit::{Prepared, absolute, contents, owner};
 use rok_expr::{EvalError, Target, Template};
 use rok_facades::runs::{
-    CacheAnswer, CandidateView, DryRun, DryStep, Finding, Limits, PlannedBudget, PlannedDuty,
-    PolicyDecision, Refusal, RunsError, SecretState, Submission,
+    CacheAnswer, CandidateView, DryRun, DrySandbox, DryStep, Finding, Limits, PlannedBudget,
+    PlannedDuty, PolicyDecision, Refusal, RunsError, SecretState, Submission,
 };
 use rok_kernel::{CommandKind, RunScope, RunState, StepIx};
 use rok_log::{EventReader as _, MemoryStore};
@@ -231,6 +231,24 @@ fn decisions(runner: &RunRunner, services: &Services) -> Vec<PolicyDecision> {
         .collect()
 }
 
+/// What a step's processes would be kept in, and who asks for that.
+fn sandbox(state: &RunState, ix: StepIx) -> Option<DrySandbox> {
+    let told = state.sandbox_told(ix)?;
+    let own = state.definition(ix).sandbox.is_some();
+    let policies = state.sandbox_demanded_by(ix).into_iter();
+    let policies = policies.map(|id| format!("policy {id}"));
+    let mut by: Vec<String> = own.then(|| "the plan".to_owned()).into_iter().collect();
+    by.extend(policies);
+    if by.is_empty() {
+        by.push("the setting sandbox".to_owned());
+    }
+    Some(DrySandbox {
+        permits: told.permits,
+        by,
+        off: told.off,
+    })
+}
+
 fn duties(state: &RunState) -> Vec<PlannedDuty> {
     let after = |deadline: Deadline| format_duration(deadline.allowed());
     let expectations = state.ledger().expectations().iter();
@@ -439,6 +457,7 @@ fn dry_step(
             StepPlace::Bound(what) => Some(format!("it has {what}")),
             StepPlace::Own | StepPlace::Away(_) => None,
         },
+        sandbox: sandbox(state, at as StepIx),
         agents: candidates(runner, services, at as StepIx),
     };
     match wrong {

@@ -343,6 +343,21 @@ fn a_sandbox_is_demanded() {
     command.env("TMPDIR", "/tmp");
     let off = bench.rok([&args[..], &["--set", "sandbox=off", "--mode", "dry-run"]].concat());
     assert!(off.out.contains("switched off"), "{}", off.out);
+    // A dry run says what each step would be kept in, and by whose word.
+    let dry = |more: &[&str]| bench.rok([&args[..], &["--mode", "dry-run"], more].concat());
+    let told = dry(&[]).out;
+    for line in [
+        "sandbox: no network; 2m of processor time; 8 open files (by policy rule-1)",
+        "sandbox: no network; 1m of processor time; 8 open files (by the plan, policy rule-1)",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    let json = dry(&["--json"]).json();
+    let of_b = json!({
+        "permits": "no network; 1m of processor time; 8 open files",
+        "by": ["the plan", "policy rule-1"], "off": false,
+    });
+    assert_eq!(json["steps"][1]["sandbox"], of_b);
     let ran = Ran::from(command.output().unwrap());
     if !rok_sandbox::Offer::of_this_machine().is_complete() {
         ran.exits(5);

@@ -116,6 +116,56 @@ fn nothing_is_there_before_the_first_component() {
     assert_eq!(schema["title"], "rok component");
 }
 
+/// A folder that was named and is not there yet is no empty one, and the first
+/// component makes it.
+#[test]
+fn the_first_component_makes_the_folder_that_was_named() {
+    let bench = Bench::new();
+    bench.write("rok.toml", "registry_roots = [\"parts\"]\n");
+    bench.write("plan.yaml", "plan: p\nsteps: { a: { run: 'true' } }\n");
+    bench.write("x.yaml", &tool("x", "1.0.0", ""));
+    // What needs no registry does not look at it.
+    bench.rok(["run", "plan.yaml"]).exits(0);
+    let absent = bench.rok(["registry", "list"]).exits(3);
+    assert!(absent.err.contains("ROK0236"), "{}", absent.err);
+    bench.rok(["registry", "add", "x.yaml"]).exits(0);
+    assert!(bench.path().join("parts/x.component.yaml").is_file());
+    bench.rok(["registry", "validate"]).exits(0);
+    // Another one that is absent may hold what would break.
+    let two = [
+        "registry",
+        "add",
+        "x.yaml",
+        "--set",
+        "registry_roots=parts,gone",
+    ];
+    assert!(bench.rok(two).exits(3).err.contains("gone"));
+}
+
+/// Runs in a database have their components' breakers there.
+#[test]
+fn breakers_are_kept_with_the_runs() {
+    let bench = bench(&[("x", "1.0.0", "")]);
+    let list = ["registry", "list", "--store", "sqlite:runs.db"];
+    assert!(bench.rok(list).exits(2).err.contains("ROK0117"));
+    bench
+        .rok([
+            "token",
+            "create",
+            "--role",
+            "viewer",
+            "--user",
+            "t",
+            "--store",
+            "sqlite:runs.db",
+        ])
+        .exits(0);
+    bench.rok(list).exits(0);
+    bench
+        .rok(["registry", "reset", "x", "--store", "sqlite:runs.db"])
+        .exits(0);
+}
+
 /// A server that runs until it is dropped.
 struct Served {
     child: Child,

@@ -46,6 +46,6 @@ pub use judge::{Breach, RunFacts, judge};
 pub use policy::{
     BudgetCaps, Deny, ExecutionPolicy, Payload, PolicyError, Require, ScopeFault, check_parts,
 };
-pub use sandbox::{SandboxBounds, bounds_of, tightened};
+pub use sandbox::{SandboxBounds, bounds_of, demands, tightened};
 pub use spent::{UseFacts, judge_use};
 pub use work::{WorkFacts, judge_work};

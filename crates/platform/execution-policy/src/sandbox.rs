@@ -46,12 +46,25 @@ pub fn bounds_of(
     submitter: &str,
     step: &str,
 ) -> Option<SandboxBounds> {
-    let strict = policies.iter().filter(|policy| {
+    let bounds = demands(policies, plan, submitter, step).map(|(_, bounds)| bounds.clone());
+    bounds.reduce(|one, other| one.and(&other))
+}
+
+/// The policies that demand a sandbox of a step, and its bounds.
+pub fn demands<'p>(
+    policies: &'p [ExecutionPolicy],
+    plan: &str,
+    submitter: &str,
+    step: &str,
+) -> impl Iterator<Item = (&'p str, &'p SandboxBounds)> {
+    let strict = policies.iter().filter(move |policy| {
         policy.enforcement_level == EnforcementLevel::Strict
             && policy.covers(plan, submitter, Some(step))
     });
-    let bounds = strict.filter_map(|policy| policy.payload.require.as_ref()?.sandbox.clone());
-    bounds.reduce(|one, other| one.and(&other))
+    strict.filter_map(|policy| {
+        let bounds = policy.payload.require.as_ref()?.sandbox.as_ref()?;
+        Some((policy.payload.id.as_str(), bounds))
+    })
 }
 
 /// A step's sandbox within bounds; without one, the strictest.

@@ -8,7 +8,7 @@ use crate::places::Places;
 use crate::procfs::Mark;
 use crate::record::Entry;
 use rok_executor::{
-    AttemptRecord, ReportSink, StepFailure, StepReport, StepRequest, StepResult, Usage,
+    AttemptRecord, ReportSink, StepFailure, StepReport, StepRequest, StepResult, Usage, Work,
 };
 use rok_vocabulary::Timestamp;
 use rustix::process::Pid;
@@ -160,6 +160,10 @@ impl Attempt {
             status: self
                 .usage
                 .map_or(ExitStatus::from_raw(0), |usage| usage.status),
+            sandbox: match &self.request.work {
+                Work::Process(work) => work.sandbox.clone(),
+                _ => None,
+            },
             stopped,
             fault: self.fault.clone(),
             survived: self.survived,

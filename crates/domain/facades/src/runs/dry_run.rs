@@ -140,10 +140,24 @@ pub struct DryStep {
     /// Why no agent is asked for it, though the plan would have one do it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stays_here: Option<String>,
+    /// What its processes would be kept in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<DrySandbox>,
     /// Which agents would be asked, in order, and which not: by what is known
     /// without asking any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<CandidateView>,
+}
+
+/// The sandbox that a step would get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DrySandbox {
+    /// What it permits, in words.
+    pub permits: String,
+    /// Who asks for it: `the plan`, `policy ID`, `the setting sandbox`.
+    pub by: Vec<String>,
+    /// It is asked for, and sandboxes are switched off: there would be none.
+    pub off: bool,
 }
 
 /// An agent that might take a step.

@@ -93,3 +93,23 @@ fn a_registry_with_faults_is_not_locked() {
     assert_eq!(refusal(bench.registry().lock()).0, "ROK0231");
     assert!(!bench.lock_file().exists());
 }
+
+/// A lock would say that what cannot run is as it should be.
+#[test]
+fn what_does_not_hold_together_is_not_locked() {
+    let bench = Bench::with(&[
+        ("a", "1.0.0", "requires: { b: ^1 }"),
+        ("b", "1.0.0", "requires: { c: ^1 }"),
+        ("c", "1.0.0", "requires: { b: ^1 }"),
+        ("d", "1.0.0", "requires: { zebra: ^1 }"),
+    ]);
+    let (code, told) = refusal(bench.registry().lock());
+    assert_eq!(code, "ROK0232");
+    assert_eq!(
+        told,
+        "components require each other: b@1.0.0 → c@1.0.0 → b@1.0.0\n\
+         d@1.0.0 requires zebra ^1, and there is no component zebra"
+    );
+    let view = bench.registry().inspect(&"a".parse().unwrap()).unwrap();
+    assert_eq!(view.lock, LockedAs::NoLock);
+}

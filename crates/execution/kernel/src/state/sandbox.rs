@@ -4,10 +4,11 @@ use super::RunState;
 use crate::compiled::StepIx;
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 use rok_chain::Digest;
 use rok_events::{SandboxData, StartedData};
-use rok_execution_policy::{ExecutionPolicy, SandboxBounds, bounds_of, tightened};
+use rok_execution_policy::{ExecutionPolicy, SandboxBounds, bounds_of, demands, tightened};
 use rok_plan::{Action, Sandbox, Step};
 use rok_vocabulary::{RunId, SandboxMode};
 
@@ -42,6 +43,16 @@ impl RunState {
         bounds_of(policies, plan.as_str(), &submitter, step.as_str())
     }
 
+    /// The injected policies that demand a sandbox of a step.
+    #[must_use]
+    pub fn sandbox_demanded_by(&self, ix: StepIx) -> Vec<String> {
+        let (plan, submitter) = (&self.plan().plan().id, self.submitter().to_string());
+        let step = &self.definition(ix).id;
+        let policies = self.execution_policies();
+        let demands = demands(policies, plan.as_str(), &submitter, step.as_str());
+        demands.map(|(policy, _)| policy.to_string()).collect()
+    }
+
     /// The policies that were injected into the run.
     #[must_use]
     pub fn execution_policies(&self) -> &[ExecutionPolicy] {
@@ -50,7 +61,8 @@ impl RunState {
     }
 
     /// What `step.started` says of it.
-    pub(crate) fn sandbox_told(&self, ix: StepIx) -> Option<SandboxData> {
+    #[must_use]
+    pub fn sandbox_told(&self, ix: StepIx) -> Option<SandboxData> {
         let step = self.definition(ix);
         if !is_process(&step.action) {
             return None;

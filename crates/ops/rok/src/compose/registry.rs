@@ -1,16 +1,18 @@
 //! The registry of components, composed.
 
+use super::{in_folder, pool};
 use rok_client::RemoteComponents;
 use rok_component::BreakerRules;
 use rok_config::{Hidden, RegistryRoot, Settings};
 use rok_facades::registry::RegistryFacade;
 use rok_facades::runs::RunsError;
+use rok_log::Cells;
 use rok_registry::{Registry, Root};
-use rok_store_jsonl::FolderCells;
 use std::sync::Arc;
 
 /// Composes the registry over the folders and servers of the settings; its
-/// state is kept beside the runs.
+/// state is kept beside the runs, in their database where they have one: all
+/// who drive runs of it share a component's breaker.
 pub fn registry(settings: &Settings) -> Result<RegistryFacade, RunsError> {
     let of = &settings.registry;
     let token = of.token.as_ref().map(Hidden::expose);
@@ -24,7 +26,10 @@ pub fn registry(settings: &Settings) -> Result<RegistryFacade, RunsError> {
             }
         });
     }
-    let cells = FolderCells::open(settings.dir.clone(), settings.durability);
+    let cells: Arc<dyn Cells> = match pool::made(settings)? {
+        Some(store) => Arc::new(store),
+        None => Arc::new(in_folder(settings)),
+    };
     let rules = BreakerRules {
         threshold: of.breaker_failures.get(),
         cool_down: of.breaker_cool_down,
@@ -33,7 +38,7 @@ pub fn registry(settings: &Settings) -> Result<RegistryFacade, RunsError> {
             .max(of.breaker_cool_down),
         ..BreakerRules::default()
     };
-    let registry = Registry::new(roots, of.lock.clone()).state(Arc::new(cells));
+    let registry = Registry::new(roots, of.lock.clone()).state(cells);
     let registry = registry.rules(rules).seen_from(&of.seen_from);
     Ok(RegistryFacade::new(Arc::new(registry)))
 }

@@ -30,6 +30,28 @@ const USER: u32 = 65_534;
     "larger file",
     5
 )]
+// A shell tells by its own exit code of the signal that ended a program of its.
+#[case::processor_of_a_line(
+    "{ max_cpu: 1s }",
+    "\"python3 -c 'while True: pass'; exit $?\"",
+    "sandbox_violation",
+    "a program of it used more processor time than its sandbox permits (max_cpu: 1s): exit code 152",
+    5
+)]
+#[case::file_of_a_line(
+    "{ write: [out], max_file_mib: 1 }",
+    "\"dd if=/dev/zero of=out/x bs=1M count=3; exit $?\"",
+    "sandbox_violation",
+    "a program of it wrote a larger file than its sandbox permits (max_file_mib: 1): exit code 153",
+    5
+)]
+#[case::no_such_limit(
+    "{ max_file_mib: 1 }",
+    "exit 152",
+    "validation_failed",
+    "exit code 152",
+    1
+)]
 #[case::open_files(
     "{ max_open_files: 8 }",
     "[python3, -c, \"x = [open('plan.yaml') for _ in range(9)]\"]",

@@ -163,6 +163,16 @@ fn one(text: &mut String, step: &DryStep, paint: Paint) {
     if let Some(why) = &step.stays_here {
         let _ = writeln!(text, "      done here, and by no agent: {}", clean(why));
     }
+    if let Some(sandbox) = &step.sandbox {
+        let (permits, by) = (clean(&sandbox.permits), clean(&sandbox.by.join(", ")));
+        let permits = if sandbox.off {
+            let off = "none: sandboxes are switched off here";
+            format!("{} ({by} asks for: {permits})", paint.warn(off))
+        } else {
+            format!("{permits} (by {by})")
+        };
+        let _ = writeln!(text, "      sandbox: {permits}");
+    }
     for line in agents::candidates(&step.agents) {
         let _ = writeln!(text, "      agent {line}");
     }
