@@ -7,6 +7,7 @@ use crate::common::Common;
 use crate::event::PoolEvent;
 use crate::post::Post;
 use crate::stats::Counters;
+use claim::Claiming;
 use rok_log::{Fence, Lease, PoolStore};
 use rok_runner::{RunnerError, Shard, Turn};
 use rok_vocabulary::{RunId, Timestamp};
@@ -53,6 +54,8 @@ pub(crate) struct Worker {
     look: bool,
     next_due: Option<Timestamp>,
     looked: Option<Duration>,
+    /// What was begun to be claimed in this turn.
+    claiming: Option<Claiming>,
     /// When the claims were renewed last.
     renewed: Duration,
     drain: Option<Drain>,
@@ -93,6 +96,7 @@ impl Worker {
             look: true,
             next_due: None,
             looked: None,
+            claiming: None,
             renewed: (common.monotonic)(),
             drain: None,
             counted: 0,
@@ -128,7 +132,7 @@ impl Worker {
         if self.common.is_draining() {
             self.begin_to_drain();
         } else {
-            self.claim(now)?;
+            self.begin_claim(now);
         }
         let until = self.renewed + self.common.settings.lease;
         let holds = !self.held.is_empty();
@@ -136,6 +140,7 @@ impl Worker {
         let monotonic = Arc::clone(&self.common.monotonic);
         let turn = self.shard.turn_while(&|| monotonic() < until)?;
         self.account(turn, now);
+        self.finish_claim(now)?;
         if self.post.take_news() {
             self.inboxes.extend(self.held.keys().cloned());
         }
@@ -297,6 +302,7 @@ impl Worker {
         Counters::add(&self.common.counters.restarts, 1);
         let (shard, why) = (self.number, why.to_owned());
         self.common.tell(&PoolEvent::ShardFailed { shard, why });
+        self.hold_what_was_claimed();
         let left: Vec<RunId> = self.held.keys().cloned().collect();
         for run in &left {
             self.shard.abandon(run);

@@ -68,7 +68,7 @@ pub use ports::{
     EventReader, Inbox, KBASE, LogBytes, OUTBOX, PoolStore, Records, RunIndex, RunStore, Store,
 };
 pub use queue::{
-    Backlog, Claim, Lease, Owner, Pull, Pulled, Repair, RunQueue, Standing, WorkQueue,
+    Backlog, Claim, Lease, Owner, Pull, Pulled, Pulling, Repair, RunQueue, Standing, WorkQueue,
 };
 pub use row::{Concurrency, Cursor, CursorError, Labels, RunEntry, RunFilter, RunOrder, RunRow};
 pub use signals::{Listener, Signal, Signals, Subscription, Switchboard};

@@ -1,7 +1,7 @@
 //! The queue: claims by lease, and which run is due next. Time comes in with
 //! each call; no store reads a clock.
 
-use crate::{ClaimError, Fence, StoreError};
+use crate::{ClaimError, Fence, LogBytes, StoreError};
 use rok_chain::ChainHash;
 use rok_vocabulary::{RunId, Seq, Timestamp};
 use std::fmt;
@@ -141,6 +141,38 @@ pub struct Pulled {
     /// False where the run waits behind others with its key and was given for
     /// its commands only: answer them, and let it go. It holds no place then.
     pub may_begin: bool,
+    /// Whether a command waited for it when it was claimed. One that comes
+    /// later is told of.
+    pub asked: bool,
+    /// Its log, where the store has read it to prove it.
+    pub log: Option<LogBytes>,
+}
+
+/// A pull that was begun.
+#[must_use]
+pub struct Pulling(Box<dyn FnOnce() -> Result<Vec<Pulled>, StoreError> + Send>);
+
+impl Pulling {
+    /// One that is waited for by this.
+    pub fn new(wait: impl FnOnce() -> Result<Vec<Pulled>, StoreError> + Send + 'static) -> Self {
+        Self(Box::new(wait))
+    }
+
+    /// One that is over.
+    pub fn done(result: Result<Vec<Pulled>, StoreError>) -> Self {
+        Self::new(|| result)
+    }
+
+    /// Waits until it is known what was claimed.
+    pub fn wait(self) -> Result<Vec<Pulled>, StoreError> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Pulling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pulling").finish_non_exhaustive()
+    }
 }
 
 /// How much waits.
@@ -192,6 +224,13 @@ pub trait WorkQueue {
     /// Claims what is due, in the order of [`Pull::rank`]; each claim is as
     /// good as one by [`RunQueue::claim`].
     fn claim_due(&mut self, pull: &Pull) -> Result<Vec<Pulled>, StoreError>;
+
+    /// The same, begun: whoever has something to commit meanwhile need not wait
+    /// for both. What was begun is to be waited for, since what it claims is
+    /// due to nobody else.
+    fn begin_claim(&mut self, pull: &Pull) -> Pulling {
+        Pulling::done(self.claim_due(pull))
+    }
 
     /// The earliest moment at which something is due, as things stand; past
     /// where something is due now. `None`: not before something happens.

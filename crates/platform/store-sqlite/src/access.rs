@@ -1,6 +1,7 @@
 //! A connection that is lent for one piece of work.
 
 use crate::fault::Failure;
+use crate::known::Known;
 use rok_log::{Namespace, StoreError};
 use rok_vocabulary::RunId;
 use rusqlite::{Connection, OptionalExtension};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Access<'a> {
     db: &'a Connection,
     path: &'a Path,
+    known: Option<&'a Known>,
 }
 
 impl Deref for Access<'_> {
@@ -23,7 +25,24 @@ impl Deref for Access<'_> {
 
 impl<'a> Access<'a> {
     pub(crate) const fn new(db: &'a Connection, path: &'a Path) -> Self {
-        Self { db, path }
+        Self {
+            db,
+            path,
+            known: None,
+        }
+    }
+
+    /// The same for the writer, which knows what it wrote last.
+    pub(crate) const fn writing(db: &'a Connection, path: &'a Path, known: &'a Known) -> Self {
+        Self {
+            db,
+            path,
+            known: Some(known),
+        }
+    }
+
+    pub(crate) const fn known(self) -> Option<&'a Known> {
+        self.known
     }
 
     /// The number that the run's rows are found by.

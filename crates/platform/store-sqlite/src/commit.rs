@@ -7,7 +7,7 @@ use crate::row::labels_text;
 use crate::store::SqliteStore;
 use rok_log::{Commit, CommitResult, Document, Fence, Namespace, RunRow, Signal, StoreError};
 use rok_vocabulary::{Disposition, HoldReason, Outcome, Seq, Timestamp};
-use rusqlite::{OptionalExtension, named_params};
+use rusqlite::{OptionalExtension, params};
 
 /// Commits all of `commits` in one transaction, which others may share.
 pub(crate) fn commit(
@@ -54,20 +54,17 @@ struct Before {
     same_place: bool,
 }
 
-fn one(at: Access<'_>, commit: &Commit) -> Result<CommitResult, Failure> {
-    let before = before(at, commit)?;
-    let no = match &before {
-        None if commit.creates() && commit.fence == Fence::UNCLAIMED => create(at, commit)?,
-        None => return Ok(stale(0, 0)),
-        Some(run) => {
-            let (seq, fence) = (commit.expect_seq.0 as i64, commit.fence.0 as i64);
-            if (run.next_seq, run.fence, run.is_held) != (seq, fence, true) {
-                return Ok(stale(run.next_seq, run.fence));
-            }
-            append(at, run, commit)?;
-            run.no
-        }
+pub(crate) fn one(at: Access<'_>, commit: &Commit) -> Result<CommitResult, Failure> {
+    let no = match go_on(at, commit)? {
+        Some(no) => no,
+        None => match place(at, commit)? {
+            Ok(no) => no,
+            Err(stale) => return Ok(stale),
+        },
     };
+    if let Some(known) = at.known() {
+        known.wrote(commit, no);
+    }
     let mut insert =
         at.prepare_cached("INSERT INTO chunks (run_no, seq, n, lines) VALUES (?1, ?2, ?3, ?4)")?;
     let seq = commit.expect_seq.0 as i64;
@@ -83,6 +80,47 @@ fn one(at: Access<'_>, commit: &Commit) -> Result<CommitResult, Failure> {
     })
 }
 
+/// What most commits are: the next of a run that was committed here, and
+/// nothing that its row says changes but where its log ends.
+fn go_on(at: Access<'_>, commit: &Commit) -> Result<Option<i64>, Failure> {
+    let Some(no) = at.known().and_then(|known| known.goes_on(commit)) else {
+        return Ok(None);
+    };
+    let mut update = at.prepare_cached(
+        "UPDATE runs SET next_seq = ?2, head = ?3, updated_at = ?4, wake_at = ?5
+         WHERE no = ?1 AND next_seq = ?6 AND fence = ?7 AND owner IS NOT NULL
+           AND id = ?8 AND namespace = ?9",
+    )?;
+    let changed = update.execute((
+        no,
+        commit.next_seq().0 as i64,
+        commit.head.as_bytes(),
+        commit.row.updated_at.as_millis(),
+        commit.row.wake_at.map(Timestamp::as_millis),
+        commit.expect_seq.0 as i64,
+        commit.fence.0 as i64,
+        commit.run.as_str(),
+        commit.namespace.as_str(),
+    ))?;
+    Ok((changed == 1).then_some(no))
+}
+
+/// The number of the run's row, which is written; or that the commit is stale.
+fn place(at: Access<'_>, commit: &Commit) -> Result<Result<i64, CommitResult>, Failure> {
+    let Some(run) = before(at, commit)? else {
+        if commit.creates() && commit.fence == Fence::UNCLAIMED {
+            return create(at, commit).map(Ok);
+        }
+        return Ok(Err(stale(0, 0)));
+    };
+    let (seq, fence) = (commit.expect_seq.0 as i64, commit.fence.0 as i64);
+    if (run.next_seq, run.fence, run.is_held) != (seq, fence, true) {
+        return Ok(Err(stale(run.next_seq, run.fence)));
+    }
+    append(at, &run, commit)?;
+    Ok(Ok(run.no))
+}
+
 const fn stale(next_seq: i64, fence: i64) -> CommitResult {
     CommitResult::Stale {
         next_seq: Seq(next_seq as u64),
@@ -93,28 +131,27 @@ const fn stale(next_seq: i64, fence: i64) -> CommitResult {
 fn before(at: Access<'_>, commit: &Commit) -> Result<Option<Before>, Failure> {
     let mut select = at.prepare_cached(
         "SELECT no, next_seq, fence, owner IS NOT NULL,
-           phase = :phase AND outcome IS :outcome AND hold IS :hold,
-           plan = :plan AND created_at = :created_at AND labels IS :labels
-             AND priority = :priority AND concurrency_key IS :key
-             AND concurrency_limit IS :limit
-         FROM runs WHERE namespace = :namespace AND id = :id",
+           phase = ?3 AND outcome IS ?4 AND hold IS ?5,
+           plan = ?6 AND created_at = ?7 AND labels IS ?8 AND priority = ?9
+             AND concurrency_key IS ?10 AND concurrency_limit IS ?11
+         FROM runs WHERE namespace = ?1 AND id = ?2",
     )?;
     let row = &commit.row;
     let concurrency = row.concurrency.as_ref();
     let found = select.query_row(
-        named_params! {
-            ":namespace": commit.namespace.as_str(),
-            ":id": commit.run.as_str(),
-            ":phase": row.phase.as_str(),
-            ":outcome": row.outcome.map(Outcome::as_str),
-            ":hold": row.hold.map(HoldReason::as_str),
-            ":plan": row.plan.as_str(),
-            ":created_at": row.created_at.as_millis(),
-            ":labels": labels_text(&row.labels),
-            ":priority": row.priority,
-            ":key": concurrency.map(|it| &it.key),
-            ":limit": concurrency.map(|it| it.limit),
-        },
+        params![
+            commit.namespace.as_str(),
+            commit.run.as_str(),
+            row.phase.as_str(),
+            row.outcome.map(Outcome::as_str),
+            row.hold.map(HoldReason::as_str),
+            row.plan.as_str(),
+            row.created_at.as_millis(),
+            labels_text(&row.labels),
+            row.priority,
+            concurrency.map(|it| &it.key),
+            concurrency.map(|it| it.limit),
+        ],
         |row| {
             Ok(Before {
                 no: row.get(0)?,
@@ -134,34 +171,34 @@ fn create(at: Access<'_>, commit: &Commit) -> Result<i64, Failure> {
         "INSERT INTO runs (namespace, id, next_seq, head, plan, phase, outcome, hold, disposition,
            undoing, epoch, labels, created_at, updated_at, wake_at, priority, concurrency_key,
            concurrency_limit, closed, seal, due)
-         VALUES (:namespace, :id, :next_seq, :head, :plan, :phase, :outcome, :hold, :disposition,
-           :undoing, :epoch, :labels, :created_at, :updated_at, :wake_at, :priority, :key,
-           :limit, :closed, :seal, :created_at)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+           ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+           ?18, ?19, ?20, ?13)",
     )?;
     let row = &commit.row;
     let concurrency = row.concurrency.as_ref();
-    insert.execute(named_params! {
-        ":namespace": commit.namespace.as_str(),
-        ":id": commit.run.as_str(),
-        ":next_seq": commit.next_seq().0 as i64,
-        ":head": commit.head.as_bytes(),
-        ":plan": row.plan.as_str(),
-        ":phase": row.phase.as_str(),
-        ":outcome": row.outcome.map(Outcome::as_str),
-        ":hold": row.hold.map(HoldReason::as_str),
-        ":disposition": row.disposition.map(Disposition::as_str),
-        ":undoing": row.undoing,
-        ":epoch": row.epoch.0,
-        ":labels": labels_text(&row.labels),
-        ":created_at": row.created_at.as_millis(),
-        ":updated_at": row.updated_at.as_millis(),
-        ":wake_at": row.wake_at.map(Timestamp::as_millis),
-        ":priority": row.priority,
-        ":key": concurrency.map(|it| &it.key),
-        ":limit": concurrency.map(|it| it.limit),
-        ":closed": row.phase.is_terminal(),
-        ":seal": commit.seal.map(|seal| seal.to_json()),
-    })?;
+    insert.execute(params![
+        commit.namespace.as_str(),
+        commit.run.as_str(),
+        commit.next_seq().0 as i64,
+        commit.head.as_bytes(),
+        row.plan.as_str(),
+        row.phase.as_str(),
+        row.outcome.map(Outcome::as_str),
+        row.hold.map(HoldReason::as_str),
+        row.disposition.map(Disposition::as_str),
+        row.undoing,
+        row.epoch.0,
+        labels_text(&row.labels),
+        row.created_at.as_millis(),
+        row.updated_at.as_millis(),
+        row.wake_at.map(Timestamp::as_millis),
+        row.priority,
+        concurrency.map(|it| &it.key),
+        concurrency.map(|it| it.limit),
+        row.phase.is_terminal(),
+        commit.seal.map(|seal| seal.to_json()),
+    ])?;
     let no = at.last_insert_rowid();
     label(at, commit, no)?;
     Ok(no)
@@ -171,22 +208,22 @@ fn append(at: Access<'_>, run: &Before, commit: &Commit) -> Result<(), Failure> 
     let row = &commit.row;
     // What most commits change stands in no index.
     let mut update = at.prepare_cached(
-        "UPDATE runs SET next_seq = :next_seq, head = :head, disposition = :disposition,
-           undoing = :undoing, epoch = :epoch, updated_at = :updated_at, wake_at = :wake_at,
-           seal = coalesce(:seal, seal)
-         WHERE no = :no",
+        "UPDATE runs SET next_seq = ?2, head = ?3, disposition = ?4,
+           undoing = ?5, epoch = ?6, updated_at = ?7, wake_at = ?8,
+           seal = coalesce(?9, seal)
+         WHERE no = ?1",
     )?;
-    update.execute(named_params! {
-        ":no": run.no,
-        ":next_seq": commit.next_seq().0 as i64,
-        ":head": commit.head.as_bytes(),
-        ":disposition": row.disposition.map(Disposition::as_str),
-        ":undoing": row.undoing,
-        ":epoch": row.epoch.0,
-        ":updated_at": row.updated_at.as_millis(),
-        ":wake_at": row.wake_at.map(Timestamp::as_millis),
-        ":seal": commit.seal.map(|seal| seal.to_json()),
-    })?;
+    update.execute(params![
+        run.no,
+        commit.next_seq().0 as i64,
+        commit.head.as_bytes(),
+        row.disposition.map(Disposition::as_str),
+        row.undoing,
+        row.epoch.0,
+        row.updated_at.as_millis(),
+        row.wake_at.map(Timestamp::as_millis),
+        commit.seal.map(|seal| seal.to_json()),
+    ])?;
     if !run.same_place {
         move_elsewhere(at, run, commit)?;
     }
@@ -195,18 +232,18 @@ fn append(at: Access<'_>, run: &Before, commit: &Commit) -> Result<(), Failure> 
     }
     // Who drives the run holds a place of its key, until the run is closed.
     let mut update = at.prepare_cached(
-        "UPDATE runs SET phase = :phase, outcome = :outcome, hold = :hold, closed = :closed,
+        "UPDATE runs SET phase = ?2, outcome = ?3, hold = ?4, closed = ?5,
            placed = CASE WHEN visits THEN placed
-             ELSE concurrency_key IS NOT NULL AND NOT :closed END
-         WHERE no = :no",
+             ELSE concurrency_key IS NOT NULL AND NOT ?5 END
+         WHERE no = ?1",
     )?;
-    update.execute(named_params! {
-        ":no": run.no,
-        ":phase": row.phase.as_str(),
-        ":outcome": row.outcome.map(Outcome::as_str),
-        ":hold": row.hold.map(HoldReason::as_str),
-        ":closed": row.phase.is_terminal(),
-    })?;
+    update.execute(params![
+        run.no,
+        row.phase.as_str(),
+        row.outcome.map(Outcome::as_str),
+        row.hold.map(HoldReason::as_str),
+        row.phase.is_terminal(),
+    ])?;
     Ok(())
 }
 

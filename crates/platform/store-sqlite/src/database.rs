@@ -12,13 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// takes in easily.
 const POSTED: usize = 128;
 
-fn settle(posted: &mut Vec<Posted<()>>) {
-    for posted in posted.drain(..) {
-        // A claim that could not be let go runs out.
-        drop(posted.wait());
-    }
-}
-
 /// A file that is open.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -80,10 +73,42 @@ impl Database {
     ) {
         let mut posted = self.lock();
         if posted.len() >= POSTED {
-            settle(&mut posted);
+            self.settle(&mut posted);
         }
-        let answered = Answered::Written;
-        posted.push(self.writer.post(answered, operation, work));
+        posted.push(self.begin(operation, work));
+    }
+
+    /// Puts work in line that changes the queue only, to be done with whatever
+    /// comes next; [`Self::finish`] waits for it.
+    pub(crate) fn begin<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Posted<T> {
+        self.writer.post(Answered::Sometime, operation, work)
+    }
+
+    /// Waits for work that was begun.
+    pub(crate) fn finish<T>(&self, mut posted: Posted<T>) -> Result<T, StoreError> {
+        if let Some(result) = posted.is_done() {
+            return result;
+        }
+        self.writer.hurry();
+        posted.wait()
+    }
+
+    /// Whether something is in line that nobody waits for.
+    pub(crate) fn has_posted(&self) -> bool {
+        let mut posted = self.lock();
+        posted.retain_mut(|posted| posted.is_done().is_none());
+        !posted.is_empty()
+    }
+
+    fn settle(&self, posted: &mut Vec<Posted<()>>) {
+        for posted in posted.drain(..) {
+            // A claim that could not be let go runs out.
+            drop(self.finish(posted));
+        }
     }
 
     /// Reads the queue, with all that was posted to it.
@@ -93,7 +118,7 @@ impl Database {
         work: impl FnOnce(Access<'_>) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
         // Within the lock: what another thread waits for is not there yet.
-        settle(&mut self.lock());
+        self.settle(&mut self.lock());
         self.read(operation, work)
     }
 

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!  shards ── commit ──┐            ┌ BEGIN IMMEDIATE
-//!  pool ──── claim ───┼─▶ writer ──┤   a savepoint a caller
+//!  pool ──── claim ───┼─▶ writer ──┤   a savepoint a caller; a claim goes with a commit
 //!  anyone ── put ─────┘  (thread)  └ COMMIT: synced, then all are answered
 //!                            │ after that: checkpoint, has another process written?
 //!                            ▼
@@ -47,6 +47,7 @@ mod commit;
 mod database;
 mod fault;
 mod inbox;
+mod known;
 mod list;
 mod logs;
 mod open;

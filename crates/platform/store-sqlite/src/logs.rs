@@ -172,14 +172,19 @@ pub(crate) struct Ending {
 }
 
 /// Checks all of a log up to where a claim found its end: every line, the
-/// chain, the seal, and that it ends there.
-pub(crate) fn prove(at: Access<'_>, run: &RunId, ending: &Ending) -> Result<(), Failure> {
+/// chain, the seal, and that it ends there. What was checked comes back, unless
+/// another owner has the run by now.
+pub(crate) fn prove(
+    at: Access<'_>,
+    run: &RunId,
+    ending: &Ending,
+) -> Result<Option<LogBytes>, Failure> {
     let mut select = at.prepare_cached("SELECT fence, seal FROM runs WHERE no = ?1")?;
     let found = select.query_row([ending.no], |row| Ok((row.get(0)?, row.get(1)?)));
     let (fence, seal): (i64, Option<String>) = found?;
     if fence != ending.fence.0 as i64 {
-        // Another owner has it by now, and this claim can write nothing.
-        return Ok(());
+        // This claim can write nothing.
+        return Ok(None);
     }
     let end = ending.next_seq.0 as i64;
     let (_, log) = chunks(at, run, ending.no, 0, end, end)?;
@@ -207,7 +212,10 @@ pub(crate) fn prove(at: Access<'_>, run: &RunId, ending: &Ending) -> Result<(), 
             "is not the one that the run's row says is the last",
         ));
     }
-    Ok(())
+    Ok(Some(LogBytes {
+        first_seq: Seq(0),
+        bytes: log,
+    }))
 }
 
 #[cfg(test)]

@@ -8,13 +8,14 @@ use crate::logs::{Ending, prove};
 use crate::store::SqliteStore;
 use rok_chain::ChainHash;
 use rok_log::{
-    Backlog, Claim, ClaimError, Fence, Lease, Namespace, Owner, Signal, Standing, StoreError,
+    Backlog, Claim, ClaimError, Fence, Lease, LogBytes, Namespace, Owner, Signal, Standing,
+    StoreError,
 };
 use rok_vocabulary::{RunId, Seq, Timestamp};
 use rusqlite::{OptionalExtension, named_params};
 use std::collections::HashMap;
 
-pub(crate) use pull::{claim_due, next_due};
+pub(crate) use pull::{begin_claim, next_due};
 
 /// What a claim came to, before the log was looked at.
 enum Given {
@@ -52,7 +53,11 @@ pub(crate) fn claim(
             run: run.clone(),
             by,
         }),
-        Given::Claimed(ending) => Ok(proven(store, run, &ending, false)?),
+        Given::Claimed(ending) => {
+            let looked = store.database.read("read", |at| prove(at, run, &ending));
+            let (claim, _) = claim_or_let_go(store, &ending, looked, false)?;
+            Ok(claim)
+        }
     }
 }
 
@@ -94,25 +99,15 @@ fn give(
     })
 }
 
-/// The claim, once its log is proven. Otherwise the run is let go, and where
+/// The claim, where its log is proven. Otherwise the run is let go, and where
 /// it came from a pull, due to nobody until a command comes.
-fn proven(
-    store: &SqliteStore,
-    run: &RunId,
-    ending: &Ending,
-    pulled: bool,
-) -> Result<Claim, StoreError> {
-    let looked = store.database.read("read", |at| prove(at, run, ending));
-    claim_or_let_go(store, ending, looked, pulled)
-}
-
 fn claim_or_let_go(
     store: &SqliteStore,
     ending: &Ending,
-    looked: Result<(), StoreError>,
+    looked: Result<Option<LogBytes>, StoreError>,
     pulled: bool,
-) -> Result<Claim, StoreError> {
-    if let Err(error) = looked {
+) -> Result<(Claim, Option<LogBytes>), StoreError> {
+    let log = looked.or_else(|error| {
         let (no, fence) = (ending.no, ending.fence.0 as i64);
         store.database.write_queue("let go a run of", move |at| {
             let mut update = at.prepare_cached(
@@ -122,15 +117,16 @@ fn claim_or_let_go(
             update.execute((no, fence, pulled))?;
             Ok(())
         })?;
-        return Err(error);
-    }
-    Ok(Claim {
+        Err(error)
+    })?;
+    let claim = Claim {
         fence: ending.fence,
         next_seq: ending.next_seq,
         head: ending.head,
         repaired: None,
         resealed: false,
-    })
+    };
+    Ok((claim, log))
 }
 
 /// Prolongs claims; what is lost comes back.

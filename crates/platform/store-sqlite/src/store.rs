@@ -9,9 +9,9 @@ use crate::{commit, inbox, list, logs, queue, records};
 use rok_chain::{Digest, Seal};
 use rok_log::{
     Answer, Backlog, Claim, ClaimError, Command, Commit, CommitResult, Durability, EventReader,
-    Fence, Inbox, Lease, Listener, LogBytes, Namespace, Owner, PoolStore, Pull, Pulled, Record,
-    Records, RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore, Signal, Signals, Standing,
-    StoreError, Subscription, WorkQueue,
+    Fence, Inbox, Lease, Listener, LogBytes, Namespace, Owner, PoolStore, Pull, Pulled, Pulling,
+    Record, Records, RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore, Signal, Signals,
+    Standing, StoreError, Subscription, WorkQueue,
 };
 use rok_vocabulary::{CommandId, RunId, Seq, Timestamp};
 use std::path::Path;
@@ -179,7 +179,11 @@ impl RunQueue for SqliteStore {
 
 impl WorkQueue for SqliteStore {
     fn claim_due(&mut self, pull: &Pull) -> Result<Vec<Pulled>, StoreError> {
-        queue::claim_due(self, pull)
+        queue::begin_claim(self, pull).wait()
+    }
+
+    fn begin_claim(&mut self, pull: &Pull) -> Pulling {
+        queue::begin_claim(self, pull)
     }
 
     fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {

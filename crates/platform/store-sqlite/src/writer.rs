@@ -2,6 +2,7 @@
 
 use crate::access::Access;
 use crate::fault::{Failure, OpenError, Unopened, sort};
+use crate::known::Known;
 use crate::open::{Identity, Place};
 use rok_log::{Durability, Signal, StoreError, Switchboard};
 use rusqlite::Connection;
@@ -9,7 +10,7 @@ use rusqlite::hooks::Wal;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,10 @@ const CHECKPOINT: i32 = 4096;
 /// listens.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How long work that is in no hurry waits for what comes next: a shard that
+/// begins to claim commits within a turn, or says that it waits.
+const PATIENCE: Duration = Duration::from_millis(2);
+
 /// When work is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answered {
@@ -37,6 +42,8 @@ pub(crate) enum Answered {
     /// into the same log behind it, so that no disk has the one without the
     /// other; and who held a claim that a crash of the system undid is gone.
     Written,
+    /// The same, and nobody waits for it yet: it is done with what comes next.
+    Sometime,
 }
 
 /// Something to be done within a transaction.
@@ -84,6 +91,8 @@ enum Message {
     Work(Box<dyn Work>),
     /// Somebody listens from now on.
     Look,
+    /// Somebody waits for what was in no hurry.
+    Hurry,
 }
 
 /// A handle on the writer's thread, which ends with it.
@@ -109,6 +118,7 @@ impl Writer {
             copied: 0,
             others: 0,
             log: None,
+            known: Known::default(),
             looked: Instant::now(),
             place,
         };
@@ -166,6 +176,14 @@ impl Writer {
         self.arrived.load(Ordering::SeqCst)
     }
 
+    /// Lets the writer do what was in no hurry.
+    pub(crate) fn hurry(&self) {
+        if let Some(line) = &self.line {
+            // Whoever waits hears it from what waits.
+            drop(line.send(Message::Hurry));
+        }
+    }
+
     /// Lets the writer look for what other processes write.
     pub(crate) fn look(&self) {
         if let Some(line) = &self.line {
@@ -180,14 +198,25 @@ impl Writer {
 pub(crate) struct Posted<T>(Receiver<Result<T, StoreError>>);
 
 impl<T> Posted<T> {
+    /// What came of it, if that is known.
+    pub(crate) fn is_done(&mut self) -> Option<Result<T, StoreError>> {
+        match self.0.try_recv() {
+            Ok(result) => Some(result),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(ended())),
+        }
+    }
+
     /// Waits until it is done.
     pub(crate) fn wait(self) -> Result<T, StoreError> {
         // What is in line when the thread ends is dropped unanswered.
-        self.0.recv().unwrap_or_else(|_| {
-            Err(StoreError::Poisoned {
-                cause: "the thread that writes ended".into(),
-            })
-        })
+        self.0.recv().unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+fn ended() -> StoreError {
+    StoreError::Poisoned {
+        cause: "the thread that writes ended".into(),
     }
 }
 
@@ -221,6 +250,7 @@ struct Desk {
     looked: Instant,
     /// Where commits go. Were it removed, they would be lost.
     log: Option<Identity>,
+    known: Known,
 }
 
 impl Desk {
@@ -247,16 +277,36 @@ impl Desk {
         } else {
             self.messages.recv().ok()?
         };
-        let rest = self.messages.try_iter().take(BATCH - 1);
-        let works = std::iter::once(first).chain(rest);
-        Some(
-            works
-                .filter_map(|message| match message {
-                    Message::Work(work) => Some(work),
-                    Message::Look => None,
-                })
-                .collect(),
-        )
+        let mut batch = Vec::new();
+        let mut hurries = self.gather(first, &mut batch);
+        let until = Instant::now() + PATIENCE;
+        while !hurries && !batch.is_empty() {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.messages.recv_timeout(left) {
+                Ok(message) => hurries = self.gather(message, &mut batch),
+                // What is in line is done all the same where nobody can come.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        Some(batch)
+    }
+
+    /// Takes in a message and all that has come behind it; whether anybody
+    /// waits.
+    fn gather(&self, first: Message, batch: &mut Vec<Box<dyn Work>>) -> bool {
+        let mut hurries = false;
+        let room = BATCH.saturating_sub(batch.len() + 1);
+        for message in std::iter::once(first).chain(self.messages.try_iter().take(room)) {
+            match message {
+                Message::Work(work) => {
+                    hurries |= work.answered() != Answered::Sometime;
+                    batch.push(work);
+                }
+                Message::Hurry => hurries = true,
+                Message::Look => {}
+            }
+        }
+        hurries || batch.len() >= BATCH
     }
 
     fn turn(&mut self, mut batch: Vec<Box<dyn Work>>) {
@@ -265,6 +315,7 @@ impl Desk {
             Err(error) => {
                 // What is in memory may not be what is on the disk: begin anew.
                 self.db = None;
+                self.known.forget();
                 for work in batch {
                     let error = error.store(work.operation(), &self.place.path);
                     work.end(Err(error));
@@ -300,13 +351,15 @@ impl Desk {
         if others != self.others {
             let version = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
             self.place.known(version)?;
+            self.known.forget();
         }
-        let at = Access::new(db, &self.place.path);
+        let at = Access::writing(db, &self.place.path, &self.known);
         let results = match batch {
             [work] => match work.run(at) {
                 Ok(()) => vec![Ok(())],
                 Err(failure) if failure.spares_connection() => {
                     db.prepare_cached("ROLLBACK")?.execute([])?;
+                    self.known.forget();
                     return Ok(vec![Err(failure)]);
                 }
                 Err(failure) => return Err(Broken::Work(failure)),
@@ -393,6 +446,9 @@ fn apart(at: Access<'_>, work: &mut dyn Work) -> Result<Result<(), Failure>, Bro
         Ok(()) => {}
         Err(failure) if failure.spares_connection() && !at.is_autocommit() => {
             at.prepare_cached("ROLLBACK TO work")?.execute([])?;
+            if let Some(known) = at.known() {
+                known.forget();
+            }
         }
         Err(_) => return result.map(Ok).map_err(Broken::Work),
     }

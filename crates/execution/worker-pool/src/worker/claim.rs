@@ -4,18 +4,25 @@ use super::{BATCH, BROKEN_REST, Visit, Worker, chain, text_of};
 use crate::outfit::Outfit;
 use crate::stats::Counters;
 use rok_kernel::{Input, RunState};
-use rok_log::{Claim, Lease, Pull, Pulled, StoreError};
+use rok_log::{Claim, Lease, LogBytes, Pull, Pulled, Pulling, StoreError};
 use rok_runner::RunnerError;
 use rok_vocabulary::{RunId, RunPhase, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+/// What was begun to be claimed, and how many at most.
+pub(super) struct Claiming {
+    pulling: Pulling,
+    limit: usize,
+}
+
 impl Worker {
-    /// Claims what is due, as far as there is room for it.
-    pub(super) fn claim(&mut self, now: Timestamp) -> Result<(), RunnerError> {
+    /// Begins to claim what is due, as far as there is room for it: the store
+    /// does it with what this turn commits.
+    pub(super) fn begin_claim(&mut self, now: Timestamp) {
         let room = self.room();
         if room == 0 || !self.is_to_look(now) {
-            return Ok(());
+            return;
         }
         let settings = &self.common.settings;
         let pull = Pull {
@@ -24,9 +31,22 @@ impl Worker {
             limit: room.min(BATCH),
             aging: settings.aging,
         };
-        let pulled = self.queue.claim_due(&pull)?;
-        self.look = pulled.len() >= pull.limit;
+        self.claiming = Some(Claiming {
+            pulling: self.queue.begin_claim(&pull),
+            limit: pull.limit,
+        });
+    }
+
+    /// Takes up what was claimed.
+    pub(super) fn finish_claim(&mut self, now: Timestamp) -> Result<(), RunnerError> {
+        let Some(Claiming { pulling, limit }) = self.claiming.take() else {
+            return Ok(());
+        };
+        let pulled = pulling.wait()?;
+        self.look = pulled.len() >= limit;
         self.looked = Some(self.monotonic());
+        // Held from here on: whatever fails, it is let go again.
+        self.hold(&pulled);
         self.next_due = if self.look {
             None
         } else {
@@ -36,21 +56,39 @@ impl Worker {
             run,
             claim,
             may_begin,
+            asked,
+            log,
         } in pulled
         {
             match claim {
                 Ok(claim) => {
-                    // Held from here on: whatever fails, it is let go again.
-                    self.held.insert(run.clone(), claim.fence);
                     if !may_begin {
                         self.visits.insert(run.clone(), Visit::Behind);
                     }
-                    self.take_up(&run, &claim, now)?;
+                    if self.take_up(&run, &claim, log, now)? && asked {
+                        self.inboxes.push(run);
+                    }
                 }
                 Err(error) => self.broken(&run, &chain(&error)),
             }
         }
         Ok(())
+    }
+
+    /// Enters what was begun to be claimed in a turn that failed, so that it is
+    /// let go with the rest.
+    pub(super) fn hold_what_was_claimed(&mut self) {
+        let claiming = self.claiming.take().map(|claiming| claiming.pulling.wait());
+        // A store that failed has claimed nothing that can be let go.
+        self.hold(&claiming.and_then(Result::ok).unwrap_or_default());
+    }
+
+    fn hold(&mut self, pulled: &[Pulled]) {
+        for Pulled { run, claim, .. } in pulled {
+            if let Ok(claim) = claim {
+                self.held.insert(run.clone(), claim.fence);
+            }
+        }
     }
 
     /// Whether something may be due that was not looked for.
@@ -66,16 +104,23 @@ impl Worker {
     }
 
     /// Begins to drive a run that was claimed. An error is the store's; what
-    /// is wrong with this run alone leaves the others as they are.
-    fn take_up(&mut self, run: &RunId, claim: &Claim, now: Timestamp) -> Result<(), RunnerError> {
+    /// is wrong with this run alone leaves the others as they are, and that one
+    /// is not driven: false.
+    fn take_up(
+        &mut self,
+        run: &RunId,
+        claim: &Claim,
+        log: Option<LogBytes>,
+        now: Timestamp,
+    ) -> Result<bool, RunnerError> {
         self.ration(run, now)?;
         Counters::add(&self.common.counters.claimed, 1);
-        let log = match self.queue.read(run) {
+        let log = match log.map_or_else(|| self.queue.read(run), Ok) {
             Ok(log) => log,
             Err(error) if is_of_the_store(&error) => return Err(error.into()),
             Err(error) => {
                 self.refuse(run, &chain(&error), now);
-                return Ok(());
+                return Ok(false);
             }
         };
         let handle = self.shard.handle();
@@ -89,17 +134,17 @@ impl Worker {
             self.go_on(run, claim)
         }));
         let made = made.unwrap_or_else(|panic| Err(format!("it panicked: {}", text_of(&*panic))));
+        let driven = made.is_ok();
         match made {
             Ok(()) => {
                 self.touched.insert(run.clone());
-                self.inboxes.push(run.clone());
             }
             Err(why) => {
                 self.shard.abandon(run);
                 self.refuse(run, &why, now);
             }
         }
-        Ok(())
+        Ok(driven)
     }
 
     /// A run that begins takes a token of its rates; without one it is let go
@@ -141,10 +186,18 @@ impl Worker {
             self.closed.insert(run.clone());
             return Ok(());
         }
+        let waits = matches!(state.phase(), RunPhase::Created | RunPhase::Authorized);
+        let begins = waits && state.closing().is_none() && !self.visits.contains_key(run);
+        let owner = runner.context().owner.clone();
         self.shard
             .perform_outstanding(run)
             .map_err(|error| chain(&error))?;
         self.shard.say(run, Input::Tick);
+        if begins {
+            // Behind its admission, in one commit with it; one that is not
+            // admitted is not claimed.
+            self.shard.say(run, Input::Claimed { owner });
+        }
         Ok(())
     }
 }

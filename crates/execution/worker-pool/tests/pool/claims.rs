@@ -28,6 +28,28 @@ fn what_is_submitted_is_driven_to_its_end() {
     assert!(stats.turns < 40, "many runs share a commit: {stats:?}");
 }
 
+/// What a run needs before its first step is one commit: its admission, and
+/// that it was claimed.
+#[test]
+fn a_run_is_admitted_and_begun_in_one_commit() {
+    let mut world = world();
+    world.submit("r", WAITS);
+    world.submit("untidy", "steps: { a: { call: untidy } }");
+    let mut pool = world.pool("a");
+    pool.turn(0).unwrap();
+    assert_eq!(world.phase("r"), RunPhase::Created);
+    pool.turn(0).unwrap();
+    assert_eq!(
+        (world.phase("r"), pool.stats().turns),
+        (RunPhase::Executing, 1)
+    );
+    assert_eq!(world.hand.starts("r", "a"), 1);
+    // One that is not admitted is not claimed.
+    pool.settle();
+    assert_eq!(world.phase("untidy"), RunPhase::Failed);
+    assert_eq!(world.hand.starts("untidy", "a"), 0);
+}
+
 #[test]
 fn pools_and_shards_share_no_run() {
     let mut world = world();

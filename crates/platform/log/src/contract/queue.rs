@@ -3,8 +3,8 @@
 use super::inbox::{command, command_id};
 use super::{Fixture, NOW, claimed, committed, id, later, lease, owner, put, stale};
 use crate::{
-    Answer, Backlog, ClaimError, Fence, Inbox, Lease, PoolStore, Pull, Pulled, RunIndex, RunQueue,
-    Script, Standing, WorkQueue,
+    Answer, Backlog, ClaimError, EventReader, Fence, Inbox, Lease, PoolStore, Pull, Pulled,
+    RunIndex, RunQueue, Script, Standing, WorkQueue,
 };
 use rok_vocabulary::{Outcome, RunId, Timestamp};
 use std::time::Duration;
@@ -67,12 +67,16 @@ pub fn a_run_is_due_from_its_creation_on(fixture: &impl Fixture<Store: PoolStore
             run,
             claim: Ok(claim),
             may_begin: true,
+            asked: false,
+            log,
         },
     ] = &given[..]
     else {
         panic!("{given:?}")
     };
     assert_eq!(run, script.run());
+    let read = store.read(run).expect("it was claimed");
+    assert!(log.as_ref().is_none_or(|log| *log == read), "{log:?}");
     assert_eq!(
         (claim.fence, claim.next_seq),
         (Fence(1), script.row().next_seq)
@@ -441,6 +445,8 @@ pub fn a_command_reaches_a_run_that_waits_behind(fixture: &impl Fixture<Store: P
         run,
         claim: Ok(claim),
         may_begin: false,
+        asked: true,
+        ..
     }) = given.pop()
     else {
         panic!("its command waits")

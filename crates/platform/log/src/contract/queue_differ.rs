@@ -113,13 +113,20 @@ impl Player {
             run,
             claim,
             may_begin,
+            asked,
+            ..
         } in pulled
         {
             let at = RUNS.iter().position(|name| *name == run.as_str());
             if let (Some(at), Ok(claim)) = (at, &claim) {
                 self.fences[at] = claim.fence;
             }
-            words += &[run.as_str(), &may_begin.to_string(), &answer(claim)].join(" ");
+            words += &[
+                run.as_str(),
+                &format!("{may_begin} {asked}"),
+                &answer(claim),
+            ]
+            .join(" ");
         }
         words
     }

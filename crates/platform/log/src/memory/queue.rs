@@ -172,6 +172,7 @@ impl Space {
                 continue;
             }
             let behind = self.places.is_behind(&run, &found.row);
+            let asked = !found.inbox.is_empty();
             let claim = self.change(&run, |found| {
                 let claim = found.claim(&run, &pull.owner, pull.lease, behind);
                 if claim.is_err() {
@@ -183,6 +184,8 @@ impl Space {
                 run,
                 claim,
                 may_begin: !behind,
+                asked,
+                log: None,
             });
         }
         pulled

@@ -4,8 +4,8 @@ use crate::SqliteStore;
 use crate::open::Place;
 use rok_chain::verify_log;
 use rok_log::{
-    CommitResult, Durability, EventReader, Fence, Namespace, Owner, RunFilter, RunIndex, RunQueue,
-    RunStore, SCRIPT_LEASE, Script, Signal, Signals, StoreError,
+    CommitResult, Durability, EventReader, Fence, Lease, Namespace, Owner, RunFilter, RunIndex,
+    RunQueue, RunStore, SCRIPT_LEASE, Script, Signal, Signals, StoreError, WorkQueue,
 };
 use rok_vocabulary::RunId;
 use rstest::rstest;
@@ -267,4 +267,87 @@ fn namespaces_have_nothing_to_do_with_each_other() {
     let claim = second.claim(&id("r"), &Owner::new("b"), SCRIPT_LEASE);
     assert_eq!(claim.unwrap().fence, Fence(1));
     assert_eq!(first.get(&id("r")).unwrap().unwrap().next_seq.0, 2);
+}
+
+/// What a writer remembers of a run is worth nothing once another process has
+/// had it: whoever comes late is told, and what the other wrote stays.
+#[test]
+fn what_another_process_did_meanwhile_counts() {
+    let (_folder, place) = place();
+    let mut first = SqliteStore::at(place.clone()).unwrap();
+    let mut second = SqliteStore::at(place).unwrap();
+    let (mut script, fence) = owned(&mut first, "r");
+    let state = |store: &SqliteStore| {
+        let row = store.get(&id("r")).unwrap().unwrap();
+        (row.next_seq.0, row.updated_at)
+    };
+    for events in 1..4 {
+        assert!(is_committed(
+            &first.commit(&[script.steps(fence, events)]).unwrap()
+        ));
+        assert_eq!(
+            state(&second),
+            (script.row().next_seq.0, script.row().updated_at)
+        );
+    }
+    let mut late = script.clone();
+    let after = Lease::new(SCRIPT_LEASE.until, Duration::from_secs(60));
+    let claim = second.claim(&id("r"), &Owner::new("b"), after).unwrap();
+    assert!(matches!(
+        first.commit(&[late.steps(fence, 1)]).unwrap()[..],
+        [CommitResult::Stale { fence, .. }] if fence == claim.fence
+    ));
+    assert!(is_committed(
+        &second.commit(&[script.steps(claim.fence, 2)]).unwrap()
+    ));
+    // The first one's memory is that of its own last commit.
+    let mut late = script.clone();
+    assert!(matches!(
+        first.commit(&[late.steps(fence, 1)]).unwrap()[..],
+        [CommitResult::Stale { .. }]
+    ));
+    second.release(&id("r"), claim.fence, None);
+    let (owner, lease) = (
+        Owner::new("a"),
+        Lease::new(after.until, Duration::from_secs(60)),
+    );
+    assert_eq!(second.owners().unwrap(), []);
+    let claim = first.claim(&id("r"), &owner, lease).unwrap();
+    assert!(is_committed(
+        &first.commit(&[script.steps(claim.fence, 1)]).unwrap()
+    ));
+    let log = second.read_raw(&id("r")).unwrap();
+    let report = verify_log(&id("r"), &log, None);
+    assert_eq!((report.fault, report.head), (None, script.head()));
+    assert_eq!(state(&second).0, report.events);
+}
+
+/// A commit that did not come about leaves nothing in the writer's memory.
+#[test]
+fn what_was_rolled_back_is_forgotten() {
+    let (_folder, place) = place();
+    let mut store = SqliteStore::at(place).unwrap();
+    let (mut script, fence) = owned(&mut store, "r");
+    assert!(is_committed(
+        &store.commit(&[script.steps(fence, 1)]).unwrap()
+    ));
+    let before = script.clone();
+    let lost = script.steps(fence, 2);
+    let rolled_back = store.database.write("write", {
+        let lost = lost.clone();
+        move |at| {
+            let result = crate::commit::one(at, &lost)?;
+            assert!(matches!(result, CommitResult::Committed { .. }));
+            Err::<(), _>(StoreError::Unknown { run: id("r") }.into())
+        }
+    });
+    rolled_back.unwrap_err();
+    let mut again = before;
+    assert!(is_committed(
+        &store.commit(&[again.steps(fence, 2)]).unwrap()
+    ));
+    let next = again.steps(fence, 1);
+    assert!(is_committed(&store.commit(&[next]).unwrap()));
+    let log = store.read_raw(&id("r")).unwrap();
+    assert_eq!(verify_log(&id("r"), &log, None).head, again.head());
 }

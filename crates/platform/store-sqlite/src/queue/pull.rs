@@ -1,12 +1,12 @@
 //! What is due, in the order of its rank: a lane for each priority, since
 //! within one the order is that of time.
 
-use super::{Places, give, proven};
+use super::{Places, claim_or_let_go, give};
 use crate::access::Access;
 use crate::fault::Failure;
-use crate::logs::Ending;
+use crate::logs::{Ending, prove};
 use crate::store::SqliteStore;
-use rok_log::{Namespace, Pull, Pulled, StoreError};
+use rok_log::{Namespace, Pull, Pulled, Pulling};
 use rok_vocabulary::{RunId, Timestamp};
 use std::collections::VecDeque;
 
@@ -110,31 +110,63 @@ struct Given {
     run: RunId,
     ending: Ending,
     may_begin: bool,
+    asked: bool,
 }
 
-/// Claims what is due. All of it in one transaction; the logs are looked at
-/// after that.
-pub(crate) fn claim_due(store: &SqliteStore, pull: &Pull) -> Result<Vec<Pulled>, StoreError> {
+/// Claims what is due, with whatever else is written next. All of it in one
+/// transaction; the logs are looked at after that.
+pub(crate) fn begin_claim(store: &SqliteStore, pull: &Pull) -> Pulling {
     if pull.limit == 0 {
-        return Ok(Vec::new());
+        return Pulling::done(Ok(Vec::new()));
     }
-    // Who asks in vain keeps nobody waiting.
     let (space, now) = (store.namespace.clone(), pull.lease.now);
     let database = &store.database;
-    let first = database.read_queue("read", |at| earliest(at, &space, Some(now)))?;
-    if first.is_none() {
-        return Ok(Vec::new());
+    // Who asks in vain keeps nobody waiting. What is in line to be let go may
+    // be due, and is let go before this.
+    if !database.has_posted() {
+        match database.read("read", |at| earliest(at, &space, Some(now))) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Pulling::done(Ok(Vec::new())),
+            Err(error) => return Pulling::done(Err(error)),
+        }
     }
     let mine = pull.clone();
-    let given = store
-        .database
-        .write_queue("claim runs of", move |at| claim_ready(at, &space, &mine))?;
-    let pulled = given.into_iter().map(|given| Pulled {
-        claim: proven(store, &given.run, &given.ending, true),
-        run: given.run,
-        may_begin: given.may_begin,
+    let posted = database.begin("claim runs of", move |at| claim_ready(at, &space, &mine));
+    let store = store.clone();
+    Pulling::new(move || {
+        let given = store.database.finish(posted)?;
+        Ok(prove_all(&store, given))
+    })
+}
+
+/// What was given, each with its log where that is sound.
+fn prove_all(store: &SqliteStore, given: Vec<Given>) -> Vec<Pulled> {
+    let database = &store.database;
+    let logs = database.read("read", |at| {
+        let proofs = given.iter().map(|it| prove(at, &it.run, &it.ending));
+        proofs.collect::<Result<Vec<_>, _>>()
     });
-    Ok(pulled.collect())
+    // One that is unsound spoils it for none of the others: each by itself.
+    let logs = logs.unwrap_or_default().into_iter().map(Ok);
+    let mut logs = logs.collect::<VecDeque<_>>();
+    let each = given.into_iter().map(|given| {
+        let looked = logs.pop_front().unwrap_or_else(|| {
+            let Given { run, ending, .. } = &given;
+            database.read("read", |at| prove(at, run, ending))
+        });
+        let (claim, log) = match claim_or_let_go(store, &given.ending, looked, true) {
+            Ok((claim, log)) => (Ok(claim), log),
+            Err(error) => (Err(error), None),
+        };
+        Pulled {
+            run: given.run,
+            claim,
+            may_begin: given.may_begin,
+            asked: given.asked,
+            log,
+        }
+    });
+    each.collect()
 }
 
 fn claim_ready(at: Access<'_>, space: &Namespace, pull: &Pull) -> Result<Vec<Given>, Failure> {
@@ -164,6 +196,7 @@ fn claim_ready(at: Access<'_>, space: &Namespace, pull: &Pull) -> Result<Vec<Giv
             run,
             ending,
             may_begin: !behind,
+            asked: ready.asked,
         });
     }
     Ok(given)

@@ -144,3 +144,30 @@ fn a_commit_waits_for_the_disk_and_a_claim_alone_does_not() {
     broken.unwrap_err();
     assert_eq!(database.write("write", level).unwrap(), full);
 }
+
+/// What nobody waits for yet is done with what somebody does wait for, in one
+/// transaction, or once somebody waits for it.
+#[test]
+fn what_is_in_no_hurry_goes_with_what_comes_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::new(&folder.path().join("rok.db"), Durability::Fsync).unwrap();
+    let database = Database::open(place).unwrap();
+    let (normal, full) = (1, 2);
+    let level = |at: Access<'_>| -> Result<i64, Failure> {
+        Ok(at.pragma_query_value(None, "synchronous", |row| row.get(0))?)
+    };
+    let begun = database.begin("claim", level);
+    database.write("write", |at| act(at, "a")).unwrap();
+    assert_eq!(database.finish(begun).unwrap(), full);
+    let begun = database.begin("claim", level);
+    assert_eq!(database.finish(begun).unwrap(), normal);
+    // In line before what comes later, whoever waits for which.
+    database.post("let go", |at| act(at, "b"));
+    assert!(database.has_posted());
+    let read = database.read_queue("read", |at| {
+        Ok(at.query_row("SELECT count(*) FROM records", [], |row| {
+            row.get::<_, i64>(0)
+        })?)
+    });
+    assert_eq!((read.unwrap(), database.has_posted()), (2, false));
+}
