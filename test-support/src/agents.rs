@@ -123,6 +123,11 @@ impl TestAgent {
         )
     }
 
+    /// Cuts every connection from now on.
+    pub fn stop(&self) {
+        self.state.dead.store(true, Ordering::SeqCst);
+    }
+
     /// Lets a slow one come to its end.
     pub fn finish(&self) {
         self.state.finished.store(true, Ordering::SeqCst);

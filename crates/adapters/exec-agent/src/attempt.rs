@@ -10,6 +10,7 @@ use rok_agents::{
     Accepted, Candidate, Happened, Limits, Move, Need, Offer, OfferAnswer, Order, Routing, Table,
     Taker, Watch, WorkResult, WorkStatus, judge, negotiate,
 };
+use rok_component::Outcome;
 use rok_exec_http::headers::HeaderMap;
 use rok_exec_http::{Flown, Known};
 use rok_executor::{AgentRecord, AgentWork, StepFailure, StepSuccess, Usage};
@@ -203,10 +204,28 @@ impl Attempt {
         if taker.place == AgentPlace::Remote {
             directory.quorum().map_err(Happened::QuorumLost)?;
         }
+        directory.admit(agent).map_err(Happened::Unreachable)?;
+        let done = self.given(agent, offer).await;
+        let outcome = match &done {
+            // An answer, whatever it says.
+            Ok(_) | Err(Happened::Refused { .. } | Happened::Busy) => Some(Outcome::Succeeded),
+            Err(Happened::Unreachable(_)) => Some(Outcome::Failed(ErrorClass::TransientIo)),
+            Err(Happened::Silent(_)) => Some(Outcome::Failed(ErrorClass::WorkerLost)),
+            Err(Happened::Late { .. }) => Some(Outcome::Failed(ErrorClass::Timeout)),
+            Err(Happened::Forged(_) | Happened::QuorumLost(_)) => None,
+        };
+        if let Some(outcome) = outcome {
+            directory.came(agent, outcome);
+        }
+        done
+    }
+
+    async fn given(&mut self, agent: &RemoteAgent, offer: Offer) -> Done {
+        let directory = Arc::clone(&self.directory);
         let id = &agent.spec.agent_id;
         let unreachable = |error: &TalkError| {
             let why = error.to_string();
-            directory.down(id, &why);
+            directory.down(agent, &why);
             Happened::Unreachable(why)
         };
         let talk = directory
@@ -231,7 +250,7 @@ impl Attempt {
             Ok(Err(error)) => {
                 return Err(not_taken(&error).unwrap_or_else(|| {
                     let why = error.to_string();
-                    directory.down(id, &why);
+                    directory.down(agent, &why);
                     Happened::Silent(why)
                 }));
             }
@@ -246,8 +265,8 @@ impl Attempt {
             Ok(result) => Ok(ended(result)),
             Err(happened) => {
                 match &happened {
-                    Happened::Silent(why) => directory.down(id, why),
-                    Happened::Forged(why) => directory.quarantine(id, why),
+                    Happened::Silent(why) => directory.down(agent, why),
+                    Happened::Forged(why) => directory.quarantine(agent, why),
                     _ => {}
                 }
                 Err(happened)

@@ -2,14 +2,17 @@
 //! it stands. What a remote one says of itself is its load, and whether it is
 //! who it should be; all else is what is configured.
 
+use crate::book::{Against, AgentBook, resting, rests};
 use crate::config::{AgentsFile, RemoteAgent};
 use crate::function::AgentFunction;
 use crate::proof;
 use crate::talk::{Talk, TalkError};
 use rok_agents::{AgentCard, AgentSpec, Candidate, Health, Need, PROTOCOL, SignedWhat, has_quorum};
+use rok_component::Outcome;
 use rok_exec_http::headers::HeaderMap;
 use rok_exec_http::{Client, Egress};
-use rok_vocabulary::{AgentId, AgentPlace, TrustLevel};
+use rok_executor::wall_clock;
+use rok_vocabulary::{AgentId, AgentPlace, Timestamp, TrustLevel};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,6 +23,8 @@ use tokio::task::JoinSet;
 const FRESH: Duration = Duration::from_secs(5);
 /// Nobody waits longer for what an agent says of itself.
 const LOOK: Duration = Duration::from_secs(2);
+/// How exactly it is kept when an agent was last seen.
+const SEEN: Duration = Duration::from_secs(60);
 /// How long those without a free slot are left alone.
 const BUSY: Duration = Duration::from_millis(250);
 
@@ -40,6 +45,8 @@ pub struct AgentDirectory {
     file: AgentsFile,
     functions: Vec<AgentFunction>,
     standing: Mutex<BTreeMap<AgentId, Standing>>,
+    /// What is known of remote agents beyond this process.
+    book: Option<AgentBook>,
     client: OnceLock<Result<Client, String>>,
     deny: Vec<String>,
     freed: Notify,
@@ -65,10 +72,22 @@ impl AgentDirectory {
             file,
             functions,
             standing: Mutex::default(),
+            book: None,
             client: OnceLock::new(),
             deny: Vec::new(),
             freed: Notify::new(),
         }
+    }
+
+    /// Keeps what it learns of remote agents, and goes by what is kept.
+    #[must_use]
+    pub fn keeping(mut self, book: AgentBook) -> Self {
+        self.book = Some(book);
+        self
+    }
+
+    pub(crate) const fn book(&self) -> Option<&AgentBook> {
+        self.book.as_ref()
     }
 
     /// Never reaches these hosts, whatever the file says.
@@ -107,22 +126,63 @@ impl AgentDirectory {
 
     /// Every agent as it stands; `holds`: those that have the work already.
     pub(crate) fn candidates(&self, holds: &BTreeSet<AgentId>) -> Vec<Candidate> {
-        let standing = self.standing();
-        let candidate = |spec: &AgentSpec, place| {
-            let known = standing.get(&spec.agent_id).cloned().unwrap_or_default();
-            Candidate {
-                load: known.ours.max(known.said),
-                health: known.health,
-                holds: holds.contains(&spec.agent_id),
-                ..Candidate::new(spec.clone(), place)
-            }
+        // Files are read below: nobody waits for that.
+        let standing = self.standing().clone();
+        let known = |spec: &AgentSpec| standing.get(&spec.agent_id).cloned().unwrap_or_default();
+        let candidate = |spec: &AgentSpec, place, known: &Standing, health| Candidate {
+            load: known.ours.max(known.said),
+            health,
+            holds: holds.contains(&spec.agent_id),
+            ..Candidate::new(spec.clone(), place)
         };
         let functions = self.functions.iter().map(AgentFunction::spec);
-        let functions = functions.map(|spec| candidate(spec, AgentPlace::Local));
-        let remote = self.file.agents.iter();
-        functions
-            .chain(remote.map(|agent| candidate(&agent.spec, agent.place)))
-            .collect()
+        let functions = functions.map(|spec| {
+            let known = known(spec);
+            candidate(spec, AgentPlace::Local, &known, known.health.clone())
+        });
+        let remote = self.file.agents.iter().map(|agent| {
+            let known = known(&agent.spec);
+            candidate(&agent.spec, agent.place, &known, self.health(agent, &known))
+        });
+        functions.chain(remote).collect()
+    }
+
+    /// How a remote agent stands: by what is kept of it, then by what this
+    /// process knows. Where what is kept cannot be read, it is not asked.
+    fn health(&self, agent: &RemoteAgent, standing: &Standing) -> Health {
+        let Some(book) = &self.book else {
+            return standing.health.clone();
+        };
+        let since = |against: &Against| format!("{} (since {})", against.why, against.since);
+        match book.look(agent) {
+            Err(why) => Health::Quarantined(why),
+            Ok(known) => match (known.quarantined, rests(&known.breaker, wall_clock())) {
+                (Some(against), _) => Health::Quarantined(since(&against)),
+                (None, Some(until)) => Health::Down(resting(until)),
+                (None, None) => match known.down {
+                    // Until it is asked, what was known before holds.
+                    Some(against) if standing.looked.is_none() => Health::Down(since(&against)),
+                    _ => standing.health.clone(),
+                },
+            },
+        }
+    }
+
+    /// Asks for leave to give it work.
+    pub(crate) fn admit(&self, agent: &RemoteAgent) -> Result<(), String> {
+        match &self.book {
+            Some(book) => book.admit(agent, wall_clock()),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in what came of work that was offered to it.
+    pub(crate) fn came(&self, agent: &RemoteAgent, outcome: Outcome) {
+        if let Some(book) = &self.book {
+            // Where it cannot be kept, it cannot be read the next time, and
+            // then the agent is not asked.
+            let _ = book.record(agent, outcome, wall_clock());
+        }
     }
 
     /// Whether enough remote agents can be reached.
@@ -156,13 +216,63 @@ impl AgentDirectory {
     }
 
     /// An agent could not be reached, or was silent.
-    pub(crate) fn down(&self, agent: &AgentId, why: &str) {
-        self.set(agent, Health::Down(why.to_owned()));
+    pub(crate) fn down(&self, agent: &RemoteAgent, why: &str) {
+        self.set(&agent.spec.agent_id, Health::Down(why.to_owned()));
+        if let Some(book) = &self.book {
+            // It is asked again how it is before it is given anything.
+            let _ = book.change(agent, |known| {
+                known.down.get_or_insert_with(|| Against {
+                    since: wall_clock(),
+                    why: why.to_owned(),
+                });
+            });
+        }
     }
 
-    /// An agent is not trusted any more, until this process ends.
-    pub(crate) fn quarantine(&self, agent: &AgentId, why: &str) {
-        self.set(agent, Health::Quarantined(why.to_owned()));
+    /// An agent answered as itself.
+    fn seen(&self, agent: &RemoteAgent) {
+        let now = wall_clock();
+        let old = |at: Timestamp| now.since(at) >= SEEN;
+        if let Some(book) = &self.book {
+            let _ = book.change(agent, |known| {
+                if known.down.is_some() || known.seen_at.is_none_or(old) {
+                    known.seen_at = Some(now);
+                }
+                known.down = None;
+            });
+        }
+    }
+
+    /// An agent is not trusted any more: until somebody resets it, or, where
+    /// nothing is kept, until this process ends.
+    pub(crate) fn quarantine(&self, agent: &RemoteAgent, why: &str) {
+        let kept = self.book.as_ref().map(|book| {
+            book.change(agent, |known| {
+                known.quarantined.get_or_insert_with(|| Against {
+                    since: wall_clock(),
+                    why: why.to_owned(),
+                });
+            })
+        });
+        if !matches!(kept, Some(Ok(()))) {
+            self.set(&agent.spec.agent_id, Health::Quarantined(why.to_owned()));
+        }
+    }
+
+    /// Forgets what speaks against an agent; none by that name: false.
+    pub(crate) fn reset(&self, agent: &AgentId) -> Result<bool, String> {
+        let mut remote = self.file.agents.iter();
+        let Some(remote) = remote.find(|one| one.spec.agent_id == *agent) else {
+            return Ok(false);
+        };
+        if let Some(book) = &self.book {
+            book.forget(remote)?;
+        }
+        let mut standing = self.standing();
+        if let Some(known) = standing.get_mut(agent) {
+            (known.health, known.looked) = (Health::Up, None);
+        }
+        Ok(true)
     }
 
     fn set(&self, agent: &AgentId, health: Health) {
@@ -245,18 +355,21 @@ impl AgentDirectory {
         if matches!(known.health, Health::Quarantined(_)) {
             return None;
         }
+        if let Ok(card) = &card {
+            (known.said, known.health) = (card.load, Health::Up);
+        }
+        drop(standing);
         match card {
             Ok(card) => {
-                known.said = card.load;
-                known.health = Health::Up;
+                self.seen(agent);
                 card.holds.then(|| id.clone())
             }
             Err(Distrust::Down(why)) => {
-                known.health = Health::Down(why);
+                self.down(agent, &why);
                 None
             }
             Err(Distrust::Forged(why)) => {
-                known.health = Health::Quarantined(why);
+                self.quarantine(agent, &why);
                 None
             }
         }

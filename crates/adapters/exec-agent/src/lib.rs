@@ -43,6 +43,7 @@ mod function;
 mod proof;
 mod talk;
 
+mod book;
 mod directory;
 
 mod attempt;
@@ -55,6 +56,7 @@ mod list;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub use book::AgentBook;
 pub use config::{AgentsFile, AgentsFileError, RemoteAgent};
 pub use directory::AgentDirectory;
 pub use executor::AgentExecutor;

@@ -27,7 +27,15 @@ impl AgentsEngine for AgentExecutor {
                 .find(|agent| agent.spec.agent_id == *id)?;
             Some(remote.url.to_string())
         };
+        let kept = |id: &AgentId| {
+            let mut remote = file.agents.iter();
+            let agent = remote.find(|agent| agent.spec.agent_id == *id)?;
+            directory.book()?.look(agent).ok()
+        };
         let view = |candidate: Candidate| {
+            let kept = kept(&candidate.spec.agent_id).unwrap_or_default();
+            let against = kept.quarantined.or(kept.down);
+            let breaker = kept.breaker;
             let (state, reason) = match candidate.health {
                 Health::Up => ("up", None),
                 Health::Down(why) => ("down", Some(why)),
@@ -42,11 +50,32 @@ impl AgentsEngine for AgentExecutor {
                 region: candidate.spec.region,
                 slots: candidate.spec.slots,
                 load: candidate.load,
+                since: against
+                    .filter(|_| state != "up")
+                    .map(|against| against.since),
+                last_seen_at: kept.seen_at,
+                breaker: Some(breaker.state.as_str().to_owned()),
+                failures: breaker.failures,
                 state: state.to_owned(),
                 reason,
             }
         };
         let candidates = directory.candidates(&BTreeSet::new()).into_iter();
         Ok(candidates.map(view).collect())
+    }
+
+    fn reset(&self, agent: &AgentId) -> Result<(), RunsError> {
+        match self.directory().reset(agent) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let message = format!("the agents' file has no agent `{agent}`");
+                Err(RunsError::new(ErrorKind::NotFound, "ROK0173", message)
+                    .help("`rok agents list` lists them"))
+            }
+            Err(why) => {
+                let message = format!("agent `{agent}`: {why}");
+                Err(RunsError::new(ErrorKind::Storage, "ROK0114", message))
+            }
+        }
     }
 }

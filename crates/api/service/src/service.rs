@@ -8,7 +8,7 @@ use crate::runs::RunHandle;
 use crate::tokens::{TokenBook, TokenView};
 use crate::wiring::{Startup, Wiring};
 use rok_config::{Inputs, Resolved, Settings};
-use rok_facades::agents::AgentList;
+use rok_facades::agents::{AgentList, AgentsFacade};
 use rok_facades::desk::DeskFacade;
 use rok_facades::orchestrators::OrchestratorsFacade;
 use rok_facades::plan_tests::PlanTestsFacade;
@@ -18,7 +18,7 @@ use rok_facades::runs::{
     RunSelector, RunsError, RunsFacade, RunsPool, Submission,
 };
 use rok_facades::schedules::SchedulesFacade;
-use rok_vocabulary::RunId;
+use rok_vocabulary::{IdError, RunId};
 use serde_json::Map;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -304,14 +304,27 @@ impl Service {
 
     /// The agents that steps may be given to, asked how each stands.
     pub fn agents(&self) -> Result<AgentList, ServiceError> {
+        let agents = self.agents_facade()?.list()?;
+        Ok(AgentList { agents })
+    }
+
+    /// Forgets what speaks against an agent, by its id: it is asked again.
+    pub fn reset_agent(&self, agent: &str) -> Result<(), ServiceError> {
+        let agent = agent.parse().map_err(|error: IdError| {
+            RunsError::new(ErrorKind::NotFound, "ROK0173", error.to_string())
+                .help("`rok agents list` lists them")
+        })?;
+        Ok(self.agents_facade()?.reset(&agent)?)
+    }
+
+    fn agents_facade(&self) -> Result<AgentsFacade, ServiceError> {
         let Some(compose) = &self.wiring.agents else {
             return Err(ServiceError::NotSupported {
                 what: "agents in this program".to_owned(),
                 instead: "hand a door to `Wiring::agents`",
             });
         };
-        let agents = compose(&self.config.settings)?.list()?;
-        Ok(AgentList { agents })
+        Ok(compose(&self.config.settings)?)
     }
 
     pub(crate) fn schedules_facade(&self) -> Result<SchedulesFacade, ServiceError> {

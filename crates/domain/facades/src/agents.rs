@@ -1,7 +1,7 @@
 //! The door to agents: which there are, and how each stands.
 
-use crate::runs::RunsError;
-use rok_vocabulary::{AgentId, AgentPlace, Capability, TrustLevel};
+use crate::runs::{ErrorKind, RunsError};
+use rok_vocabulary::{AgentId, AgentPlace, Capability, Timestamp, TrustLevel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -28,6 +28,18 @@ pub struct AgentView {
     pub state: String,
     /// Why it is not up.
     pub reason: Option<String>,
+    /// Since when it is not up, where that is kept.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// When it last answered as itself, to the minute, where that is kept.
+    #[serde(default)]
+    pub last_seen_at: Option<Timestamp>,
+    /// Its circuit breaker: closed, open or `half_open`.
+    #[serde(default)]
+    pub breaker: Option<String>,
+    /// How often in a row it failed to come to an end.
+    #[serde(default)]
+    pub failures: u32,
     /// Where it answers; absent of one in this process.
     pub address: Option<String>,
 }
@@ -43,6 +55,13 @@ pub struct AgentList {
 pub trait AgentsEngine: Send + Sync {
     /// Every agent, asked how it stands; or why nobody can be asked.
     fn list(&self) -> Result<Vec<AgentView>, RunsError>;
+
+    /// Forgets what speaks against an agent: it is asked again.
+    fn reset(&self, _: &AgentId) -> Result<(), RunsError> {
+        let message = "what is known of a server's agents is reset where the server runs";
+        Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+            .help("run `rok agents reset` there, with the server's settings and without --server"))
+    }
 }
 
 /// The door to agents.
@@ -59,6 +78,11 @@ impl AgentsFacade {
     /// Every agent, asked how it stands.
     pub fn list(&self) -> Result<Vec<AgentView>, RunsError> {
         self.0.list()
+    }
+
+    /// Forgets what speaks against an agent: it is asked again.
+    pub fn reset(&self, agent: &AgentId) -> Result<(), RunsError> {
+        self.0.reset(agent)
     }
 }
 

@@ -317,6 +317,83 @@ fn the_list_tells_how_each_stands() {
     assert_eq!(states(&of_server.exits(0).json()), expected);
 }
 
+/// A forger is known to the next process, whoever runs it, and what is kept of it
+/// is no leave to ask it when it cannot be read.
+#[test]
+fn what_is_known_of_an_agent_outlives_the_process() {
+    let house = House::new(Manner::Forges);
+    house.run(0);
+    let offers = || house.remote.asked("POST /v1/offers");
+    assert_eq!(offers(), 1);
+    let again = |run: &str| {
+        let words = ["run", "plan.yaml", "--run-id", run, "--quiet"];
+        house.bench.rok(words).exits(0);
+        house.bench.rok(["summary", run]).exits(0).out
+    };
+    assert!(again("again").contains("agent here"));
+    assert_eq!(offers(), 1, "a forger is not asked again");
+    let list = || house.bench.rok(["agents", "list"]).exits(0).out;
+    assert!(
+        list().contains("quarantined: its result is refused"),
+        "{}",
+        list()
+    );
+
+    let folder = house.bench.runs().join(".agents~");
+    let kept = std::fs::read_dir(&folder).expect("it is kept");
+    let kept = kept.map(|entry| entry.expect("an entry").path());
+    let kept: Vec<_> = kept.filter(|path| path.extension().is_some()).collect();
+    for file in &kept {
+        std::fs::write(file, "{").expect("it is ours");
+    }
+    let json = house
+        .bench
+        .rok(["agents", "list", "--json"])
+        .exits(0)
+        .json();
+    let states = json["agents"].as_array().expect("a list").iter();
+    let unread = states.filter(|one| one["state"] == "quarantined");
+    assert_eq!(unread.count(), kept.len(), "{json}");
+    for agent in ["r1", "here"] {
+        house.bench.rok(["agents", "reset", agent]).exits(0);
+    }
+    house.bench.rok(["agents", "reset", "nobody"]).exits(3);
+    again("reset");
+    assert_eq!(offers(), 2);
+}
+
+/// In a database it is kept there.
+#[test]
+fn what_is_known_of_an_agent_is_kept_in_a_database() {
+    let house = House::new(Manner::Impostor);
+    let store = ["--store", "sqlite:rok.db"];
+    let missing = house.bench.rok(["agents", "list"].into_iter().chain(store));
+    missing.exits(2);
+    house.bench.write(
+        "rok.toml",
+        "agents = \"agents.toml\"\nstore = \"sqlite:rok.db\"\n",
+    );
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--insecure-no-auth"];
+    let mut server = Live::start(house.bench.command(serve));
+    let database = house.bench.path().join("rok.db");
+    while !database.exists() {
+        assert!(!server.ended(), "it makes its database");
+        std::thread::yield_now();
+    }
+    let list = || {
+        let list = house.bench.rok(["agents", "list", "--json"]);
+        list.exits(0).json()["agents"][1].clone()
+    };
+    assert_eq!(list()["state"], "quarantined");
+    server.kill();
+    drop(server);
+    house.remote.stop();
+    let listed = list();
+    assert_eq!(listed["state"], "quarantined", "{listed}");
+    assert!(listed["since"].is_string(), "{listed}");
+    assert!(!house.bench.runs().join(".agents~").exists());
+}
+
 /// The agent of the guide is one.
 #[test]
 fn the_agent_of_the_guide_does_its_work() {

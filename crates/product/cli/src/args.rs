@@ -242,6 +242,11 @@ pub(crate) struct ServeArgs {
 pub(crate) enum AgentsCommand {
     /// Lists agents; each remote one is asked how it stands
     List,
+    /// Forgets what speaks against an agent: it is asked again
+    Reset {
+        /// The agent's id
+        agent: String,
+    },
 }
 
 #[derive(Debug, Args)]

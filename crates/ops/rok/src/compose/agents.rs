@@ -3,14 +3,17 @@
 use super::told;
 use rok_client::RemoteAgents;
 use rok_config::{Hidden, Settings};
-use rok_exec_agent::{AgentDirectory, AgentExecutor, AgentFunction, AgentsFile};
+use rok_exec_agent::{AgentBook, AgentDirectory, AgentExecutor, AgentFunction, AgentsFile};
 use rok_facades::agents::AgentsFacade;
 use rok_facades::runs::{ErrorKind, RunsError};
+use rok_log::Cells;
+use rok_store_jsonl::FolderCells;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Made once for the file that the settings name.
-type Made = Option<(Option<PathBuf>, Arc<AgentExecutor>)>;
+/// Made once for the file that the settings name, and where what is known of
+/// its agents is kept.
+type Made = Option<([Option<PathBuf>; 3], Arc<AgentExecutor>)>;
 
 /// The agents of a process. Whoever drives runs and whoever lists agents share
 /// one directory: what it knows of their load and health is the same.
@@ -36,8 +39,13 @@ impl Agents {
 
     pub(super) fn executor(&self, settings: &Settings) -> Result<Arc<AgentExecutor>, RunsError> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((file, executor)) = made.as_ref()
-            && *file == settings.agents
+        let of = [
+            settings.agents.clone(),
+            settings.store.clone(),
+            Some(settings.dir.clone()),
+        ];
+        if let Some((known, executor)) = made.as_ref()
+            && *known == of
         {
             return Ok(Arc::clone(executor));
         }
@@ -48,9 +56,15 @@ impl Agents {
                 .help("mend the file that the setting `agents` names")
         })?;
         let directory = AgentDirectory::new(file, self.functions.iter().cloned());
+        let cells: Arc<dyn Cells> = match super::pool::made(settings)? {
+            Some(store) => Arc::new(store),
+            None => Arc::new(FolderCells::open(settings.dir.clone(), settings.durability)),
+        };
+        let book = AgentBook::new(cells, super::registry::breaker_rules(settings));
         let directory = directory.denying(settings.egress_deny.clone());
+        let directory = directory.keeping(book);
         let executor = Arc::new(AgentExecutor::new(Arc::new(directory)));
-        *made = Some((settings.agents.clone(), Arc::clone(&executor)));
+        *made = Some((of, Arc::clone(&executor)));
         Ok(executor)
     }
 

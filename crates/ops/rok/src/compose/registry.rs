@@ -30,15 +30,20 @@ pub fn registry(settings: &Settings) -> Result<RegistryFacade, RunsError> {
         Some(store) => Arc::new(store),
         None => Arc::new(in_folder(settings)),
     };
-    let rules = BreakerRules {
-        threshold: of.breaker_failures.get(),
-        cool_down: of.breaker_cool_down,
-        max_cool_down: BreakerRules::default()
-            .max_cool_down
-            .max(of.breaker_cool_down),
-        ..BreakerRules::default()
-    };
+    let rules = breaker_rules(settings);
     let registry = Registry::new(roots, of.lock.clone()).state(cells);
     let registry = registry.rules(rules).seen_from(&of.seen_from);
     Ok(RegistryFacade::new(Arc::new(registry)))
+}
+
+/// When a breaker opens, and for how long.
+pub(super) fn breaker_rules(settings: &Settings) -> BreakerRules {
+    let of = &settings.registry;
+    let default = BreakerRules::default();
+    BreakerRules {
+        threshold: of.breaker_failures.get(),
+        cool_down: of.breaker_cool_down,
+        max_cool_down: default.max_cool_down.max(of.breaker_cool_down),
+        ..default
+    }
 }

@@ -1,4 +1,4 @@
-//! `agents`: who steps may be given to.
+//! `agents`: who steps may be given to, and who again.
 
 use crate::args::AgentsCommand;
 use crate::exit::Exit;
@@ -6,7 +6,7 @@ use crate::render;
 use crate::terminal::Terminal;
 use rok_service::{Service, ServiceError};
 
-/// Lists agents.
+/// Lists agents, or resets one.
 pub(crate) fn agents(
     service: &Service,
     terminal: &mut Terminal,
@@ -22,6 +22,15 @@ pub(crate) fn agents(
             } else {
                 let text = render::agents(&list.agents, terminal.out_look);
                 terminal.show(&text)?;
+            }
+        }
+        AgentsCommand::Reset { agent } => {
+            service.reset_agent(agent)?;
+            if terminal.json {
+                terminal.show_json(&serde_json::json!({ "agent_id": agent }))?;
+            } else {
+                let agent = render::clean(agent);
+                terminal.show(&format!("agent {agent} is asked again\n"))?;
             }
         }
     }

@@ -8,20 +8,34 @@ use std::fmt::Write as _;
 
 /// Agents, a line each.
 pub(crate) fn agents(agents: &[AgentView], look: Look) -> String {
-    let header = ["agent", "place", "trust", "region", "load", "state", "can"];
+    let header = [
+        "agent",
+        "place",
+        "trust",
+        "region",
+        "load",
+        "last seen",
+        "state",
+        "can",
+    ];
     let mut table = table(look, &header);
     for agent in agents {
         let can: Vec<&str> = agent.capabilities.iter().map(Capability::as_str).collect();
-        let state = match &agent.reason {
+        let mut state = match &agent.reason {
             Some(why) => format!("{}: {}", agent.state, clean(why)),
             None => agent.state.clone(),
         };
+        if agent.failures > 0 {
+            let _ = write!(state, "; failed {} times in a row", agent.failures);
+        }
+        let seen = agent.last_seen_at.map(|at| at.to_string());
         table.add_row([
             agent.agent_id.to_string(),
             agent.place.to_string(),
             agent.trust_level.to_string(),
             clean(agent.region.as_deref().unwrap_or("–")),
             format!("{}/{}", agent.load, agent.slots),
+            seen.unwrap_or_else(|| "–".to_owned()),
             state,
             can.join(", "),
         ]);

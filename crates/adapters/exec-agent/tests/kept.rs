@@ -1,0 +1,201 @@
+//! What is known of agents outlives the process that learnt it.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use rok_agents::{AgentSpec, Need, Terms};
+use rok_component::BreakerRules;
+use rok_exec_agent::{AgentBook, AgentDirectory, AgentExecutor, AgentFunction, AgentsFile};
+use rok_executor::{AgentWork, AttemptRef, Executor, StepReport, StepRequest, Work};
+use rok_facades::agents::{AgentView, AgentsEngine as _};
+use rok_log::{Cells, MemoryCells};
+use rok_secrets::Secrets;
+use rok_test_support::agents::{Manner, TestAgent};
+use rok_vocabulary::{
+    Attempt, Epoch, Federation, IdempotencyKey, RunId, StepId, StepRef, TrustLevel,
+};
+use rstest::rstest;
+use serde_json::{Map, json};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// An agent, and what is kept of it.
+struct House {
+    agent: TestAgent,
+    cells: MemoryCells,
+    rules: BreakerRules,
+}
+
+impl House {
+    fn new(manner: Manner, threshold: u32) -> Self {
+        let rules = BreakerRules {
+            threshold,
+            cool_down: Duration::from_secs(60),
+            ..BreakerRules::default()
+        };
+        Self {
+            agent: TestAgent::start("r1", manner),
+            cells: MemoryCells::new(),
+            rules,
+        }
+    }
+
+    /// A process that begins now: it knows what is kept, and nothing else.
+    fn process(&self) -> AgentExecutor {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("r1.pub"), self.agent.key().to_pem()).unwrap();
+        let table = self.agent.table(TrustLevel::Signed);
+        let path = dir.path().join("agents.toml");
+        let text = format!("heartbeat = '20ms'\nsilence = '500ms'\n{table}");
+        std::fs::write(&path, text).unwrap();
+        let spec = AgentSpec {
+            agent_id: "here".parse().unwrap(),
+            capabilities: ["sum".parse().unwrap()].into(),
+            trust_level: TrustLevel::Verified,
+            region: None,
+            slots: 4,
+        };
+        let here = AgentFunction::new(spec, |_| Ok(json!({ "by": "here" })));
+        let directory = AgentDirectory::new(AgentsFile::read(&path).unwrap(), [here]);
+        let book = AgentBook::new(Arc::new(self.cells.clone()), self.rules);
+        AgentExecutor::new(Arc::new(directory.keeping(book)))
+    }
+
+    /// How a step ends in a process of its own.
+    fn step(&self, step: &str) -> String {
+        let (sender, reports) = channel();
+        let sender = Mutex::new(sender);
+        let sink = move |report| drop(sender.lock().unwrap().send(report));
+        let process = self.process();
+        process.start(request(step), Arc::new(sink));
+        let report: StepReport = reports.recv_timeout(Duration::from_secs(60)).unwrap();
+        match report.result.end {
+            Ok(success) => success.outputs["by"].as_str().unwrap().to_owned(),
+            Err(failure) => failure.to_string(),
+        }
+    }
+
+    fn listed(&self) -> AgentView {
+        let mut all = self.process().list().unwrap().into_iter();
+        all.find(|one| one.agent_id.as_str() == "r1").unwrap()
+    }
+
+    /// Whether the agent is offered the next step.
+    fn is_asked(&self, step: &str) -> bool {
+        let before = self.agent.asked("POST /v1/offers");
+        self.step(step);
+        self.agent.asked("POST /v1/offers") > before
+    }
+}
+
+fn request(step: &str) -> StepRequest {
+    let (run, step): (RunId, StepId) = ("r".parse().unwrap(), step.parse().unwrap());
+    StepRequest {
+        key: IdempotencyKey::new(&run, Epoch(0), &step),
+        attempt: AttemptRef {
+            run,
+            step: StepRef {
+                epoch: Epoch(0),
+                step,
+                attempt: Attempt(0),
+                compensates: false,
+            },
+        },
+        work: Work::Agent(Box::new(AgentWork {
+            capability: "sum".parse().unwrap(),
+            need: Need::of("sum".parse().unwrap()),
+            federation: Some(Federation::RemotePrefer),
+            with: Map::new(),
+            terms: Terms::default(),
+            idempotent: true,
+            max_latency: None,
+            process: None,
+        })),
+        inputs: Arc::new(json!({})),
+        secrets: Secrets::none(),
+        timeout: None,
+        kill_grace: Duration::ZERO,
+        traceparent: None,
+        artifacts: Vec::new(),
+        workspace: None,
+    }
+}
+
+#[test]
+fn a_forger_is_not_asked_by_the_next_process_either() {
+    let house = House::new(Manner::Forges, 5);
+    assert_eq!(house.step("a"), "here");
+    assert!(!house.is_asked("b"));
+    let listed = house.listed();
+    assert_eq!(listed.state, "quarantined");
+    assert!(listed.since.is_some() && listed.last_seen_at.is_some());
+    let why = listed.reason.unwrap();
+    assert!(why.contains("signature"), "{why}");
+    // Until a person says otherwise.
+    house.process().reset(&listed.agent_id).unwrap();
+    assert!(house.is_asked("c"));
+}
+
+#[rstest]
+#[case(1, false)]
+#[case(5, true)]
+fn one_that_keeps_failing_is_left_alone_by_all(#[case] threshold: u32, #[case] asked: bool) {
+    let mut house = House::new(Manner::Hangs, threshold);
+    assert_eq!(house.step("a"), "here");
+    assert_eq!(house.is_asked("b"), asked);
+    let listed = house.listed();
+    assert_eq!(listed.failures, if asked { 2 } else { 1 });
+    let open = if asked { "closed" } else { "open" };
+    assert_eq!(listed.breaker.as_deref(), Some(open));
+    if !asked {
+        assert_eq!(listed.state, "down");
+        let why = listed.reason.unwrap();
+        assert!(why.contains("left alone until"), "{why}");
+        // It is over: one attempt tries it out.
+        house.rules.cool_down = Duration::ZERO;
+        house.process().reset(&listed.agent_id).unwrap();
+        house.step("c");
+        assert!(house.is_asked("d"));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_no_leave_to_ask() {
+    let house = House::new(Manner::Forges, 5);
+    house.step("a");
+    let (key, value) = house.cells.cells("agents").unwrap().remove(0);
+    let broken: &[u8] = b"{\"agent\":\"r1\",\"breaker\":{},\"more\":1}";
+    let swapped = house.cells.swap("agents", &key, Some(&value), Some(broken));
+    assert!(swapped.unwrap());
+    assert!(!house.is_asked("b"));
+    let listed = house.listed();
+    assert_eq!(listed.state, "quarantined");
+    let why = listed.reason.unwrap();
+    assert!(why.contains("cannot be read"), "{why}");
+    house.process().reset(&listed.agent_id).unwrap();
+    assert!(house.is_asked("c"));
+}
+
+/// Of several processes that see it fail, each failure counts.
+#[test]
+fn failures_of_several_processes_add_up() {
+    let house = House::new(Manner::Hangs, 3);
+    std::thread::scope(|scope| {
+        for step in ["a", "b", "c"] {
+            scope.spawn(|| house.step(step));
+        }
+    });
+    let listed = house.listed();
+    assert_eq!(listed.failures, 3, "{listed:?}");
+    assert_eq!(listed.breaker.as_deref(), Some("open"));
+}
+
+#[test]
+fn an_agent_that_is_unknown_is_not_reset() {
+    let house = House::new(Manner::Works, 5);
+    let error = house
+        .process()
+        .reset(&"nobody".parse().unwrap())
+        .unwrap_err();
+    assert_eq!(error.code, "ROK0173");
+}
