@@ -28,7 +28,7 @@ pub(crate) fn create(
     disk.create_dirs(root)?;
     if fresh {
         // A courtesy: without it the runs are there all the same.
-        let _ = fs::write(root.join(IGNORE), "*\n");
+        let _ = Disk::add(&root.join(IGNORE), b"*\n");
     }
     if Folder::find(root, &commit.run)?.is_some() {
         return Ok(None);

@@ -181,6 +181,18 @@ impl Disk {
         })
     }
 
+    /// Makes a file that nothing depends on, where there is none.
+    pub(crate) fn add(path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(path)?;
+        file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+        file.write_all(bytes)
+    }
+
     /// Makes a file with its content, durable, its entry in the folder aside.
     pub(crate) fn create_with(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         let file = self.create_file(path)?;

@@ -63,3 +63,25 @@ fn a_run_is_its_users_alone_whatever_the_umask() {
         }
     }
 }
+
+/// Runs are no part of the repository that they are in, unless somebody wants
+/// them to be: what a folder of theirs says of that is said once.
+#[test]
+fn a_new_folder_of_runs_is_ignored_by_version_control() {
+    let dir = tempfile::tempdir().unwrap();
+    let (new, old) = (dir.path().join("new"), dir.path().join("old"));
+    fs::create_dir(&old).unwrap();
+    let create = |root: &Path, run: &str| {
+        let mut store = JsonlStore::open(root, Durability::Flush);
+        let mut script = Script::new(&run.parse().unwrap());
+        store.commit(&[script.create()]).unwrap();
+    };
+    create(&new, "a");
+    create(&old, "a");
+    let ignore = new.join(".gitignore");
+    assert_eq!(fs::read_to_string(&ignore).unwrap(), "*\n");
+    assert!(!old.join(".gitignore").exists(), "it was there before");
+    fs::remove_file(&ignore).unwrap();
+    create(&new, "b");
+    assert!(!ignore.exists(), "it was taken away");
+}
