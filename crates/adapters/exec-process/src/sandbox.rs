@@ -136,8 +136,8 @@ fn kept(request: &StepRequest) -> Vec<PathBuf> {
     runs.into_iter().map(Path::to_owned).collect()
 }
 
-const NO_LAUNCHER: &str = "the program that rok is embedded in starts no steps in sandboxes: \
-                           run the plan by `rok` itself";
+const NO_LAUNCHER: &str = "the program that rok is embedded in starts no steps in sandboxes: run \
+                           the plan by `rok` itself, or have the program name one (`launcher`)";
 
 fn violation(reason: impl Into<String>) -> StepFailure {
     StepFailure::new(ErrorClass::SandboxViolation, reason)

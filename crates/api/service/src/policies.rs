@@ -50,7 +50,7 @@ pub struct PolicyAsk {
 pub struct PolicyReport {
     /// Nobody gave policies: the embedded ones are in force.
     pub is_default: bool,
-    /// The policies; those of the embedded door of a server are not listed.
+    /// The policies, the embedded ones too.
     pub policies: Vec<PolicyInfo>,
     /// What they would decide, an action each; empty where nothing is asked.
     pub decisions: Vec<PolicyDecision>,
@@ -154,9 +154,8 @@ impl Service {
             &files
         };
         let governance = compose(files)?;
-        let overview = governance
-            .overview()
-            .map_err(|error| RunsError::new(ErrorKind::Storage, "ROK0114", error.to_string()))?;
+        let overview = governance.overview();
+        let overview = overview.map_err(|error| asked_in_vain(&error))?;
         let decisions = actions
             .iter()
             .map(|action| supposed.governed(&governance, action));
@@ -213,12 +212,18 @@ impl Service {
             Ok(PolicyDecision::of(word, answer))
         });
         let decisions: Result<_, ServiceError> = decisions.collect();
+        let policies = access.overview();
+        let policies = policies.map_err(|error| asked_in_vain(&error))?;
         Ok(PolicyReport {
             is_default: settings.access_policies.is_empty(),
-            policies: Vec::new(),
+            policies,
             decisions: decisions?,
         })
     }
+}
+
+fn asked_in_vain(error: &dyn std::fmt::Display) -> RunsError {
+    RunsError::new(ErrorKind::Storage, "ROK0114", error.to_string())
 }
 
 /// A run that need not be there, and somebody who asks.

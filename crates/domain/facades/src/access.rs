@@ -4,10 +4,10 @@
 //! knock may still be denied. Invariant: what keeps an answer from coming
 //! denies.
 
-use crate::answer::{EngineError, call};
-use crate::governance::Authorization;
+use crate::answer::{EngineError, FacadeError, call, plain};
+use crate::governance::{Authorization, PolicyInfo};
 use core::fmt;
-use rok_vocabulary::{Actor, PlanId, RunId};
+use rok_vocabulary::{Actor, Domain, PlanId, RunId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -148,6 +148,9 @@ pub struct AccessRequest<'a> {
 pub trait AccessEngine: Send + Sync {
     /// Whether the request is let in.
     fn authorize(&self, request: &AccessRequest<'_>) -> Result<Authorization, EngineError>;
+
+    /// The policies in force, the embedded ones too.
+    fn overview(&self) -> Result<Vec<PolicyInfo>, EngineError>;
 }
 
 /// The door.
@@ -168,6 +171,13 @@ impl AccessFacade {
     pub fn authorize(&self, request: &AccessRequest<'_>) -> Authorization {
         call(|| self.engine.authorize(request))
             .unwrap_or_else(|error| Authorization::not_evaluated(&error))
+    }
+
+    /// The policies in force, the embedded ones too.
+    pub fn overview(&self) -> Result<Vec<PolicyInfo>, FacadeError> {
+        plain(Domain::Policies, "list policies of access", || {
+            self.engine.overview()
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::faults::PolicyFaults;
 use crate::policies::Policies;
 use crate::request::{Names, access_question};
 use crate::sources::PolicySources;
-use rok_facades::{AccessEngine, AccessRequest, Authorization, EngineError};
+use rok_facades::{AccessEngine, AccessRequest, Authorization, EngineError, PolicyInfo};
 
 const SCHEMA: &str = include_str!("../policies/access.cedarschema");
 const DEFAULT: &str = include_str!("../policies/access.cedar");
@@ -46,6 +46,10 @@ impl AccessEngine for AccessPolicies {
     fn authorize(&self, request: &AccessRequest<'_>) -> Result<Authorization, EngineError> {
         let question = access_question(&self.names, request);
         Ok(self.asking.decide(question).authorization())
+    }
+
+    fn overview(&self) -> Result<Vec<PolicyInfo>, EngineError> {
+        Ok(self.asking.policies().infos().cloned().collect())
     }
 }
 

@@ -128,6 +128,11 @@ impl Asking {
         }
     }
 
+    /// The policies.
+    pub(crate) const fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
     /// Asks both sets.
     pub(crate) fn decide(&self, question: Result<Question, RequestError>) -> Decision {
         let question = match question {

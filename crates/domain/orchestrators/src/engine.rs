@@ -48,6 +48,11 @@ impl Shared {
         Timestamp::from_millis(ms)
     }
 
+    /// Who submits what a context asks for.
+    pub(crate) fn submitter(&self, context: &ExecutionContext) -> Actor {
+        context.caller.as_ref().unwrap_or(&self.actor).clone()
+    }
+
     /// A new key that sorts by time.
     pub(crate) fn new_id() -> RunId {
         let id = uuid::Uuid::now_v7().hyphenated().to_string();

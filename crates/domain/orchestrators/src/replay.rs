@@ -53,7 +53,7 @@ impl Shared {
         let request = ReplayRequest {
             from: step,
             run_id: report.correlation_id.parse().ok(),
-            submitter: self.actor.clone(),
+            submitter: self.submitter(context),
             reason: context.reason.clone(),
             secrets_file: context.secrets_file.as_ref().map(|f| self.folder.join(f)),
         };

@@ -229,7 +229,7 @@ impl Shared {
             max_parallel: sequential.then_some(1),
             never_retry: !context.mode().retries(),
             run_id: None,
-            submitter: self.actor.clone(),
+            submitter: self.submitter(context),
             reason: context.reason.clone(),
             secrets_file: context.secrets_file.as_ref().map(|f| self.folder.join(f)),
             no_cache: false,

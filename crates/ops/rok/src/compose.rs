@@ -45,12 +45,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How a process of its own differs from an embedded library.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
     /// The `rok` binary: it owns its process and becomes a child subreaper.
     Binary,
     /// A library within another program: foreign children are left alone.
     Embedded,
+    /// The same, whose steps in sandboxes are started by this `rok`.
+    EmbeddedBeside(PathBuf),
 }
 
 /// Composes the domains: incidents, governance over these policy files (none:
@@ -165,7 +167,7 @@ fn composed(
         let services = Services::new(facades);
         let services = match needs.processes {
             Some(processes) => {
-                let here: Arc<dyn Executor> = Arc::new(executor(processes, host)?);
+                let here: Arc<dyn Executor> = Arc::new(executor(processes, &host)?);
                 let hybrid = HybridExecutor::new(Arc::clone(&agents), Arc::clone(&here));
                 services
                     .executor(here)
@@ -327,14 +329,14 @@ pub fn plan_tests() -> PlanTestsFacade {
     PlanTestsFacade::new(Arc::new(TestRunner::new(Arc::new(facades))))
 }
 
-fn executor(processes: u32, host: Host) -> Result<ProcessExecutor, RunsError> {
+fn executor(processes: u32, host: &Host) -> Result<ProcessExecutor, RunsError> {
     let limit = usize::try_from(processes).unwrap_or(usize::MAX);
     let builder = ProcessExecutor::builder().max_in_flight(limit);
-    let builder = if host == Host::Binary {
+    let builder = match host {
         // Itself, even where its file was replaced since.
-        builder.subreaper().launcher("/proc/self/exe")
-    } else {
-        builder
+        Host::Binary => builder.subreaper().launcher("/proc/self/exe"),
+        Host::Embedded => builder,
+        Host::EmbeddedBeside(rok) => builder.launcher(rok),
     };
     builder.build().map_err(|error| {
         RunsError::new(

@@ -12,6 +12,7 @@ use rok_vocabulary::{Actor, RunId, StepId};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Runs in a folder, with the embedder's functions as `call` steps.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ pub struct RokBuilder {
     services: Option<PathBuf>,
     agents: Agents,
     agents_file: Option<PathBuf>,
+    launcher: Option<PathBuf>,
 }
 
 impl Rok {
@@ -42,6 +44,7 @@ impl Rok {
             services: None,
             agents: Agents::new(),
             agents_file: None,
+            launcher: None,
         }
     }
 
@@ -185,6 +188,15 @@ impl RokBuilder {
         self
     }
 
+    /// Starts steps that ask for a sandbox by this `rok`, of the same version:
+    /// it lays the sandbox on itself and becomes the step. Without one, such a
+    /// step is refused before its run begins (`sandbox_violation`).
+    #[must_use]
+    pub fn launcher(mut self, rok: impl Into<PathBuf>) -> Self {
+        self.launcher = Some(rok.into());
+        self
+    }
+
     /// Composes. Settings are the documented defaults: an embedder's
     /// environment and files are left alone.
     pub fn open(self) -> Result<Rok, RunsError> {
@@ -195,12 +207,41 @@ impl RokBuilder {
         settings.agents = self.agents_file.map(absolute);
         let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let actor = settings.actor();
+        let host = match self.launcher {
+            None => Host::Embedded,
+            Some(rok) => Host::EmbeddedBeside(same_rok(absolute(rok))?),
+        };
         Ok(Rok {
-            runs: runs(&settings, self.functions, &self.agents, Host::Embedded)?,
+            runs: runs(&settings, self.functions, &self.agents, host)?,
             actor,
             cwd,
         })
     }
+}
+
+/// A `rok` of this version: another program would become the step outside of
+/// any sandbox.
+fn same_rok(path: PathBuf) -> Result<PathBuf, RunsError> {
+    const VERSION: &str = concat!("rok ", env!("CARGO_PKG_VERSION"));
+    let asked = Command::new(&path).arg("--version").output();
+    let said = match &asked {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    if asked.is_ok_and(|output| output.status.success()) && said == VERSION {
+        return Ok(path);
+    }
+    let said: String = said
+        .chars()
+        .take(80)
+        .flat_map(char::escape_default)
+        .collect();
+    let message = format!(
+        "{} is not {VERSION}, which would start steps in sandboxes: `{said}`",
+        path.display()
+    );
+    Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+        .help("name the `rok` of the same version, or none: steps in sandboxes are then refused"))
 }
 
 fn settings(dir: &Path, user: &str) -> Result<Settings, RunsError> {

@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
-use rok_vocabulary::RunId;
+use rok_vocabulary::{Actor, RunId};
 use serde::{Deserialize, Serialize};
 
 /// The stage whose components are named one by one.
@@ -47,8 +47,9 @@ pub struct ExecutionContext {
     pub budget: BTreeMap<String, serde_json::Value>,
     /// Policy files on top of the configured ones.
     pub policies: Vec<String>,
-    /// Who asks, and why.
-    pub caller: String,
+    /// Who asks, where it is not the user of the orchestrators: runs are
+    /// submitted, and policies asked, in their name.
+    pub caller: Option<Actor>,
     /// Why.
     pub reason: Option<String>,
     /// The files that it is about.

@@ -87,3 +87,32 @@ fn the_door_of_a_server_is_explained(#[case] args: &[&str], #[case] code: i32) {
         .rok(head.chain(&["--access", "--as", "eve"]))
         .exits(code);
 }
+
+/// What the door judges by is listed, the embedded policies of the roles too.
+#[test]
+fn the_policies_of_the_door_are_listed() {
+    let bench = bench();
+    let listed = |more: &[&str]| {
+        let args = ["policy", "check", "--access"];
+        let json = bench.rok([&args[..], more, &["--json"]].concat()).exits(0);
+        let text = bench.rok([&args[..], more].concat()).exits(0).out;
+        let policies = json.json()["policies"].as_array().cloned();
+        let policies = policies.expect("a list");
+        for policy in &policies {
+            assert!(
+                text.contains(policy["id"].as_str().expect("an id")),
+                "{text}"
+            );
+        }
+        policies
+    };
+    let embedded = listed(&[]);
+    assert!(embedded.len() >= 4, "{embedded:?}");
+    assert_eq!(embedded[0]["source"], "access.cedar");
+    bench.write(
+        "door.cedar",
+        "@id(\"eve-looks\") permit (principal == User::\"eve\", action == Action::\"view\", resource);\n",
+    );
+    let own = listed(&["door.cedar"]);
+    assert_eq!((own.len(), &own[0]["id"]), (1, &json!("eve-looks")));
+}

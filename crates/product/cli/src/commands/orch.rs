@@ -146,7 +146,7 @@ fn context(args: StageArgs, format: String) -> Result<ExecutionContext, ServiceE
         correlation_id: args.correlation_id,
         budget: budget.collect::<BTreeMap<_, _>>(),
         policies: Vec::new(),
-        caller: String::new(),
+        caller: None,
         reason: args.reason,
         files,
         allow_draft: args.allow_draft,
