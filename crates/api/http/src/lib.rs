@@ -38,6 +38,7 @@ mod app;
 mod dispatch;
 mod incoming;
 mod respond;
+mod rest;
 
 mod operations;
 

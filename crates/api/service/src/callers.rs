@@ -3,7 +3,7 @@
 
 use crate::error::ServiceError;
 use crate::plan_file::PlanText;
-use crate::plans::PlanView;
+use crate::plans::{PlanHead, PlanView};
 use crate::runs::RunHandle;
 use crate::service::Service;
 use rok_facades::AccessFacade;
@@ -113,23 +113,23 @@ impl Service {
     /// The text of a plan that somebody asks for, and its id.
     pub fn asked_plan(&self, asked: AskedPlan) -> Result<(PlanText, PlanId), ServiceError> {
         let text = match asked {
-            AskedPlan::Own(bytes) => PlanText {
-                bytes,
-                source: "plan".to_owned(),
-                folder: self.cwd().to_owned(),
-            },
+            AskedPlan::Own(bytes) => PlanText::new(bytes, "plan".to_owned(), self.cwd().to_owned()),
             AskedPlan::Known(id) => return Ok((self.plan_of(&id)?, id)),
         };
-        let plan = text.parse()?;
-        Ok((text, plan.id))
+        let head = PlanHead::of(&text.parse()?);
+        let id = head.id.clone();
+        Ok((text.with_head(head), id))
     }
 
     /// The text of the first plan of this id, in the order of the list.
     fn plan_of(&self, id: &PlanId) -> Result<PlanText, ServiceError> {
-        let is_of = |text: &PlanText| text.parse().is_ok_and(|plan| plan.id == *id);
+        let of_it = |text: PlanText| {
+            let head = self.heads().of(&text).filter(|head| head.id == *id)?;
+            Some(text.with_head(head))
+        };
         let builtin = rok_plan::builtin(id.as_str()).map(|_| format!("builtin:{id}"));
         let mut sources = builtin.into_iter().chain(self.plan_files());
-        let found = sources.find_map(|source| self.plan_text(&source).ok().filter(is_of));
+        let found = sources.find_map(|source| of_it(self.plan_text(&source).ok()?));
         found.ok_or_else(|| ServiceError::NoPlan {
             name: id.to_string(),
             nearest: None,

@@ -2,6 +2,7 @@
 //! inputs that go with it.
 
 use crate::error::ServiceError;
+use crate::plans::PlanHead;
 use rok_plan::Plan;
 use serde_json::{Map, Value};
 use std::io;
@@ -26,9 +27,26 @@ pub struct PlanText {
     pub source: String,
     /// The folder that its steps run in by default, absolute.
     pub folder: PathBuf,
+    /// What is known of it already.
+    head: Option<PlanHead>,
 }
 
 impl PlanText {
+    pub(crate) const fn new(bytes: Vec<u8>, source: String, folder: PathBuf) -> Self {
+        Self {
+            bytes,
+            source,
+            folder,
+            head: None,
+        }
+    }
+
+    /// The same, of which that is known.
+    pub(crate) fn with_head(mut self, head: PlanHead) -> Self {
+        self.head = Some(head);
+        self
+    }
+
     /// The plan, or all of its faults.
     pub(crate) fn parse(&self) -> Result<Plan, ServiceError> {
         rok_plan::parse(&self.bytes, &self.source).map_err(ServiceError::from)
@@ -37,7 +55,18 @@ impl PlanText {
     /// The rank that the plan gives its runs; the middle where it is no plan.
     #[must_use]
     pub fn priority(&self) -> i8 {
-        self.parse().map_or(0, |plan| plan.priority)
+        self.head().map_or(0, |head| head.priority)
+    }
+
+    /// Whether steps of its runs may be runs of their own.
+    #[must_use]
+    pub fn has_sub_runs(&self) -> bool {
+        self.head().is_none_or(|head| head.has_sub_runs)
+    }
+
+    fn head(&self) -> Option<PlanHead> {
+        let parsed = || self.parse().ok().map(|plan| PlanHead::of(&plan));
+        self.head.clone().or_else(parsed)
     }
 }
 
@@ -55,11 +84,7 @@ pub(crate) fn find(name: &str, cwd: &Path) -> Result<PlanText, ServiceError> {
     };
     let folder = path.parent().unwrap_or(cwd);
     let folder = std::path::absolute(folder).map_err(|error| unreadable(error.to_string()))?;
-    Ok(PlanText {
-        bytes,
-        source: name.to_owned(),
-        folder,
-    })
+    Ok(PlanText::new(bytes, name.to_owned(), folder))
 }
 
 /// The inputs in a file, seen from `cwd`, each by the type that the plan
@@ -97,11 +122,10 @@ fn read_up_to(path: &Path, bound: u64) -> io::Result<Vec<u8>> {
 fn builtin(name: &str, cwd: &Path) -> Result<PlanText, ServiceError> {
     let id = name.strip_prefix("builtin:").unwrap_or(name);
     match rok_plan::builtin(id) {
-        Some(text) => Ok(PlanText {
-            bytes: text.as_bytes().to_vec(),
-            source: format!("builtin:{id}"),
-            folder: cwd.to_owned(),
-        }),
+        Some(text) => {
+            let (bytes, source) = (text.as_bytes().to_vec(), format!("builtin:{id}"));
+            Ok(PlanText::new(bytes, source, cwd.to_owned()))
+        }
         None => Err(ServiceError::NoPlan {
             name: name.to_owned(),
             nearest: nearest(id, cwd),
@@ -135,7 +159,7 @@ pub(crate) fn plan_files(folder: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .filter(|path| {
             let extension = path.extension().and_then(|e| e.to_str());
-            path.is_file() && extension.is_some_and(|e| EXTENSIONS.contains(&e))
+            extension.is_some_and(|e| EXTENSIONS.contains(&e)) && path.is_file()
         })
         .collect();
     files.sort();

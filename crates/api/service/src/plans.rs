@@ -2,6 +2,7 @@
 //! validate asks the domain of runs: what finds the plans that steps name.
 
 mod document;
+mod heads;
 mod import;
 mod view;
 
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+pub(crate) use heads::{Heads, PlanHead};
 pub use import::{ImportFormat, ImportRequest, ImportTasks, PlanImport};
 pub use view::{InputView, PlanView, StepView};
 

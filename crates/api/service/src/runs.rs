@@ -61,7 +61,7 @@ impl VerifyRequest {
 }
 
 /// A run that was submitted or found, and who asks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RunHandle {
     runs: RunsFacade,
     id: RunId,
@@ -337,6 +337,12 @@ impl RunHandle {
     /// What the run is, has done and owes.
     pub fn summary(&self) -> Result<RunSummary, ServiceError> {
         Ok(self.runs.summary(&self.id)?)
+    }
+
+    /// Whether the run is closed or waits for somebody. Far less is read for it
+    /// than for a summary.
+    pub fn rests(&self) -> Result<bool, ServiceError> {
+        Ok(self.runs.rests(&self.id)?)
     }
 
     /// What differs between this run and another one.

@@ -4,6 +4,7 @@
 use crate::error::ServiceError;
 use crate::metrics;
 use crate::plan_file;
+use crate::plans::Heads;
 use crate::runs::RunHandle;
 use crate::tokens::{TokenBook, TokenView};
 use crate::wiring::{Startup, Wiring};
@@ -61,6 +62,7 @@ pub struct Service {
     desk: OnceLock<DeskFacade>,
     orchestrators: OnceLock<OrchestratorsFacade>,
     registry: OnceLock<RegistryFacade>,
+    heads: Heads,
 }
 
 impl Service {
@@ -82,6 +84,7 @@ impl Service {
             desk: OnceLock::new(),
             orchestrators: OnceLock::new(),
             registry: OnceLock::new(),
+            heads: Heads::default(),
         })
     }
 
@@ -181,6 +184,10 @@ impl Service {
 
     pub(crate) fn cwd(&self) -> &Path {
         &self.cwd
+    }
+
+    pub(crate) fn heads(&self) -> &Heads {
+        &self.heads
     }
 
     /// Creates a run, durably; nothing of it has started.

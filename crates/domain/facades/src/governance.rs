@@ -226,6 +226,13 @@ pub trait GovernanceEngine: Send + Sync {
 
     /// What is in force.
     fn overview(&self) -> Result<PolicyOverview, EngineError>;
+
+    /// Whether verdict and lessons come of these facts alone, and nothing else
+    /// is left of having asked: then they may be asked for before it is durable
+    /// that they were. An engine that does not say so is asked afterwards.
+    fn is_pure(&self, _facts: &OutcomeFacts<'_>) -> bool {
+        false
+    }
 }
 
 /// The door to the governance domain.
@@ -265,6 +272,13 @@ impl GovernanceFacade {
         answer(&facts.run, key.duty.clone(), || {
             self.engine.evaluate_policy(&key, facts)
         })
+    }
+
+    /// Whether nothing is left of having asked for the verdict and the lessons
+    /// but the answers.
+    #[must_use]
+    pub fn is_pure(&self, facts: &OutcomeFacts<'_>) -> bool {
+        call(|| Ok(self.engine.is_pure(facts))).unwrap_or_default()
     }
 
     /// What is learnt from the run. Owes no ack.

@@ -1,6 +1,6 @@
 //! Incidents: every run has one, a successful one too (severity none, closed).
 
-use crate::answer::{Answer, EngineError, FacadeError, Record, answer, plain};
+use crate::answer::{Answer, EngineError, FacadeError, Record, answer, call, plain};
 use crate::facts::{DutyKey, OutcomeFacts, RunFacts};
 use rok_rac::Duty;
 use rok_vocabulary::{
@@ -259,6 +259,14 @@ pub trait IncidentEngine: Send + Sync {
 
     /// One of them, and all that is known of it.
     fn history(&self, id: &str) -> Result<IncidentHistory, EngineError>;
+
+    /// Whether the record of this outcome comes of these facts alone, and
+    /// nothing else is left of having asked: then it may be asked for before it
+    /// is durable that it was. An engine that does not say so is asked
+    /// afterwards.
+    fn is_pure(&self, _facts: &OutcomeFacts<'_>) -> bool {
+        false
+    }
 }
 
 /// The door to the incident domain.
@@ -280,6 +288,13 @@ impl IncidentFacade {
         answer(&facts.run, key.duty.clone(), || {
             self.engine.record_run_outcome(&key, facts)
         })
+    }
+
+    /// Whether nothing is left of having asked for the record of this outcome
+    /// but the answer.
+    #[must_use]
+    pub fn is_pure(&self, facts: &OutcomeFacts<'_>) -> bool {
+        call(|| Ok(self.engine.is_pure(facts))).unwrap_or_default()
     }
 
     /// Answers `incidents/create_incident/drift`: acks that nobody expected,

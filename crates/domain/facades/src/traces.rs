@@ -1,7 +1,7 @@
 //! Traces: a run is a trace, its epochs, steps and attempts are spans. Ids come
 //! from [`rok_trace_ids`], so nobody has to be asked for one.
 
-use crate::answer::{Answer, EngineError, FacadeError, Record, answer, plain};
+use crate::answer::{Answer, EngineError, FacadeError, Record, answer, call, plain};
 use crate::facts::{DutyKey, OutcomeFacts, RunFacts, StepCounts};
 use rok_rac::Duty;
 use rok_trace_ids::{SpanId, TraceId};
@@ -113,6 +113,13 @@ pub trait TraceEngine: Send + Sync {
         facts: &OutcomeFacts<'_>,
         spans: &[StepSpan],
     ) -> Result<TraceRecord, EngineError>;
+
+    /// Whether its records come of what it is told alone, and nothing else is
+    /// left of having asked: then it may be asked before it is durable that it
+    /// was. One that does not say so is asked afterwards.
+    fn is_pure(&self) -> bool {
+        false
+    }
 }
 
 /// The door to the trace domain.
@@ -154,5 +161,11 @@ impl TraceFacade {
         answer(&facts.run, key.duty.clone(), || {
             self.engine.complete_trace(&key, facts, spans)
         })
+    }
+
+    /// Whether nothing is left of having asked but the answer.
+    #[must_use]
+    pub fn is_pure(&self) -> bool {
+        call(|| Ok(self.engine.is_pure())).unwrap_or_default()
     }
 }

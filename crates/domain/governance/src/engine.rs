@@ -302,6 +302,10 @@ impl GovernanceEngine for CedarEngine {
         self.lessons.draw(facts)
     }
 
+    fn is_pure(&self, facts: &OutcomeFacts<'_>) -> bool {
+        LessonBook::remembers_nothing_of(facts)
+    }
+
     fn overview(&self) -> Result<PolicyOverview, EngineError> {
         Ok(PolicyOverview {
             is_default: self.is_default(),

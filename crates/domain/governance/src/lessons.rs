@@ -76,6 +76,12 @@ impl LessonBook {
         Ok(lessons)
     }
 
+    /// Whether nothing would be remembered of what this run teaches: only the
+    /// uses of limits are.
+    pub(crate) fn remembers_nothing_of(facts: &OutcomeFacts<'_>) -> bool {
+        facts.time_use.is_none() && facts.budget_use.is_none()
+    }
+
     fn of_use(
         &self,
         facts: &OutcomeFacts<'_>,

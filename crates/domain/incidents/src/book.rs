@@ -254,6 +254,11 @@ impl IncidentEngine for IncidentBook {
         Ok(self.pages()?.answer(draft))
     }
 
+    /// What is remembered would be counted again.
+    fn is_pure(&self, facts: &OutcomeFacts<'_>) -> bool {
+        severity_of(facts) == Severity::None
+    }
+
     fn open(
         &self,
         key: &DutyKey<'_>,

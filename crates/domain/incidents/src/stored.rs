@@ -151,6 +151,10 @@ impl IncidentEngine for StoredIncidents {
         self.book.record_run_outcome(key, facts)
     }
 
+    fn is_pure(&self, facts: &OutcomeFacts<'_>) -> bool {
+        self.book.is_pure(facts)
+    }
+
     fn open(
         &self,
         key: &DutyKey<'_>,

@@ -51,6 +51,10 @@ impl TraceEngine for LocalTraces {
         Ok(())
     }
 
+    fn is_pure(&self) -> bool {
+        true
+    }
+
     fn complete_trace(
         &self,
         key: &DutyKey<'_>,

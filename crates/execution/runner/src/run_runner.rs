@@ -2,6 +2,7 @@
 //! are performed.
 
 mod agents;
+mod ahead;
 mod asking;
 mod compensation;
 mod context;
@@ -75,6 +76,8 @@ pub struct RunRunner {
     /// Lines of what is not durable yet.
     pub(crate) told: Vec<String>,
     records: Vec<Record>,
+    /// Nothing keeps it from beginning once it is authorized.
+    begins: bool,
 }
 
 impl RunRunner {
@@ -117,6 +120,7 @@ impl RunRunner {
             spans_of: Epoch::FIRST,
             fixed: Fixed::default(),
             made: Made::default(),
+            begins: false,
         }
     }
 
@@ -431,8 +435,8 @@ impl RunRunner {
                 let facts = ending.facts(self.state(), &self.context, now);
                 Some(acked(facades.traces.complete_trace(&facts, &self.spans)))
             }
-            // What was committed is what readers read: there is nothing to
-            // send on one node. The commit before this effect is the publication.
+            // What is committed is what readers read: there is nothing to send
+            // on one node. The commit that finalizing goes with is the publication.
             Effect::Publish => Some(Input::Published(Ok(()))),
             Effect::StartStep { step, attempt } => self.start_step(*step, *attempt, services, sink),
             Effect::CancelStep {

@@ -1,6 +1,7 @@
 //! A shard turns: it drains inputs, lets each run decide, makes everything
 //! durable in ONE commit, and performs the effects.
 
+mod ahead;
 mod attempts;
 mod commands;
 mod recover;
@@ -423,11 +424,7 @@ impl Shard {
         let now = self.services.now();
         self.receive();
         self.fire_timers(now);
-        while let Some((run, input)) = self.inputs.pop_front() {
-            turn.inputs += 1;
-            // A refused input changes nothing; whoever sent it is not there.
-            self.tell(&run, input, now);
-        }
+        self.take_inputs(&mut turn);
         self.commit(&mut turn)?;
         self.answer_commands(&mut turn)?;
         if !owns() {

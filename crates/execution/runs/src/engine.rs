@@ -292,6 +292,22 @@ impl RunsEngine for Runs {
         Ok(summary)
     }
 
+    fn rests(&self, run: &RunId) -> Result<bool, RunsError> {
+        let row = if self.is_pooled() {
+            self.home().get(run).map_err(|error| fault::store(&error))?
+        } else {
+            None
+        };
+        match row {
+            Some(row) => Ok(row.rests()),
+            // Nobody but the log says it, or that there is no such run.
+            None => {
+                let summary = self.summary(run)?;
+                Ok(summary.sealed || summary.hold.is_some())
+            }
+        }
+    }
+
     fn plan(&self, run: &RunId) -> Result<Vec<u8>, RunsError> {
         Ok(self.load(run)?.state().plan().plan().to_canonical_json())
     }

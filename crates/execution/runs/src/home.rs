@@ -5,12 +5,15 @@
 //! directory then, which is made once a run has something to put there.
 
 use crate::changes::{Bulletin, Changes};
-use rok_chain::{LogReport, verify_log};
+use crate::plan_book::PlanBook;
+use rok_chain::{LogFault, LogReport, verify_log};
 use rok_facades::runs::{ErrorKind, QueuedView, RunsError};
-use rok_log::{Cursor, Durability, PoolStore, RunEntry, RunFilter, Standing, Store, StoreError};
+use rok_log::{
+    Cursor, Durability, LogBytes, PoolStore, RunEntry, RunFilter, Standing, Store, StoreError,
+};
 use rok_runner::{Clock as _, SystemClock};
 use rok_store_jsonl::JsonlStore;
-use rok_vocabulary::RunId;
+use rok_vocabulary::{RunId, Seq};
 use std::io::Write as _;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -27,6 +30,7 @@ const IDLE: usize = 16;
 pub struct SharedStore {
     idle: Arc<Mutex<Vec<Box<dyn PoolStore>>>>,
     bulletin: Bulletin,
+    plans: Arc<PlanBook>,
 }
 
 impl SharedStore {
@@ -37,7 +41,13 @@ impl SharedStore {
         Self {
             idle: Arc::new(Mutex::new(vec![handle])),
             bulletin,
+            plans: Arc::default(),
         }
+    }
+
+    /// The plans of its runs, as far as they were read.
+    pub(crate) fn plans(&self) -> &PlanBook {
+        &self.plans
     }
 
     /// A handle that nobody else will use.
@@ -91,6 +101,14 @@ impl Drop for Lent {
     }
 }
 
+/// What came of proving a log.
+pub(crate) enum Proven {
+    /// It is what was written.
+    Intact(LogBytes),
+    /// It is not.
+    Broken(LogFault),
+}
+
 /// A handle on the record, and where the files are.
 pub(crate) struct Home {
     files: JsonlStore,
@@ -137,6 +155,37 @@ impl Home {
 
     pub(crate) const fn is_shared(&self) -> bool {
         self.shared.is_some()
+    }
+
+    /// The plans that were read already, where many runs have the same.
+    pub(crate) fn plans(&self) -> Option<&PlanBook> {
+        self.shared.as_ref().map(|lent| lent.of.plans())
+    }
+
+    /// A log that was proven, as it stands.
+    pub(crate) fn proven(&self, run: &RunId) -> Result<Proven, StoreError> {
+        if self.shared.is_none() {
+            let report = self.verify(run)?;
+            return Ok(match report.fault {
+                Some(fault) => Proven::Broken(fault),
+                None => Proven::Intact(self.read(run)?),
+            });
+        }
+        // The seal first: a log may be sealed meanwhile, and is never cut.
+        let seal = self.seal(run)?;
+        let bytes = self.read_raw(run)?;
+        let report = verify_log(run, &bytes, seal.as_ref());
+        if let Some(fault) = report.fault {
+            return Ok(Proven::Broken(fault));
+        }
+        // Where it went on meanwhile, or is not whole, the store says so.
+        if report.events != self.next_seq(run)?.0 || report.torn_tail.is_some() {
+            return self.read(run).map(Proven::Intact);
+        }
+        Ok(Proven::Intact(LogBytes {
+            first_seq: Seq::FIRST,
+            bytes,
+        }))
     }
 
     /// What only a folder of run folders can do.

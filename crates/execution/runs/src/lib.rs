@@ -50,6 +50,7 @@ mod listing;
 mod load;
 mod logs;
 mod places;
+mod plan_book;
 mod pooled;
 mod proof;
 mod rebuild;

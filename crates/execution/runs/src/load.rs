@@ -1,7 +1,7 @@
 //! A run read from its folder, without its lock: plan, state and history.
 
 use crate::fault;
-use crate::home::Home;
+use crate::home::{Home, Proven};
 use crate::submit::results;
 use rok_chain::Digest;
 use rok_events::{Body, CreatedData, Event, decode};
@@ -22,13 +22,14 @@ pub(crate) struct Loaded {
 impl Loaded {
     pub(crate) fn read(store: &Home, run: &RunId) -> Result<Self, RunsError> {
         // Whoever tells a run's state vouches for it.
-        let chain = store.verify(run).map_err(|error| fault::store(&error))?;
-        if let Some(fault) = chain.fault {
-            let message = format!("the log of run {run} is not what was written: {fault}");
-            return Err(RunsError::new(ErrorKind::Protocol, "ROK0105", message)
-                .help("`rok verify` tells more; `rok events` shows what stands there"));
-        }
-        let log = store.read(run).map_err(|error| fault::store(&error))?;
+        let log = match store.proven(run).map_err(|error| fault::store(&error))? {
+            Proven::Intact(log) => log,
+            Proven::Broken(fault) => {
+                let message = format!("the log of run {run} is not what was written: {fault}");
+                return Err(RunsError::new(ErrorKind::Protocol, "ROK0105", message)
+                    .help("`rok verify` tells more; `rok events` shows what stands there"));
+            }
+        };
         let (plan, _) = plan_of(store, run, &log)?;
         let mut replay = Replay::new(plan, run.clone()).with_contents(results(store));
         replay.lines(&log.bytes).map_err(|error| {
@@ -107,8 +108,14 @@ pub(crate) fn plan_by(
             "its plan.json is not the plan that the log names".into(),
         ));
     }
-    let plan = rok_plan::parse(&bytes, "plan.json")
-        .map_err(|error| broken(format!("its plan.json cannot be read: {error}")))?;
-    CompiledPlan::new(plan, digest.to_hex())
-        .map_err(|error| broken(format!("its plan.json is no plan: {error}")))
+    let read = || {
+        let plan = rok_plan::parse(&bytes, "plan.json")
+            .map_err(|error| broken(format!("its plan.json cannot be read: {error}")))?;
+        CompiledPlan::new(plan, digest.to_hex())
+            .map_err(|error| broken(format!("its plan.json is no plan: {error}")))
+    };
+    match store.plans() {
+        Some(plans) => plans.recorded((digest, &bytes), read),
+        None => read(),
+    }
 }

@@ -73,7 +73,14 @@ impl Runs {
             Keyed::New(request) => request,
         };
         let folder = submission.cwd.clone();
-        let mut prepared = self.prepare_for_pool(submission)?;
+        let named = submission.run_id.clone();
+        let mut prepared = match (self.prepare_for_pool(submission), named, &request) {
+            // The same request came twice at once, and the other was faster.
+            (Err(error), Some(run), Some(request)) if error.code == "ROK0116" => {
+                return self.made_before(&run, request)?.ok_or(error);
+            }
+            (prepared, ..) => prepared?,
+        };
         prepared.spec.request.clone_from(&request);
         let within = match within {
             Some(within) => within,

@@ -9,6 +9,7 @@ use crate::events::live_line;
 use crate::fault;
 use crate::home::Home;
 use crate::places::Waiting;
+use crate::plan_book::Submitted;
 use crate::pooled::Keyed;
 use crate::setup::{Governed, Needs};
 use crate::subruns::Lineage;
@@ -224,22 +225,29 @@ impl Runs {
     }
 
     fn judge(&self, submission: Submission, performs: bool) -> Result<Prepared, RunsError> {
-        let plan = parsed(&submission.plan, &submission.source)?;
-        let secrets = load_secrets(&plan, submission.secrets_file.as_deref());
+        let (text, source) = (&submission.plan, &submission.source);
+        let Submitted {
+            plan: compiled,
+            canonical,
+        } = match &self.setup.store {
+            Some(store) => store.plans().submitted(text, source)?,
+            None => Submitted::read(text, source)?,
+        };
+        let plan = compiled.plan();
+        let secrets = load_secrets(plan, submission.secrets_file.as_deref());
         // A refusal names what was given, and that may be a secret.
-        let inputs = inputs_of(&plan, &submission).map_err(|mut error| {
+        let inputs = inputs_of(plan, &submission).map_err(|mut error| {
             let masker = secrets.as_ref().map(Masker::new);
             if let Ok(Cow::Owned(masked)) = masker.as_ref().map(|m| m.mask_str(&error.message)) {
                 error.message = masked;
             }
             error
         })?;
-        let settings = self.settings(&plan, &submission)?;
+        let settings = self.settings(plan, &submission)?;
         refuse_rank(submission.priority)?;
-        self.refuse_untold(&plan)?;
+        self.refuse_untold(plan)?;
         // A run that is to be attested does not start without the key.
         self.signing_key()?;
-        let canonical = plan.to_canonical_json();
         if let Ok(secrets) = &secrets {
             refuse_leaks(secrets, &canonical, &inputs, &submission)?;
         }
@@ -249,16 +257,13 @@ impl Runs {
         };
         let mut labels = plan.labels.clone();
         labels.extend(submission.labels.clone());
-        let sha256 = Digest::of(&canonical).to_hex();
-        let plan = CompiledPlan::new(plan, sha256)
-            .map_err(|error| RunsError::new(ErrorKind::Usage, "ROK0108", error.to_string()))?;
         let cwd = submission.cwd.display().to_string();
-        let mut needs = Needs::of(plan.plan(), Some(&cwd), settings.max_processes);
+        let mut needs = Needs::of(plan, Some(&cwd), settings.max_processes);
         // An executor of processes has a thread of its own.
         needs.processes = needs.processes.filter(|_| performs);
         let Governed { services, policies } = self.services(&needs)?;
         let spec = RunSpec {
-            priority: submission.priority.unwrap_or(plan.plan().priority),
+            priority: submission.priority.unwrap_or(plan.priority),
             request: None,
             replays: None,
             inputs: Arc::new(Value::Object(inputs)),
@@ -276,8 +281,8 @@ impl Runs {
         };
         Ok(Prepared {
             run,
-            plan,
-            canonical: canonical.into(),
+            plan: compiled,
+            canonical,
             spec,
             secrets,
             services,

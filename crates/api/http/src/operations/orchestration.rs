@@ -1,7 +1,6 @@
 //! The four endpoints of seed 002, with exactly its JSON. Its refusals are its
 //! own too: `success: false` with a message, and the plans that there are.
 
-use super::submit::{handle, until_it_rests};
 use crate::app::App;
 use crate::call::{Call, Caller};
 use crate::driver::How;
@@ -11,6 +10,7 @@ use crate::orchestration::{
 };
 use crate::problem::Problem;
 use crate::respond;
+use crate::rest::Rest;
 use axum::http::StatusCode;
 use axum::response::Response;
 use rok_service::views::{AccessAction, AccessTarget, PlanId};
@@ -183,7 +183,7 @@ async fn executed(
     inputs: Vec<(String, String)>,
 ) -> Result<RunSummaryView, Problem> {
     let asker = caller.clone();
-    let id = app
+    let reader = app
         .perform(move |app| {
             app.may(&asker, AccessAction::Submit, AccessTarget::Plan(&plan))?;
             let refused = |error| app.problem(&error);
@@ -207,17 +207,14 @@ async fn executed(
                 submitter: asker.actor.clone(),
             };
             let run = app.service.submit_asked(asked).map_err(refused)?;
+            let reader = Arc::new(run.clone());
             // Here, where no client that goes away comes between the two.
-            let id = run.id().clone();
             app.drivers.drive(run, How::Submitted).map_err(refused)?;
-            Ok(id)
+            Ok(reader)
         })
         .await?;
-    let reader = handle(app, caller, &id).await?;
     loop {
-        until_it_rests(app, &reader).await?;
-        let looking = Arc::clone(&reader);
-        let summary = app.blocking(move |_| looking.summary()).await?;
+        let summary = Rest::of(app, &reader).comes(app).await?;
         if summary.sealed {
             let looking = Arc::clone(&reader);
             let run = app.blocking(move |_| looking.service_run()).await?;
@@ -226,7 +223,8 @@ async fn executed(
         }
         if *app.stopping.borrow() {
             return Err(Problem::busy(format!(
-                "the server stops; run {id} goes on later"
+                "the server stops; run {} goes on later",
+                reader.id()
             )));
         }
         // It waits for somebody: so does whoever asked.

@@ -7,6 +7,7 @@ use crate::driver::How;
 use crate::operation::{Access, Answering, Kind, Operation, Param, Reply};
 use crate::problem::Problem;
 use crate::respond;
+use crate::rest::Rest;
 use crate::schemas::SubmitRequest;
 use axum::http::{StatusCode, header};
 use rok_service::views::{
@@ -115,30 +116,31 @@ fn submit(app: Arc<App>, call: Call) -> Answering {
     Box::pin(async move {
         let request: SubmitRequest = call.json()?;
         let wait = call.values.wait("wait");
-        let caller = call.caller()?.clone();
-        let asker = caller.clone();
+        let asker = call.caller()?.clone();
         let key = call.values.text(KEY).map(str::to_owned);
         // An earlier request may have made it, and its server may be gone.
         let how = match key {
             Some(_) => How::GoOn,
             None => How::Submitted,
         };
-        let id = app
+        let (run, rest) = app
             .perform(move |app| {
                 let asked = asked(app, &asker, request, key)?;
                 let rank = asked.priority.unwrap_or_else(|| asked.plan.priority());
+                let has_sub_runs = asked.plan.has_sub_runs();
                 let run = app.service.submit_asked(asked);
                 let run = run.map_err(|error| app.problem(&error))?;
+                let reader = Arc::new(run.clone());
+                let rest = wait.map(|wait| (Rest::of_new(app, &reader, has_sub_runs), wait));
                 // Here, where no client that goes away comes between the two.
-                let id = run.id().clone();
                 let driven = app.drivers.drive_at(rank, run, how);
                 driven.map_err(|error| app.problem(&error))?;
-                Ok(id)
+                Ok((reader, rest))
             })
             .await?;
-        let standing = settled(&app, &caller, &id, wait).await?;
+        let address = format!("/api/v1/runs/{}", run.id());
+        let standing = settled(&app, run, rest).await?;
         let answer = respond::json(StatusCode::CREATED, &standing)?;
-        let address = format!("/api/v1/runs/{id}");
         Ok(respond::set(answer, header::LOCATION, &address))
     })
 }
@@ -201,21 +203,18 @@ pub(super) fn asked(
 }
 
 /// Where a run stands, after a wait where one is asked for.
-pub(super) async fn settled(
+async fn settled(
     app: &Arc<App>,
-    caller: &Caller,
-    run: &RunId,
-    wait: Option<Duration>,
+    run: Arc<RunHandle>,
+    rest: Option<(Rest, Duration)>,
 ) -> Result<RunStanding, Problem> {
-    let reader = handle(app, caller, run).await?;
-    if let Some(wait) = wait {
-        let waiting = until_it_rests(app, &reader);
+    if let Some((rest, wait)) = rest {
         // Time that has passed is no fault: where it stands is told either way.
-        if let Ok(Err(problem)) = tokio::time::timeout(wait, waiting).await {
-            return Err(problem);
+        if let Ok(rested) = tokio::time::timeout(wait, rest.comes(app)).await {
+            return rested.map(|summary| RunStanding::from(&summary));
         }
     }
-    app.blocking(move |_| Ok(RunStanding::from(&reader.summary()?)))
+    app.blocking(move |_| Ok(RunStanding::from(&run.summary()?)))
         .await
 }
 
@@ -230,58 +229,13 @@ pub(super) async fn handle(
         .await
 }
 
-/// Waits until a run is sealed and let go of, or waits for somebody, or the
-/// server stops.
-pub(super) async fn until_it_rests(app: &Arc<App>, run: &Arc<RunHandle>) -> Result<(), Problem> {
-    let channel = app.hub.channel(run.id());
-    let (mut went_on, mut stopping) = (channel.listen(), app.stopping.clone());
-    let mut rests = channel.listen_for_rest();
-    let mut next = 0;
-    let (mut sealed, mut held, mut has_sub_runs) = (false, false, false);
-    let mut each_step = !app.drivers.are_pooled();
-    loop {
-        let found = channel.from(app, run, next).await?;
-        for event in found.events {
-            next = event.seq.0 + 1;
-            // Whether its sub-runs wait is seen as it goes on alone.
-            each_step |= event.may_have_sub_runs();
-            (sealed, held) = match event.event_type.as_str() {
-                "run.sealed" => (true, false),
-                "run.held" => (false, true),
-                "run.released" | "run.resumed" | "run.rollback_started" => (false, false),
-                _ => (sealed, held),
-            };
-            has_sub_runs |= event.begins_a_sub_run();
-        }
-        if !found.is_all {
-            continue;
-        }
-        if has_sub_runs && !sealed && !held {
-            // A run whose sub-runs wait says nothing of it in its log.
-            let run = Arc::clone(run);
-            let summary = app.blocking(move |_| run.summary()).await?;
-            held = summary.hold.is_some();
-        }
-        if sealed {
-            app.drivers.let_go(run.id()).await;
-        }
-        if sealed || held || *stopping.borrow() {
-            return Ok(());
-        }
-        tokio::select! {
-            _ = went_on.changed(), if each_step => {}
-            _ = rests.changed(), if !each_step => {}
-            _ = stopping.changed() => {}
-            () = tokio::time::sleep(app.options.limits.glance) => {}
-        }
-    }
-}
-
 fn wait(app: Arc<App>, call: Call) -> Answering {
     Box::pin(async move {
         let longest = Duration::from_secs(LONGEST_WAIT);
         let wait = call.values.wait("wait").unwrap_or(longest);
-        let standing = settled(&app, call.caller()?, &call.run()?.run, Some(wait)).await?;
+        let run = handle(&app, call.caller()?, &call.run()?.run).await?;
+        let rest = Rest::of(&app, &run);
+        let standing = settled(&app, run, Some((rest, wait))).await?;
         respond::json(StatusCode::OK, &standing)
     })
 }

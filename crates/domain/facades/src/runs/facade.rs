@@ -101,6 +101,13 @@ pub trait RunsEngine: Send + Sync {
     /// What the run is, has done and owes.
     fn summary(&self, run: &RunId) -> Result<RunSummary, RunsError>;
 
+    /// Whether the run is closed or waits for somebody. That runs of its own
+    /// wait may be told by [`RunsEngine::summary`] alone.
+    fn rests(&self, run: &RunId) -> Result<bool, RunsError> {
+        let summary = self.summary(run)?;
+        Ok(summary.sealed || summary.hold.is_some())
+    }
+
     /// A step, and behind it the children of its fan-out, if it has any.
     fn step(&self, run: &RunId, step: &str) -> Result<Vec<StepSummary>, RunsError>;
 

@@ -71,6 +71,7 @@ pub enum Fault {
 pub struct TestEngine {
     fault: Option<Fault>,
     only: Option<&'static str>,
+    pure: bool,
     times: Mutex<Option<u32>>,
     calls: Mutex<Vec<String>>,
     incidents: Mutex<Vec<Incident>>,
@@ -96,6 +97,13 @@ impl TestEngine {
     #[must_use]
     pub fn only(mut self, operation: &'static str) -> Self {
         self.only = Some(operation);
+        self
+    }
+
+    /// Says of itself that nothing is left of asking it.
+    #[must_use]
+    pub fn pure(mut self) -> Self {
+        self.pure = true;
         self
     }
 
@@ -178,6 +186,10 @@ pub fn facades_over(engine: &Arc<TestEngine>) -> Facades {
 }
 
 impl IncidentEngine for TestEngine {
+    fn is_pure(&self, _: &OutcomeFacts<'_>) -> bool {
+        self.pure
+    }
+
     fn record_run_outcome(
         &self,
         key: &DutyKey<'_>,
@@ -315,6 +327,10 @@ fn incident(id: String, report: &IncidentReport<'_>, fault: Option<&Fault>) -> I
 }
 
 impl GovernanceEngine for TestEngine {
+    fn is_pure(&self, _: &OutcomeFacts<'_>) -> bool {
+        self.pure
+    }
+
     fn authorize_run(&self, facts: &RunFacts<'_>) -> Result<Authorization, EngineError> {
         let fault = self.enter("authorize_run", facts.run.as_str())?;
         Ok(authorization(fault))
@@ -376,6 +392,10 @@ fn authorization(fault: Option<&Fault>) -> Authorization {
 }
 
 impl TraceEngine for TestEngine {
+    fn is_pure(&self) -> bool {
+        self.pure
+    }
+
     fn start_trace(
         &self,
         key: &DutyKey<'_>,

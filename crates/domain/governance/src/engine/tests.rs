@@ -55,6 +55,36 @@ fn act(engine: &CedarEngine, facts: &OwnedOutcomeFacts, who: &str, action: Gover
     engine.authorize_action(&request).unwrap().granted
 }
 
+/// What may be asked before it is durable that it was leaves no lesson behind:
+/// asked about another run, the engine says what it would have said.
+#[rstest]
+#[case::of_nothing(None, None, true)]
+#[case::of_time(Some(0.95), None, false)]
+#[case::of_a_budget(None, Some(0.87), false)]
+fn what_is_pure_leaves_no_lesson(
+    #[case] time_use: Option<f64>,
+    #[case] budget_use: Option<f64>,
+    #[case] pure: bool,
+) {
+    let (asked, fresh) = (engine(PERMIT, ""), engine(PERMIT, ""));
+    let facts = |run: &str| {
+        let mut facts = facts();
+        facts.run.run = run.parse().unwrap();
+        OwnedOutcomeFacts {
+            time_use,
+            budget_use,
+            outcome: Outcome::Failed,
+            ..facts
+        }
+    };
+    let (first, other) = (facts("r1"), facts("r2"));
+    assert_eq!(asked.is_pure(&first.borrow()), pure);
+    let untouched = fresh.lessons(&other.borrow()).unwrap().len();
+    asked.lessons(&first.borrow()).unwrap();
+    let taught = asked.lessons(&other.borrow()).unwrap().len();
+    assert_eq!(taught == untouched, pure);
+}
+
 #[test]
 fn what_nobody_permits_is_denied() {
     let engine = engine(

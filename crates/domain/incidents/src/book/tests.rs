@@ -51,6 +51,19 @@ fn every_run_has_an_incident_and_a_success_is_closed() {
     assert_eq!(facade.list(&IncidentFilter::default()).unwrap(), []);
 }
 
+/// A law of what may be asked before it is durable that it was: whoever asked
+/// finds the book as it was.
+#[rstest]
+#[case::succeeded(succeeded("r1"), true)]
+#[case::failed(failed("r1", "build", ErrorClass::Timeout, 0), false)]
+#[case::policy(failed("r1", "build", ErrorClass::PolicyViolation, 0), false)]
+fn what_is_pure_leaves_nothing_in_the_book(#[case] facts: OwnedOutcomeFacts, #[case] pure: bool) {
+    let facade = facade();
+    assert_eq!(facade.is_pure(&facts.borrow()), pure);
+    let id = record(&facade, &facts).id;
+    assert_eq!(facade.history(&id).is_err(), pure);
+}
+
 #[test]
 fn a_repeated_call_yields_the_same_record_and_the_same_ack() {
     let facade = facade();

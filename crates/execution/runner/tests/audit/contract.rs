@@ -390,9 +390,18 @@ fn drift_while_finalizing(#[case] profile: Profile, #[case] end: End) {
     house.turn_until(|_| engine.calls().contains(&"complete_trace r".to_owned()));
     let ack = success("billing/charge", "b");
     house.shard.say(&id("r"), Input::Ack { ack, record: None });
-    house.turn();
-    assert_eq!(house.phase("r"), RunPhase::Finalizing);
     house.settle();
+    let place = |so: &dyn Fn(&Body) -> bool| {
+        let events = house.events_of("r").iter();
+        events.map(|event| &event.body).position(so).unwrap()
+    };
+    let finalizing = place(
+        &|body| matches!(body, Body::RunStateChanged(change) if change.to == RunPhase::Finalizing),
+    );
+    let came = place(
+        &|body| matches!(body, Body::AckReceived { data } if data.duty == duty("billing/charge")),
+    );
+    assert!(finalizing < came);
     let drift = lists(&[], &["billing/charge"], &[]);
     check(&house, &engine, profile, [end; 3], &drift);
 }

@@ -2,14 +2,17 @@
 //! anywhere ends as it would have ended undisturbed. A failure prints its seed;
 //! `disturbed(seed)` runs it again.
 
-use crate::house::{House, Order, house, id, order, seconds};
+use crate::house::{House, Order, facades, house, house_with, id, order, seconds};
 use crate::stores::faulty;
 use rok_events::Contract;
+use rok_facades::Facades;
+use rok_facades::testing::TestEngine;
 use rok_log::{CommandKind, Fault, RunIndex};
 use rok_runner::RunnerError;
 use rok_vocabulary::{HoldReason, Outcome, Profile, RunPhase, StepState};
 use rstest::rstest;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 struct Choices(u64);
 
@@ -132,11 +135,19 @@ fn undisturbed(seed: u64) -> End {
     house.result("r")
 }
 
-/// The same run, with crashes between turns and with commits that fail.
+/// Domains that leave nothing behind are asked ahead of a commit.
+fn domains(pure: bool) -> Facades {
+    let engine = TestEngine::ok();
+    facades(&Arc::new(if pure { engine.pure() } else { engine }))
+}
+
+/// The same run, with crashes between turns and with commits that fail; every
+/// other one with domains that leave nothing behind.
 fn disturbed(seed: u64) {
     let expected = undisturbed(seed);
+    let facades = || domains(seed % 2 == 1);
     let mut choices = Choices(seed);
-    let mut house = house();
+    let mut house = house_with(facades());
     house.create("r", random_order(&mut choices));
     for _ in 0..choices.below(6) {
         let turns = 1 + choices.below(12) as usize;
@@ -153,13 +164,13 @@ fn disturbed(seed: u64) {
         };
         let n = 1 + choices.below(20);
         let store = faulty(&house.store, n, fault);
-        house.crash(store, rok_facades::testing::facades());
+        house.crash(store, facades());
         if house.store.get(&id("r")).unwrap().is_none() {
             house.create("r", random_order(&mut Choices(seed)));
         }
     }
     let store = Box::new(house.store.clone());
-    house.crash(store, rok_facades::testing::facades());
+    house.crash(store, facades());
     if house.store.get(&id("r")).unwrap().is_none() {
         house.create("r", random_order(&mut Choices(seed)));
     }

@@ -1,7 +1,8 @@
 //! A store that fails: at every commit in turn, in every way a commit can fail.
 //! Nobody goes on from memory; what is durable is gone on from, once.
 
-use crate::house::{House, house, id, order, seconds};
+use crate::house::{House, facades, house, id, order, seconds};
+use rok_facades::testing::TestEngine;
 use rok_log::{
     Answer, Claim, ClaimError, Command, Commit, CommitResult, EventReader, Fault, FaultyStore,
     Fence, Inbox, Lease, LogBytes, MemoryStore, Owner, RunEntry, RunFilter, RunIndex, RunQueue,
@@ -188,7 +189,11 @@ fn succeeded(store: &MemoryStore) -> BTreeMap<String, u32> {
 #[case(Fault::Torn { keep: 1 })]
 #[case(Fault::Torn { keep: 700 })]
 #[case(Fault::Torn { keep: 100_000 })]
-fn every_commit_fails_once(#[case] fault: Fault) {
+fn every_commit_fails_once(#[case] fault: Fault, #[values(false, true)] pure: bool) {
+    let facades = || {
+        let engine = TestEngine::ok();
+        facades(&Arc::new(if pure { engine.pure() } else { engine }))
+    };
     let mut undisturbed = house();
     create_missing(&mut undisturbed);
     go_on(&mut undisturbed).unwrap();
@@ -196,16 +201,10 @@ fn every_commit_fails_once(#[case] fault: Fault) {
     for n in 1.. {
         let mut house = house();
         let spoilt = faulty(&house.store, n, fault);
-        house.shard = crate::house::shard(
-            spoilt,
-            rok_facades::testing::facades(),
-            &house.clock,
-            &house.hand,
-            "first",
-        );
+        house.shard = crate::house::shard(spoilt, facades(), &house.clock, &house.hand, "first");
         create_missing(&mut house);
         let Err(error) = go_on(&mut house) else {
-            assert!(n > 10, "there were only {n} commits");
+            assert!(n > 7, "there were only {n} commits");
             assert_eq!(ends(&house), expected);
             return;
         };
@@ -226,7 +225,7 @@ fn every_commit_fails_once(#[case] fault: Fault) {
         house.pass(seconds(1));
 
         let store = house.store.clone();
-        house.crash(Box::new(store), rok_facades::testing::facades());
+        house.crash(Box::new(store), facades());
         create_missing(&mut house);
         go_on(&mut house).unwrap();
         assert_eq!(ends(&house), expected, "commit {n}");

@@ -1,7 +1,7 @@
 //! Who claims what, and in which order.
 
 use crate::world::{seconds, settings, world};
-use rok_log::CommandKind;
+use rok_log::{CommandKind, Verdict};
 use rok_vocabulary::{Outcome, RunPhase};
 use rok_worker_pool::{PoolSettings, Rate, Rates};
 
@@ -48,6 +48,38 @@ fn a_run_is_admitted_and_begun_in_one_commit() {
     pool.settle();
     assert_eq!(world.phase("untidy"), RunPhase::Failed);
     assert_eq!(world.hand.starts("untidy", "a"), 0);
+}
+
+#[test]
+fn a_run_begins_with_the_turn_in_which_it_is_claimed() {
+    let mut world = world();
+    world.submit("run", WAITS);
+    let mut pool = world.pool("a");
+    pool.turn(0).unwrap();
+    assert_eq!(world.hand.starts("run", "a"), 1);
+    assert_eq!(pool.stats().turns, 1);
+    world.end("run", "a");
+    pool.settle();
+    world.succeeded("run");
+    assert_eq!(pool.stats().turns, 2);
+}
+
+#[test]
+fn what_was_said_to_a_run_before_it_was_claimed_is_answered_before_it_begins() {
+    let mut world = world();
+    world.submit("cancelled", ONE);
+    world.submit("other", ONE);
+    let cancel = world.command("cancelled", CommandKind::Cancel, None);
+    let mut pool = world.pool("a");
+    pool.settle();
+    let answer = world.answer("cancelled", &cancel).expect("it is answered");
+    assert_eq!(answer.verdict, Verdict::Accepted);
+    assert_eq!(
+        world.ended("cancelled"),
+        (RunPhase::Failed, Outcome::Cancelled)
+    );
+    assert_eq!(world.hand.starts("cancelled", "a"), 0);
+    world.succeeded("other");
 }
 
 #[test]
@@ -170,7 +202,7 @@ fn a_refused_command_of_one_that_waits_behind_is_answered_once() {
     let turns = pool.settle();
     assert!(turns < 20, "it comes to rest: {turns}");
     let answer = world.answer("second", &approve).expect("it is answered");
-    assert!(answer.verdict == rok_log::Verdict::Refused, "{answer:?}");
+    assert!(answer.verdict == Verdict::Refused, "{answer:?}");
     assert_eq!((pool.stats().in_flight, world.backlog().behind), (1, 1));
 }
 

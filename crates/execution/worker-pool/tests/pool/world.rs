@@ -114,7 +114,7 @@ pub(crate) fn world_at(now: Timestamp) -> World {
         hand: Arc::default(),
         wardrobe: Arc::default(),
         told: Arc::default(),
-        facades: rok_facades::testing::facades_over(&Arc::new(TestEngine::ok())),
+        facades: rok_facades::testing::facades_over(&Arc::new(TestEngine::ok().pure())),
         commands: 0,
     }
 }
