@@ -70,11 +70,10 @@ impl Service {
         };
         match self.runs()?.known_plan(&id)? {
             None => found,
-            Some(bytes) => Ok(PlanText {
-                bytes,
-                source: format!("server:{id}"),
-                folder: self.cwd().to_owned(),
-            }),
+            Some(bytes) => {
+                let source = format!("server:{id}");
+                Ok(PlanText::new(bytes, source, self.cwd().to_owned()))
+            }
         }
     }
 
