@@ -76,8 +76,6 @@ pub struct RunRunner {
     /// Lines of what is not durable yet.
     pub(crate) told: Vec<String>,
     records: Vec<Record>,
-    /// Nothing keeps it from beginning once it is authorized.
-    begins: bool,
 }
 
 impl RunRunner {
@@ -120,7 +118,6 @@ impl RunRunner {
             spans_of: Epoch::FIRST,
             fixed: Fixed::default(),
             made: Made::default(),
-            begins: false,
         }
     }
 

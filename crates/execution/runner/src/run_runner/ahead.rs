@@ -1,5 +1,5 @@
 //! What need not wait for a commit: questions that leave nothing behind but
-//! their answers, and the beginning of a run that nothing holds back.
+//! their answers.
 //!
 //! A decision is durable before its effects start, because a crash must find
 //! what was begun. Of a question that leaves nothing there is nothing to find:
@@ -8,8 +8,7 @@
 use super::RunRunner;
 use crate::facts::Ending;
 use crate::services::Services;
-use rok_kernel::{Effect, Input};
-use rok_vocabulary::RunPhase;
+use rok_kernel::Effect;
 
 impl RunRunner {
     /// Takes out the effects that may be performed before the decision that
@@ -44,20 +43,5 @@ impl RunRunner {
             Effect::Publish => true,
             _ => false,
         }
-    }
-
-    /// Nothing keeps the run from beginning, once it is authorized.
-    pub(crate) const fn begin_when_authorized(&mut self) {
-        self.begins = true;
-    }
-
-    /// What is said to a run that may begin now.
-    pub(crate) fn beginning(&mut self) -> Option<Input> {
-        let state = self.state();
-        let waits = state.phase() == RunPhase::Authorized && state.closing().is_none();
-        let begins = waits && std::mem::take(&mut self.begins);
-        begins.then(|| Input::Claimed {
-            owner: self.context.owner.clone(),
-        })
     }
 }

@@ -5,14 +5,6 @@ use super::{Shard, Turn};
 use rok_vocabulary::RunId;
 
 impl Shard {
-    /// Lets a run begin in the turn in which it is authorized. Without this,
-    /// whoever drives it says when.
-    pub fn begin_when_authorized(&mut self, run: &RunId) {
-        if let Some(runner) = self.runs.get_mut(run) {
-            runner.begin_when_authorized();
-        }
-    }
-
     /// Lets the runs decide until there is nothing more to say to them.
     pub(super) fn take_inputs(&mut self, turn: &mut Turn) {
         while let Some((run, input)) = self.inputs.pop_front() {
@@ -35,9 +27,6 @@ impl Shard {
         };
         let services = runner.services(&self.services);
         let harmless = runner.take_harmless(&services);
-        if let Some(input) = runner.beginning() {
-            self.inputs.push_back((run.clone(), input));
-        }
         self.perform(run, harmless);
     }
 }

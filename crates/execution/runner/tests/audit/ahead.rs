@@ -1,5 +1,4 @@
-//! What needs no commit of its own: questions that leave nothing behind, and
-//! the beginning of a run that nothing holds back.
+//! What needs no commit of its own: questions that leave nothing behind.
 
 use crate::hand::Witness;
 use crate::house::{House, facades, house_with, id, order, shard};
@@ -27,7 +26,7 @@ fn impure() -> Facades {
 }
 
 /// How many commits a run takes, and the types of its events.
-fn commits(facades: Facades, begins: bool, plan: &str) -> (usize, Vec<String>) {
+fn commits(facades: Facades, plan: &str) -> (usize, Vec<String>) {
     let mut house = house_with(facades.clone());
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -36,9 +35,6 @@ fn commits(facades: Facades, begins: bool, plan: &str) -> (usize, Vec<String>) {
     });
     house.shard = shard(Box::new(store), facades, &house.clock, &house.hand, "first");
     house.create("r", order(plan));
-    if begins {
-        house.shard.begin_when_authorized(&id("r"));
-    }
     house.settle();
     house.ended("r");
     let events = house.events_of("r").iter();
@@ -47,18 +43,15 @@ fn commits(facades: Facades, begins: bool, plan: &str) -> (usize, Vec<String>) {
 }
 
 #[rstest]
-#[case::asked_afterwards(impure(), false, 7)]
-#[case::begins_at_once(impure(), true, 6)]
-#[case::leaves_nothing(pure(), false, 4)]
-#[case::both(pure(), true, 3)]
+#[case::asked_afterwards(impure(), 7)]
+#[case::leaves_nothing(pure(), 4)]
 fn a_run_of_one_step_takes_as_many_commits_as_something_waits_for(
     #[case] facades: Facades,
-    #[case] begins: bool,
     #[case] expected: usize,
     #[values(ONE, FAILS)] plan: &str,
 ) {
-    let (_, undisturbed) = commits(impure(), false, plan);
-    let (found, events) = commits(facades, begins, plan);
+    let (_, undisturbed) = commits(impure(), plan);
+    let (found, events) = commits(facades, plan);
     assert_eq!(found, expected);
     assert_eq!(events, undisturbed, "the log says the same");
 }
@@ -115,8 +108,8 @@ fn one_domain_that_remembers_is_waited_for_alone() {
         Arc::clone(&engine) as _,
         engine as _,
     );
-    let (found, _) = commits(facades, true, ONE);
-    assert_eq!(found, 4, "one before the incident is recorded, one with it");
+    let (found, _) = commits(facades, ONE);
+    assert_eq!(found, 5, "one before the incident is recorded, one with it");
 }
 
 /// What was asked ahead of a commit that failed is asked again.
@@ -128,9 +121,8 @@ fn what_a_failed_commit_undid_is_decided_again() {
         let store = faulty(&house.store, n, Fault::Lost);
         house.shard = shard(store, pure(), &house.clock, &house.hand, "first");
         house.create("r", order(ONE));
-        house.shard.begin_when_authorized(&id("r"));
         if house.try_settle().is_ok() {
-            assert_eq!(n, 4, "there are three commits");
+            assert_eq!(n, 5, "there are four commits");
             break;
         }
         assert!(house.shard.is_empty(), "commit {n}: it goes on from memory");
@@ -142,5 +134,5 @@ fn what_a_failed_commit_undid_is_decided_again() {
         house.settle();
         ends.push(house.ended("r"));
     }
-    assert_eq!(ends[..], [(RunPhase::Completed, Outcome::Succeeded); 3]);
+    assert_eq!(ends[..], [(RunPhase::Completed, Outcome::Succeeded); 4]);
 }

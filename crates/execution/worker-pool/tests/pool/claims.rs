@@ -50,15 +50,12 @@ fn a_run_is_admitted_and_begun_in_one_commit() {
     assert_eq!(world.hand.starts("untidy", "a"), 0);
 }
 
+/// Created by whoever submits it; then it begins, and it ends.
 #[test]
-fn a_run_begins_with_the_turn_in_which_it_is_claimed() {
+fn a_run_of_one_step_takes_two_commits_of_its_pool() {
     let mut world = world();
-    world.submit("run", WAITS);
+    world.submit("run", ONE);
     let mut pool = world.pool("a");
-    pool.turn(0).unwrap();
-    assert_eq!(world.hand.starts("run", "a"), 1);
-    assert_eq!(pool.stats().turns, 1);
-    world.end("run", "a");
     pool.settle();
     world.succeeded("run");
     assert_eq!(pool.stats().turns, 2);
