@@ -165,9 +165,10 @@ impl Connection {
     ) -> Result<T, RunsError> {
         let opened = File::open(file).and_then(|opened| {
             let meta = opened.metadata()?;
-            match meta.is_file() {
-                true => Ok((opened, meta.len())),
-                false => Err(io::Error::other("it is no regular file")),
+            if meta.is_file() {
+                Ok((opened, meta.len()))
+            } else {
+                Err(io::Error::other("it is no regular file"))
             }
         });
         let (opened, length) = opened.map_err(|error| {

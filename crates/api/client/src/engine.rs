@@ -6,7 +6,7 @@ use crate::fault::{elsewhere, unreachable};
 use crate::proof;
 use crate::stream::{self, Came};
 use rok_http::{BatchRequest, Commanded, Definition, EventPage, SignedPage, SubmitRequest};
-use rok_http::{CollectBody, ReplayBody};
+use rok_http::{CollectBody, Reason, ReplayBody};
 use rok_service::RunStanding;
 use rok_service::views::format_duration;
 use rok_service::views::{
@@ -160,7 +160,7 @@ fn asked(submission: Submission) -> Result<SubmitRequest, RunsError> {
         no_cache: submission.no_cache,
         priority: submission.priority,
         run_id: submission.run_id,
-        reason: submission.reason,
+        reason: submission.reason.map(Reason),
     })
 }
 
@@ -250,7 +250,7 @@ impl RunsEngine for RemoteRuns {
         let body = ReplayBody {
             from: request.from,
             run_id: request.run_id,
-            reason: request.reason,
+            reason: request.reason.map(Reason),
         };
         let made: RunStanding = self.connection.post(&path(run, &["replay"]), &body, None)?;
         Ok(made.run_id)

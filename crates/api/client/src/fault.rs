@@ -33,11 +33,10 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> RunsError {
     let kind = match (status, code) {
         (401 | 403 | 421, _) => ErrorKind::Denied,
         (404, "ROK0101") | (409, "ROK0116") => ErrorKind::Usage,
-        (422, "ROK0143") => ErrorKind::Protocol,
         (404, _) => ErrorKind::NotFound,
         (409, "ROK0103") => ErrorKind::Busy,
         (409, _) => ErrorKind::State,
-        (500, _) => ErrorKind::Protocol,
+        (422, "ROK0143") | (500, _) => ErrorKind::Protocol,
         (status, _) if status > 500 => ErrorKind::Storage,
         _ => ErrorKind::Usage,
     };

@@ -3,7 +3,9 @@
 
 use crate::connection::{Connection, Query};
 use crate::fault::elsewhere;
-use rok_http::{AddSchedule, Backfill, Definition, DuePage, FiringPage, SchedulePage, Trigger};
+use rok_http::{
+    AddSchedule, Backfill, Definition, DuePage, FiringPage, Reason, SchedulePage, Trigger,
+};
 use rok_service::views::{
     Actor, AddedSchedule, DueView, ErrorKind, FiringView, RemovedSchedule, RunsError, ScheduleFile,
     ScheduleView, SchedulesEngine, StopSignal, TickObserver, TickReport, Timestamp,
@@ -102,7 +104,10 @@ impl SchedulesEngine for RemoteSchedules {
         reason: Option<String>,
     ) -> Result<Vec<FiringView>, RunsError> {
         let items = items.to_vec();
-        let body = Trigger { items, reason };
+        let body = Trigger {
+            items,
+            reason: reason.map(Reason),
+        };
         let page: FiringPage = self
             .connection
             .post(&path(schedule, &["trigger"]), &body, None)?;
@@ -119,7 +124,7 @@ impl SchedulesEngine for RemoteSchedules {
         let body = Backfill {
             from,
             until,
-            reason,
+            reason: reason.map(Reason),
         };
         let page: FiringPage = self
             .connection

@@ -52,7 +52,7 @@ pub use openapi::openapi;
 pub use options::{Limits, Log, ServeOptions, TlsFiles};
 pub use schemas::{
     AddSchedule, Backfill, BatchRequest, CollectBody, Commanded, ComponentPage, Definition,
-    DuePage, EventPage, FiringPage, IncidentPage, LessonPage, PlanPage, ReplayBody, SchedulePage,
-    SignedPage, SignedView, SubmitRequest, Trigger,
+    DuePage, EventPage, FiringPage, IncidentPage, LessonPage, PlanPage, Reason, ReplayBody,
+    SchedulePage, SignedPage, SignedView, SubmitRequest, Trigger,
 };
 pub use server::Server;

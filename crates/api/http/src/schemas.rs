@@ -5,147 +5,143 @@ use rok_service::views::{
     BatchId, ComponentView, DueView, FiringView, Incident, Lesson, PlanId, Profile, RunId,
     ScheduleView, StepId, Timestamp,
 };
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-/// A run that is asked for: a plan that the server knows, or one of one's own.
-#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("examples" = [
-    { "definition": { "plan": "hello", "steps": { "greet": { "run": ["echo", "hello"] } } } },
-]))]
-#[schemars(extend("oneOf" = [
-    { "required": ["plan"], "properties": { "plan": { "type": "string" } } },
-    { "required": ["definition"], "properties": { "definition": { "type": ["string", "object"] } } },
-]))]
-pub struct SubmitRequest {
-    /// The id of a plan that the server knows; or else `definition`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<PlanId>,
-    /// A plan of one's own: its text (YAML or JSON), or itself as JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub definition: Option<Definition>,
-    /// Inputs.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub inputs: Map<String, Value>,
-    /// Inputs as text, read by their declared types; these win.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub input_texts: BTreeMap<String, String>,
-    /// Labels of the run; names that begin `rok.` are the server's own.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
-    /// A stricter profile than configured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profile: Option<Profile>,
-    /// Fewer steps at once than the plan allows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_parallel: Option<NonZeroU32>,
-    /// A failed attempt is final, whatever the plan says.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub never_retry: bool,
-    /// Take no result from an earlier run.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub no_cache: bool,
-    /// Its rank among the runs that wait; else the plan's. A higher one than
-    /// that is for those who may `prioritize`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -100, max = 100))]
-    pub priority: Option<i8>,
-    /// The run's id; else a new one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run_id: Option<RunId>,
-    /// Why.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "reason"
-    )]
-    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
-    pub reason: Option<String>,
+/// What is asked for of one run, and of each of a batch. An unknown field is
+/// refused, and so these cannot be a part that is flattened into both.
+macro_rules! asked {
+    ($(#[$meta:meta])* pub struct $name:ident { $($own:tt)* }) => {
+        $(#[$meta])*
+        pub struct $name {
+            /// The id of a plan that the server knows; or else `definition`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub plan: Option<PlanId>,
+            /// A plan of one's own: its text (YAML or JSON), or itself as JSON.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub definition: Option<Definition>,
+            $($own)*
+            /// Inputs; of a batch those that all runs have in common: an item's
+            /// own win.
+            #[serde(default, skip_serializing_if = "Map::is_empty")]
+            pub inputs: Map<String, Value>,
+            /// Labels of the run; names that begin `rok.` are the server's own.
+            #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+            pub labels: BTreeMap<String, String>,
+            /// A stricter profile than configured.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub profile: Option<Profile>,
+            /// Fewer steps of a run at once than the plan allows.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub max_parallel: Option<NonZeroU32>,
+            /// A failed attempt is final, whatever the plan says.
+            #[serde(default, skip_serializing_if = "is_false")]
+            pub never_retry: bool,
+            /// Take no result from an earlier run.
+            #[serde(default, skip_serializing_if = "is_false")]
+            pub no_cache: bool,
+            /// Its rank among the runs that wait; else the plan's. A higher one
+            /// than that is for those who may `prioritize`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            #[schemars(range(min = -100, max = 100))]
+            pub priority: Option<i8>,
+            /// Why.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason: Option<Reason>,
+        }
+    };
 }
 
-/// A reason says something, and no more than a record should keep.
-fn needed_reason<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let text = String::deserialize(from)?;
-    let fits = (1..=4096).contains(&text.chars().count()) && !text.trim().is_empty();
-    fits.then_some(text)
-        .ok_or_else(|| D::Error::custom("no reason"))
+asked! {
+    /// A run that is asked for: a plan that the server knows, or one of one's own.
+    #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[schemars(extend("examples" = [
+        { "definition": { "plan": "hello", "steps": { "greet": { "run": ["echo", "hello"] } } } },
+    ]))]
+    #[schemars(extend("oneOf" = [
+        { "required": ["plan"], "properties": { "plan": { "type": "string" } } },
+        { "required": ["definition"], "properties": { "definition": { "type": ["string", "object"] } } },
+    ]))]
+    pub struct SubmitRequest {
+        /// Inputs as text, read by their declared types; these win.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        pub input_texts: BTreeMap<String, String>,
+        /// The run's id; else a new one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub run_id: Option<RunId>,
+    }
 }
 
-fn reason<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    struct Given(#[serde(deserialize_with = "needed_reason")] String);
-    Ok(Option::<Given>::deserialize(from)?.map(|given| given.0))
+/// Why somebody does something: it says something, and is no longer than a
+/// record should keep. The server refuses any other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason(pub String);
+
+impl From<Reason> for String {
+    fn from(reason: Reason) -> Self {
+        reason.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let fits = (1..=4096).contains(&text.chars().count()) && !text.trim().is_empty();
+        fits.then_some(Self(text))
+            .ok_or_else(|| D::Error::custom("no reason"))
+    }
+}
+
+impl JsonSchema for Reason {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Reason".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": 4096, "pattern": r"\S" })
+    }
 }
 
 /// The most items of a batch that is asked for here.
 pub(crate) const MOST_ITEMS: usize = 1_000;
 
-/// A batch that is asked for: one plan over a list of inputs.
-#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("examples" = [
-    {
-        "definition": {
-            "plan": "hello",
-            "inputs": { "who": { "type": "string" } },
-            "steps": { "greet": { "run": ["echo", "hello"] } },
+asked! {
+    /// A batch that is asked for: one plan over a list of inputs.
+    #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[schemars(extend("examples" = [
+        {
+            "definition": {
+                "plan": "hello",
+                "inputs": { "who": { "type": "string" } },
+                "steps": { "greet": { "run": ["echo", "hello"] } },
+            },
+            "items": [{ "who": "ada" }, { "who": "bob" }],
         },
-        "items": [{ "who": "ada" }, { "who": "bob" }],
-    },
-]))]
-#[schemars(extend("oneOf" = [
-    { "required": ["plan"], "properties": { "plan": { "type": "string" } } },
-    { "required": ["definition"], "properties": { "definition": { "type": ["string", "object"] } } },
-]))]
-pub struct BatchRequest {
-    /// The id of a plan that the server knows; or else `definition`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<PlanId>,
-    /// A plan of one's own: its text (YAML or JSON), or itself as JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub definition: Option<Definition>,
-    /// The inputs of each run.
-    #[schemars(length(min = 1, max = 1000))]
-    pub items: Vec<Map<String, Value>>,
-    /// The batch's id; else a new one. The same batch again is the same runs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch_id: Option<BatchId>,
-    /// Inputs that all runs have in common; an item's own win.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub inputs: Map<String, Value>,
-    /// Labels of the runs; names that begin `rok.` are the server's own.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
-    /// A stricter profile than configured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub profile: Option<Profile>,
-    /// Fewer steps of a run at once than the plan allows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_parallel: Option<NonZeroU32>,
-    /// A failed attempt is final, whatever the plan says.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub never_retry: bool,
-    /// Take no result from an earlier run.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub no_cache: bool,
-    /// The rank of its runs among those that wait; else the plan's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -100, max = 100))]
-    pub priority: Option<i8>,
-    /// Why.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "reason"
-    )]
-    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
-    pub reason: Option<String>,
+    ]))]
+    #[schemars(extend("oneOf" = [
+        { "required": ["plan"], "properties": { "plan": { "type": "string" } } },
+        { "required": ["definition"], "properties": { "definition": { "type": ["string", "object"] } } },
+    ]))]
+    pub struct BatchRequest {
+        /// The inputs of each run.
+        #[schemars(length(min = 1, max = 1000))]
+        pub items: Vec<Map<String, Value>>,
+        /// The batch's id; else a new one. The same batch again is the same runs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub batch_id: Option<BatchId>,
+    }
 }
 
 impl BatchRequest {
@@ -199,9 +195,7 @@ impl Definition {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Decide {
     /// Why: the record keeps it.
-    #[serde(deserialize_with = "needed_reason")]
-    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
-    pub(crate) reason: String,
+    pub(crate) reason: Reason,
 }
 
 /// A command that may have a reason.
@@ -209,9 +203,8 @@ pub(crate) struct Decide {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Command {
     /// Why: the record keeps it.
-    #[serde(default, deserialize_with = "reason")]
-    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
-    pub(crate) reason: Option<String>,
+    #[serde(default)]
+    pub(crate) reason: Option<Reason>,
 }
 
 /// How a run is rolled back.
@@ -219,9 +212,8 @@ pub(crate) struct Command {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rollback {
     /// Why: the record keeps it.
-    #[serde(default, deserialize_with = "reason")]
-    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
-    pub(crate) reason: Option<String>,
+    #[serde(default)]
+    pub(crate) reason: Option<Reason>,
     /// Steps that were undone by hand: their compensations do not run.
     #[serde(default)]
     pub(crate) done: Vec<String>,
@@ -241,13 +233,8 @@ pub struct ReplayBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
     /// Why.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "reason"
-    )]
-    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
-    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
 }
 
 /// What is to be collected. Without a rule nothing is.
@@ -333,13 +320,8 @@ pub struct Trigger {
     #[serde(default)]
     pub items: Vec<String>,
     /// Why: the record keeps it.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "reason"
-    )]
-    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
-    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
 }
 
 /// Which range is filled.
@@ -351,13 +333,8 @@ pub struct Backfill {
     /// What is due at this or after it is left out.
     pub until: Timestamp,
     /// Why: the record keeps it.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "reason"
-    )]
-    #[schemars(length(min = 1, max = 4096), regex(pattern = r"\S"))]
-    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
 }
 
 /// Events of a run, in order: the log's own lines.

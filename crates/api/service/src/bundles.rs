@@ -49,14 +49,14 @@ impl Incoming {
             .mode(0o600)
             .open(&gone.0);
         Ok(Self {
-            file: file.map_err(unkept)?,
+            file: file.map_err(|error| unkept(&error))?,
             gone,
         })
     }
 
     /// Takes the next part.
     pub fn take(&mut self, part: &[u8]) -> Result<(), ServiceError> {
-        Ok(self.file.write_all(part).map_err(unkept)?)
+        Ok(self.file.write_all(part).map_err(|error| unkept(&error))?)
     }
 
     /// Where it is kept meanwhile: nobody else is told.
@@ -66,7 +66,7 @@ impl Incoming {
     }
 }
 
-fn unkept(error: io::Error) -> RunsError {
+fn unkept(error: &io::Error) -> RunsError {
     let message = format!("a bundle that came cannot be kept aside: {error}");
     RunsError::new(ErrorKind::Storage, "ROK0143", message)
         .help("make room in the folder of temporary files")

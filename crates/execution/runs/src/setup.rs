@@ -6,7 +6,7 @@ use rok_events::{Contract, Settings};
 use rok_execution_policy::ExecutionPolicy;
 use rok_facades::runs::RunsError;
 use rok_log::{Durability, WorkerBook};
-use rok_plan::Plan;
+use rok_plan::{Action, Plan, Step, StepPlace};
 use rok_runner::Services;
 use rok_vocabulary::{Actor, Profile, SandboxMode};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ pub struct Needs {
     pub processes: Option<u32>,
     /// Policy files that its plan names, on top of the configured ones.
     pub policies: Vec<PathBuf>,
+    /// Whether steps of its plan are given to agents.
+    pub agents: bool,
 }
 
 /// The services of a run, and the policies that govern it.
@@ -38,8 +40,13 @@ impl Needs {
         Self {
             processes: Some(processes),
             policies: plan.policies.iter().map(|file| folder.join(file)).collect(),
+            agents: plan.steps.iter().any(is_for_agents),
         }
     }
+}
+
+fn is_for_agents(step: &Step) -> bool {
+    matches!(step.action, Action::Agent(_)) || matches!(step.place, StepPlace::Away(_))
 }
 
 /// Makes the services for a run.

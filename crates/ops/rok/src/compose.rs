@@ -150,7 +150,8 @@ fn composed(
     let functions = Arc::new(functions);
     let http = Arc::new(HttpExecutor::new(egress(settings)?));
     let workers = Arc::new(workers(settings)?);
-    let agents = agents.executor(settings)?;
+    // Nothing but what asks for agents is refused where their file is not fit.
+    let agents = agents.executor(settings);
     let of_none = policies.clone();
     let services: ServicesFor = Arc::new(move |needs: &Needs| {
         let (facades, policies) = if needs.policies.is_empty() {
@@ -168,14 +169,21 @@ fn composed(
         let services = match needs.processes {
             Some(processes) => {
                 let here: Arc<dyn Executor> = Arc::new(executor(processes, &host)?);
-                let hybrid = HybridExecutor::new(Arc::clone(&agents), Arc::clone(&here));
+                let services = match &agents {
+                    Ok(agents) => {
+                        let hybrid = HybridExecutor::new(Arc::clone(agents), Arc::clone(&here));
+                        services
+                            .executor(Arc::new(hybrid))
+                            .executor(Arc::clone(agents) as Arc<dyn Executor>)
+                    }
+                    Err(error) if needs.agents => return Err(error.clone()),
+                    Err(_) => services,
+                };
                 services
                     .executor(here)
-                    .executor(Arc::new(hybrid))
                     .executor(Arc::clone(&functions) as Arc<dyn Executor>)
                     .executor(Arc::clone(&http) as Arc<dyn Executor>)
                     .executor(Arc::clone(&workers) as Arc<dyn Executor>)
-                    .executor(Arc::clone(&agents) as Arc<dyn Executor>)
             }
             None => services,
         };

@@ -180,7 +180,10 @@ fn a_batch_that_is_killed_goes_on_and_runs_no_item_twice() {
     assert!(!log(5).exists(), "no more than two at once");
     let ended: Vec<Vec<Value>> = (0..3).map(|n| bench.events(&format!("b1.{n}"))).collect();
     let standing = shown(&bench);
-    assert_eq!(standing["status"], "running");
+    assert_eq!(standing["status"], "interrupted");
+    assert_eq!(standing["results"][3]["interrupted"], true, "{standing}");
+    let told = bench.rok(["batch", "show", "b1"]).exits(0).out;
+    assert!(told.contains("no process drives what is left"), "{told}");
     assert_eq!(statuses(&standing)[..3], ["succeeded"; 3]);
     assert_eq!(statuses(&standing)[5..], ["not_submitted"; 7]);
 

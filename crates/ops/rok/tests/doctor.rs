@@ -43,7 +43,7 @@ fn a_folder_as_it_comes_has_no_fault() {
     bench.rok(["run", "p.yaml"]).exits(0);
     let ran = doctor(&bench, &[]).exits(0);
     assert_eq!(ran.json()["finding"], "warning");
-    assert_eq!(found(&ran, "clock"), ["ok"]);
+    assert_eq!(found(&ran, "clock"), ["ok", "pace ok"]);
     assert_eq!(found(&ran, "boot"), ["ok"]);
     assert_eq!(found(&ran, "start"), ["ok"]);
     assert_eq!(found(&ran, "policies"), ["ok", "ok"]);
@@ -174,4 +174,74 @@ fn settings_that_cannot_be_read_are_refused_whole() {
     bench.write("rok.toml", "shards = 'many'\nsmtp = 'x'\n");
     let said = bench.rok(["doctor"]).exits(2).err;
     assert!(said.contains("shards") && said.contains("smtp"), "{said}");
+}
+
+#[test]
+fn a_log_that_is_not_what_was_written_is_found() {
+    let bench = Bench::new();
+    bench.write("p.yaml", "plan: p\nsteps: { a: { run: ['true'] } }\n");
+    for run in ["r1", "r2"] {
+        bench.rok(["run", "p.yaml", "--run-id", run]).exits(0);
+    }
+    let ran = doctor(&bench, &[]).exits(0);
+    assert_eq!(found(&ran, "logs"), ["ok"]);
+    let log = bench.runs().join("r1/events.jsonl");
+    let text = std::fs::read_to_string(&log).expect("a log");
+    let told = text.replacen("user:tester", "user:nobody", 1);
+    assert_ne!(text, told);
+    std::fs::write(&log, told).expect("it is ours");
+    for args in [&[][..], &["--all-logs"]] {
+        let ran = doctor(&bench, args).exits(1);
+        assert_eq!(found(&ran, "logs"), ["r1 fault", "ok"]);
+        let said = ran
+            .out
+            .contains("was changed, or a line after it was taken out");
+        assert!(said && ran.out.contains("rok verify r1"), "{}", ran.out);
+    }
+    // One that is no log at all is told once, with the runs.
+    std::fs::write(&log, "nothing\n").expect("it is ours");
+    let ran = doctor(&bench, &[]).exits(1);
+    assert_eq!(
+        (found(&ran, "runs"), found(&ran, "logs")),
+        (vec!["r1 fault".into()], vec!["ok".into()])
+    );
+}
+
+#[test]
+fn a_log_in_a_database_that_was_changed_is_found() {
+    let bench = Bench::new();
+    bench.write("p.yaml", "plan: p\nsteps: { a: { run: ['true'] } }\n");
+    bench.rok(["run", "p.yaml", "--run-id", "r1"]).exits(0);
+    bench.rok(["export", "r1", "--out", "r1.tar.zst"]).exits(0);
+    let store = ["--store", "sqlite:rok.db"];
+    drop(SqliteStore::open(&bench.path().join("rok.db"), Durability::Flush).expect("it opens"));
+    bench
+        .rok(["import", "r1.tar.zst"].iter().chain(&store))
+        .exits(0);
+    assert_eq!(found(&doctor(&bench, &store).exits(0), "logs"), ["ok"]);
+    let database = rusqlite::Connection::open(bench.path().join("rok.db")).expect("a database");
+    let change = "UPDATE chunks SET lines = CAST(replace(CAST(lines AS TEXT), 'user:tester', 'user:nobody') AS BLOB)";
+    assert!(database.execute(change, []).expect("it is one") > 0);
+    drop(database);
+    let ran = doctor(&bench, &store).exits(1);
+    assert_eq!(found(&ran, "logs"), ["r1 fault", "ok"]);
+}
+
+#[test]
+fn a_missing_file_of_agents_stops_only_what_needs_agents() {
+    let bench = Bench::new();
+    bench.write("p.yaml", "plan: p\nsteps: { a: { run: ['true'] } }\n");
+    let asks = "plan: q\nsteps: { a: { agent: summarize } }\n";
+    bench.write("q.yaml", asks);
+    let agents = ["--set", "agents=nothing.toml"];
+    let rok = |args: &[&str]| bench.rok(args.iter().chain(&agents));
+    rok(&["run", "p.yaml", "--run-id", "r1"]).exits(0);
+    rok(&["ls"]).exits(0);
+    rok(&["summary", "r1"]).exits(0);
+    for refused in [&["run", "q.yaml"][..], &["agents", "list"]] {
+        let refused = rok(refused).exits(2);
+        assert!(refused.err.contains("ROK0172"), "{}", refused.err);
+    }
+    let ran = doctor(&bench, &agents).exits(1);
+    assert!(found(&ran, "agents")[0].ends_with("fault"), "{}", ran.out);
 }

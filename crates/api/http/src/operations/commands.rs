@@ -146,14 +146,14 @@ fn refused(problem: Problem) -> Answering {
 
 fn of_run(app: Arc<App>, call: Call, decision: &'static str, what: Do) -> Answering {
     match call.json::<Command>() {
-        Ok(body) => told(app, call, decision, body.reason, what),
+        Ok(body) => told(app, call, decision, body.reason.map(String::from), what),
         Err(problem) => refused(problem),
     }
 }
 
 fn of_step(app: Arc<App>, call: Call, decision: &'static str, what: Do) -> Answering {
     match call.json::<Decide>() {
-        Ok(body) => told(app, call, decision, Some(body.reason), what),
+        Ok(body) => told(app, call, decision, Some(body.reason.into()), what),
         Err(problem) => refused(problem),
     }
 }
@@ -184,7 +184,7 @@ fn override_gate(app: Arc<App>, call: Call) -> Answering {
 
 fn resume(app: Arc<App>, call: Call) -> Answering {
     match call.json::<Command>() {
-        Ok(body) => go_on(app, call, How::Resume(body.reason)),
+        Ok(body) => go_on(app, call, How::Resume(body.reason.map(String::from))),
         Err(problem) => refused(problem),
     }
 }
@@ -195,7 +195,7 @@ fn rollback(app: Arc<App>, call: Call) -> Answering {
             app,
             call,
             How::Rollback(RollbackRequest {
-                reason: body.reason,
+                reason: body.reason.map(String::from),
                 done: body.done,
                 again: body.again,
                 secrets_file: None,

@@ -2,8 +2,8 @@
 //! of them. Each belongs to a run, and whoever may not look at the run is not
 //! told of it.
 
-use super::place::Place;
-use super::submit::{MOST, PAGE};
+use super::place::{CURSOR, LIMIT, Place};
+use super::submit::PAGE;
 use crate::app::App;
 use crate::call::{Call, Caller};
 use crate::operation::{Access, Answering, Kind, Operation, Param, Reply};
@@ -18,6 +18,7 @@ use rok_service::views::{
 };
 use rok_service::{DeskBook, IncidentAsk, LessonAsk, ServiceError};
 use schemars::SchemaGenerator;
+use serde::Serialize;
 use std::sync::Arc;
 
 const ID: Kind = Kind::Text(128);
@@ -25,16 +26,6 @@ const INCIDENT: Param = Param::path("incident", ID, "The incident.");
 const LESSON: Param = Param::path("lesson", ID, "The lesson.");
 const PLAN: Param = Param::query("plan", Kind::PlanId, "Only of this plan.");
 const RUN: Param = Param::query("run", Kind::RunId, "Only of this run.");
-const LIMIT: Param = Param::query(
-    "limit",
-    Kind::Count(1, MOST),
-    "How many on a page; 50 where none is named.",
-);
-const CURSOR: Param = Param::query(
-    "cursor",
-    Kind::Text(256),
-    "The `next_cursor` of the page before.",
-);
 const ONE_INCIDENT: Reply = Reply::json(
     "The incident as it stands now.",
     SchemaGenerator::subschema_for::<Incident>,
@@ -216,56 +207,74 @@ fn stands(at: Timestamp, id: &str) -> Place {
     Place(at.as_millis(), id.to_owned())
 }
 
-fn incidents(app: Arc<App>, call: Call) -> Answering {
+/// A page of what the desk holds, the newest first, for whoever asks. `told`
+/// makes it, with its cursor and how many runs could not be read.
+fn newest<T: 'static, P: Serialize + Send + 'static>(
+    app: Arc<App>,
+    call: Call,
+    all: impl FnOnce(&DeskBook, &Values) -> Result<Vec<T>, ServiceError> + Send + 'static,
+    of: fn(&T) -> (Timestamp, &str, &RunId),
+    told: fn(Vec<T>, Option<String>, usize) -> P,
+) -> Answering {
     Box::pin(async move {
         let page = app.perform(move |app| {
             let (caller, values) = (call.caller()?, &call.values);
             let desk = desk(app, caller)?;
-            let all = desk.incidents(&IncidentAsk {
-                status: owned(values, "status"),
-                severity: owned(values, "severity"),
-                plan: owned(values, "plan"),
-                run: owned(values, "run"),
-            });
-            let mut all = all.map_err(|error| app.problem(&error))?;
-            let place = |of: &Incident| stands(of.created_at, &of.id);
-            all.sort_by_cached_key(|of| std::cmp::Reverse(place(of)));
-            let (incidents, next_cursor) =
-                page(all, values, place, |of| sees(app, caller, &of.run_id))?;
-            Ok(IncidentPage {
-                incidents,
-                next_cursor,
-                unread: desk.unread().len(),
-            })
+            let mut all = all(&desk, values).map_err(|error| app.problem(&error))?;
+            let place = |one: &T| {
+                let (at, id, _) = of(one);
+                stands(at, id)
+            };
+            all.sort_by_cached_key(|one| std::cmp::Reverse(place(one)));
+            let (page, next) = page(all, values, place, |one| sees(app, caller, of(one).2))?;
+            Ok(told(page, next, desk.unread().len()))
         });
         respond::json(StatusCode::OK, &page.await?)
     })
 }
 
+fn incidents(app: Arc<App>, call: Call) -> Answering {
+    let all = |desk: &DeskBook, values: &Values| {
+        desk.incidents(&IncidentAsk {
+            status: owned(values, "status"),
+            severity: owned(values, "severity"),
+            plan: owned(values, "plan"),
+            run: owned(values, "run"),
+        })
+    };
+    newest(
+        app,
+        call,
+        all,
+        |one| (one.created_at, &one.id, &one.run_id),
+        |incidents, next_cursor, unread| IncidentPage {
+            incidents,
+            next_cursor,
+            unread,
+        },
+    )
+}
+
 fn lessons(app: Arc<App>, call: Call) -> Answering {
-    Box::pin(async move {
-        let page = app.perform(move |app| {
-            let (caller, values) = (call.caller()?, &call.values);
-            let desk = desk(app, caller)?;
-            let all = desk.lessons(&LessonAsk {
-                state: owned(values, "state"),
-                kind: owned(values, "kind"),
-                plan: owned(values, "plan"),
-                run: owned(values, "run"),
-            });
-            let mut all = all.map_err(|error| app.problem(&error))?;
-            let place = |of: &Lesson| stands(of.created_at, &of.id);
-            all.sort_by_cached_key(|of| std::cmp::Reverse(place(of)));
-            let (lessons, next_cursor) =
-                page(all, values, place, |of| sees(app, caller, &of.run_id))?;
-            Ok(LessonPage {
-                lessons,
-                next_cursor,
-                unread: desk.unread().len(),
-            })
-        });
-        respond::json(StatusCode::OK, &page.await?)
-    })
+    let all = |desk: &DeskBook, values: &Values| {
+        desk.lessons(&LessonAsk {
+            state: owned(values, "state"),
+            kind: owned(values, "kind"),
+            plan: owned(values, "plan"),
+            run: owned(values, "run"),
+        })
+    };
+    newest(
+        app,
+        call,
+        all,
+        |one| (one.created_at, &one.id, &one.run_id),
+        |lessons, next_cursor, unread| LessonPage {
+            lessons,
+            next_cursor,
+            unread,
+        },
+    )
 }
 
 /// There is none of this id, or none that the caller may see.
@@ -331,7 +340,7 @@ fn handled(app: Arc<App>, call: Call, what: Handle) -> Answering {
             let (desk, history) = seen_incident(app, &call)?;
             let incident = &history.incident;
             let_do(app, &call, &incident.run_id, AccessAction::HandleIncident)?;
-            what(&desk, &incident.id, &reason).map_err(|error| app.problem(&error))
+            what(&desk, &incident.id, &reason.0).map_err(|error| app.problem(&error))
         });
         respond::json(StatusCode::OK, &incident.await?)
     })
@@ -351,7 +360,7 @@ fn decided(app: Arc<App>, call: Call, decision: LessonDecision) -> Answering {
         let lesson = app.perform(move |app| {
             let (desk, lesson) = seen_lesson(app, &call)?;
             let_do(app, &call, &lesson.run_id, AccessAction::DecideLesson)?;
-            let decided = desk.decide(&lesson.id, decision, &reason);
+            let decided = desk.decide(&lesson.id, decision, &reason.0);
             decided.map_err(|error| app.problem(&error))
         });
         respond::json(StatusCode::OK, &lesson.await?)

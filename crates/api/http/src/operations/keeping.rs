@@ -130,7 +130,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 fn held(app: Arc<App>, call: Call, release: bool) -> Answering {
     Box::pin(async move {
         let Decide { reason } = call.json()?;
-        let held = app.with_run(call, move |run, _| run.hold(&reason, release));
+        let held = app.with_run(call, move |run, _| run.hold(&reason.0, release));
         respond::json(StatusCode::OK, &held.await?)
     })
 }
@@ -211,7 +211,7 @@ fn replay(app: Arc<App>, call: Call) -> Answering {
         let options = ReplayOptions {
             from: from.to_string(),
             run_id: run_id.map(|id| id.to_string()),
-            reason,
+            reason: reason.map(String::from),
             secrets_file: None,
         };
         let standing = app.perform(move |app| {

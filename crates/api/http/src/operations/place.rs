@@ -1,6 +1,21 @@
 //! Where something stands in the order of pages: by time, then by name.
 
+use super::submit::MOST;
+use crate::operation::{Kind, Param};
 use crate::problem::Problem;
+
+/// How long a page is.
+pub(super) const LIMIT: Param = Param::query(
+    "limit",
+    Kind::Count(1, MOST),
+    "How many on a page; 50 where none is named.",
+);
+/// Where a page begins.
+pub(super) const CURSOR: Param = Param::query(
+    "cursor",
+    Kind::Text(256),
+    "The `next_cursor` of the page before, for the same question.",
+);
 
 /// A place; as a cursor, `TIME.NAME`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

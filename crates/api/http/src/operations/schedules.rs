@@ -1,8 +1,8 @@
 //! Schedules: what the server runs by the clock. Nothing that somebody gives is
 //! a path: a schedule names a plan that the server knows.
 
-use super::place::Place;
-use super::submit::{MOST, PAGE};
+use super::place::{CURSOR, LIMIT, Place};
+use super::submit::PAGE;
 use crate::app::App;
 use crate::call::Call;
 use crate::operation::{Access, Answering, Kind, Operation, Param, Reply};
@@ -33,18 +33,7 @@ const STANDS: Reply = Reply::json(
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::get("/api/v1/schedules", "list_schedules", list)
         .doc("schedules", "The schedules that this server keeps, by id.")
-        .params(&[
-            Param::query(
-                "limit",
-                Kind::Count(1, MOST),
-                "How many on a page; 50 where none is named.",
-            ),
-            Param::query(
-                "cursor",
-                Kind::Text(256),
-                "The `next_cursor` of the page before.",
-            ),
-        ])
+        .params(&[LIMIT, CURSOR])
         .replies(&[Reply::json(
             "A page of schedules.",
             SchemaGenerator::subschema_for::<SchedulePage>,
@@ -254,42 +243,37 @@ fn remove(app: Arc<App>, call: Call) -> Answering {
     change(app, call, ScheduleBook::remove)
 }
 
+/// Changes the schedule in the path, and tells how it stands now.
+fn stands(
+    app: Arc<App>,
+    call: Call,
+    what: impl FnOnce(&ScheduleBook, &str) -> Result<ScheduleView, ServiceError> + Send + 'static,
+) -> Answering {
+    let action = AccessAction::ManageSchedules;
+    ask(app, call, action, |app, call, book| {
+        let id: String = call.values.needed("schedule")?;
+        let view = what(book, &id).map_err(|error| app.problem(&error))?;
+        Ok(told(app, view))
+    })
+}
+
 fn pause(app: Arc<App>, call: Call) -> Answering {
-    let reason = match call.json::<Command>() {
-        Ok(body) => body.reason,
-        Err(problem) => return Box::pin(std::future::ready(Err(problem))),
-    };
-    ask(
-        app,
-        call,
-        AccessAction::ManageSchedules,
-        |app, call, book| {
-            let id: String = call.values.needed("schedule")?;
-            let view = book
-                .pause(&id, reason)
-                .map_err(|error| app.problem(&error))?;
-            Ok(told(app, view))
-        },
-    )
+    match call.json::<Command>() {
+        Ok(Command { reason }) => stands(app, call, move |book, id| {
+            book.pause(id, reason.map(String::from))
+        }),
+        Err(problem) => Box::pin(std::future::ready(Err(problem))),
+    }
 }
 
 fn unpause(app: Arc<App>, call: Call) -> Answering {
-    ask(
-        app,
-        call,
-        AccessAction::ManageSchedules,
-        |app, call, book| {
-            let id: String = call.values.needed("schedule")?;
-            let view = book.unpause(&id).map_err(|error| app.problem(&error))?;
-            Ok(told(app, view))
-        },
-    )
+    stands(app, call, ScheduleBook::unpause)
 }
 
 fn trigger(app: Arc<App>, call: Call) -> Answering {
     match call.json::<Trigger>() {
         Ok(Trigger { items, reason }) => change(app, call, move |book, id| {
-            let firings = book.trigger(id, &items, reason)?;
+            let firings = book.trigger(id, &items, reason.map(String::from))?;
             Ok(FiringPage { firings })
         }),
         Err(problem) => Box::pin(std::future::ready(Err(problem))),
@@ -299,7 +283,8 @@ fn trigger(app: Arc<App>, call: Call) -> Answering {
 fn backfill(app: Arc<App>, call: Call) -> Answering {
     match call.json::<Backfill>() {
         Ok(body) => change(app, call, move |book, id| {
-            let firings = book.backfill(id, (body.from, body.until), body.reason)?;
+            let firings =
+                book.backfill(id, (body.from, body.until), body.reason.map(String::from))?;
             Ok(FiringPage { firings })
         }),
         Err(problem) => Box::pin(std::future::ready(Err(problem))),

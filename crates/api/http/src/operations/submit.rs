@@ -1,6 +1,7 @@
 //! Submitting runs, and listing them.
 
 use super::looking::RUN;
+use super::place::{CURSOR, LIMIT};
 use crate::app::App;
 use crate::call::{Call, Caller};
 use crate::driver::How;
@@ -74,16 +75,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Param::query("plan", Kind::PlanId, "Only of this plan."),
             Param::repeated("label", Kind::Label, "Only with this label, NAME=VALUE."),
             Param::query("since", Kind::Instant, "Only created since."),
-            Param::query(
-                "limit",
-                Kind::Count(1, MOST),
-                "How many on a page; 50 where none is named.",
-            ),
-            Param::query(
-                "cursor",
-                Kind::Text(256),
-                "The `next_cursor` of the page before, for the same runs.",
-            ),
+            LIMIT,
+            CURSOR,
         ])
         .replies(&[Reply::json(
             "A page of runs; one that had to look far may be short.",
@@ -197,7 +190,7 @@ pub(super) fn asked(
         priority: request.priority,
         idempotency_key,
         run_id: request.run_id,
-        reason: request.reason,
+        reason: request.reason.map(String::from),
         submitter: caller.actor.clone(),
     })
 }

@@ -57,6 +57,7 @@ pub fn doctor(settings: &Settings, Rounds { tables, logs }: Rounds) -> Vec<Check
     checks.extend(keys(settings));
     checks.extend(services(settings));
     checks.extend(policies(settings));
+    checks.extend(agents(settings));
     checks.extend(notifications(settings));
     if made {
         checks.push(composed(&runs));
@@ -284,6 +285,16 @@ fn policies(settings: &Settings) -> Vec<Check> {
         Err(error) => refused("policies", &error),
     };
     vec![runs, access]
+}
+
+/// The file of agents: a run whose steps are given to some needs it.
+fn agents(settings: &Settings) -> Option<Check> {
+    let file = settings.agents.as_deref()?;
+    let check = match Agents::new().executor(settings) {
+        Ok(_) => Check::ok("agents", "the file is fit"),
+        Err(error) => refused("agents", &error),
+    };
+    Some(check.of(file.display().to_string()))
 }
 
 /// What can be sent, what waits, and what was given up.

@@ -108,6 +108,7 @@ pub fn pooled(
     let needs = Needs {
         processes: Some(u32::try_from(processes).unwrap_or(u32::MAX)),
         policies: Vec::new(),
+        agents: false,
     };
     let services = services(&needs)?.services;
     let (grown, rests) = (ask.grown, ask.rests);

@@ -397,3 +397,37 @@ fn a_run_of_several_epochs_is_as_long_as_the_clock_says() {
     let report = bench.rok(["report", "u"]).exits(0).out;
     assert!(report.contains(" from creation to end, "), "{report}");
 }
+
+#[test]
+fn a_picture_as_data_is_data_and_what_has_none_is_refused() {
+    let bench = held();
+    let graph = bench.rok(["graph", "r1", "--json"]).exits(0).json();
+    let nodes = graph["nodes"].as_array().expect("nodes").iter();
+    let nodes: Vec<&str> = nodes.filter_map(|node| node["id"].as_str()).collect();
+    assert!(
+        nodes.contains(&"fetch") && nodes.contains(&"publish"),
+        "{graph}"
+    );
+    let edges = graph["edges"].as_array().expect("edges").iter();
+    for edge in edges {
+        let is_a_node = |end: &str| edge[end].as_str().is_some_and(|id| nodes.contains(&id));
+        assert!(is_a_node("from") && is_a_node("to"), "{edge}");
+    }
+    let yaml = bench.rok(["graph", "r1", "--yaml"]).exits(0).out;
+    assert!(yaml.starts_with("title:"), "{yaml}");
+    let timing = bench.rok(["timeline", "r1", "--json"]).exits(0).json();
+    assert!(timing["steps"].is_array(), "{timing}");
+    bench
+        .rok(["graph", "r1", "--json", "-o", "g.json"])
+        .exits(0);
+    let written = fs::read_to_string(bench.path().join("g.json")).expect("the file is there");
+    assert!(written.starts_with('{'), "{written}");
+    for refused in [&["report", "r1", "--json"][..], &["metrics", "--yaml"]] {
+        let refused = bench.rok(refused).exits(2);
+        let told = format!("{}{}", refused.out, refused.err);
+        assert!(told.contains("ROK0010"), "{told}");
+    }
+    bench
+        .rok(["graph", "r1", "--format", "svg", "--json"])
+        .exits(2);
+}

@@ -200,7 +200,8 @@ fn a_server_signs_the_head_of_a_log_and_a_second_party_sees_the_log_itself() {
         "--cosigner",
         "mine.pem.pub",
     ];
-    away.rok(&proof).exits(0);
+    // The attestations are laid beside a log once it is sealed.
+    until("it is attested", || away.rok(&proof).code == 0);
     // A private key goes to no server.
     for (command, instead) in [("checkpoint", "rok cosign"), ("attest", "attest that")] {
         let refused = away.rok(&[command, "r1", "--key", "mine.pem"]).exits(2);

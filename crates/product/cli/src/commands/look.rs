@@ -1,6 +1,6 @@
 //! `status`, `summary`, `ls`, `explain`: looking changes nothing.
 
-use super::pictures::hand_over;
+use super::pictures::{hand_over, only_text};
 use crate::args::{DiffArgs, ExplainArgs, LsArgs, MetricsArgs, StatusArgs, SummaryArgs};
 use crate::exit::Exit;
 use crate::render::{self, Caller};
@@ -176,6 +176,8 @@ pub(crate) fn metrics(
     terminal: &mut Terminal,
     args: MetricsArgs,
 ) -> Result<Exit, ServiceError> {
+    let instead = "`rok ls --json` and `rok summary RUN --json` have the same as data";
+    only_text(terminal, "--json of metrics", instead)?;
     let since = args.since.as_deref().map(instant).transpose()?;
     let text = service.metrics(&ListQuery {
         plan: args.plan,
