@@ -23,16 +23,19 @@ impl AccessPolicies {
     #[must_use]
     pub fn of_roles() -> Self {
         let sources = PolicySources::new().with_policies("access.cedar", DEFAULT);
-        Self::load(&sources).expect("the embedded policies are tested")
+        Self::of(Policies::embedded(&sources))
     }
 
     /// Parses and validates these; nothing else is permitted.
     pub fn load(sources: &PolicySources) -> Result<Self, PolicyFaults> {
-        let policies = Policies::load_for(SCHEMA, sources)?;
-        Ok(Self {
+        Ok(Self::of(Policies::load_for(SCHEMA, sources)?))
+    }
+
+    fn of(policies: Policies) -> Self {
+        Self {
             asking: Asking::new(policies),
             names: Names::new(),
-        })
+        }
     }
 }
 
@@ -88,6 +91,15 @@ mod tests {
         let answer = engine.authorize(&request).unwrap();
         assert!(answer.errors.is_empty(), "{answer:?}");
         answer.granted
+    }
+
+    #[test]
+    fn the_embedded_policies_fit_their_schema() {
+        let sources = PolicySources::new().with_policies("access.cedar", DEFAULT);
+        let loaded = Policies::load_for(SCHEMA, &sources).unwrap();
+        let embedded = Policies::embedded(&sources);
+        assert_eq!(embedded.infos, loaded.infos);
+        assert_eq!(embedded.strict, loaded.strict);
     }
 
     #[rstest]

@@ -206,3 +206,14 @@ fn too_many_policies_are_refused() {
     let text = "permit (principal, action, resource);\n".repeat(MAX_POLICIES + 1);
     assert!(faults(&text)[0].message.contains("more than 1000"));
 }
+
+#[test]
+fn the_embedded_policies_fit_their_schema() {
+    let loaded = Policies::load(&PolicySources::permissive()).unwrap();
+    let embedded = Policies::permissive();
+    assert_eq!(embedded.infos, loaded.infos);
+    assert_eq!(embedded.strict, loaded.strict);
+    assert_eq!(embedded.soft, loaded.soft);
+    assert_eq!(embedded.mentions, loaded.mentions);
+    assert_eq!(embedded.inputs, loaded.inputs);
+}
