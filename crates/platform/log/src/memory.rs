@@ -43,7 +43,8 @@ struct Space {
 
 #[derive(Debug)]
 struct Run {
-    log: Vec<u8>,
+    /// In the pieces that it came in, so that nothing is copied to append.
+    log: Vec<Vec<u8>>,
     head: ChainHash,
     next_seq: Seq,
     fence: Fence,
@@ -177,7 +178,7 @@ impl Shared {
 impl Run {
     fn new(commit: &Commit) -> Self {
         Self {
-            log: commit.lines.clone(),
+            log: vec![commit.lines.clone()],
             head: commit.head,
             next_seq: commit.next_seq(),
             fence: commit.fence,
@@ -193,7 +194,7 @@ impl Run {
     }
 
     fn append(&mut self, commit: &Commit) {
-        self.log.extend_from_slice(&commit.lines);
+        self.log.push(commit.lines.clone());
         self.head = commit.head;
         self.next_seq = commit.next_seq();
         self.row.clone_from(&commit.row);
@@ -203,18 +204,18 @@ impl Run {
     }
 
     /// The log up to the last whole decision.
-    fn whole(&self, run: &RunId) -> Result<&[u8], StoreError> {
+    fn whole(&self, run: &RunId) -> Result<Vec<u8>, StoreError> {
+        let mut log = self.log.concat();
         if !self.suspect {
-            return Ok(&self.log);
+            return Ok(log);
         }
-        let framing = Framing::of(&self.log);
-        match framing.unreadable {
-            None => Ok(&self.log[..framing.complete]),
-            Some(_) => Err(corrupt(
-                run,
-                verify_log(run, &self.log, self.seal.as_ref()).fault,
-            )),
+        let framing = Framing::of(&log);
+        if framing.unreadable.is_some() {
+            let report = verify_log(run, &log, self.seal.as_ref());
+            return Err(corrupt(run, report.fault));
         }
+        log.truncate(framing.complete);
+        Ok(log)
     }
 
     /// Drops a torn tail and checks the rest.
@@ -222,11 +223,13 @@ impl Run {
         if !self.suspect {
             return Ok(None);
         }
-        let report = verify_log(run, &self.log, self.seal.as_ref());
+        let mut log = self.log.concat();
+        let report = verify_log(run, &log, self.seal.as_ref());
         if report.fault.is_some() {
             return Err(corrupt(run, report.fault));
         }
-        self.log.truncate(report.bytes as usize);
+        log.truncate(report.bytes as usize);
+        self.log = vec![log];
         self.head = report.head;
         self.next_seq = Seq(report.events);
         self.row.next_seq = self.next_seq;
@@ -277,11 +280,13 @@ impl EventReader for MemoryStore {
     }
 
     fn read_from(&self, run: &RunId, seq: Seq) -> Result<LogBytes, StoreError> {
-        self.with(run, |found| Ok(LogBytes::from_line(found.whole(run)?, seq)))
+        self.with(run, |found| {
+            Ok(LogBytes::from_line(&found.whole(run)?, seq))
+        })
     }
 
     fn read_raw(&self, run: &RunId) -> Result<Vec<u8>, StoreError> {
-        self.with(run, |found| Ok(found.log.clone()))
+        self.with(run, |found| Ok(found.log.concat()))
     }
 
     fn document(&self, run: &RunId, digest: Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
@@ -422,7 +427,7 @@ impl crate::Tear for MemoryStore {
         };
         if run.next_seq == commit.expect_seq && run.fence == commit.fence && run.hold.is_some() {
             run.log
-                .extend_from_slice(&commit.lines[..keep.min(commit.lines.len())]);
+                .push(commit.lines[..keep.min(commit.lines.len())].to_vec());
             run.suspect = true;
         }
     }
