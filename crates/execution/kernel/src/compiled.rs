@@ -26,7 +26,8 @@ pub struct CompiledPlan {
     /// Which step a fallback stands in for.
     owners: BTreeMap<StepIx, StepIx>,
     processes_only: bool,
-    /// The labels of steps that read nothing of their run.
+    /// The labels of steps that read nothing of their run; of a function, where
+    /// it is given nothing.
     fixed_inputs: Vec<Option<InputsHash>>,
 }
 
@@ -107,7 +108,8 @@ impl CompiledPlan {
         self.index.get(id).copied()
     }
 
-    /// The label of a step's inputs, where they are the same in every run.
+    /// The label of a step's inputs, where they are the same in every run; a
+    /// function's is that of a call that is given nothing.
     pub(crate) fn fixed_inputs(&self, ix: StepIx) -> Option<InputsHash> {
         self.fixed_inputs[ix as usize]
     }

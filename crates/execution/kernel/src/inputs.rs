@@ -172,14 +172,23 @@ impl RunState {
             // It comes of files too: the attempt's end tells of what.
             return None;
         }
-        if let Some(label) = self.plan().fixed_inputs(self.origin(ix)) {
+        let fixed = self.plan().fixed_inputs(self.origin(ix));
+        if let Some(label) = fixed.filter(|_| self.is_given_nothing(step)) {
             return Some(label);
         }
         self.resolve(ix).ok().map(|step| step.label())
     }
+
+    /// Whether no step before left anything that a function would be given.
+    fn is_given_nothing(&self, step: &Step) -> bool {
+        let mut needs = step.needs.iter();
+        !matches!(step.action, Action::Call(_))
+            || needs.all(|need| self.outputs(*need as StepIx).is_none())
+    }
 }
 
-/// The label of a step that reads nothing of its run.
+/// The label of a step that reads nothing of its run: of a function, where the
+/// steps before it left nothing.
 pub(crate) fn fixed(plan: &Plan, step: &Step) -> Option<InputsHash> {
     let literal = |template: &Template| template.as_literal().map(String::from);
     let action = match &step.action {
@@ -191,13 +200,11 @@ pub(crate) fn fixed(plan: &Plan, step: &Step) -> Option<InputsHash> {
             script: line.script().into(),
             values: Vec::new(),
         },
-        Action::Call(function) if step.needs.is_empty() && step.for_each.is_none() => {
-            ResolvedAction::Call {
-                function: function.clone(),
-                needs: Needs::new(Map::new()),
-                item: None,
-            }
-        }
+        Action::Call(function) if step.for_each.is_none() => ResolvedAction::Call {
+            function: function.clone(),
+            needs: Needs::new(Map::new()),
+            item: None,
+        },
         Action::Shell { .. }
         | Action::Call(_)
         | Action::Http(_)

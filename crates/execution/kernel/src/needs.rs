@@ -43,8 +43,8 @@ impl Needs {
     /// The digest of the outputs.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let of = || Digest::of(self.outputs.to_string().as_bytes());
-        self.sha256.unwrap_or_else(of)
+        let json = || serde_json::to_vec(&*self.outputs).expect("a JSON value is always JSON");
+        self.sha256.unwrap_or_else(|| Digest::of(&json()))
     }
 }
 

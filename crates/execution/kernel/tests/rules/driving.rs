@@ -24,6 +24,21 @@ fn a_manual_gate_whose_condition_fails_is_a_failed_step() {
     assert_eq!(run.count("run.held"), 0);
 }
 
+/// A function's label is the same whether it is known ahead, because nothing is
+/// left for it, or computed of what it is given.
+#[test]
+fn the_label_of_a_call_is_that_of_what_it_is_given() {
+    let labels = [json!(null), json!({}), json!({"n": 1})].map(|outputs| {
+        let steps = "steps: { a: { call: f }, b: { call: g, needs: [a] } }";
+        let mut run = plan(steps).start();
+        run.succeed_with(0, outputs);
+        let label = run.state().step(1).inputs_hash;
+        assert_eq!(label, Some(run.state().resolve(1).unwrap().label()));
+        label
+    });
+    assert!(labels[0] != labels[1] && labels[1] != labels[2]);
+}
+
 /// A failed gate stops what runs; an executor that never reports does not hold
 /// the run for ever.
 #[test]
