@@ -1,6 +1,7 @@
 //! What a log says beyond the run's state.
 
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use rok_events::{AckData, ArtifactPlace, Body, ContentRef, Event, PolicyData, StepEndData};
@@ -91,8 +92,7 @@ pub struct StepHistory {
 /// The history of a run.
 #[derive(Debug, Clone)]
 pub struct History {
-    plan: Vec<StepId>,
-    index: alloc::collections::BTreeMap<StepId, StepIx>,
+    plan: Arc<CompiledPlan>,
     steps: Vec<StepHistory>,
     submitter: Option<Actor>,
     reason: Option<String>,
@@ -109,17 +109,10 @@ pub struct History {
 }
 
 impl History {
-    pub(crate) fn new(plan: &CompiledPlan) -> Self {
-        let ids: Vec<StepId> = plan
-            .plan()
-            .steps
-            .iter()
-            .map(|step| step.id.clone())
-            .collect();
+    pub(crate) fn new(plan: Arc<CompiledPlan>) -> Self {
         Self {
-            index: ids.iter().cloned().zip(0..).collect(),
-            steps: vec![StepHistory::default(); ids.len()],
-            plan: ids,
+            steps: vec![StepHistory::default(); plan.len()],
+            plan,
             submitter: None,
             reason: None,
             decisions: Vec::new(),
@@ -190,9 +183,9 @@ impl History {
                         sha256: data.log_sha256.clone(),
                     });
                 }
-                if let Some(ix) = self.index.get(step) {
+                if let Some(ix) = self.plan.find(step) {
                     let end = Some((**data).clone());
-                    self.steps[*ix as usize] = StepHistory {
+                    self.steps[ix as usize] = StepHistory {
                         attempt: *attempt,
                         end,
                     };
@@ -331,12 +324,6 @@ impl History {
     #[must_use]
     pub fn step(&self, ix: StepIx) -> &StepHistory {
         &self.steps[ix as usize]
-    }
-
-    /// The ids of the plan's steps, in declaration order.
-    #[must_use]
-    pub fn step_ids(&self) -> &[StepId] {
-        &self.plan
     }
 
     /// When the current epoch was sealed.

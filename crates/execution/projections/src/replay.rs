@@ -72,7 +72,7 @@ impl Replay {
     pub fn new(plan: Arc<CompiledPlan>, run: RunId) -> Self {
         Self {
             head: ChainHash::genesis(&run),
-            history: History::new(&plan),
+            history: History::new(Arc::clone(&plan)),
             service_run: ServiceRun::of(plan.plan(), &run),
             notices: Notices::of(plan.plan(), &run),
             state: RunState::new(plan, run.clone()),
