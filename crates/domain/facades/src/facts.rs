@@ -114,7 +114,13 @@ impl<'a> DutyKey<'a> {
     #[must_use]
     pub fn record_id(&self, prefix: &str) -> String {
         let id = Uuid::new_v5(&NAMESPACE, self.to_string().as_bytes());
-        format!("{prefix}-{}", id.hyphenated())
+        let mut buffer = Uuid::encode_buffer();
+        let id = id.hyphenated().encode_lower(&mut buffer);
+        let mut text = String::with_capacity(prefix.len() + 1 + id.len());
+        text.push_str(prefix);
+        text.push('-');
+        text.push_str(id);
+        text
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::duty::Duty;
 use alloc::string::String;
-use core::fmt;
+use core::fmt::{self, Write as _};
 use core::str::FromStr;
 use rok_vocabulary::{AckErrorKind, AckStatus, Epoch, RunId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -18,14 +18,17 @@ pub struct AckId(Uuid);
 
 impl AckId {
     fn of(run: &RunId, epoch: Epoch, duty: &Duty, result: Option<&str>, status: AckStatus) -> Self {
-        // Lengths keep (a, bc) and (ab, c) apart.
-        let duty = alloc::format!("{duty}");
-        let result = result.unwrap_or("");
-        let text = alloc::format!(
-            "{run}\n{epoch}\n{}\n{duty}\n{}\n{result}\n{status}",
-            duty.len(),
-            result.len()
-        );
+        let (duty, result) = (duty.text(), result.unwrap_or(""));
+        let (duty_length, length) = (duty.len(), result.len());
+        let mut text = String::with_capacity(run.as_str().len() + duty_length + length + 64);
+        // Lengths keep (a, bc) and (ab, c) apart. Writing to a string cannot fail.
+        text.push_str(run.as_str());
+        let _ = write!(text, "\n{epoch}\n{duty_length}\n");
+        text.push_str(&duty);
+        let _ = write!(text, "\n{length}\n");
+        text.push_str(result);
+        text.push('\n');
+        text.push_str(status.as_str());
         Self(Uuid::new_v5(&NAMESPACE, text.as_bytes()))
     }
 }
@@ -51,7 +54,8 @@ impl FromStr for AckId {
 
 impl Serialize for AckId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let mut text = Uuid::encode_buffer();
+        serializer.serialize_str(self.0.hyphenated().encode_lower(&mut text))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A duty: one action that one domain owes the run.
 
 use alloc::borrow::{Cow, ToOwned};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::str::FromStr;
 use rok_vocabulary::Domain;
@@ -107,6 +107,30 @@ impl Duty {
         &self.action
     }
 
+    /// The text of a standard duty, which is nearly every one.
+    fn standard_text(&self) -> Option<&'static str> {
+        if self.key.is_some() {
+            return None;
+        }
+        Some(match (&self.domain, self.action.as_str()) {
+            (Domain::Logs, "start_trace") => "logs/start_trace",
+            (Domain::Policies, "evaluate_policy") => "policies/evaluate_policy",
+            (Domain::Incidents, "create_incident") => "incidents/create_incident",
+            (Domain::Logs, "complete_trace") => "logs/complete_trace",
+            (Domain::Orchestrator, "finalize_run") => "orchestrator/finalize_run",
+            _ => return None,
+        })
+    }
+
+    /// Its text; borrowed where it is a standard one.
+    #[must_use]
+    pub fn text(&self) -> Cow<'static, str> {
+        match self.standard_text() {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.to_string()),
+        }
+    }
+
     /// Which of several.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
@@ -116,6 +140,9 @@ impl Duty {
 
 impl fmt::Display for Duty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(text) = self.standard_text() {
+            return f.write_str(text);
+        }
         write!(f, "{}/{}", self.domain, self.action)?;
         match &self.key {
             Some(key) => write!(f, "/{key}"),
@@ -164,7 +191,10 @@ impl schemars::JsonSchema for Duty {
 
 impl Serialize for Duty {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.standard_text() {
+            Some(text) => serializer.serialize_str(text),
+            None => serializer.collect_str(self),
+        }
     }
 }
 

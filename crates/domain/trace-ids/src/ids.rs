@@ -37,6 +37,18 @@ macro_rules! ids {
                 self.0
             }
 
+            /// The hexadecimal digits, without an allocation.
+            #[must_use]
+            pub fn hex(self) -> [u8; $bytes * 2] {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                let mut text = [0; $bytes * 2];
+                for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+                    pair[0] = HEX[usize::from(byte >> 4)];
+                    pair[1] = HEX[usize::from(byte & 15)];
+                }
+                text
+            }
+
             fn cut(digest: &[u8]) -> Self {
                 let mut bytes = [0; $bytes];
                 bytes.copy_from_slice(&digest[..$bytes]);
@@ -49,13 +61,7 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                let mut text = [0; $bytes * 2];
-                for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-                    pair[0] = HEX[usize::from(byte >> 4)];
-                    pair[1] = HEX[usize::from(byte & 15)];
-                }
-                f.pad(core::str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
+                f.pad(core::str::from_utf8(&self.hex()).expect("hexadecimal digits are ASCII"))
             }
         }
 
@@ -153,7 +159,9 @@ impl SpanId {
 /// always sampled, since every span is kept.
 #[must_use]
 pub fn traceparent(trace: TraceId, span: SpanId) -> String {
-    alloc::format!("00-{trace}-{span}-01")
+    let (trace, span) = (trace.hex(), span.hex());
+    let ascii = |hex| core::str::from_utf8(hex).expect("hexadecimal digits are ASCII");
+    ["00-", ascii(&trace[..]), "-", ascii(&span[..]), "-01"].concat()
 }
 
 /// Lengths keep (a, bc) and (ab, c) apart.

@@ -383,17 +383,21 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn created(&self) -> Result<Body, DecodeError> {
-        /// Read first: a newer schema may have other fields.
+        /// Read alone where the rest cannot be: a newer schema may have other fields.
         #[derive(Deserialize)]
         struct Versioned {
             schema: u32,
         }
-        let Versioned { schema } = self.data()?;
+        let data: Result<Box<CreatedData>, DecodeError> = self.data();
+        let schema = match &data {
+            Ok(data) => data.schema,
+            Err(_) => self.data::<Versioned>()?.schema,
+        };
         if schema != SCHEMA {
             return Err(DecodeError::UnknownSchema { found: schema });
         }
         let trace_id = self.word("trace_id", self.header.trace_id.as_ref())?;
-        let data: Box<CreatedData> = self.data()?;
+        let data = data?;
         Ok(Body::RunCreated {
             trace_id,
             reason: self.reason(),

@@ -161,7 +161,7 @@ impl Encoder {
                     line.plain("inputs_hash", label.as_str());
                 }
                 let span = SpanId::of_attempt(&self.run, event.epoch, step, *attempt);
-                line.plain("span_id", &span.to_string());
+                line.hex("span_id", &span.hex());
                 if let Some(data) = data {
                     line.data(data);
                 }
@@ -247,7 +247,7 @@ impl Encoder {
             Body::RunRolledBack { data } => line.data(data),
             Body::StepCompensationStarted { step, attempt } => {
                 let span = SpanId::of_compensation(&self.run, event.epoch, step, *attempt);
-                line.plain("span_id", &span.to_string());
+                line.hex("span_id", &span.hex());
             }
             Body::StepCompensated { reason, data, .. } => {
                 line.reason(reason.as_deref());
@@ -383,9 +383,13 @@ impl Line<'_> {
     }
 
     fn log_hash(&mut self, head: ChainHash) {
-        self.key("log_hash");
+        self.hex("log_hash", &head.hex());
+    }
+
+    fn hex(&mut self, key: &str, digits: &[u8]) {
+        self.key(key);
         self.out.push(b'"');
-        self.out.extend_from_slice(&head.hex());
+        self.out.extend_from_slice(digits);
         self.out.push(b'"');
     }
 
@@ -409,8 +413,6 @@ impl Line<'_> {
 
     fn hash_of(&mut self, key: &str, value: &serde_json::Value) {
         let json = serde_json::to_vec(value).expect("a JSON value is always JSON");
-        let hex = rok_chain::Digest::of(&json).hex();
-        let short = core::str::from_utf8(&hex[..16]).expect("hex digits are ASCII");
-        self.plain(key, short);
+        self.hex(key, &rok_chain::Digest::of(&json).hex()[..16]);
     }
 }

@@ -75,7 +75,7 @@ macro_rules! hashes {
             /// All 64 hex digits.
             #[must_use]
             pub fn to_hex(&self) -> String {
-                self.hex().iter().map(|b| char::from(*b)).collect()
+                core::str::from_utf8(&self.hex()).expect("hex digits are ASCII").into()
             }
         }
 
@@ -167,7 +167,9 @@ impl ChainHash {
     /// [`ChainHash::short`] as a text.
     #[must_use]
     pub fn short_str(&self) -> String {
-        self.short().iter().map(|b| char::from(*b)).collect()
+        core::str::from_utf8(&self.short())
+            .expect("hex digits are ASCII")
+            .into()
     }
 }
 

@@ -151,7 +151,8 @@ impl fmt::Display for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let text = self.to_rfc3339();
+        serializer.serialize_str(core::str::from_utf8(&text).expect("digits are ASCII"))
     }
 }
 

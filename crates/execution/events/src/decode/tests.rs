@@ -244,6 +244,7 @@ fn bodies() -> Vec<Body> {
                         reason: nasty(),
                     }],
                     notes: vec![nasty()],
+                    reason: Some(nasty()),
                 })),
                 inputs_hash: InputsHash::of("0123456789abcdef"),
                 ..StepEndData::default()
