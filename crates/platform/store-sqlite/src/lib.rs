@@ -10,7 +10,8 @@
 //!  shards ── commit ──┐            ┌ BEGIN IMMEDIATE
 //!  pool ──── claim ───┼─▶ writer ──┤   a savepoint a caller; a claim goes with a commit
 //!  anyone ── put ─────┘  (thread)  └ COMMIT: synced, then all are answered
-//!                            │ after that: checkpoint, has another process written?
+//!                            │ after that: is the log to be copied (thread),
+//!                            │ has another process written?
 //!                            ▼
 //!            FILE ◀─ WAL ─▶ readers: read, list, next_due, backlog
 //! ```
@@ -44,6 +45,7 @@
 mod access;
 mod cells;
 mod commit;
+mod copier;
 mod database;
 mod fault;
 mod inbox;

@@ -24,6 +24,10 @@ const STATEMENTS: usize = 96;
 /// indexes of a store of millions.
 const WRITER_CACHE: i64 = 32 * 1024;
 
+/// From how many pages on the log is copied into the file: 16 MiB, so that
+/// pages that are written often are copied once.
+const PACE: i32 = 4096;
+
 /// Where the file is, and how connections to it are set up.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
@@ -31,6 +35,8 @@ pub(crate) struct Place {
     pub(crate) durability: Durability,
     /// How long to wait for another process.
     pub(crate) patience: Duration,
+    /// From how many pages on the log is copied into the file.
+    pub(crate) pace: i32,
     /// How many pages the file may have; 0 for any number.
     pub(crate) max_pages: Arc<AtomicU32>,
     identity: Identity,
@@ -79,6 +85,7 @@ impl Place {
             path,
             durability,
             patience: PATIENCE,
+            pace: PACE,
             max_pages: Arc::default(),
             identity,
         })
@@ -113,16 +120,28 @@ impl Place {
         let mut db = self.connect()?;
         self.judge(&db)?;
         self.use_log(&db)?;
+        self.sync(&db)?;
+        db.pragma_update(None, "cache_size", -WRITER_CACHE)?;
+        // It is done beside it.
+        db.pragma_update(None, "wal_autocheckpoint", 0)?;
+        self.limit(&db)?;
+        self.bring_up_to_date(&mut db)?;
+        Ok(db)
+    }
+
+    fn sync(&self, db: &Connection) -> rusqlite::Result<()> {
         let synchronous = match self.durability {
             Durability::Fsync => "FULL",
             Durability::Flush => "OFF",
         };
-        db.pragma_update(None, "synchronous", synchronous)?;
-        db.pragma_update(None, "cache_size", -WRITER_CACHE)?;
-        // The writer's thread does it, after it has answered.
-        db.pragma_update(None, "wal_autocheckpoint", 0)?;
-        self.limit(&db)?;
-        self.bring_up_to_date(&mut db)?;
+        db.pragma_update(None, "synchronous", synchronous)
+    }
+
+    /// A connection that copies the log into the file: what it syncs is what
+    /// makes the log superfluous.
+    pub(crate) fn copier(&self) -> Result<Connection, Unopened> {
+        let db = self.connect()?;
+        self.sync(&db)?;
         Ok(db)
     }
 

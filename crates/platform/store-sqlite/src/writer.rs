@@ -1,6 +1,7 @@
 //! The writer: one thread, one connection, one transaction for all that waits.
 
 use crate::access::Access;
+use crate::copier::{self, Copier};
 use crate::fault::{Failure, OpenError, Unopened, sort};
 use crate::known::Known;
 use crate::open::{Identity, Place};
@@ -21,9 +22,12 @@ const LINE: usize = 1024;
 /// dozens of decisions already, and those who came first want their answer.
 const BATCH: usize = 256;
 
-/// From how many pages on the log is copied into the file: 16 MiB, so that
-/// pages that are written often are copied once.
-const CHECKPOINT: i32 = 4096;
+/// How many times the pace of copying the log may be long before the writer
+/// copies what is left of it.
+const LONG: i32 = 2;
+
+/// Which part of that pace is left by then: little, since who commits waits.
+const REST: i32 = 8;
 
 /// How often to ask whether another process has written, while somebody
 /// listens.
@@ -116,6 +120,7 @@ impl Writer {
             syncs: true,
             pages: Arc::default(),
             copied: 0,
+            copier: None,
             others: 0,
             log: None,
             known: Known::default(),
@@ -243,8 +248,10 @@ struct Desk {
     syncs: bool,
     /// How long the log is.
     pages: Arc<AtomicI32>,
-    /// How long it was when it was last copied into the file.
+    /// How long it was when it was last to be copied into the file.
     copied: i32,
+    /// Who copies it, once it is long.
+    copier: Option<Copier>,
     /// Changes when another process writes.
     others: i64,
     looked: Instant,
@@ -332,9 +339,7 @@ impl Desk {
             // The log began anew.
             self.copied = 0;
         }
-        if pages >= self.copied + CHECKPOINT {
-            self.checkpoint();
-        }
+        self.copy(pages);
     }
 
     /// One transaction. An error means that nothing of it came about.
@@ -393,6 +398,7 @@ impl Desk {
         // Another connection counts differently: whoever listens looks again.
         self.others = data_version(&db)?;
         self.log = Some(self.place.log()?);
+        self.known.forget();
         self.board.tell_all(&Signal::Any);
         self.db = Some(db);
         self.syncs = true;
@@ -412,13 +418,28 @@ impl Desk {
         Ok(())
     }
 
-    /// Copies the log into the file, as far as no reader needs the old pages.
-    fn checkpoint(&mut self) {
+    /// Has the log copied into the file, beside what is written meanwhile. It
+    /// begins anew only once all of it is copied, so that what the other thread
+    /// has left is copied here when the log is long.
+    fn copy(&mut self, pages: i32) {
+        let pace = self.place.pace;
+        let since = pages - self.copied;
+        if since >= pace {
+            if self.copier.is_none() {
+                self.copier = Copier::start(self.place.clone());
+            }
+            if let Some(copier) = &self.copier {
+                copier.order();
+                self.copied = pages;
+                return;
+            }
+        }
+        let is_long = pages >= LONG * pace && since >= pace / REST;
+        if since < pace && !is_long {
+            return;
+        }
         let Some(db) = &self.db else { return };
-        let log = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-            row.get::<_, i32>(1)
-        });
-        match log {
+        match copier::copy(db) {
             Ok(log) => self.copied = log.max(0),
             // What was answered is in the log, and stays there.
             Err(_) => self.db = None,

@@ -351,3 +351,30 @@ fn what_was_rolled_back_is_forgotten() {
     let log = store.read_raw(&id("r")).unwrap();
     assert_eq!(verify_log(&id("r"), &log, None).head, again.head());
 }
+
+/// The log is copied into the file beside what is written, and begins anew:
+/// it does not grow with what is written.
+#[rstest]
+fn the_log_is_copied_and_begins_anew(
+    #[values(Durability::Fsync, Durability::Flush)] durability: Durability,
+) {
+    let (_folder, mut place) = place();
+    (place.durability, place.pace) = (durability, 64);
+    let mut store = SqliteStore::at(place.clone()).unwrap();
+    let (mut script, fence) = owned(&mut store, "r");
+    let size = |suffix| fs::metadata(beside(&place, suffix)).unwrap().len();
+    // How soon it is copied is for the machine to say.
+    let anew = (0..10_000).find(|_| {
+        assert!(is_committed(
+            &store.commit(&[script.steps(fence, 30)]).unwrap()
+        ));
+        size("") > 2 * size("-wal")
+    });
+    assert!(anew.is_some(), "{} bytes of log", size("-wal"));
+    let log = store.read_raw(&id("r")).unwrap();
+    assert_eq!(verify_log(&id("r"), &log, None).head, script.head());
+    drop(store);
+    let store = SqliteStore::at(place).unwrap();
+    assert_eq!(store.read_raw(&id("r")).unwrap(), log);
+    assert_eq!(store.faults().unwrap(), [""; 0]);
+}
