@@ -1,6 +1,7 @@
 //! The two streams, and what they can show. A reader of standard output that
 //! goes away is noticed here, and is no error.
 
+use crate::exit::Exit;
 use rok_service::ServiceError;
 use serde::Serialize;
 use std::env;
@@ -145,6 +146,20 @@ impl Terminal {
     pub(crate) fn show_json<T: Serialize>(&mut self, view: &T) -> Result<(), ServiceError> {
         let text = self.data(view)?;
         self.show(&text)
+    }
+
+    /// Shows a view: as data where that is wanted, or else its text.
+    pub(crate) fn tell<T: Serialize>(
+        &mut self,
+        view: &T,
+        text: &str,
+    ) -> Result<Exit, ServiceError> {
+        if self.json {
+            self.show_json(view)?;
+        } else {
+            self.show(text)?;
+        }
+        Ok(Exit::Success)
     }
 
     /// A view as JSON, or as YAML where that is wanted.

@@ -24,17 +24,17 @@ pub(crate) fn incidents(
         Some(IncidentCommand::Show { incident }) => {
             let history = desk.incident(&incident)?;
             let text = render::incident(&history, terminal.out_look);
-            tell(terminal, &history, &text)
+            terminal.tell(&history, &text)
         }
         Some(IncidentCommand::Acknowledge(HandleArgs { incident, reason })) => {
             let incident = desk.acknowledge(&incident, &reason)?;
             let text = format!("acknowledged {}\n", render::clean(&incident.id));
-            tell(terminal, &incident, &text)
+            terminal.tell(&incident, &text)
         }
         Some(IncidentCommand::Resolve(HandleArgs { incident, reason })) => {
             let incident = desk.resolve(&incident, &reason)?;
             let text = format!("resolved {}\n", render::clean(&incident.id));
-            tell(terminal, &incident, &text)
+            terminal.tell(&incident, &text)
         }
     }
 }
@@ -52,7 +52,7 @@ pub(crate) fn lessons(
         Some(LessonCommand::Show { lesson }) => {
             let lesson = desk.lesson(&lesson)?;
             let text = render::lesson(&lesson, terminal.out_look);
-            tell(terminal, &lesson, &text)
+            terminal.tell(&lesson, &text)
         }
         Some(LessonCommand::Defer(DecideLessonArgs { lesson, reason })) => {
             let lesson = desk.decide(&lesson, LessonDecision::Defer, &reason)?;
@@ -76,15 +76,6 @@ pub(crate) fn lessons(
             Ok(Exit::Success)
         }
     }
-}
-
-fn tell<T: Serialize>(terminal: &mut Terminal, view: &T, text: &str) -> Result<Exit, ServiceError> {
-    if terminal.json {
-        terminal.show_json(view)?;
-    } else {
-        terminal.show(text)?;
-    }
-    Ok(Exit::Success)
 }
 
 fn list_incidents(
@@ -128,7 +119,7 @@ fn listed<T: Serialize>(
     if found.is_empty() && !terminal.json {
         terminal.note(&format!("no {what}\n"));
     } else {
-        tell(terminal, found, text)?;
+        terminal.tell(found, text)?;
     }
     let unread = desk.unread();
     if unread.is_empty() {
@@ -144,5 +135,5 @@ fn listed<T: Serialize>(
 
 fn decided(terminal: &mut Terminal, lesson: &Lesson) -> Result<Exit, ServiceError> {
     let text = format!("{} {}\n", lesson.state, render::clean(&lesson.id));
-    tell(terminal, lesson, &text)
+    terminal.tell(lesson, &text)
 }

@@ -6,7 +6,6 @@ use crate::render;
 use crate::terminal::Terminal;
 use rok_service::views::{ComponentView, ErrorKind};
 use rok_service::{ComponentAsk, ComponentBook, Service, ServiceError};
-use serde::Serialize;
 use std::path::PathBuf;
 
 /// One of the commands on the registry.
@@ -32,40 +31,31 @@ pub(crate) fn registry(
         RegistryCommand::Inspect { component } => {
             let view = book.inspect(&component)?;
             let text = render::component(&view, terminal.out_look);
-            tell(terminal, &view, &text)
+            terminal.tell(&view, &text)
         }
         RegistryCommand::Add { file, replace } => {
             let added = book.add(&file, replace)?;
             let text = render::component_added(&added, terminal.out_look);
-            tell(terminal, &added, &text)
+            terminal.tell(&added, &text)
         }
         RegistryCommand::Remove { component } => {
             let removed = book.remove(&component)?;
             let text = render::component_removed(&removed);
-            tell(terminal, &removed, &text)
+            terminal.tell(&removed, &text)
         }
         RegistryCommand::Validate { .. } => validate(&book, terminal),
         RegistryCommand::Lock => {
             let report = book.lock()?;
             let text = render::locked(&report);
-            tell(terminal, &report, &text)
+            terminal.tell(&report, &text)
         }
         RegistryCommand::Reset { component } => {
             let view = book.reset(&component)?;
             let text = format!("closed the breaker of {}\n", render::clean(&component));
-            tell(terminal, &view, &text)
+            terminal.tell(&view, &text)
         }
         RegistryCommand::Schema => unreachable!("answered before the registry is composed"),
     }
-}
-
-fn tell<T: Serialize>(terminal: &mut Terminal, view: &T, text: &str) -> Result<Exit, ServiceError> {
-    if terminal.json {
-        terminal.show_json(view)?;
-    } else {
-        terminal.show(text)?;
-    }
-    Ok(Exit::Success)
 }
 
 fn ask(select: SelectArgs, text: Option<String>) -> ComponentAsk {
@@ -88,14 +78,14 @@ fn list(
         return Ok(Exit::Success);
     }
     let text = render::components(&views, terminal.out_look);
-    tell(terminal, &views, &text)
+    terminal.tell(&views, &text)
 }
 
 /// What is wrong is the result here, and the exit code says so.
 fn validate(book: &ComponentBook, terminal: &mut Terminal) -> Result<Exit, ServiceError> {
     let report = book.validate()?;
     let text = render::registry_report(&report, terminal.out_look);
-    tell(terminal, &report, &text)?;
+    terminal.tell(&report, &text)?;
     Ok(if report.troubles.is_empty() {
         Exit::Success
     } else {
@@ -120,5 +110,5 @@ fn check(
         .iter()
         .map(|name| format!("{}: valid\n", render::clean(name)))
         .collect();
-    tell(terminal, &names, &lines.concat())
+    terminal.tell(&names, &lines.concat())
 }

@@ -37,16 +37,16 @@ pub(crate) fn schedule(
             for id in &moved {
                 let _ = writeln!(text, "moved {}", render::clean(id));
             }
-            tell(terminal, &moved, &text)
+            terminal.tell(&moved, &text)
         }
         ScheduleCommand::Pause { schedule, reason } => {
             let view = book.pause(&schedule, reason)?;
-            tell(terminal, &view, &format!("paused {schedule}\n"))
+            terminal.tell(&view, &format!("paused {schedule}\n"))
         }
         ScheduleCommand::Unpause { schedule } => {
             let view = book.unpause(&schedule)?;
             let text = render::unpaused(&view, terminal.out_look);
-            tell(terminal, &view, &text)
+            terminal.tell(&view, &text)
         }
         ScheduleCommand::Trigger(TriggerArgs {
             schedule,
@@ -60,27 +60,18 @@ pub(crate) fn schedule(
         ScheduleCommand::Remove { schedule } => {
             let removed = book.remove(&schedule)?;
             let text = render::removed(&removed);
-            tell(terminal, &removed, &text)
+            terminal.tell(&removed, &text)
         }
         ScheduleCommand::Next { schedule, count } => {
             let dues = book.next(schedule.as_deref(), count.into())?;
             let text = render::due_times(&dues, terminal.out_look);
-            tell(terminal, &dues, &text)
+            terminal.tell(&dues, &text)
         }
         ScheduleCommand::Tick { until, strict } => {
             service.drives_here("schedule tick")?;
             tick(&book, terminal, until.as_deref(), strict)
         }
     }
-}
-
-fn tell<T: Serialize>(terminal: &mut Terminal, view: &T, text: &str) -> Result<Exit, ServiceError> {
-    if terminal.json {
-        terminal.show_json(view)?;
-    } else {
-        terminal.show(text)?;
-    }
-    Ok(Exit::Success)
 }
 
 fn list(
@@ -97,13 +88,13 @@ fn list(
         return Ok(Exit::Success);
     }
     let text = render::schedules(&views, terminal.out_look);
-    tell(terminal, &views, &text)
+    terminal.tell(&views, &text)
 }
 
 fn add(book: &ScheduleBook, terminal: &mut Terminal, file: &Path) -> Result<Exit, ServiceError> {
     let added = book.add(file)?;
     let text = render::added(&added, terminal.out_look);
-    tell(terminal, &added, &text)
+    terminal.tell(&added, &text)
 }
 
 fn backfill(
@@ -131,7 +122,7 @@ fn backfill(
 /// success.
 fn fired(terminal: &mut Terminal, firings: &[FiringView]) -> Result<Exit, ServiceError> {
     let text = render::firings(firings, terminal.out_look);
-    tell(terminal, &firings, &text)?;
+    terminal.tell(&firings, &text)?;
     let begun = |firing: &FiringView| matches!(firing.what.as_str(), "started" | "waits");
     if !firings.iter().any(begun) {
         return Ok(Exit::Failed);
