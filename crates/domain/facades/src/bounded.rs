@@ -7,13 +7,15 @@ use crate::facts::{DutyKey, OutcomeFacts, RunFacts};
 use crate::governance::{
     ActionRequest, Authorization, GovernanceEngine, GovernedAction, PolicyOverview, PolicyVerdict,
 };
-use crate::incidents::{Incident, IncidentEngine, IncidentFilter, IncidentHistory, IncidentReport};
+use crate::incidents::{
+    Handling, Incident, IncidentEngine, IncidentFilter, IncidentHistory, IncidentReport,
+};
 use crate::lessons::Lesson;
 use crate::owned::{OwnedOutcomeFacts, OwnedRunFacts};
 use crate::traces::{StepSpan, TraceEngine, TraceRecord};
 use core::time::Duration;
 use rok_rac::Duty;
-use rok_vocabulary::{Actor, Epoch, RunId, StepId, Timestamp};
+use rok_vocabulary::{Actor, Epoch, RunId, StepId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -144,26 +146,9 @@ impl<E: IncidentEngine + ?Sized + 'static> IncidentEngine for Bounded<E> {
         })
     }
 
-    fn acknowledge(
-        &self,
-        id: &str,
-        by: &Actor,
-        note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
-        let (id, by, note) = (id.to_owned(), by.clone(), note.to_owned());
-        self.call(move |engine| engine.acknowledge(&id, &by, &note, at))
-    }
-
-    fn resolve(
-        &self,
-        id: &str,
-        by: &Actor,
-        note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
-        let (id, by, note) = (id.to_owned(), by.clone(), note.to_owned());
-        self.call(move |engine| engine.resolve(&id, &by, &note, at))
+    fn handle(&self, id: &str, handling: &Handling) -> Result<Incident, EngineError> {
+        let (id, handling) = (id.to_owned(), handling.clone());
+        self.call(move |engine| engine.handle(&id, &handling))
     }
 
     fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError> {

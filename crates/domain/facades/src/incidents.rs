@@ -234,23 +234,9 @@ pub trait IncidentEngine: Send + Sync {
     fn open(&self, key: &DutyKey<'_>, report: &IncidentReport<'_>)
     -> Result<Incident, EngineError>;
 
-    /// OPEN → ACKNOWLEDGED.
-    fn acknowledge(
-        &self,
-        id: &str,
-        by: &Actor,
-        note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError>;
-
-    /// OPEN or ACKNOWLEDGED → RESOLVED.
-    fn resolve(
-        &self,
-        id: &str,
-        by: &Actor,
-        note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError>;
+    /// Records what somebody did about one: OPEN → ACKNOWLEDGED, or either of
+    /// them → RESOLVED.
+    fn handle(&self, id: &str, handling: &Handling) -> Result<Incident, EngineError>;
 
     /// Incidents that somebody may have to handle, the newest first; a further
     /// occurrence is counted in the first and not listed. Those of severity
@@ -364,9 +350,7 @@ impl IncidentFacade {
         note: &str,
         at: Timestamp,
     ) -> Result<Incident, FacadeError> {
-        plain(Domain::Incidents, "acknowledge the incident", || {
-            self.engine.acknowledge(id, by, note, at)
-        })
+        self.handle(id, IncidentStatus::Acknowledged, (by, note, at))
     }
 
     /// OPEN or ACKNOWLEDGED → RESOLVED.
@@ -377,8 +361,23 @@ impl IncidentFacade {
         note: &str,
         at: Timestamp,
     ) -> Result<Incident, FacadeError> {
-        plain(Domain::Incidents, "resolve the incident", || {
-            self.engine.resolve(id, by, note, at)
+        self.handle(id, IncidentStatus::Resolved, (by, note, at))
+    }
+
+    fn handle(
+        &self,
+        id: &str,
+        to: IncidentStatus,
+        (by, note, at): (&Actor, &str, Timestamp),
+    ) -> Result<Incident, FacadeError> {
+        let handling = Handling {
+            at,
+            by: by.clone(),
+            to,
+            reason: note.to_owned(),
+        };
+        plain(Domain::Incidents, "handle the incident", || {
+            self.engine.handle(id, &handling)
         })
     }
 

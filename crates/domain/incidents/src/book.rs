@@ -8,7 +8,7 @@ use rok_facades::{
     DutyKey, EngineError, Handling, Incident, IncidentEngine, IncidentFilter, IncidentHistory,
     IncidentReport, IncidentStatus, Occurrence, OutcomeFacts,
 };
-use rok_vocabulary::{Actor, Severity, Timestamp};
+use rok_vocabulary::Severity;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
@@ -87,25 +87,12 @@ impl IncidentBook {
             .map_err(|_| EngineError::refused("an earlier call panicked; restart the process"))
     }
 
-    fn change(
-        &self,
-        id: &str,
-        to: IncidentStatus,
-        by: &Actor,
-        note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
+    fn change(&self, id: &str, handling: &Handling) -> Result<Incident, EngineError> {
         let mut pages = self.pages()?;
         let page = pages.by_id.get_mut(id).ok_or_else(|| unknown(id))?;
-        let handling = Handling {
-            at,
-            by: by.clone(),
-            to,
-            reason: note.to_owned(),
-        };
-        if is_new(&page.now, &handling)? {
-            handle(&mut page.now, &handling);
-            page.handled.push(handling);
+        if is_new(&page.now, handling)? {
+            handle(&mut page.now, handling);
+            page.handled.push(handling.clone());
         }
         Ok(page.now.clone())
     }
@@ -294,24 +281,8 @@ impl IncidentEngine for IncidentBook {
         Ok(self.pages()?.answer(draft))
     }
 
-    fn acknowledge(
-        &self,
-        id: &str,
-        by: &Actor,
-        note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
-        self.change(id, IncidentStatus::Acknowledged, by, note, at)
-    }
-
-    fn resolve(
-        &self,
-        id: &str,
-        by: &Actor,
-        note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
-        self.change(id, IncidentStatus::Resolved, by, note, at)
+    fn handle(&self, id: &str, handling: &Handling) -> Result<Incident, EngineError> {
+        self.change(id, handling)
     }
 
     fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError> {

@@ -6,10 +6,9 @@ use crate::book::{IncidentBook, is_new, unknown};
 use crate::project::{Handled, Standing, standing};
 use rok_facades::{
     DutyKey, EngineError, Handling, Incident, IncidentEngine, IncidentFilter, IncidentHistory,
-    IncidentReport, IncidentStatus, OutcomeFacts,
+    IncidentReport, OutcomeFacts,
 };
 use rok_log::{Cells, StoreError};
-use rok_vocabulary::{Actor, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::error::Error as _;
 use std::sync::Arc;
@@ -73,14 +72,7 @@ impl StoredIncidents {
         found.ok_or_else(|| unknown(id))
     }
 
-    fn change(
-        &self,
-        id: &str,
-        to: IncidentStatus,
-        by: &Actor,
-        reason: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
+    fn change(&self, id: &str, asked: &Handling) -> Result<Incident, EngineError> {
         loop {
             let seen = self.cells.cell(TABLE, id);
             let before = self.found(id)?;
@@ -97,10 +89,8 @@ impl StoredIncidents {
                 .last()
                 .map_or(before.incident.created_at, |last| last.at);
             let handling = Handling {
-                at: at.max(last),
-                by: by.clone(),
-                to,
-                reason: reason.to_owned(),
+                at: asked.at.max(last),
+                ..asked.clone()
             };
             if !is_new(&before.incident, &handling)? {
                 return Ok(before.incident);
@@ -163,24 +153,8 @@ impl IncidentEngine for StoredIncidents {
         self.book.open(key, report)
     }
 
-    fn acknowledge(
-        &self,
-        id: &str,
-        by: &Actor,
-        note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
-        self.change(id, IncidentStatus::Acknowledged, by, note, at)
-    }
-
-    fn resolve(
-        &self,
-        id: &str,
-        by: &Actor,
-        note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
-        self.change(id, IncidentStatus::Resolved, by, note, at)
+    fn handle(&self, id: &str, handling: &Handling) -> Result<Incident, EngineError> {
+        self.change(id, handling)
     }
 
     fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::testing::{Fault, Latch, TestEngine};
 use crate::{GovernanceFacade, IncidentFacade, TraceFacade};
-use rok_vocabulary::{AckErrorKind, AckStatus, Outcome};
+use rok_vocabulary::{AckErrorKind, AckStatus, Outcome, Timestamp};
 
 const LONG: Duration = Duration::from_secs(60);
 const TINY: Duration = Duration::from_millis(1);

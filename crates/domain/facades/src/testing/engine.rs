@@ -6,8 +6,8 @@ use crate::governance::{
     ActionRequest, Authorization, GovernanceEngine, PolicyOverview, PolicyVerdict,
 };
 use crate::incidents::{
-    Incident, IncidentCategory, IncidentEngine, IncidentFilter, IncidentHistory, IncidentReport,
-    IncidentStatus,
+    Handling, Incident, IncidentCategory, IncidentEngine, IncidentFilter, IncidentHistory,
+    IncidentReport, IncidentStatus,
 };
 use crate::lessons::Lesson;
 use crate::together::Facades;
@@ -224,26 +224,9 @@ impl IncidentEngine for TestEngine {
         Ok(self.keep(incident(self.id(key, "inc", fault), report, fault)))
     }
 
-    fn acknowledge(
-        &self,
-        id: &str,
-        by: &Actor,
-        _note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
-        self.enter("acknowledge", id)?;
-        self.change(id, IncidentStatus::Acknowledged, by, at)
-    }
-
-    fn resolve(
-        &self,
-        id: &str,
-        by: &Actor,
-        _note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
-        self.enter("resolve", id)?;
-        self.change(id, IncidentStatus::Resolved, by, at)
+    fn handle(&self, id: &str, handling: &Handling) -> Result<Incident, EngineError> {
+        self.enter("handle", id)?;
+        self.change(id, handling.to, &handling.by, handling.at)
     }
 
     fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError> {

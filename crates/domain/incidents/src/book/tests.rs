@@ -4,7 +4,9 @@ use super::*;
 use proptest::prelude::*;
 use rok_facades::{IncidentCategory, IncidentFacade, OwnedOutcomeFacts, OwnedRunFacts};
 use rok_rac::{Duty, Reconciliation};
-use rok_vocabulary::{AckErrorKind, AckStatus, ErrorClass, Outcome, ReconciliationStatus};
+use rok_vocabulary::{
+    AckErrorKind, AckStatus, Actor, ErrorClass, Outcome, ReconciliationStatus, Timestamp,
+};
 use rstest::rstest;
 use std::sync::Arc;
 

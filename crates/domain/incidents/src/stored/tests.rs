@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::project::tests::record;
-use rok_facades::IncidentFacade;
+use rok_facades::{IncidentFacade, IncidentStatus};
 use rok_log::MemoryCells;
+use rok_vocabulary::{Actor, Timestamp};
 
 fn facade(cells: &MemoryCells) -> IncidentFacade {
     let told = || {

@@ -7,10 +7,10 @@ use rok_executor::{
 };
 use rok_facades::testing::TestEngine;
 use rok_facades::{
-    DutyKey, EngineError, Incident, IncidentEngine, IncidentFilter, IncidentHistory,
+    DutyKey, EngineError, Handling, Incident, IncidentEngine, IncidentFilter, IncidentHistory,
     IncidentReport, OutcomeFacts,
 };
-use rok_vocabulary::{Actor, ErrorClass, RunId, Timestamp};
+use rok_vocabulary::{ErrorClass, RunId};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -202,24 +202,8 @@ impl IncidentEngine for Witness {
         self.engine.open(key, report)
     }
 
-    fn acknowledge(
-        &self,
-        id: &str,
-        by: &Actor,
-        note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
-        self.engine.acknowledge(id, by, note, at)
-    }
-
-    fn resolve(
-        &self,
-        id: &str,
-        by: &Actor,
-        note: &str,
-        at: Timestamp,
-    ) -> Result<Incident, EngineError> {
-        self.engine.resolve(id, by, note, at)
+    fn handle(&self, id: &str, handling: &Handling) -> Result<Incident, EngineError> {
+        self.engine.handle(id, handling)
     }
 
     fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError> {
