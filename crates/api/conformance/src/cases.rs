@@ -1,8 +1,10 @@
 //! The cases, by area.
 
+mod agents;
 mod budget;
 mod chaos;
 mod federation;
+mod policy;
 mod retry;
 mod schema;
 
@@ -11,7 +13,7 @@ use crate::engine::{Engine, Fault};
 /// A case.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
-    /// What it is about: `schema`, `retry`, `budget`, `federation`, `chaos`.
+    /// What it is about: `schema`, `retry`, `budget`, `policy`, `federation`, `chaos`.
     pub area: &'static str,
     /// What holds.
     pub name: &'static str,
@@ -51,7 +53,9 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         schema::CASES,
         retry::CASES,
         budget::CASES,
+        policy::CASES,
         federation::CASES,
+        agents::CASES,
         chaos::CASES,
     ];
     areas.into_iter().flatten()

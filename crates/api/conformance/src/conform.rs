@@ -1,7 +1,7 @@
 //! The suite over an engine, as a report.
 
 use crate::cases::{Case, cases};
-use crate::engine::Engine;
+use crate::engine::{Engine, Fault};
 use rok_orchestration::{ComponentResult, Finding, ReportStatus, ResultStatus, RunReport};
 use rok_vocabulary::Timestamp;
 
@@ -21,12 +21,23 @@ pub fn conform<'c>(
         told(&result);
         report.results.push(result);
     }
-    let nothing = report.results.is_empty().then_some(ReportStatus::Failed);
-    report.settle(nothing, clock());
-    if nothing.is_some() {
-        let why = "no case was selected: nothing was shown".to_owned();
-        report.messages.push(why);
-    }
+    let skipped = |result: &&ComponentResult| result.status == ResultStatus::Skip;
+    let unshown = report.results.iter().filter(skipped).count();
+    let failed = |result: &ComponentResult| result.status == ResultStatus::Fail;
+    let (ended, why) = match unshown {
+        _ if report.results.is_empty() => {
+            let why = "no case was selected: nothing was shown".to_owned();
+            (Some(ReportStatus::Failed), Some(why))
+        }
+        0 => (None, None),
+        _ => {
+            let partial = !report.results.iter().any(failed);
+            let why = format!("{unshown} cases could not be shown with this engine");
+            (partial.then_some(ReportStatus::Partial), Some(why))
+        }
+    };
+    report.settle(ended, clock());
+    report.messages.extend(why);
     report
 }
 
@@ -35,35 +46,45 @@ fn result_of(case: &Case, engine: &Engine, clock: impl Fn() -> Timestamp) -> Com
     let checked = case.check(engine);
     let status = match checked {
         Ok(()) => ResultStatus::Pass,
-        Err(_) => ResultStatus::Fail,
+        Err(Fault::Broken(_)) => ResultStatus::Fail,
+        Err(Fault::Unshown(_)) => ResultStatus::Skip,
     };
     let mut result = ComponentResult::new(&case.full_name(), status);
     result.kind = Some("test".to_owned());
     result.attempts = 1;
     result.duration_ms = u64::try_from(clock().since(began).as_millis()).unwrap_or(u64::MAX);
-    if let Err(fault) = checked {
-        let mut finding = Finding::error(&fault.0);
-        finding.rule = Some(case.full_name());
-        result.errors.push(finding);
+    match checked {
+        Ok(()) => {}
+        Err(Fault::Broken(why)) => {
+            let mut finding = Finding::error(&why);
+            finding.rule = Some(case.full_name());
+            result.errors.push(finding);
+        }
+        Err(unshown) => result.messages.push(unshown.to_string()),
     }
     result
 }
 
-/// Holds an engine against every case; for tests.
+/// Holds an engine against every case; for tests. The names of those that could
+/// not be shown with it, and why.
 ///
 /// # Panics
 ///
 /// If a case fails, with all that do.
-pub fn assert_conforms(engine: &Engine) {
-    let failed: Vec<String> = cases()
-        .filter_map(|case| {
-            let fault = case.check(engine).err()?;
-            Some(format!("{}: {}", case.full_name(), fault.0))
-        })
-        .collect();
+#[must_use]
+pub fn assert_conforms(engine: &Engine) -> Vec<String> {
+    let (mut failed, mut unshown) = (Vec::new(), Vec::new());
+    for case in cases() {
+        match case.check(engine) {
+            Ok(()) => {}
+            Err(Fault::Broken(why)) => failed.push(format!("{}: {why}", case.full_name())),
+            Err(Fault::Unshown(why)) => unshown.push(format!("{}: {why}", case.full_name())),
+        }
+    }
     assert!(
         failed.is_empty(),
         "it does not conform:\n{}",
         failed.join("\n")
     );
+    unshown
 }

@@ -19,18 +19,30 @@ const LABEL: &str = "conformance";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a case is not passed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault(pub String);
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// What is not as it must be.
+    #[error("{0}")]
+    Broken(String),
+    /// It could not be looked at with this engine, and why.
+    #[error("it could not be shown: {0}")]
+    Unshown(String),
+}
 
 impl From<RunsError> for Fault {
     fn from(error: RunsError) -> Self {
-        Self(format!("[{}] {}", error.code, error.message))
+        Self::Broken(format!("[{}] {}", error.code, error.message))
     }
 }
 
 /// A fault with this text.
 pub(crate) fn fault<T>(what: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault(what.into()))
+    Err(Fault::Broken(what.into()))
+}
+
+/// Says why something could not be looked at.
+pub(crate) fn unshown<T>(why: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Unshown(why.into()))
 }
 
 /// Holds an answer against what it must be.
@@ -51,6 +63,7 @@ pub struct Engine {
     runs: RunsFacade,
     folder: PathBuf,
     submitter: Actor,
+    agents: bool,
 }
 
 /// A run that has ended, and kept the laws of every run.
@@ -69,7 +82,19 @@ impl Engine {
             runs,
             folder,
             submitter: Actor::User("conformance".into()),
+            agents: false,
         }
+    }
+
+    /// The same, which was given the agents' file of a [`House`](crate::House).
+    #[must_use]
+    pub const fn with_agents(mut self) -> Self {
+        self.agents = true;
+        self
+    }
+
+    pub(crate) const fn has_agents(&self) -> bool {
+        self.agents
     }
 
     /// The same, with somebody else who submits and decides.

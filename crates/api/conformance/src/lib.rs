@@ -1,6 +1,6 @@
 //! What every engine of rok's plans does, as cases to hold one against.
 //!
-//! It speaks to an engine through the door of runs alone, so an embedded one, a
+//! It gives an engine policies and agents that fail, and speaks to it through the door of runs alone, so an embedded one, a
 //! database and a server are the same to it. It never looks into a store, and
 //! passes nothing that it has not seen.
 //!
@@ -20,6 +20,7 @@
 mod cases;
 mod conform;
 mod engine;
+mod house;
 mod laws;
 
 /// The README's example is run as a test.
@@ -30,3 +31,4 @@ struct Readme;
 pub use cases::{Case, cases};
 pub use conform::{assert_conforms, conform};
 pub use engine::{Engine, Fault};
+pub use house::{House, POLICIES};

@@ -2,7 +2,8 @@
 
 use crate::error::ServiceError;
 use crate::service::Service;
-use rok_conformance::{Case, Engine, cases, conform};
+pub use rok_conformance::POLICIES as CONFORMANCE_POLICIES;
+use rok_conformance::{Case, Engine, House, cases, conform};
 use rok_facades::runs::{ErrorKind, RunsError};
 use rok_orchestration::{ComponentResult, RunReport};
 use rok_vocabulary::Timestamp;
@@ -49,10 +50,18 @@ impl Service {
             return Ok(conform(&engine, cases, now, told));
         }
         let folder = own_folder()?;
+        let house = House::open(&folder).map_err(|error| ServiceError::Output {
+            why: format!("{}: {error}", folder.display()),
+        })?;
         let mut settings = self.config().settings.clone();
         settings.dir = folder.join("runs");
+        settings.agents = Some(house.agents);
+        if settings.enabled {
+            settings.execution_policies.push(house.policies);
+        }
         let runs = (self.wiring().compose)(&settings)?;
-        let engine = Engine::new(runs, folder.clone()).by(self.config().settings.actor());
+        let engine = Engine::new(runs, folder.clone()).with_agents();
+        let engine = engine.by(self.config().settings.actor());
         let mut report = conform(&engine, cases, now, told);
         if report.status.is_good() {
             // What cannot be removed now is the system's to remove.

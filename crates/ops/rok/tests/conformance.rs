@@ -5,19 +5,23 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use rok_conformance::{Engine, cases};
+use rok_conformance::{Case, Engine, Fault, House, cases, conform};
+use rok_exec_agent::{AgentDirectory, AgentExecutor, AgentsFile};
 use rok_exec_process::ProcessExecutor;
+use rok_execution_policy::ExecutionPolicy;
 use rok_executor::{
     AttemptRef, CancelReason, Executor, ExecutorError, PreflightFault, Remains, ReportSink,
     StepReport, StepRequest, StepSuccess, Work, Workspace,
 };
 use rok_facades::runs::RunsFacade;
+use rok_orchestration::ReportStatus;
 use rok_runner::Services;
 use rok_runs::{Governed, Runs, RunsSetup};
-use rok_vocabulary::{ErrorClass, RunId};
+use rok_vocabulary::{ErrorClass, RunId, Timestamp};
 use rstest::rstest;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use support::Bench;
@@ -47,6 +51,9 @@ fn the_embedded_engine_conforms() {
 #[test]
 fn a_server_conforms() {
     let bench = Bench::new();
+    let policies = bench.rok(["conformance", "--show-policies"]).exits(0).out;
+    bench.write("policies.json", &policies);
+    bench.write("rok.toml", "execution_policies = [\"policies.json\"]\n");
     let serve = [
         "serve",
         "--insecure-no-auth",
@@ -72,7 +79,11 @@ fn a_server_conforms() {
     server.kill().expect("it lives");
     server.wait().expect("it ends");
     let report = done.exits(0).json();
-    assert_eq!(report["summary"]["passed"], cases().count());
+    // Agents of the suite are given to an engine of its own process alone.
+    let agents = 5;
+    assert_eq!(report["summary"]["passed"], cases().count() - agents);
+    assert_eq!(report["summary"]["skipped"], agents);
+    assert_eq!(report["status"], "partial");
 }
 
 #[rstest]
@@ -142,13 +153,107 @@ impl Executor for Broken {
     }
 }
 
+/// Whatever else is wrong with an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Twin {
+    /// Strict policies are told alone.
+    Lenient,
+    /// Soft policies block.
+    Severe,
+    /// Takes results whoever signed them.
+    Credulous,
+    /// Gives up a step with its first agent.
+    Faint,
+    /// Has a step done again that must not be repeated.
+    Reckless,
+}
+
+struct BrokenAgents {
+    inner: AgentExecutor,
+    twin: Option<Twin>,
+}
+
+impl Executor for BrokenAgents {
+    fn accepts(&self, work: &Work) -> bool {
+        self.inner.accepts(work)
+    }
+
+    fn preflight(&self, request: &StepRequest) -> Vec<PreflightFault> {
+        self.inner.preflight(request)
+    }
+
+    fn start(&self, mut request: StepRequest, sink: Arc<dyn ReportSink>) {
+        if let Work::Agent(work) = &mut request.work {
+            match self.twin {
+                Some(Twin::Faint) => work.idempotent = false,
+                Some(Twin::Reckless) => work.idempotent = true,
+                _ => {}
+            }
+        }
+        self.inner.start(request, sink);
+    }
+
+    fn cancel(&self, attempt: &AttemptRef, reason: CancelReason) {
+        self.inner.cancel(attempt, reason);
+    }
+
+    fn stop_remains(&self, run: &RunId, workspace: &Workspace) -> Result<Remains, ExecutorError> {
+        self.inner.stop_remains(run, workspace)
+    }
+}
+
+fn policies(house: &House, twin: Option<Twin>) -> Vec<ExecutionPolicy> {
+    let text = std::fs::read_to_string(&house.policies).expect("the suite's policies");
+    let text = match twin {
+        Some(Twin::Lenient) => text.replace("\"strict\"", "\"soft\""),
+        Some(Twin::Severe) => text.replace("\"soft\"", "\"strict\""),
+        _ => text,
+    };
+    let mut all: Value = serde_json::from_str(&text).expect("JSON");
+    serde_json::from_value(all["policies"].take()).expect("policies")
+}
+
+fn agents(house: &House, twin: Option<Twin>) -> BrokenAgents {
+    if twin == Some(Twin::Credulous) {
+        let text = std::fs::read_to_string(&house.agents).expect("the suite's agents");
+        let trusting = |line: &&str| !line.starts_with("key") && !line.starts_with("trust_level");
+        let lines: Vec<&str> = text.lines().filter(trusting).collect();
+        std::fs::write(&house.agents, lines.join("\n")).expect("it is ours");
+    }
+    let file = AgentsFile::read(&house.agents).expect("an agents' file");
+    let directory = AgentDirectory::new(file, []);
+    let inner = AgentExecutor::new(Arc::new(directory));
+    BrokenAgents { inner, twin }
+}
+
+/// An engine that another program than ours composes.
+fn engine(folder: &Path, setup: RunsSetup, executors: Vec<Arc<dyn Executor>>) -> Engine {
+    let (facades, _) = rok::compose::facades(&[], &[]).expect("the default policies");
+    let services = move |_: &_| {
+        let all = executors.iter().cloned();
+        let services = all.fold(Services::new(facades.clone()), Services::executor);
+        Ok(Governed {
+            services,
+            policies: None,
+        })
+    };
+    let runs = RunsFacade::new(Arc::new(Runs::new(setup, Arc::new(services))));
+    Engine::new(runs, folder.to_owned())
+}
+
 /// The cases of these areas that an engine with that executor fails.
 fn failed(flaw: Option<Flaw>, areas: &[&str]) -> Vec<String> {
+    failed_by(flaw, None, areas)
+}
+
+fn failed_by(flaw: Option<Flaw>, twin: Option<Twin>, areas: &[&str]) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
-    let setup = RunsSetup::new(
-        folder.path().join("runs"),
-        "user:ada".parse().expect("an actor"),
-    );
+    let house = House::open(folder.path()).expect("loopback has ports");
+    let user = "user:ada".parse().expect("an actor");
+    let setup = RunsSetup {
+        execution_policies: policies(&house, twin),
+        ..RunsSetup::new(folder.path().join("runs"), user)
+    };
     let processes = || ProcessExecutor::builder().build().expect("an executor");
     let executor: Arc<dyn Executor> = match flaw {
         Some(flaw) => Arc::new(Broken {
@@ -157,20 +262,58 @@ fn failed(flaw: Option<Flaw>, areas: &[&str]) -> Vec<String> {
         }),
         None => Arc::new(processes()),
     };
-    let (facades, _) = rok::compose::facades(&[], &[]).expect("the default policies");
-    let services = move |_: &_| {
-        let services = Services::new(facades.clone()).executor(Arc::clone(&executor));
-        Ok(Governed {
-            services,
-            policies: None,
+    let agents: Arc<dyn Executor> = Arc::new(agents(&house, twin));
+    let engine = engine(folder.path(), setup, vec![executor, agents]).with_agents();
+    let faults = cases().filter(|case| areas.contains(&case.area));
+    let faults = faults.filter_map(|case| Some((case, case.check(&engine).err()?)));
+    faults
+        .map(|(case, fault)| {
+            assert!(matches!(fault, Fault::Broken(_)), "{fault}");
+            case.full_name()
         })
-    };
-    let runs = RunsFacade::new(Arc::new(Runs::new(setup, Arc::new(services))));
-    let engine = Engine::new(runs, folder.path().to_owned());
-    cases()
-        .filter(|case| areas.contains(&case.area) && case.check(&engine).is_err())
-        .map(rok_conformance::Case::full_name)
         .collect()
+}
+
+#[rstest]
+#[case(Twin::Lenient, &["policy"], &["policy/a_strict_policy_blocks_before_anything_runs"])]
+#[case(Twin::Severe, &["policy"], &["policy/a_soft_policy_is_told_and_lets_pass"])]
+#[case(Twin::Credulous, &["federation"], &[
+    "federation/a_step_is_done_here_where_an_agent_forges",
+    "federation/under_quarantine_a_forged_result_ends_the_step",
+])]
+#[case(Twin::Faint, &["federation"], &[
+    "federation/a_step_is_done_by_the_agent_that_stands_in_for_a_dead_one",
+    "federation/a_step_is_done_here_where_an_agent_is_late",
+    "federation/a_step_is_done_here_where_an_agent_forges",
+])]
+#[case(Twin::Reckless, &["federation"], &[
+    "federation/what_may_not_be_repeated_waits_for_a_person",
+])]
+fn a_broken_twin_is_found_out_by_the_cases_about_it(
+    #[case] twin: Twin,
+    #[case] areas: &[&str],
+    #[case] cases: &[&str],
+) {
+    assert_eq!(failed_by(None, Some(twin), areas), cases);
+}
+
+/// What an engine is not given is not taken for shown.
+#[test]
+fn what_could_not_be_shown_is_no_success() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let user = "user:ada".parse().expect("an actor");
+    let setup = RunsSetup::new(folder.path().join("runs"), user);
+    let processes = ProcessExecutor::builder().build().expect("an executor");
+    let engine = engine(folder.path(), setup, vec![Arc::new(processes)]);
+    let about = |case: &&Case| {
+        case.area == "policy" || case.full_name().starts_with("federation/a_step_is_done")
+    };
+    let clock = || Timestamp::from_millis(0);
+    let report = conform(&engine, cases().filter(about), clock, |_| ());
+    assert_eq!(report.status, ReportStatus::Partial);
+    assert_eq!((report.summary.passed, report.summary.skipped), (0, 6));
+    let why = &report.results[0].messages[0];
+    assert!(why.contains("not under the suite's policies"), "{why}");
 }
 
 #[test]

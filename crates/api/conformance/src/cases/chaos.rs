@@ -124,7 +124,7 @@ fn a_rejected_gate_ends_the_run(engine: &Engine) -> Result<(), Fault> {
     engine.drive(&run)?;
     let step = "a"
         .parse()
-        .map_err(|_| Fault("`a` is no id of a step".to_owned()))?;
+        .map_err(|_| Fault::Broken("`a` is no id of a step".to_owned()))?;
     engine.command(&run, Verb::Reject(step))?;
     let ended = engine.ended(run)?;
     ended.has_status("failed")?;

@@ -21,7 +21,7 @@ fn routed(
     idempotent: bool,
     happened: &[Happened],
 ) -> Result<String, Fault> {
-    let bad = |error: rok_vocabulary::IdError| Fault(error.to_string());
+    let bad = |error: rok_vocabulary::IdError| Fault::Broken(error.to_string());
     let need = Need {
         federation,
         min_trust: TrustLevel::Signed,

@@ -63,7 +63,7 @@ fn every_event_says_what_when_and_of_which_run(engine: &Engine) -> Result<(), Fa
     let ended = engine.run("steps: { a: { run: ['true'] }, b: { run: ['false'], needs: [a] } }")?;
     for event in &ended.events {
         let line: Value = serde_json::from_str(&event.line)
-            .map_err(|error| Fault(format!("event {}: {error}", event.seq)))?;
+            .map_err(|error| Fault::Broken(format!("event {}: {error}", event.seq)))?;
         for key in ["event_id", "event_type", "run_id", "timestamp_utc"] {
             if line[key].as_str().is_none_or(str::is_empty) {
                 return fault(format!(

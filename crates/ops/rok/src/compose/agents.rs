@@ -7,7 +7,6 @@ use rok_exec_agent::{AgentBook, AgentDirectory, AgentExecutor, AgentFunction, Ag
 use rok_facades::agents::AgentsFacade;
 use rok_facades::runs::{ErrorKind, RunsError};
 use rok_log::Cells;
-use rok_store_jsonl::FolderCells;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,7 +57,7 @@ impl Agents {
         let directory = AgentDirectory::new(file, self.functions.iter().cloned());
         let cells: Arc<dyn Cells> = match super::pool::made(settings)? {
             Some(store) => Arc::new(store),
-            None => Arc::new(FolderCells::open(settings.dir.clone(), settings.durability)),
+            None => Arc::new(super::in_folder(settings)),
         };
         let book = AgentBook::new(cells, super::registry::breaker_rules(settings));
         let directory = directory.denying(settings.egress_deny.clone());

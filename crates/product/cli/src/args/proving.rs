@@ -121,6 +121,9 @@ pub(crate) struct ConformanceArgs {
     /// Lists the cases, and checks nothing
     #[arg(long)]
     pub(crate) list: bool,
+    /// Prints the policies that a server must be under to be held against the cases about them
+    #[arg(long, conflicts_with_all = ["cases", "list"])]
+    pub(crate) show_policies: bool,
     /// human, json, yaml, junit, sarif, github [default: human, or json where no terminal is]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<String>,

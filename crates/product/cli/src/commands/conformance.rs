@@ -4,7 +4,7 @@ use super::orch::{chosen_format, look};
 use crate::args::ConformanceArgs;
 use crate::exit::Exit;
 use crate::terminal::Terminal;
-use rok_service::{Service, ServiceError, conformance_cases};
+use rok_service::{CONFORMANCE_POLICIES, Service, ServiceError, conformance_cases};
 use std::fs;
 
 /// Checks cases, and shows the report.
@@ -13,6 +13,10 @@ pub(crate) fn conformance(
     terminal: &mut Terminal,
     args: &ConformanceArgs,
 ) -> Result<Exit, ServiceError> {
+    if args.show_policies {
+        terminal.show(CONFORMANCE_POLICIES)?;
+        return Ok(Exit::Success);
+    }
     let cases = conformance_cases(&args.cases)?;
     if args.list {
         let names: Vec<String> = cases.iter().map(|case| case.full_name()).collect();

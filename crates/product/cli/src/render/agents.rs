@@ -26,7 +26,7 @@ pub(crate) fn agents(agents: &[AgentView], look: Look) -> String {
             None => agent.state.clone(),
         };
         if agent.failures > 0 {
-            let _ = write!(state, "; failed {} times in a row", agent.failures);
+            let _ = write!(state, "; failures in a row: {}", agent.failures);
         }
         let seen = agent.last_seen_at.map(|at| at.to_string());
         table.add_row([
