@@ -131,9 +131,10 @@ fn notices(run: &RunSummary, proof: &VerifyReport) -> Vec<Mark> {
         note(State::Failed, format!("The hard gate {gate} failed."));
     }
     for one in &run.violations {
-        let (state, how) = match one.blocking {
-            true => (State::Failed, "blocked"),
-            false => (State::Partial, "recorded, blocks nothing"),
+        let (state, how) = if one.blocking {
+            (State::Failed, "blocked")
+        } else {
+            (State::Partial, "recorded, blocks nothing")
         };
         note(
             state,
