@@ -214,7 +214,7 @@ fn a_log_in_a_database_that_was_changed_is_found() {
     bench.rok(["run", "p.yaml", "--run-id", "r1"]).exits(0);
     bench.rok(["export", "r1", "--out", "r1.tar.zst"]).exits(0);
     let store = ["--store", "sqlite:rok.db"];
-    drop(SqliteStore::open(&bench.path().join("rok.db"), Durability::Flush).expect("it opens"));
+    drop(SqliteStore::open(bench.path().join("rok.db"), Durability::Flush).expect("it opens"));
     bench
         .rok(["import", "r1.tar.zst"].iter().chain(&store))
         .exits(0);
