@@ -9,7 +9,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use support::Bench;
 
-const PLAN: &str = r#"
+const PLAN: &str = r"
 plan: elsewhere
 default_mode: MODE
 inputs: { who: { type: string, default: ada } }
@@ -20,7 +20,7 @@ steps:
     federation: remote_prefer
     max_latency: 2s
   after: { needs: [greet], mode: local, run: [echo, after] }
-"#;
+";
 
 /// A folder with a plan of that mode, and an agent that `run`s.
 struct House {
