@@ -157,14 +157,14 @@ fn a_hostile_file_name_is_shown_clean() {
 
 /// Values that come later are refused.
 #[rstest]
-#[case::distributed(
+#[case::loopback_of_all(
     "plan.yaml",
-    "plan: p\ndefault_mode: distributed\nsteps: { a: { run: x } }\n",
+    "plan: p\ndefaults: { sandbox: { network: loopback } }\nsteps: { a: { run: x } }\n",
     "not supported yet"
 )]
-#[case::hybrid_step(
+#[case::loopback_of_a_step(
     "plan.yaml",
-    "plan: p\nsteps: { a: { run: x, mode: distributed } }\n",
+    "plan: p\nsteps: { a: { run: x, sandbox: { network: loopback } } }\n",
     "not supported yet"
 )]
 fn later_values_are_refused(#[case] name: &str, #[case] text: &str, #[case] part: &str) {

@@ -34,7 +34,7 @@ use rstest::rstest;
     "plan: p\ninputs: { v: { type: string } }\nsteps:\n  a:\n    run: |\n      echo '${{ inputs.v }}'\n      echo \"$(cat ${{ inputs.v }})\" # ${{ inputs.v }}\n"
 )]
 #[case::later(
-    "plan: p\nversion: 3\ndefault_mode: hybrid\nsteps:\n  a: { http: { url: 'https://example.com' } }\n  b: { run: x, mode: distributed }\n"
+    "plan: p\nversion: 3\ndefaults: { sandbox: { network: loopback } }\nsteps:\n  a: { http: { url: 'https://example.com' } }\n  b: { run: x, sandbox: { network: loopback } }\n"
 )]
 #[case::yaml_features("plan: !!str p\nsteps:\n  a: &a { run: x }\n  b: { <<: *a }\n")]
 #[case::broken_yaml("plan: p\nsteps:\n  a: { run: x\n  b: { run: y }\n")]
