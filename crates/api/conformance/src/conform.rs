@@ -30,6 +30,10 @@ pub fn conform<'c>(
             (Some(ReportStatus::Failed), Some(why))
         }
         0 => (None, None),
+        all if all == report.results.len() => {
+            let why = "no case could be shown with this engine".to_owned();
+            (Some(ReportStatus::Failed), Some(why))
+        }
         _ => {
             let partial = !report.results.iter().any(failed);
             let why = format!("{unshown} cases could not be shown with this engine");

@@ -29,7 +29,7 @@ rok orch --stage pre-commit --format human || exit 1
 pub struct HookInstalled {
     /// Its file.
     pub file: PathBuf,
-    /// installed, or unchanged.
+    /// installed, made executable, or unchanged.
     pub change: &'static str,
 }
 
@@ -113,14 +113,19 @@ impl Service {
         match fs::symlink_metadata(&file) {
             Ok(found) => {
                 let ours = found.is_file() && fs::read(&file).is_ok_and(|t| t == HOOK.as_bytes());
-                return if ours {
-                    Ok(HookInstalled {
-                        file,
-                        change: "unchanged",
-                    })
+                if !ours {
+                    return Err(ServiceError::ForeignHook { file });
+                }
+                // One that cannot be executed is passed over by git.
+                let mode = found.permissions().mode();
+                let change = if mode & 0o100 == 0 {
+                    let executable = fs::Permissions::from_mode(mode | 0o111);
+                    fs::set_permissions(&file, executable).map_err(unwritten)?;
+                    "made executable"
                 } else {
-                    Err(ServiceError::ForeignHook { file })
+                    "unchanged"
                 };
+                return Ok(HookInstalled { file, change });
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(unwritten(error)),

@@ -22,7 +22,7 @@ use rok_plan::Plan;
 use rok_vocabulary::{ErrorClass, Outcome, RunId, StepState};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How much of a failed step's output is searched for what it found.
 pub(crate) const TAILS: TailQuery = TailQuery {
@@ -89,6 +89,9 @@ impl Shared {
         let mut scoped = scope::scoped(found, about.files())?;
         scoped.kept = order::in_order(context, scoped.kept)?;
         if let About::Staged(staged) = &about {
+            if !staged.differing.is_empty() {
+                staged.refuse_mixed(&self.registry_roots()?)?;
+            }
             scoped.tree = Some(self.folder.to_string_lossy().into_owned());
             report.messages.extend(staged.otherwise());
         }
@@ -112,6 +115,15 @@ impl Shared {
         let ended = self.perform(context, (&plan, &scoped.kept), &about, &mut watch, report);
         results::sort(&mut report.results, &all);
         ended
+    }
+
+    /// The folders that manifests come from.
+    fn registry_roots(&self) -> Result<Vec<PathBuf>, OrchestratorError> {
+        let report = self.registry.validate().map_err(of_registry)?;
+        let roots = report.roots.iter().map(|root| self.folder.join(root));
+        Ok(roots
+            .map(|root| root.canonicalize().unwrap_or(root))
+            .collect())
     }
 
     /// Has the components of a plan run, where they are to look.
@@ -144,9 +156,8 @@ impl Shared {
             report.profile = Some(self.profile(&run)?);
         }
         let ended = Self::ended(&end, &summary, report)?;
-        let seen = matches!(about, About::Staged(_)) && copied.is_none();
         let changed = match about {
-            About::Staged(staged) if seen => staged.changed_since()?,
+            About::Staged(staged) => staged.changed_since(copied.is_some())?,
             _ => Vec::new(),
         };
         if changed.is_empty() {

@@ -6,7 +6,7 @@ use crate::trouble::config;
 use rok_facades::registry::{Found, FoundComponent};
 use rok_orchestration::{ExecutionContext, FileScope, OrchestratorError};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// More in one variable than this, and no program could be started with it.
 const MAX_LIST: usize = 96 * 1024;
@@ -62,7 +62,8 @@ pub(crate) fn about(context: &ExecutionContext, folder: &Path) -> Result<About, 
     match &context.files {
         FileScope::Listed(files) => {
             let files = files.iter().map(|file| below(file, folder));
-            Ok(About::Listed(files.collect()))
+            let files: Result<Vec<String>, _> = files.collect();
+            files.map(About::Listed)
         }
         FileScope::Staged => Staged::ask(folder).map(About::Staged),
         FileScope::Default if context.stage == "pre-commit" && is_repository(folder) => {
@@ -72,12 +73,28 @@ pub(crate) fn about(context: &ExecutionContext, folder: &Path) -> Result<About, 
     }
 }
 
-/// A path as globs have it: seen from the folder, without `./`.
-fn below(file: &str, folder: &Path) -> String {
+/// A path as globs have it: seen from the folder, without `./`. What is no file
+/// there would concern no component, and pass.
+fn below(file: &str, folder: &Path) -> Result<String, OrchestratorError> {
     let path = Path::new(file);
     let path = path.strip_prefix(folder).unwrap_or(path);
-    let path = path.strip_prefix("./").unwrap_or(path);
-    path.to_string_lossy().into_owned()
+    let path: PathBuf = path
+        .components()
+        .filter(|part| !matches!(part, Component::CurDir))
+        .collect();
+    let inside = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    // A link that leads nowhere is a file to git, too.
+    let found = folder.join(&path).symlink_metadata();
+    if inside && found.is_ok_and(|found| !found.is_dir()) {
+        return Ok(path.to_string_lossy().into_owned());
+    }
+    Err(config(
+        "ROK0223",
+        format!("{file} is no file of {}", folder.display()),
+        "name files that are there, seen from that folder; --all-files looks at all",
+    ))
 }
 
 /// Whether the folder lies in a repository. A hook says so, too.

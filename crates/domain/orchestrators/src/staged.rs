@@ -7,6 +7,7 @@
 use crate::git::{git, line, paths};
 use crate::trouble::config;
 use rok_orchestration::OrchestratorError;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -24,6 +25,8 @@ pub(crate) struct Staged {
     /// The files of the work tree that are otherwise, or that git does not
     /// know; seen from its root.
     pub(crate) differing: Vec<String>,
+    /// What git keeps of each staged file: mode, content, path.
+    entries: BTreeSet<String>,
 }
 
 /// What is staged, copied. It goes with this.
@@ -62,11 +65,13 @@ impl Staged {
             let tree = PathBuf::from(tree);
             let prefix = line(&git(folder, ["rev-parse", "--show-prefix"])?);
             let differing = differing(&tree)?;
+            let entries = entries(&tree)?;
             Ok(Self {
                 files,
                 tree,
                 prefix,
                 differing,
+                entries,
             })
         };
         ask().map_err(|why| refuse(&why))
@@ -91,7 +96,10 @@ impl Staged {
             prefix.push("/");
             let words = ["checkout-index", "--all", "--force", "--quiet"];
             let words = words.map(OsString::from).into_iter();
-            git(&self.tree, words.chain([prefix]))?;
+            // An option that older versions of git do not know.
+            let hidden = hidden(&self.tree)?.skipped;
+            let all = hidden.then(|| OsString::from("--ignore-skip-worktree-bits"));
+            git(&self.tree, words.chain(all).chain([prefix]))?;
             // Where nothing of it is staged it is empty.
             fs::create_dir_all(&copied.folder).map_err(told)?;
             Ok(copied)
@@ -113,9 +121,55 @@ impl Staged {
         })
     }
 
-    /// The tracked files that are otherwise by now than what is staged.
-    pub(crate) fn changed_since(&self) -> Result<Vec<String>, OrchestratorError> {
-        unstaged(&self.tree).map_err(|why| refuse(&why))
+    /// The files that are staged otherwise by now, and where the work tree is
+    /// what was looked at, those that differ from what is staged.
+    pub(crate) fn changed_since(&self, copied: bool) -> Result<Vec<String>, OrchestratorError> {
+        let ask = || -> Result<Vec<String>, String> {
+            let now = entries(&self.tree)?;
+            let moved = self.entries.symmetric_difference(&now);
+            let mut changed: BTreeSet<String> = moved
+                .filter_map(|entry| Some(entry.split_once('\t')?.1.to_owned()))
+                .collect();
+            if !copied {
+                changed.extend(unstaged(&self.tree, "untracked")?);
+            }
+            Ok(changed.into_iter().collect())
+        };
+        ask().map_err(|why| refuse(&why))
+    }
+
+    /// Refuses what would be judged by manifests that are not staged so, and
+    /// submodules, whose files no copy has.
+    pub(crate) fn refuse_mixed(&self, roots: &[PathBuf]) -> Result<(), OrchestratorError> {
+        let known = |file: &str| {
+            let mut paths = self.entries.iter().filter_map(|it| it.split_once('\t'));
+            paths.any(|(_, path)| path == file)
+        };
+        let manifest = self.differing.iter().find(|file| {
+            let path = self.tree.join(file);
+            roots.iter().any(|root| path.starts_with(root)) && known(file)
+        });
+        if let Some(file) = manifest {
+            return Err(config(
+                "ROK0223",
+                format!("{file} is not staged as it is, and says what is run"),
+                "stage it, or put it back",
+            ));
+        }
+        // Mode, content and stage stand before the path.
+        let module = self.entries.iter().find(|it| it.starts_with("160000 "));
+        let module = module.and_then(|entry| Some(entry.split_once('\t')?.1));
+        match module {
+            Some(module) => Err(config(
+                "ROK0223",
+                format!(
+                    "the work tree differs in {}, and a copy of what is staged would lack the submodule {module}",
+                    named(&self.differing)
+                ),
+                "stage or put aside what differs, name the files by --files, or say --all-files",
+            )),
+            None => Ok(()),
+        }
     }
 }
 
@@ -130,7 +184,7 @@ pub(crate) fn named(files: &[String]) -> String {
 
 /// What of a work tree no commit of what is staged would hold.
 fn differing(tree: &Path) -> Result<Vec<String>, String> {
-    let mut differing = unstaged(tree)?;
+    let mut differing = unstaged(tree, "none")?;
     let unknown = [
         "ls-files",
         "--others",
@@ -140,20 +194,62 @@ fn differing(tree: &Path) -> Result<Vec<String>, String> {
         "-z",
     ];
     differing.extend(paths(git(tree, unknown)?)?);
+    differing.extend(hidden(tree)?.files);
     Ok(differing)
 }
 
-fn unstaged(tree: &Path) -> Result<Vec<String>, String> {
+/// The tracked files that differ; of submodules all but what is `ignored`.
+fn unstaged(tree: &Path, ignored: &str) -> Result<Vec<String>, String> {
+    let submodules = format!("--ignore-submodules={ignored}");
     let words = [
         "diff",
         "--name-only",
         "--no-relative",
         "--no-renames",
         "--no-ext-diff",
-        "--ignore-submodules=dirty",
+        &submodules,
         "-z",
     ];
     paths(git(tree, words)?)
+}
+
+/// Files that git was told not to compare: it cannot say that they are as they
+/// are staged.
+#[derive(Default)]
+struct Hidden {
+    files: Vec<String>,
+    /// Some are not even to be in the work tree.
+    skipped: bool,
+}
+
+fn hidden(tree: &Path) -> Result<Hidden, String> {
+    let mut hidden = Hidden::default();
+    for told in paths(git(tree, ["ls-files", "-v", "-z"])?)? {
+        let Some((tag, file)) = told.split_once(' ') else {
+            return Err(format!("git tells of `{told}`"));
+        };
+        // In small letters: assumed to be unchanged.
+        let skipped = tag.eq_ignore_ascii_case("s");
+        if skipped || tag.chars().any(char::is_lowercase) {
+            hidden.skipped |= skipped;
+            hidden.files.push(file.to_owned());
+        }
+    }
+    Ok(hidden)
+}
+
+/// What is staged, file by file.
+fn entries(tree: &Path) -> Result<BTreeSet<String>, String> {
+    let told = paths(git(tree, ["ls-files", "--stage", "-z"])?)?;
+    // A conflict has more than one content of a file.
+    let open = told
+        .iter()
+        .filter_map(|entry| entry.split_once('\t'))
+        .find(|(kept, _)| !kept.ends_with(" 0"));
+    match open {
+        Some((_, file)) => Err(format!("{file} is in conflict")),
+        None => Ok(told.into_iter().collect()),
+    }
 }
 
 impl Copied {

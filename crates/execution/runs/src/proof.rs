@@ -77,16 +77,25 @@ impl Envelopes {
                 },
             }
         }
-        // One without the other was taken away, not forgotten.
-        if let ([read], false) = (found.as_slice(), asked) {
-            let other = if read.file == ATTESTATION {
+        // One without the other: it has just been written (the provenance comes
+        // first), or attesting was cut short, or it was taken away.
+        if let ([one], false) = (found.as_slice(), asked) {
+            let one = one.file;
+            let other = if one == ATTESTATION {
                 PROVENANCE_FILE
             } else {
                 ATTESTATION
             };
-            if !report.faults.iter().any(|fault| fault.file == other) {
-                let what = format!("is missing, and {} is there", read.file);
-                fault(report, other, what);
+            match store.read_beside(run, other)? {
+                Some(bytes) if absent == 1 => match read(other, &bytes, key) {
+                    Ok(read) => found.push(read),
+                    Err(what) => fault(report, other, what),
+                },
+                _ if report.faults.iter().any(|fault| fault.file == other) => {}
+                _ => {
+                    let what = format!("is missing, and {one} is there: `rok attest` writes both");
+                    fault(report, other, what);
+                }
             }
         }
         if absent == 2 && key.is_some() && !asked {

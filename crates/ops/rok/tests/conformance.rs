@@ -90,6 +90,7 @@ fn a_server_conforms() {
 #[case(&["conformance", "--case", "kaos"], 3, "ROK0240")]
 #[case(&["conformance", "--format", "kunit"], 2, "ROK0220")]
 #[case(&["conformance", "--store", "sqlite:rok.db"], 2, "ROK0117")]
+#[case(&["conformance", "--case", "federation", "--server", "http://127.0.0.1:1"], 1, "ROK0213")]
 fn what_cannot_be_checked_is_refused(
     #[case] arguments: &[&str],
     #[case] code: i32,
@@ -310,7 +311,7 @@ fn what_could_not_be_shown_is_no_success() {
     };
     let clock = || Timestamp::from_millis(0);
     let report = conform(&engine, cases().filter(about), clock, |_| ());
-    assert_eq!(report.status, ReportStatus::Partial);
+    assert_eq!(report.status, ReportStatus::Failed, "nothing was shown");
     assert_eq!((report.summary.passed, report.summary.skipped), (0, 6));
     let why = &report.results[0].messages[0];
     assert!(why.contains("not under the suite's policies"), "{why}");

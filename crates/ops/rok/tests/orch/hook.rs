@@ -190,6 +190,80 @@ fn a_component_that_changes_what_it_judges_lets_no_commit_pass() {
 }
 
 #[test]
+fn what_git_was_told_not_to_compare_is_looked_at_as_it_is_staged() {
+    for flag in ["--assume-unchanged", "--skip-worktree"] {
+        let bench = repository();
+        commit_all(&bench);
+        bench.write("a.txt", "bad\n");
+        git(&bench, &["add", "a.txt"]).exits(0);
+        git(&bench, &["update-index", flag, "a.txt"]).exits(0);
+        bench.write("a.txt", "fine\n");
+        let report = orch(&bench, "--stage pre-commit").exits(1).json();
+        assert_eq!(ends(&report), [("words", "fail")], "{flag}");
+    }
+}
+
+#[test]
+fn a_component_that_stages_what_nobody_looked_at_lets_no_commit_pass() {
+    let stages = "type: validator\nchannel: canary\ntags: [pre-commit]\nentrypoint: { run: \"cd $COMPONENT_WORKTREE; echo bad > a.txt; git add a.txt\" }";
+    for beside in [false, true] {
+        let bench = bench(&[("stages", stages)]);
+        git(&bench, &["init", "-q"]).exits(0);
+        commit_all(&bench);
+        bench.write("a.txt", "fine\n");
+        git(&bench, &["add", "a.txt"]).exits(0);
+        if beside {
+            bench.write("other.txt", "");
+        }
+        let report = orch(&bench, "--stage pre-commit").exits(1).json();
+        assert_eq!(report["status"], "failed");
+        let messages = report["messages"].to_string();
+        assert!(messages.contains("changed meanwhile: a.txt"), "{messages}");
+    }
+}
+
+#[test]
+fn what_no_copy_would_show_rightly_is_refused() {
+    // A check that is otherwise in the work tree than in the commit.
+    let bench = repository();
+    commit_all(&bench);
+    let file = ".rok/components/words.component.yaml";
+    let manifest = fs::read_to_string(bench.path().join(file)).expect("the manifest");
+    bench.write("a.txt", "bad\n");
+    git(&bench, &["add", "a.txt"]).exits(0);
+    bench.write(file, &manifest.replace("exit 1", "exit 0"));
+    let report = orch(&bench, "--stage pre-commit").exits(2).json();
+    let told = report["messages"].to_string();
+    assert!(
+        told.contains("words.component.yaml is not staged as it is"),
+        "{told}"
+    );
+    // A submodule, of which a copy would have an empty folder.
+    let bench = repository();
+    commit_all(&bench);
+    let head = git(&bench, &["rev-parse", "HEAD"]).exits(0).out;
+    let link = format!("160000,{},sub", head.trim());
+    git(&bench, &["update-index", "--add", "--cacheinfo", &link]).exits(0);
+    let report = orch(&bench, "--stage pre-commit").exits(2).json();
+    let told = report["messages"].to_string();
+    assert!(told.contains("would lack the submodule sub"), "{told}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_no_reason_to_pass() {
+    let bench = repository();
+    bench.write("sub/bad.txt", "bad\n");
+    for file in ["nosuch.txt", "sub", "../bad.txt", ".", "/etc/passwd"] {
+        let report = orch(&bench, &format!("--stage pre-commit --files {file}"))
+            .exits(2)
+            .json();
+        let told = report["messages"].to_string();
+        assert!(told.contains("is no file of"), "{file}: {told}");
+    }
+    orch(&bench, "--stage pre-commit --files ./sub/bad.txt").exits(1);
+}
+
+#[test]
 fn a_hook_is_installed_once_and_a_foreign_one_is_never_touched() {
     let bench = repository();
     let first = bench.rok(["orch", "install-hook"]).exits(0);
@@ -204,6 +278,15 @@ fn a_hook_is_installed_once_and_a_foreign_one_is_never_touched() {
     assert_eq!(mode & 0o111, 0o111, "it can be run");
     let again = bench.rok(["orch", "install-hook"]).exits(0);
     assert!(again.out.starts_with("unchanged: "), "{}", again.out);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("its mode");
+    let mended = bench.rok(["orch", "install-hook"]).exits(0);
+    assert!(
+        mended.out.starts_with("made executable: "),
+        "{}",
+        mended.out
+    );
+    let mode = fs::metadata(&file).expect("the hook").permissions().mode();
+    assert_eq!(mode & 0o100, 0o100, "it can be run again");
     fs::write(&file, "#!/bin/sh\necho mine\n").expect("a hook");
     let refused = bench.rok(["orch", "install-hook"]).exits(2);
     assert!(refused.err.contains("ROK0225"), "{}", refused.err);
