@@ -35,6 +35,15 @@ pub(crate) fn write(report: &RunReport, _: Look) -> Result<String, FormatError> 
     if let Some(error) = &report.error {
         annotate(&mut out, "error", "rok", &Finding::error(&error.message));
     }
+    let command = if report.exit_code == 0 {
+        "notice"
+    } else {
+        "error"
+    };
+    // What failed may be no component.
+    for message in &report.messages {
+        annotate(&mut out, command, "rok", &Finding::error(message));
+    }
     let sum = &report.summary;
     let closing = format!(
         "{}: {}; {} passed, {} warned, {} failed, {} skipped",
@@ -45,11 +54,6 @@ pub(crate) fn write(report: &RunReport, _: Look) -> Result<String, FormatError> 
         sum.failed,
         sum.skipped,
     );
-    let command = if report.exit_code == 0 {
-        "notice"
-    } else {
-        "error"
-    };
     annotate(&mut out, command, "rok", &Finding::error(&closing));
     Ok(out)
 }

@@ -37,9 +37,20 @@ pub(crate) fn write(report: &RunReport, _: Look) -> Result<String, FormatError> 
         "startTimeUtc": report.started_at,
         "endTimeUtc": report.completed_at,
     });
-    if let Some(error) = &report.error {
-        let note = json!({ "level": "error", "message": { "text": error.message } });
-        invocation["toolExecutionNotifications"] = json!([note]);
+    // What failed may be no component.
+    let level = if report.exit_code == 0 {
+        "note"
+    } else {
+        "error"
+    };
+    let error = report.error.iter().map(|error| ("error", &error.message));
+    let messages = report.messages.iter().map(|message| (level, message));
+    let notes: Vec<Value> = error
+        .chain(messages)
+        .map(|(level, text)| json!({ "level": level, "message": { "text": text } }))
+        .collect();
+    if !notes.is_empty() {
+        invocation["toolExecutionNotifications"] = notes.into();
     }
     let document = json!({
         "$schema": SCHEMA,

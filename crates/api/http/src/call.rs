@@ -53,6 +53,10 @@ impl Call {
         } else {
             &self.body
         };
+        // A list of values in the order of the fields would be taken, too.
+        if bytes.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Problem::bad("the body is a list, and an object is needed"));
+        }
         serde_json::from_slice(bytes).map_err(|error| Problem::bad(fault(&error)))
     }
 }

@@ -18,7 +18,7 @@ use house::{House, Resident};
 use rok_artifacts::measure;
 use rok_chain::LogState;
 use rok_facades::runs::{
-    CollectReport, CollectRequest, CollectedRun, ErrorKind, KeptRun, RunsError,
+    CollectReport, CollectRequest, CollectedRun, ErrorKind, KeptRun, RunsError, VerifyOptions,
 };
 use rok_log::ClaimError;
 use rok_runner::{Clock as _, SystemClock};
@@ -192,6 +192,15 @@ fn stub_of(
         (Some(fault), _) => return Err(format!("its log is not what was written: {fault}")),
         (None, LogState::Sealed) => {}
         (None, _) => return Err("it is not sealed".into()),
+    }
+    // What is removed here could not be held against the log any more.
+    let report = crate::verify::verify(store, run, &VerifyOptions::default());
+    let report = report.map_err(|error| error.message)?;
+    if let Some(fault) = report.faults.first() {
+        return Err(format!(
+            "it does not verify: {}: {}",
+            fault.file, fault.what
+        ));
     }
     let seal = store.seal(run).map_err(|error| fault::chain(&error))?;
     let seal = seal.ok_or("its seal.json is missing: `rok resume` writes it again")?;

@@ -122,6 +122,9 @@ impl Runs {
         if submission.idempotency_key.is_some() {
             return self.submit_once(submission);
         }
+        // Two at a time would both find a name unused.
+        let named = submission.run_id.is_some();
+        let _alone = named.then(|| self.alone.lock().unwrap_or_else(PoisonError::into_inner));
         let (run, shard) = self.create(submission, None, None)?;
         self.keep(run.clone(), shard);
         Ok(run)
@@ -334,6 +337,14 @@ impl Runs {
                 .help("unset ROK_ENABLED, or take `execution_policies` out"));
         }
         let profile = setup.profile.max(plan.profile.unwrap_or(setup.profile));
+        if let Some(asked) = asked.filter(|asked| *asked < setup.profile) {
+            let message = format!(
+                "the profile {asked} is asked for, and {} is configured: a run can only be stricter",
+                setup.profile
+            );
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("leave `profile` out, or have it configured where runs are driven"));
+        }
         let profile = profile.max(asked.unwrap_or(profile));
         let fewest = |limit: u32| {
             submission

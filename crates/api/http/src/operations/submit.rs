@@ -163,6 +163,9 @@ pub(super) fn asked(
         let detail = format!("the label `{name}` begins with `rok.`, as only the server's own do");
         return Err(Problem::bad(detail));
     }
+    if request.labels.contains_key("") {
+        return Err(Problem::bad("a label has no name"));
+    }
     let (plan, action) = match (request.plan, request.definition) {
         (Some(id), None) => (AskedPlan::Known(id), AccessAction::Submit),
         (None, Some(own)) => (AskedPlan::Own(own.into_bytes()), AccessAction::SubmitOwn),

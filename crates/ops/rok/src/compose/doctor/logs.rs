@@ -49,9 +49,11 @@ pub(super) fn checks(runs: &RunsFacade, which: Logs) -> Vec<Check> {
     }
     let sound = looked - bad;
     let said = match which {
-        Logs::All => format!("{sound} of {looked} are what was written"),
+        Logs::All => format!(
+            "{sound} of {looked} event logs are what was written; `rok verify` looks at output and artifacts, too"
+        ),
         Logs::Newest => format!(
-            "{sound} of the newest {looked} are what was written (--all-logs reads every one)"
+            "{sound} of the newest {looked} event logs are what was written (--all-logs reads every one; `rok verify` looks at output and artifacts, too)"
         ),
     };
     checks.push(Check::ok("logs", said));
