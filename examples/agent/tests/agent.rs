@@ -62,7 +62,9 @@ impl Started {
         let path = self.dir.path().join("agents.toml");
         let mut text = std::fs::read_to_string(&path).unwrap();
         if let Some(name) = token_env {
-            text.push_str(&format!("token_env = '{name}'\n"));
+            text.push_str("token_env = '");
+            text.push_str(name);
+            text.push_str("'\n");
         }
         let path = self.dir.path().join("shown.toml");
         std::fs::write(&path, text).unwrap();
@@ -74,22 +76,22 @@ impl Started {
         through(&self.executor(None), request(step, attempt))
     }
 
-    fn ordered(&self, step: &str, capability: &str, with: Value) -> StepReport {
+    fn ordered(&self, step: &str, capability: &str, with: &Value) -> StepReport {
         through(&self.executor(Some("PATH")), order(step, capability, with))
     }
 
     fn stranger(&self) -> StepReport {
         let with = json!({ "argv": ["true"] });
-        through(&self.executor(None), order("a", "run", with))
+        through(&self.executor(None), order("a", "run", &with))
     }
 }
 
-fn order(step: &str, capability: &str, with: Value) -> StepRequest {
+fn order(step: &str, capability: &str, with: &Value) -> StepRequest {
     let mut request = request(step, 0);
     if let Work::Agent(work) = &mut request.work {
         work.capability = capability.parse().unwrap();
         work.need.capabilities = [capability.parse().unwrap()].into();
-        work.with = with.as_object().unwrap().clone();
+        work.with.clone_from(with.as_object().unwrap());
     }
     request
 }
@@ -174,13 +176,13 @@ fn a_process_is_started_by_the_contract_of_steps() {
     let line = "cat \"$ROK_INPUTS\" >&2; echo \"$GREETING $ROK_STEP_ID\"; \
                 printf '{\"n\": 1}' > \"$ROK_OUTPUT\"; echo '{\"tokens\": 3}' > \"$ROK_USAGE\"";
     let order = |line: &str| json!({ "argv": ["sh", "-c", line], "env": { "GREETING": "hello" }, "inputs": { "who": "ada" } });
-    let report = agent.ordered("a", "run", order(line));
+    let report = agent.ordered("a", "run", &order(line));
     assert_eq!(report.result.end.unwrap().outputs, json!({ "n": 1 }));
     assert_eq!(report.result.usage.tokens, 3);
     let fails =
         "printf '{\"class\": \"transient_io\", \"reason\": \"busy\"}' > \"$ROK_ERROR\"; exit 1";
     let failure = agent
-        .ordered("b", "run", order(fails))
+        .ordered("b", "run", &order(fails))
         .result
         .end
         .unwrap_err();
@@ -188,7 +190,7 @@ fn a_process_is_started_by_the_contract_of_steps() {
         (failure.class, &*failure.reason),
         (ErrorClass::TransientIo, "busy")
     );
-    let failure = agent.ordered("c", "run", json!({ "argv": ["no-such-program"] }));
+    let failure = agent.ordered("c", "run", &json!({ "argv": ["no-such-program"] }));
     let failure = failure.result.end.unwrap_err();
     assert_eq!(failure.class, ErrorClass::ConfigError);
 }

@@ -216,10 +216,14 @@ mod tests {
 
     #[test]
     fn paths_are_seen_from_the_folder() {
-        let folder = Path::new("/r");
-        assert_eq!(below("/r/src/a.rs", folder), "src/a.rs");
-        assert_eq!(below("./src/a.rs", folder), "src/a.rs");
-        assert_eq!(below("src/a.rs", folder), "src/a.rs");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let whole = folder.join("src/lib.rs").display().to_string();
+        for file in [&*whole, "./src/lib.rs", "src/lib.rs", "src/./lib.rs"] {
+            assert_eq!(below(file, folder).unwrap(), "src/lib.rs");
+        }
+        for file in ["src", "", "src/none.rs", "src/../src/lib.rs", "/lib.rs"] {
+            assert!(below(file, folder).is_err(), "{file}");
+        }
     }
 
     #[test]
