@@ -322,6 +322,27 @@ fn what_is_open_driven_or_broken_is_never_collected() {
     bench.rok(["resume", "waits"]).exits(0);
 }
 
+/// What a step said is evidence as well: a stub could not show that it was
+/// changed.
+#[test]
+fn a_run_whose_output_was_changed_is_never_collected() {
+    let bench = house();
+    let logs = bench.runs().join("b/logs");
+    let file = fs::read_dir(&logs)
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap()
+        .path();
+    fs::write(&file, "changed\n").unwrap();
+    bench.rok(["verify", "b"]).exits(4);
+    let report = gc(&bench, &["--older-than", "0s"]);
+    assert_eq!(collected(&report), ["a", "c"]);
+    let why = kept(&report)[0].1;
+    assert!(why.contains("it does not verify: logs/"), "{why}");
+    bench.rok(["verify", "b"]).exits(4);
+}
+
 #[test]
 fn the_oldest_go_until_the_rest_fits() {
     let bench = house();

@@ -233,6 +233,52 @@ fn a_request_with_a_key_makes_one_run_however_often_it_comes() {
     keyed.post("/api/v1/runs", &named).is(422);
 }
 
+/// Of many that ask for one name at once, one has it, and the others are told.
+#[rstest]
+#[case::folders(&["--insecure-no-auth"])]
+#[case::database(&["--insecure-no-auth", "--store", "sqlite:rok.db"])]
+fn a_name_is_given_to_one_run(#[case] flags: &[&str]) {
+    let served = Served::with(bench(), flags);
+    for round in 0..4 {
+        let run = format!("r{round}");
+        let ask = |who: usize| {
+            let asked =
+                json!({ "plan": "hello", "run_id": &run, "inputs": { "who": who.to_string() } });
+            served.post("/api/v1/runs", &asked).status
+        };
+        let mut told: Vec<u16> = std::thread::scope(|scope| {
+            let ask = &ask;
+            let threads: Vec<_> = (0..4).map(|who| scope.spawn(move || ask(who))).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("an answer"))
+                .collect()
+        });
+        told.sort_unstable();
+        assert_eq!(told, [201, 409, 409, 409]);
+        let stands = served
+            .get(&format!("/api/v1/runs/{run}/wait?wait=60s"))
+            .is(200);
+        assert_eq!(stands.json()["status"], "blocked", "it began, and waits");
+    }
+}
+
+#[rstest]
+#[case::a_list(json!(["hello"]), "the body is a list")]
+#[case::a_label_without_a_name(json!({ "plan": "hello", "labels": { "": "1" } }), "a label has no name")]
+#[case::a_laxer_profile(json!({ "plan": "hello", "profile": "OBSERVE_ONLY" }), "a run can only be stricter")]
+fn what_would_be_taken_for_something_else_is_refused(
+    #[case] asked: serde_json::Value,
+    #[case] why: &str,
+) {
+    let served = Served::open(bench());
+    let refused = served.post("/api/v1/runs", &asked);
+    assert!(matches!(refused.status, 400 | 422), "{}", refused.body);
+    assert!(refused.body.contains(why), "{}", refused.body);
+    let runs = served.get("/api/v1/runs").is(200).json();
+    assert_eq!(runs["runs"], json!([]));
+}
+
 #[test]
 fn a_request_that_is_repeated_after_a_crash_goes_on_with_its_run() {
     let mut served = Served::open(bench());
