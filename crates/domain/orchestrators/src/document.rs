@@ -17,6 +17,7 @@ pub(crate) fn plan_of(
     document: &ExecutionPlan,
 ) -> Result<Vec<u8>, OrchestratorError> {
     let mut components: Vec<Arc<Component>> = Vec::new();
+    let mut required: Vec<Vec<String>> = Vec::new();
     for node in &document.nodes {
         let name: NamePattern = node
             .id()
@@ -26,13 +27,22 @@ pub(crate) fn plan_of(
             })?;
         let found = registry.get(&name, false).map_err(of_registry)?;
         components.push(found.component);
+        required.push(found.requires.iter().map(ToString::to_string).collect());
     }
     let names: Vec<&str> = document.nodes.iter().map(|node| bare(node.id())).collect();
     let mut seen = BTreeSet::new();
     if let Some(twice) = names.iter().find(|name| !seen.insert(**name)) {
         return Err(wrong(&format!("node `{twice}` stands twice")));
     }
-    let mut needs: Vec<Vec<String>> = vec![Vec::new(); names.len()];
+    // What a component requires runs before it, as in a stage.
+    for (node, required) in names.iter().zip(&required) {
+        if let Some(missing) = required.iter().find(|name| !names.contains(&name.as_str())) {
+            return Err(wrong(&format!(
+                "node `{node}` requires `{missing}`, which is no node"
+            )));
+        }
+    }
+    let mut needs = required;
     for edge in &document.edges {
         let (from, to) = edge.ends();
         let place = |name: &str| names.iter().position(|known| *known == bare(name));

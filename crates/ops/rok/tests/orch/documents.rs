@@ -44,6 +44,25 @@ fn an_execution_plan_becomes_a_plan_that_runs_and_comes_back() {
     assert_eq!(shown["description"], "Every night.");
 }
 
+#[test]
+fn what_a_node_requires_is_a_node_and_runs_before_it() {
+    let needs = "type: tool\nrequires: { fetch: \"*\" }\nentrypoint: { run: [\"true\"] }";
+    let bench = bench(&[("fetch", STEP), ("check", needs)]);
+    let import = |nodes: Value| {
+        let document = json!({ "plan_id": "nightly", "nodes": nodes });
+        bench.write("nightly.json", &document.to_string());
+        bench.rok(["plan", "import", "--from", "execution-plan", "nightly.json"])
+    };
+    let refused = import(json!(["check"])).exits(2);
+    let why = "node `check` requires `fetch`, which is no node";
+    assert!(refused.err.contains(why), "{}", refused.err);
+    let plan = import(json!(["check", "fetch"])).exits(0).out;
+    bench.write("nightly.yaml", &plan);
+    let show = ["plan", "show", "nightly.yaml", "--as", "execution-plan"];
+    let shown: Value = bench.rok(show).exits(0).json();
+    assert_eq!(shown["edges"], json!([{ "from": "fetch", "to": "check" }]));
+}
+
 /// Where its nodes run is kept, of the whole and of a node.
 #[rstest]
 #[case("distributed")]
