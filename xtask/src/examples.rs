@@ -1,4 +1,5 @@
-//! The examples: Rust ones are built, plans are validated by `rok` itself.
+//! The examples: Rust ones are built, plans are validated and tested by `rok`
+//! itself.
 
 use std::path::{Path, PathBuf};
 
@@ -35,14 +36,16 @@ pub(crate) fn check(root: &Path) -> Outcome {
             .unwrap_or(plan)
             .to_string_lossy()
             .into_owned();
-        let args = [
-            "run", "--quiet", "-p", "rok", "--", "plan", "validate", &file,
-        ];
+        let verb = if is_test(plan) { "test" } else { "validate" };
+        let args = ["run", "--quiet", "-p", "rok", "--", "plan", verb, &file];
         if !Call::cargo(root, &args).run().ok {
             bad += 1;
         }
     }
-    tell(&format!("{} plan(s) validated, {bad} refused", plans.len()));
+    tell(&format!(
+        "{} plan(s) and test(s) of plans, {bad} refused",
+        plans.len()
+    ));
     if bad == 0 {
         Outcome::Ok
     } else {
@@ -70,6 +73,12 @@ fn plans(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Whether a file has tests of a plan, which it names as a plan names itself.
+fn is_test(path: &Path) -> bool {
+    path.file_stem()
+        .is_some_and(|stem| Path::new(stem).extension().is_some_and(|e| e == "plantest"))
+}
+
 fn is_plan(path: &Path) -> bool {
     let is_yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
     is_yaml
@@ -81,7 +90,9 @@ fn is_plan(path: &Path) -> bool {
 mod tests {
     use std::fs;
 
-    use super::plans;
+    use std::path::Path;
+
+    use super::{is_test, plans};
 
     #[test]
     fn plans_are_told_from_other_files() {
@@ -96,5 +107,7 @@ mod tests {
             .map(|p| p.strip_prefix(root.path()).unwrap().display().to_string())
             .collect();
         assert_eq!(names, ["a.yml", "b/x.yaml"]);
+        assert!(is_test(Path::new("b/x.plantest.yaml")));
+        assert!(!is_test(Path::new("plantest.yaml")));
     }
 }
