@@ -233,7 +233,7 @@ fn what_no_copy_would_show_rightly_is_refused() {
     git(&bench, &["add", "a.txt"]).exits(0);
     bench.write(file, &manifest.replace("exit 1", "exit 0"));
     let report = orch(&bench, "--stage pre-commit").exits(2).json();
-    let told = report["messages"].to_string();
+    let told = report["error"].to_string();
     assert!(
         told.contains("words.component.yaml is not staged as it is"),
         "{told}"
@@ -245,19 +245,20 @@ fn what_no_copy_would_show_rightly_is_refused() {
     let link = format!("160000,{},sub", head.trim());
     git(&bench, &["update-index", "--add", "--cacheinfo", &link]).exits(0);
     let report = orch(&bench, "--stage pre-commit").exits(2).json();
-    let told = report["messages"].to_string();
+    let told = report["error"].to_string();
     assert!(told.contains("would lack the submodule sub"), "{told}");
 }
 
 #[test]
 fn a_file_that_is_not_there_is_no_reason_to_pass() {
     let bench = repository();
+    fs::create_dir(bench.path().join("sub")).expect("a folder");
     bench.write("sub/bad.txt", "bad\n");
     for file in ["nosuch.txt", "sub", "../bad.txt", ".", "/etc/passwd"] {
         let report = orch(&bench, &format!("--stage pre-commit --files {file}"))
             .exits(2)
             .json();
-        let told = report["messages"].to_string();
+        let told = report["error"].to_string();
         assert!(told.contains("is no file of"), "{file}: {told}");
     }
     orch(&bench, "--stage pre-commit --files ./sub/bad.txt").exits(1);
