@@ -339,8 +339,6 @@ impl RunsEngine for RemoteRuns {
         match self.of_run::<RunStanding>(&exact, &[], &[]) {
             Ok(found) => return Ok(found.run_id),
             Err(error) if error.code == "ROK0101" => {}
-            // A stub is left of it, which proves itself.
-            Err(error) if error.code == "ROK0160" => return Ok(exact),
             Err(error) => return Err(error),
         }
         let mut query = PageQuery {

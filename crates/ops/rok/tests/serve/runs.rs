@@ -233,22 +233,6 @@ fn a_request_with_a_key_makes_one_run_however_often_it_comes() {
     keyed.post("/api/v1/runs", &named).is(422);
 }
 
-#[test]
-fn what_is_left_of_a_collected_run_is_proved_by_the_server() {
-    let bench = bench();
-    bench.write("quick.yaml", "plan: quick\nsteps: { a: { run: 'true' } }\n");
-    let served = Served::open(bench);
-    let asked = json!({ "plan": "quick", "run_id": "q1" });
-    served.post("/api/v1/runs?wait=30s", &asked).is(201);
-    let url = format!("http://{}", served.client.address());
-    let there = |args: &[&str]| served.bench.rok([args, &["--server", &url]].concat());
-    there(&["gc", "--older-than", "0s"]).exits(0);
-    let proved = there(&["verify", "q1"]).exits(0);
-    assert!(proved.out.contains("STUB"), "{}", proved.out);
-    let gone = there(&["explain", "q1"]).exits(1);
-    assert!(gone.err.contains("ROK0160"), "{}", gone.err);
-}
-
 /// Of many that ask for one name at once, one has it, and the others are told.
 #[rstest]
 #[case::folders(&["--insecure-no-auth"])]
