@@ -5,11 +5,9 @@
 use rok_agents::{Need, Terms};
 use rok_attest::SigningKey;
 use rok_exec_agent::{AgentDirectory, AgentExecutor, AgentsFile};
-use rok_executor::{AgentWork, AttemptRef, Executor, StepReport, StepRequest, Work};
-use rok_secrets::Secrets;
-use rok_vocabulary::{
-    Attempt, Epoch, ErrorClass, IdempotencyKey, RunId, StepId, StepRef, TrustLevel,
-};
+use rok_executor::contract;
+use rok_executor::{AgentWork, Executor, StepReport, StepRequest, Work};
+use rok_vocabulary::{ErrorClass, TrustLevel};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -112,19 +110,11 @@ impl Drop for Started {
 }
 
 fn request(step: &str, attempt: u32) -> StepRequest {
-    let (run, step): (RunId, StepId) = ("r1".parse().unwrap(), step.parse().unwrap());
-    StepRequest {
-        key: IdempotencyKey::new(&run, Epoch(0), &step),
-        attempt: AttemptRef {
-            run,
-            step: StepRef {
-                epoch: Epoch(0),
-                step,
-                attempt: Attempt(attempt),
-                compensates: false,
-            },
-        },
-        work: Work::Agent(Box::new(AgentWork {
+    contract::request(
+        "r1",
+        step,
+        attempt,
+        Work::Agent(Box::new(AgentWork {
             capability: "sum".parse().unwrap(),
             need: Need {
                 min_trust: TrustLevel::Verified,
@@ -137,14 +127,7 @@ fn request(step: &str, attempt: u32) -> StepRequest {
             max_latency: None,
             process: None,
         })),
-        inputs: Arc::new(json!({})),
-        secrets: Secrets::none(),
-        timeout: None,
-        kill_grace: Duration::ZERO,
-        traceparent: None,
-        artifacts: Vec::new(),
-        workspace: None,
-    }
+    )
 }
 
 /// The order comes on standard input; what was done once is not done again.

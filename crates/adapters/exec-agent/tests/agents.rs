@@ -5,6 +5,7 @@
 
 use rok_agents::{AgentSpec, Need, Terms};
 use rok_exec_agent::{AgentDirectory, AgentExecutor, AgentFunction, AgentsFile, HybridExecutor};
+use rok_executor::contract;
 use rok_executor::contract::{Deed, SECRET, Subject, a_call, assert_kept};
 use rok_executor::{
     AgentRecord, AgentWork, AttemptRef, CancelReason, Executor, ExecutorError, GivenProcess,
@@ -14,9 +15,7 @@ use rok_executor::{
 use rok_facades::agents::AgentsEngine as _;
 use rok_secrets::Secrets;
 use rok_test_support::agents::{Manner, TestAgent};
-use rok_vocabulary::{
-    Attempt, Epoch, ErrorClass, Federation, IdempotencyKey, RunId, StepId, StepRef, TrustLevel,
-};
+use rok_vocabulary::{ErrorClass, Federation, RunId, TrustLevel};
 use rstest::rstest;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -77,27 +76,7 @@ fn work() -> AgentWork {
 }
 
 fn step_of(step: &str, attempt: u32, work: AgentWork) -> StepRequest {
-    let (run, step): (RunId, StepId) = ("r1".parse().unwrap(), step.parse().unwrap());
-    StepRequest {
-        key: IdempotencyKey::new(&run, Epoch(0), &step),
-        attempt: AttemptRef {
-            run,
-            step: StepRef {
-                epoch: Epoch(0),
-                step,
-                attempt: Attempt(attempt),
-                compensates: false,
-            },
-        },
-        work: Work::Agent(Box::new(work)),
-        inputs: Arc::new(json!({})),
-        secrets: Secrets::none(),
-        timeout: None,
-        kill_grace: Duration::ZERO,
-        traceparent: None,
-        artifacts: Vec::new(),
-        workspace: None,
-    }
+    contract::request("r1", step, attempt, Work::Agent(Box::new(work)))
 }
 
 fn step(work: AgentWork) -> StepRequest {

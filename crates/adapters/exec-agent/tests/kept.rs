@@ -5,14 +5,12 @@
 use rok_agents::{AgentSpec, Need, Terms};
 use rok_component::BreakerRules;
 use rok_exec_agent::{AgentBook, AgentDirectory, AgentExecutor, AgentFunction, AgentsFile};
-use rok_executor::{AgentWork, AttemptRef, Executor, StepReport, StepRequest, Work};
+use rok_executor::contract;
+use rok_executor::{AgentWork, Executor, StepReport, StepRequest, Work};
 use rok_facades::agents::{AgentView, AgentsEngine as _};
 use rok_log::{Cells, MemoryCells};
-use rok_secrets::Secrets;
 use rok_test_support::agents::{Manner, TestAgent};
-use rok_vocabulary::{
-    Attempt, Epoch, Federation, IdempotencyKey, RunId, StepId, StepRef, TrustLevel,
-};
+use rok_vocabulary::{Federation, TrustLevel};
 use rstest::rstest;
 use serde_json::{Map, json};
 use std::sync::mpsc::channel;
@@ -89,19 +87,11 @@ impl House {
 }
 
 fn request(step: &str) -> StepRequest {
-    let (run, step): (RunId, StepId) = ("r".parse().unwrap(), step.parse().unwrap());
-    StepRequest {
-        key: IdempotencyKey::new(&run, Epoch(0), &step),
-        attempt: AttemptRef {
-            run,
-            step: StepRef {
-                epoch: Epoch(0),
-                step,
-                attempt: Attempt(0),
-                compensates: false,
-            },
-        },
-        work: Work::Agent(Box::new(AgentWork {
+    contract::request(
+        "r",
+        step,
+        0,
+        Work::Agent(Box::new(AgentWork {
             capability: "sum".parse().unwrap(),
             need: Need::of("sum".parse().unwrap()),
             federation: Some(Federation::RemotePrefer),
@@ -111,14 +101,7 @@ fn request(step: &str) -> StepRequest {
             max_latency: None,
             process: None,
         })),
-        inputs: Arc::new(json!({})),
-        secrets: Secrets::none(),
-        timeout: None,
-        kill_grace: Duration::ZERO,
-        traceparent: None,
-        artifacts: Vec::new(),
-        workspace: None,
-    }
+    )
 }
 
 #[test]

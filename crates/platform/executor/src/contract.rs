@@ -44,7 +44,7 @@ use rok_secrets::Secrets;
 use std::fmt;
 use std::sync::Arc;
 
-pub use stage::SECRET;
+pub use stage::{SECRET, request};
 
 /// What the work of an attempt is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,10 @@
 //! Requests, and an executor that performs them.
 
 use rok_exec_http::{Egress, HttpExecutor};
-use rok_executor::{
-    AttemptRef, Executor, ReportSink, StepReport, StepRequest, StepResult, Work, Workspace,
-};
+use rok_executor::contract;
+use rok_executor::{Executor, ReportSink, StepReport, StepRequest, StepResult, Work, Workspace};
 use rok_expr::SecretText;
 use rok_plan::{Redirects, ResolvedBody, ResolvedRequest};
-use rok_secrets::Secrets;
-use rok_vocabulary::{Attempt, Epoch, IdempotencyKey, RunId, StepId, StepRef};
-use serde_json::json;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -38,26 +34,9 @@ pub(crate) fn post(url: impl Into<String>, json: bool, text: SecretText) -> Reso
 
 /// A step that makes this request.
 pub(crate) fn step(name: &str, request: ResolvedRequest) -> StepRequest {
-    let (run, step): (RunId, StepId) = ("r1".parse().unwrap(), name.parse().unwrap());
     StepRequest {
-        key: IdempotencyKey::new(&run, Epoch(0), &step),
-        attempt: AttemptRef {
-            run,
-            step: StepRef {
-                epoch: Epoch(0),
-                step,
-                attempt: Attempt(2),
-                compensates: false,
-            },
-        },
-        work: Work::Http(Box::new(request)),
-        inputs: Arc::new(json!({})),
-        secrets: Secrets::none(),
-        timeout: None,
-        kill_grace: Duration::ZERO,
         traceparent: Some("00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-01".into()),
-        artifacts: Vec::new(),
-        workspace: None,
+        ..contract::request("r1", name, 2, Work::Http(Box::new(request)))
     }
 }
 

@@ -6,13 +6,12 @@
 mod port;
 
 use rok_exec_service::{Environment, ServiceExecutor, ServiceMap};
+use rok_executor::contract;
 use rok_executor::{
-    AttemptRef, CancelReason, Executor, ReportSink, ServiceWork, StepFailure, StepReport,
-    StepRequest, Work,
+    CancelReason, Executor, ReportSink, ServiceWork, StepFailure, StepReport, StepRequest, Work,
 };
-use rok_secrets::Secrets;
 use rok_test_support::http::{Server, answer};
-use rok_vocabulary::{Attempt, Epoch, ErrorClass, IdempotencyKey, RunId, StepId, StepRef};
+use rok_vocabulary::ErrorClass;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -24,31 +23,16 @@ use std::time::Duration;
 const KEY: &str = "k-0123456789abcdef";
 
 fn step(service: &str) -> StepRequest {
-    let (run, step): (RunId, StepId) = ("r1".parse().unwrap(), "worker".parse().unwrap());
-    StepRequest {
-        key: IdempotencyKey::new(&run, Epoch(0), &step),
-        attempt: AttemptRef {
-            run,
-            step: StepRef {
-                epoch: Epoch(0),
-                step,
-                attempt: Attempt(0),
-                compensates: false,
-            },
-        },
-        work: Work::Service(ServiceWork {
+    contract::request(
+        "r1",
+        "worker",
+        0,
+        Work::Service(ServiceWork {
             service: service.into(),
             site: "site_123".into(),
             domain: "example.com".into(),
         }),
-        inputs: Arc::new(json!({})),
-        secrets: Secrets::none(),
-        timeout: None,
-        kill_grace: Duration::ZERO,
-        traceparent: None,
-        artifacts: Vec::new(),
-        workspace: None,
-    }
+    )
 }
 
 fn sink() -> (Arc<dyn ReportSink>, Receiver<StepReport>) {

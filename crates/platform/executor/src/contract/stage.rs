@@ -3,6 +3,7 @@
 use super::{Deed, Fault, Subject};
 use crate::port::{AttemptRef, Executor, ReportSink, StepReport, StepRequest, StepSuccess};
 use crate::{StepFailure, Work};
+use rok_secrets::Secrets;
 use rok_vocabulary::{Attempt, Epoch, IdempotencyKey, RunId, StepId, StepRef};
 use serde_json::json;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -22,6 +23,38 @@ pub(super) struct Stage<'s> {
     run: RunId,
     sender: Sender<StepReport>,
     reports: Mutex<Receiver<StepReport>>,
+}
+
+/// An attempt of a step that does this, for tests: without inputs, secrets and
+/// limits.
+///
+/// # Panics
+///
+/// Where `run` or `step` is no id.
+#[must_use]
+pub fn request(run: &str, step: &str, attempt: u32, work: Work) -> StepRequest {
+    let run: RunId = run.parse().expect("tests name their runs well");
+    let step: StepId = step.parse().expect("tests name their steps well");
+    StepRequest {
+        key: IdempotencyKey::new(&run, Epoch(0), &step),
+        attempt: AttemptRef {
+            run,
+            step: StepRef {
+                epoch: Epoch(0),
+                step,
+                attempt: Attempt(attempt),
+                compensates: false,
+            },
+        },
+        work,
+        inputs: Arc::new(json!({})),
+        secrets: Secrets::none(),
+        timeout: None,
+        kill_grace: Duration::ZERO,
+        traceparent: None,
+        artifacts: Vec::new(),
+        workspace: None,
+    }
 }
 
 /// How an attempt ended.
@@ -50,26 +83,11 @@ impl<'s> Stage<'s> {
 
     /// An attempt of a step of this name.
     pub(super) fn request(&self, step: &str, work: Work) -> StepRequest {
-        let step: StepId = step.parse().expect("rules name their steps well");
         StepRequest {
-            key: IdempotencyKey::new(&self.run, Epoch(0), &step),
-            attempt: AttemptRef {
-                run: self.run.clone(),
-                step: StepRef {
-                    epoch: Epoch(0),
-                    step,
-                    attempt: Attempt(1),
-                    compensates: false,
-                },
-            },
-            work,
-            inputs: Arc::new(json!({})),
             secrets: self.subject.secrets(),
-            timeout: None,
             kill_grace: Duration::from_millis(200),
-            traceparent: None,
-            artifacts: Vec::new(),
             workspace: self.subject.workspace(),
+            ..request(self.run.as_str(), step, 1, work)
         }
     }
 
