@@ -11,6 +11,7 @@ use crate::hold::{HOLDS, Held, exclusively, held};
 use crate::home::Home;
 use crate::load::Loaded;
 use crate::proof::{ATTESTATION, PROVENANCE_FILE};
+use crate::record::LOG;
 use crate::stub::{Artifact, Content, Stub, content_of, last_decision};
 use crate::submit::{contents, owner};
 use crate::tables::{ROWS, kept_rows, rows_of};
@@ -20,9 +21,10 @@ use rok_chain::LogState;
 use rok_facades::runs::{
     CollectReport, CollectRequest, CollectedRun, ErrorKind, KeptRun, RunsError, VerifyOptions,
 };
-use rok_log::ClaimError;
+use rok_log::{ClaimError, Collect, Collected, PoolStore, Record, StoreError};
+use rok_projections::DomainRow;
 use rok_runner::{Clock as _, SystemClock};
-use rok_vocabulary::{RunId, Timestamp};
+use rok_vocabulary::{RunId, Seq, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -53,12 +55,14 @@ impl Runs {
                 .help("give at least one of --older-than, --keep, --max-size"));
         }
         let store = self.home();
-        store.only_folders("collecting")?;
-        if !store.root().is_dir() {
+        if !store.is_shared() && !store.root().is_dir() {
             return Ok(CollectReport {
                 dry_run: request.dry_run,
                 ..CollectReport::default()
             });
+        }
+        if !request.dry_run {
+            store.make_root().map_err(|error| fault::store(&error))?;
         }
         let now = SystemClock.now();
         let mut report = CollectReport {
@@ -102,7 +106,7 @@ fn finish_stubs(
 ) -> Result<(), RunsError> {
     for run in house.stubs() {
         if !request.dry_run {
-            let cleared = store.files().clear_stub(run, &KEPT);
+            let cleared = store.clear_stub(run, &KEPT);
             report.freed_bytes += cleared.map_err(|error| fault::store(&error))?;
         }
     }
@@ -147,6 +151,9 @@ fn collect(
         return Ok(stub.removed.iter().map(|file| file.bytes).sum());
     }
     let _alone = exclusively(store.root()).map_err(|error| Stays::Failed(error.message))?;
+    if let Some(shared) = store.another() {
+        return collect_in(store, shared, run, why, request, now);
+    }
     let collecting =
         store
             .files()
@@ -164,11 +171,51 @@ fn collect(
         .map_err(|error| Stays::Failed(fault::chain(&error)))
 }
 
+/// The same in a shared store: log and stub change places in one step, and only
+/// while the run is what was judged. What its folder holds goes after that; the
+/// next time goes on with it.
+fn collect_in(
+    store: &Home,
+    mut shared: Box<dyn PoolStore>,
+    run: &RunId,
+    why: &str,
+    request: &CollectRequest,
+    now: Timestamp,
+) -> Result<u64, Stays> {
+    let records = rows_to_keep(store, run)?.into_iter().map(|row| Record {
+        kind: row.table,
+        key: row.key,
+        json: row.json.into_bytes(),
+    });
+    let stub = stub_of(store, run, why, request, now)?;
+    let collect = Collect {
+        run: run.clone(),
+        next_seq: Seq(stub.lines),
+        head: stub.head,
+        now: SystemClock.now(),
+        stub: serde_json::to_vec(&stub).map_err(|error| Stays::Failed(error.to_string()))?,
+        records: records.collect(),
+    };
+    let failed = |error: StoreError| Stays::Failed(fault::chain(&error));
+    match shared.collect(&collect).map_err(failed)? {
+        Collected::Done => {}
+        Collected::Held { by } => return Err(Stays::Kept(format!("{by} drives it"))),
+        Collected::Moved => return Err(Stays::Kept("it went on meanwhile".into())),
+        Collected::Asked => return Err(Stays::Kept("a command waits for it".into())),
+    }
+    Ok(stub.log.bytes + store.clear_stub(run, &KEPT).map_err(failed)?)
+}
+
 /// Incidents and lessons are handled by people, however long the run that told
 /// of them is there.
-fn keep_rows(store: &Home, run: &RunId) -> Result<(), Stays> {
+fn rows_to_keep(store: &Home, run: &RunId) -> Result<Vec<DomainRow>, Stays> {
     let rows = rows_of(store, run).map_err(|error| fault::chain(&error))?;
-    let rows = rows.map_err(|what| format!("its log cannot be read: {what}"))?;
+    Ok(rows.map_err(|what| format!("its log cannot be read: {what}"))?)
+}
+
+/// Lays them beside the stub of a run folder, which has no tables.
+fn keep_rows(store: &Home, run: &RunId) -> Result<(), Stays> {
+    let rows = rows_to_keep(store, run)?;
     if rows.is_empty() {
         return Ok(());
     }
@@ -215,7 +262,13 @@ fn stub_of(
         bytes: made.bytes,
     });
     let dir = store.run_dir(run);
-    let mut removed = Vec::new();
+    let whole = content_of(LOG, &log);
+    // In a shared store it is no file of the folder.
+    let mut removed: Vec<Content> = store
+        .is_shared()
+        .then(|| whole.clone())
+        .into_iter()
+        .collect();
     list(&dir, "", &mut removed);
     let kept = KEPT.iter().filter(|name| dir.join(name).exists());
     Ok(Stub {
@@ -225,7 +278,7 @@ fn stub_of(
         collected_by: request.actor.to_string(),
         why: why.to_owned(),
         lines: chain.events,
-        log: content_of("events.jsonl", &log),
+        log: whole,
         head: chain.head,
         seal,
         before,

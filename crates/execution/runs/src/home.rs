@@ -22,6 +22,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The folders that every run with files has.
 const DIRS: [&str; 3] = ["logs", "artifacts", "procs"];
 
+/// The log of a run that has a folder.
+const LOG: &str = "events.jsonl";
+
 /// How many handles wait to be used again.
 const IDLE: usize = 16;
 
@@ -188,16 +191,6 @@ impl Home {
         }))
     }
 
-    /// What only a folder of run folders can do.
-    pub(crate) fn only_folders(&self, what: &str) -> Result<(), RunsError> {
-        if self.is_shared() {
-            let message = format!("{what} needs run folders, and these runs are in a database");
-            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
-                .help("name a folder of run folders by --dir, without --store"));
-        }
-        Ok(())
-    }
-
     /// The run folders.
     pub(crate) const fn files(&self) -> &JsonlStore {
         &self.files
@@ -264,10 +257,54 @@ impl Home {
 
     /// What is left of a run that was collected.
     pub(crate) fn stub(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.shared {
-            Some(_) => Ok(None),
+        match &self.shared {
+            Some(lent) => lent.handle.as_ref().expect(LENT).stub(run),
             None => self.files.stub(run),
         }
+    }
+
+    /// Another handle on a shared store; `None` in a folder of run folders.
+    pub(crate) fn another(&self) -> Option<Box<dyn PoolStore>> {
+        self.shared.as_ref().map(|lent| lent.of.another())
+    }
+
+    /// Whether there is a log of a run, however broken it is.
+    pub(crate) fn has_log(&self, run: &RunId) -> Result<bool, StoreError> {
+        match self.shared {
+            Some(_) => match self.next_seq(run) {
+                Ok(_) => Ok(true),
+                Err(StoreError::Unknown { .. } | StoreError::Collected { .. }) => Ok(false),
+                Err(error) => Err(error),
+            },
+            None => Ok(self.run_dir(run).join(LOG).exists()),
+        }
+    }
+
+    /// What grows with a run's log: its bytes, or its lines in a shared store.
+    pub(crate) fn length(&self, run: &RunId) -> Result<u64, StoreError> {
+        match self.shared {
+            Some(_) => Ok(self.next_seq(run)?.0),
+            None => {
+                let log = self.run_dir(run).join(LOG);
+                Ok(std::fs::metadata(log).map_or(0, |found| found.len()))
+            }
+        }
+    }
+
+    /// Removes what a stub's run has left in its folder, but for the files to
+    /// keep; gives the bytes.
+    pub(crate) fn clear_stub(&self, run: &RunId, keep: &[&str]) -> Result<u64, StoreError> {
+        match self.shared {
+            Some(_) => self.files.clear_files(run, keep),
+            None => self.files.clear_stub(run, keep),
+        }
+    }
+
+    /// Bytes of a run's folder, and of its log of so many where that is
+    /// elsewhere.
+    pub(crate) fn size(&self, run: &RunId, log: u64) -> u64 {
+        let files = self.files.size(run);
+        if self.is_shared() { files + log } else { files }
     }
 
     /// A file beside a run's log.
@@ -313,20 +350,20 @@ impl Home {
     /// Makes the folders that a run's steps write to; a folder of run folders
     /// has made them with the run.
     pub(crate) fn make_dirs(&self, run: &RunId) -> Result<(), StoreError> {
-        use std::os::unix::fs::DirBuilderExt as _;
         if !self.is_shared() {
             return Ok(());
         }
         let dir = self.run_dir(run);
-        for name in DIRS {
-            let path = dir.join(name);
-            let made = std::fs::DirBuilder::new()
-                .mode(0o700)
-                .recursive(true)
-                .create(&path);
-            made.map_err(|error| StoreError::from_io("create", path, error))?;
+        DIRS.iter().try_for_each(|name| make_dir(dir.join(name)))
+    }
+
+    /// Makes the folder of a shared store's files, which comes with the first
+    /// of them.
+    pub(crate) fn make_root(&self) -> Result<(), StoreError> {
+        if !self.is_shared() {
+            return Ok(());
         }
-        Ok(())
+        make_dir(self.root().to_owned())
     }
 
     /// Wakes whoever drives a run when a command comes in.
@@ -368,6 +405,13 @@ impl std::fmt::Debug for Home {
             .field("root", &self.root())
             .finish_non_exhaustive()
     }
+}
+
+fn make_dir(path: PathBuf) -> Result<(), StoreError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut made = std::fs::DirBuilder::new();
+    let made = made.mode(0o700).recursive(true).create(&path);
+    made.map_err(|error| StoreError::from_io("create", path, error))
 }
 
 /// The run that a text names in a shared store: its id, or the beginning of

@@ -26,6 +26,7 @@ mod index;
 mod queue;
 mod queue_differ;
 mod records;
+mod retention;
 mod signals;
 mod writing;
 
@@ -50,6 +51,11 @@ pub use queue::{
 };
 pub use queue_differ::same_queue_history;
 pub use records::{a_later_record_replaces_an_earlier_one, records_are_paged_and_removed};
+pub use retention::{
+    a_collected_run_is_a_stub, a_command_that_waits_keeps_its_run, only_a_stub_is_left,
+    what_moved_is_not_collected, what_somebody_has_is_not_collected,
+    whoever_slept_finds_a_stub_and_appends_nothing,
+};
 pub use signals::{changes_are_told, nobody_is_told_after_the_end};
 pub use writing::{
     a_batch_goes_on_past_a_stale_commit, a_claim_names_where_the_log_ends,
@@ -127,8 +133,10 @@ macro_rules! pool_store_contract {
             a_claim_is_renewed_while_it_lasts,
             a_claim_that_ran_out_is_taken_over,
             a_closed_run_is_never_due,
+            a_collected_run_is_a_stub,
             a_command_makes_a_run_due,
             a_command_reaches_a_run_that_waits_behind,
+            a_command_that_waits_keeps_its_run,
             a_gone_owner_is_disowned,
             a_later_record_replaces_an_earlier_one,
             a_lost_claim_is_told,
@@ -146,6 +154,9 @@ macro_rules! pool_store_contract {
             the_backlog_is_counted,
             the_more_urgent_go_first,
             two_pools_never_share_a_run,
+            what_moved_is_not_collected,
+            what_somebody_has_is_not_collected,
+            whoever_slept_finds_a_stub_and_appends_nothing,
         }
     };
 }

@@ -224,7 +224,7 @@ impl StoreError {
     pub const fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Invalid { .. } | Self::Command(_) | Self::Unknown { .. }
+            Self::Invalid { .. } | Self::Command(_) | Self::Unknown { .. } | Self::Collected { .. }
         )
     }
 }

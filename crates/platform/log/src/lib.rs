@@ -14,6 +14,8 @@
 //!  pool ──────────┤ Signals            who is to look, and where
 //!                 └ Records            the domains' tables, the outbox
 //!
+//!  gc ──────────── Retention          a stub in the place of a closed run
+//!
 //!  ticker ──────── Cells              small values, compared and replaced
 //!
 //!                 ┌ EventReader        bytes, documents, seals
@@ -50,6 +52,7 @@ mod inbox;
 mod memory;
 mod ports;
 mod queue;
+mod retention;
 mod row;
 mod signals;
 #[cfg(any(test, feature = "testing"))]
@@ -70,6 +73,7 @@ pub use ports::{
 pub use queue::{
     Backlog, Claim, Lease, Owner, Pull, Pulled, Pulling, Repair, RunQueue, Standing, WorkQueue,
 };
+pub use retention::{Collect, Collected, Retention};
 pub use row::{Concurrency, Cursor, CursorError, Labels, RunEntry, RunFilter, RunOrder, RunRow};
 pub use signals::{Listener, Signal, Signals, Subscription, Switchboard};
 #[cfg(any(test, feature = "testing"))]

@@ -2,6 +2,7 @@
 //! that may be forgotten.
 
 mod queue;
+mod retention;
 
 use crate::{
     Answer, Command, Commit, CommitResult, EventReader, Fence, Inbox, Listener, LogBytes,
@@ -59,6 +60,8 @@ struct Run {
     suspect: bool,
     inbox: Vec<Command>,
     answers: HashMap<CommandId, Answer>,
+    /// What is left of it, once it was collected.
+    stub: Option<Vec<u8>>,
 }
 
 impl MemoryStore {
@@ -100,7 +103,9 @@ impl MemoryStore {
         let mut shared = self.lock();
         let space = shared.spaces.get_mut(&self.namespace);
         let found = space.and_then(|space| space.runs.get_mut(run));
-        f(found.ok_or_else(|| StoreError::Unknown { run: run.clone() })?)
+        let found = found.ok_or_else(|| StoreError::Unknown { run: run.clone() })?;
+        found.is_there(run)?;
+        f(found)
     }
 
     /// The same, where the run may be due at another time afterwards.
@@ -190,6 +195,7 @@ impl Run {
             suspect: false,
             inbox: Vec::new(),
             answers: HashMap::new(),
+            stub: None,
         }
     }
 
@@ -297,7 +303,11 @@ impl EventReader for MemoryStore {
     }
 
     fn seal(&self, run: &RunId) -> Result<Option<Seal>, StoreError> {
-        self.with(run, |found| Ok(found.seal))
+        let shared = self.lock();
+        let space = shared.spaces.get(&self.namespace);
+        let found = space.and_then(|space| space.runs.get(run));
+        let found = found.ok_or_else(|| StoreError::Unknown { run: run.clone() })?;
+        Ok(found.seal)
     }
 }
 
@@ -320,9 +330,12 @@ impl RunIndex for MemoryStore {
         let found = runs.filter(|(run, found)| {
             filter.is_after(Some(found.row.created_at), run.as_str()) && filter.matches(&found.row)
         });
-        let entry = |(run, found): (&RunId, &Run)| RunEntry::Run {
-            run: run.clone(),
-            row: found.row.clone(),
+        let entry = |(run, found): (&RunId, &Run)| {
+            let (run, row) = (run.clone(), found.row.clone());
+            match found.stub {
+                Some(_) => RunEntry::Collected { run, row },
+                None => RunEntry::Run { run, row },
+            }
         };
         Ok(filter.page(found.map(entry).collect()))
     }

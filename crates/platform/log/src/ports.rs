@@ -1,8 +1,8 @@
 //! The ports. All are synchronous and object-safe.
 
 use crate::{
-    Answer, Command, Commit, CommitResult, RunEntry, RunFilter, RunQueue, RunRow, Signals,
-    StoreError, WorkQueue,
+    Answer, Command, Commit, CommitResult, Retention, RunEntry, RunFilter, RunQueue, RunRow,
+    Signals, StoreError, WorkQueue,
 };
 use rok_chain::{Digest, Seal};
 use rok_vocabulary::{CommandId, RunId, Seq};
@@ -156,9 +156,9 @@ pub trait Store: RunStore + EventReader + RunIndex + RunQueue + Inbox {}
 
 impl<S: RunStore + EventReader + RunIndex + RunQueue + Inbox> Store for S {}
 
-/// What drives many: a store that hands out what is due, and tells what
-/// changed.
-pub trait PoolStore: Store + WorkQueue + Signals + Records {
+/// What drives many: a store that hands out what is due, tells what changed,
+/// and gives back the space of what is over.
+pub trait PoolStore: Store + WorkQueue + Signals + Records + Retention {
     /// Another handle on the same runs, for another thread.
     fn another(&self) -> Box<dyn PoolStore>;
 

@@ -61,6 +61,24 @@ impl JsonlStore {
         clear(&folder, keep)
     }
 
+    /// Removes what lies in the folder of a run whose record is elsewhere, but
+    /// for the files to keep, and the folder where none is left; gives the
+    /// bytes. Nothing happens where there is no such folder.
+    pub fn clear_files(&self, run: &RunId, keep: &[&str]) -> Result<u64, StoreError> {
+        let path = self.run_dir(run);
+        if !path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            return Ok(0);
+        }
+        let folder = Folder {
+            run: run.clone(),
+            path,
+        };
+        let bytes = clear(&folder, keep)?;
+        // It stays where something was kept.
+        let _ = fs::remove_dir(&folder.path);
+        Ok(bytes)
+    }
+
     /// Folders of runs that were never finished, and whose makers are gone.
     pub fn unfinished(&self) -> Result<Vec<PathBuf>, StoreError> {
         let entries = match fs::read_dir(&self.root) {

@@ -85,11 +85,17 @@ impl Folder {
 
     /// Refuses a run that was collected, and one whose log is gone.
     pub(crate) fn has_one(&self) -> Result<(), StoreError> {
+        self.is_no_stub()?;
+        self.has_log()
+    }
+
+    /// Refuses a run that was collected.
+    pub(crate) fn is_no_stub(&self) -> Result<(), StoreError> {
         if self.file(STUB).exists() {
             let run = self.run.clone();
             return Err(StoreError::Collected { run });
         }
-        self.has_log()
+        Ok(())
     }
 
     /// Every byte of the log.

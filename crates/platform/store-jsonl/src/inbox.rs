@@ -49,7 +49,9 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
 
 impl JsonlStore {
     pub(crate) fn inbox(&self, run: &RunId) -> Result<PathBuf, StoreError> {
-        let dir = Folder::get(&self.root, run)?.file(INBOX);
+        let folder = Folder::get(&self.root, run)?;
+        folder.is_no_stub()?;
+        let dir = folder.file(INBOX);
         match dir.symlink_metadata() {
             Ok(it) if it.is_dir() => Ok(dir),
             Ok(_) => Err(StoreError::NotARun {

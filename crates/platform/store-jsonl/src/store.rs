@@ -201,12 +201,12 @@ impl JsonlStore {
                 fence: Fence::UNCLAIMED,
             });
         };
-        let lines = folder.lines_from(Seq(0))?.lines().count();
+        let next_seq = match folder.stub()? {
+            Some(stub) => folder.row_of_stub(&stub)?.next_seq,
+            None => Seq(folder.lines_from(Seq(0))?.lines().count() as u64),
+        };
         let fence = LockHolder::read(&folder)?.map_or(Fence::UNCLAIMED, |holder| holder.fence);
-        Ok(CommitResult::Stale {
-            next_seq: Seq(lines as u64),
-            fence,
-        })
+        Ok(CommitResult::Stale { next_seq, fence })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::fault::Failure;
 use crate::known::Known;
+use crate::retention::collected;
 use rok_log::{Namespace, StoreError};
 use rok_vocabulary::RunId;
 use rusqlite::{Connection, OptionalExtension};
@@ -45,14 +46,28 @@ impl<'a> Access<'a> {
         self.known
     }
 
-    /// The number that the run's rows are found by.
+    /// The number that the run's rows are found by; refused where only a stub
+    /// is left of them.
     pub(crate) fn number(self, space: &Namespace, run: &RunId) -> Result<i64, Failure> {
-        let mut find =
-            self.prepare_cached("SELECT no FROM runs WHERE namespace = ?1 AND id = ?2")?;
+        let (no, _) = self.log_of(space, run)?;
+        Ok(no)
+    }
+
+    /// The same, and the seq that is due.
+    pub(crate) fn log_of(self, space: &Namespace, run: &RunId) -> Result<(i64, i64), Failure> {
+        let mut find = self.prepare_cached(
+            "SELECT no, next_seq, collected FROM runs WHERE namespace = ?1 AND id = ?2",
+        )?;
         let found = find
-            .query_row([space.as_str(), run.as_str()], |row| row.get(0))
+            .query_row([space.as_str(), run.as_str()], |row| {
+                Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
+            })
             .optional()?;
-        found.ok_or_else(|| unknown(run))
+        match found {
+            None => Err(unknown(run)),
+            Some((_, true)) => Err(collected(run)),
+            Some((log, false)) => Ok(log),
+        }
     }
 
     /// What is stored of a run is not what was written.

@@ -56,6 +56,7 @@ mod open;
 mod queue;
 mod readers;
 mod records;
+mod retention;
 mod row;
 mod schema;
 mod store;

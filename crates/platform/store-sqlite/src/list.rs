@@ -8,7 +8,7 @@ use crate::fault::Failure;
 use crate::row;
 use rok_log::{Cursor, Namespace, RunEntry, RunFilter, RunOrder, RunRow};
 use rok_vocabulary::{RunId, Timestamp};
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row};
 
 /// The run's row.
 pub(crate) fn get(
@@ -58,12 +58,14 @@ pub(crate) fn list(
         }
     }
     keys.truncate(filter.limit.unwrap_or(usize::MAX));
-    let sql = format!("SELECT {} FROM runs WHERE no = ?1", row::COLUMNS);
+    let columns = row::COLUMNS;
+    let sql = format!("SELECT collected, {columns} FROM runs WHERE no = ?1");
     let mut select = at.prepare_cached(&sql)?;
     let mut entries = Vec::with_capacity(keys.len());
     for key in keys {
-        let read = select.query_row([key.no], |row| row::read(row, 0))?;
-        entries.push(entry(key.id, read));
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row::read(row, 1)?));
+        let (is_stub, read) = select.query_row([key.no], read)?;
+        entries.push(entry(key.id, is_stub, read));
     }
     Ok(entries)
 }
@@ -81,8 +83,9 @@ fn placed(at: Access<'_>, space: &Namespace, after: &Cursor) -> Result<Cursor, F
     Ok(after)
 }
 
-fn entry(id: String, read: Result<RunRow, String>) -> RunEntry {
+fn entry(id: String, is_stub: bool, read: Result<RunRow, String>) -> RunEntry {
     match (id.parse::<RunId>(), read) {
+        (Ok(run), Ok(row)) if is_stub => RunEntry::Collected { run, row },
         (Ok(run), Ok(row)) => RunEntry::Run { run, row },
         (_, Err(why)) => RunEntry::Broken { name: id, why },
         (Err(error), Ok(_)) => RunEntry::Broken {

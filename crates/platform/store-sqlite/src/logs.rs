@@ -17,14 +17,7 @@ pub(crate) fn read_page(
     seq: Seq,
     most: usize,
 ) -> Result<LogBytes, Failure> {
-    let mut find =
-        at.prepare_cached("SELECT no, next_seq FROM runs WHERE namespace = ?1 AND id = ?2")?;
-    let found = find
-        .query_row([space.as_str(), run.as_str()], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-        })
-        .optional()?;
-    let (no, next) = found.ok_or_else(|| unknown(run))?;
+    let (no, next) = at.log_of(space, run)?;
     let from = i64::try_from(seq.0).unwrap_or(i64::MAX);
     if from >= next || most == 0 {
         return Ok(LogBytes {
@@ -55,12 +48,8 @@ pub(crate) fn read_page(
 
 /// How many lines the log has, as the run's row says.
 pub(crate) fn next_seq(at: Access<'_>, space: &Namespace, run: &RunId) -> Result<Seq, Failure> {
-    let mut find =
-        at.prepare_cached("SELECT next_seq FROM runs WHERE namespace = ?1 AND id = ?2")?;
-    let found: Option<i64> = find
-        .query_row([space.as_str(), run.as_str()], |row| row.get(0))
-        .optional()?;
-    Ok(Seq(found.ok_or_else(|| unknown(run))? as u64))
+    let (_, next) = at.log_of(space, run)?;
+    Ok(Seq(next as u64))
 }
 
 /// The chunks from the one that holds line `from` up to the one that holds the

@@ -5,6 +5,7 @@ mod pull;
 use crate::access::{Access, unknown};
 use crate::fault::Failure;
 use crate::logs::{Ending, prove};
+use crate::retention::collected;
 use crate::store::SqliteStore;
 use rok_chain::ChainHash;
 use rok_log::{
@@ -35,17 +36,20 @@ pub(crate) fn claim(
     let (wanted, by) = (run.clone(), owner.clone());
     let given = store.database.write_queue("claim a run of", move |at| {
         let mut select = at.prepare_cached(
-            "SELECT no, owner, leased_until FROM runs WHERE namespace = ?1 AND id = ?2",
+            "SELECT no, owner, leased_until, collected FROM runs WHERE namespace = ?1 AND id = ?2",
         )?;
         let found = select
             .query_row([space.as_str(), wanted.as_str()], |row| {
                 let held: (Option<String>, Option<i64>) = (row.get(1)?, row.get(2)?);
-                Ok((row.get::<_, i64>(0)?, held))
+                Ok((row.get::<_, i64>(0)?, held, row.get::<_, bool>(3)?))
             })
             .optional()?;
         match found.ok_or_else(|| unknown(&wanted))? {
-            (_, (Some(by), Some(until))) if until > lease.now.as_millis() => Ok(Given::Held { by }),
-            (no, _) => give(at, &wanted, no, &by, lease.until, false).map(Given::Claimed),
+            (_, _, true) => Err(collected(&wanted)),
+            (_, (Some(by), Some(until)), _) if until > lease.now.as_millis() => {
+                Ok(Given::Held { by })
+            }
+            (no, ..) => give(at, &wanted, no, &by, lease.until, false).map(Given::Claimed),
         }
     })?;
     match given {

@@ -34,6 +34,17 @@ pub(crate) fn put_row(
     Ok(())
 }
 
+/// Writes a row, unless there is one.
+pub(crate) fn put_new(at: Access<'_>, space: &Namespace, record: &Record) -> Result<(), Failure> {
+    let known = at
+        .prepare_cached("SELECT 1 FROM records WHERE namespace = ?1 AND kind = ?2 AND key = ?3")?
+        .exists((space.as_str(), record.kind, &record.key))?;
+    if known {
+        return Ok(());
+    }
+    put(at, space, record)
+}
+
 /// A page of a table.
 pub(crate) fn records(
     at: Access<'_>,

@@ -5,13 +5,13 @@ use crate::access::Access;
 use crate::database::Database;
 use crate::fault::{Failure, OpenError};
 use crate::open::Place;
-use crate::{commit, inbox, list, logs, queue, records};
+use crate::{commit, inbox, list, logs, queue, records, retention};
 use rok_chain::{Digest, Seal};
 use rok_log::{
-    Answer, Backlog, Claim, ClaimError, Command, Commit, CommitResult, Durability, EventReader,
-    Fence, Inbox, Lease, Listener, LogBytes, Namespace, Owner, PoolStore, Pull, Pulled, Pulling,
-    Record, Records, RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore, Signal, Signals,
-    Standing, StoreError, Subscription, WorkQueue,
+    Answer, Backlog, Claim, ClaimError, Collect, Collected, Command, Commit, CommitResult,
+    Durability, EventReader, Fence, Inbox, Lease, Listener, LogBytes, Namespace, Owner, PoolStore,
+    Pull, Pulled, Pulling, Record, Records, Retention, RunEntry, RunFilter, RunIndex, RunQueue,
+    RunRow, RunStore, Signal, Signals, Standing, StoreError, Subscription, WorkQueue,
 };
 use rok_vocabulary::{CommandId, RunId, Seq, Timestamp};
 use std::path::Path;
@@ -246,6 +246,16 @@ impl Records for SqliteStore {
 
     fn remove_record(&mut self, kind: &str, key: &str) -> Result<(), StoreError> {
         records::remove(self, kind, key)
+    }
+}
+
+impl Retention for SqliteStore {
+    fn collect(&mut self, collect: &Collect) -> Result<Collected, StoreError> {
+        retention::collect(self, collect)
+    }
+
+    fn stub(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read("read", |at, space| retention::stub(at, space, run))
     }
 }
 

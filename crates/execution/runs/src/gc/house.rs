@@ -4,7 +4,7 @@
 use crate::fault;
 use crate::home::Home;
 use rok_facades::runs::{CollectReport, CollectRequest, KeptRun, RunsError};
-use rok_log::{RunEntry, RunFilter};
+use rok_log::{RunEntry, RunFilter, StoreError};
 use rok_vocabulary::{RunId, Timestamp, format_duration};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -26,7 +26,10 @@ pub(super) struct Resident {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     pub(super) contents: Vec<(String, u64)>,
-    pub(super) log: u64,
+    /// Its bytes.
+    log: u64,
+    /// What grows with it.
+    length: u64,
 }
 
 /// All runs of a folder.
@@ -71,12 +74,15 @@ struct Parent {
 }
 
 /// What a run's log names: artifacts, and results too large for a line.
-pub(super) fn names(store: &Home, run: &RunId) -> Result<(Names, Option<RunId>), RunsError> {
+pub(super) fn names(store: &Home, run: &RunId) -> Result<(Names, Option<RunId>), StoreError> {
+    // Before it is read: what comes meanwhile is read again.
+    let length = store.length(run)?;
     // Of a log that is not what was written, everything that it may name.
-    let log = store.read_raw(run).map_err(|error| fault::store(&error))?;
+    let log = store.read_raw(run)?;
     let mut out = Names {
         contents: Vec::new(),
         log: log.len() as u64,
+        length,
     };
     let mut parent = None;
     for line in log.split(|byte| *byte == b'\n') {
@@ -125,12 +131,20 @@ impl<'a> House<'a> {
                     house.look_at_broken(&name, &why)?;
                 }
                 RunEntry::Run { run, row } => {
-                    let (names, parent) = names(store, &run)?;
+                    let (names, parent) = match names(store, &run) {
+                        Ok(names) => names,
+                        // Somebody else collects, and was faster.
+                        Err(StoreError::Collected { .. }) => {
+                            house.stubs.push(run);
+                            continue;
+                        }
+                        Err(error) => return Err(fault::store(&error)),
+                    };
                     let resident = Resident {
                         closed: row.phase.is_terminal(),
                         created_at: row.created_at,
                         updated_at: row.updated_at,
-                        bytes: store.files().size(&run),
+                        bytes: store.size(&run, names.log),
                         parent,
                         names,
                         run: run.clone(),
@@ -145,15 +159,16 @@ impl<'a> House<'a> {
     /// What cannot be read is never collected, and what it may name is kept. A
     /// folder of which nothing is known makes all contents unsure.
     fn look_at_broken(&mut self, name: &str, why: &str) -> Result<(), RunsError> {
+        let failed = |error: StoreError| fault::store(&error);
         if let Ok(run) = name.parse::<RunId>()
-            && self.store.run_dir(&run).join("events.jsonl").exists()
+            && self.store.has_log(&run).map_err(failed)?
         {
-            let (names, parent) = names(self.store, &run)?;
+            let (names, parent) = names(self.store, &run).map_err(failed)?;
             let resident = Resident {
                 closed: false,
                 created_at: Timestamp::default(),
                 updated_at: Timestamp::default(),
-                bytes: self.store.files().size(&run),
+                bytes: self.store.size(&run, names.log),
                 parent,
                 names,
                 run: run.clone(),
@@ -196,8 +211,8 @@ impl<'a> House<'a> {
     }
 
     /// How long the log of a run was when it was looked at.
-    pub(super) fn log_of(&self, run: &RunId) -> Option<u64> {
-        self.runs.get(run).map(|of| of.names.log)
+    pub(super) fn length_of(&self, run: &RunId) -> Option<u64> {
+        self.runs.get(run).map(|of| of.names.length)
     }
 
     /// Bytes of all runs, and of the contents that they name.

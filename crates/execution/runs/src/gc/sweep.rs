@@ -1,13 +1,13 @@
 //! What lies beside the runs: contents that no log names, results that point to
 //! what is gone, and what a kill left half-made.
 
-use super::house::{House, names};
+use super::house::{House, Names, names};
 use crate::cache;
 use crate::fault;
 use crate::home::Home;
 use rok_artifacts::ContentStore;
 use rok_facades::runs::{CollectReport, CollectRequest, RunsError};
-use rok_log::{RunEntry, RunFilter};
+use rok_log::{RunEntry, RunFilter, StoreError};
 use rok_vocabulary::RunId;
 use serde::Deserialize;
 use std::collections::HashSet;
@@ -45,24 +45,32 @@ pub(super) fn contents(
 
 /// What logs name that have grown, or come, since the house was looked at.
 fn named_since(store: &Home, house: &House<'_>) -> Result<HashSet<String>, RunsError> {
+    let failed = |error: StoreError| fault::store(&error);
     let mut out = HashSet::new();
-    let entries = store
-        .list(&RunFilter::default())
-        .map_err(|error| fault::store(&error))?;
-    for entry in entries {
+    for entry in store.list(&RunFilter::default()).map_err(failed)? {
         let run = match &entry {
             RunEntry::Run { run, .. } => run.clone(),
             RunEntry::Broken { name, .. } => match name.parse::<RunId>() {
-                Ok(run) if store.run_dir(&run).join("events.jsonl").exists() => run,
+                Ok(run) if store.has_log(&run).map_err(failed)? => run,
                 _ => continue,
             },
             RunEntry::Collected { .. } => continue,
         };
-        let log = store.run_dir(&run).join("events.jsonl");
-        let length = fs::metadata(log).map_or(0, |meta| meta.len());
-        if (house.has(&run) && house.log_of(&run) != Some(length)) || house.is_new(&run) {
-            let (names, _) = names(store, &run)?;
-            out.extend(names.contents.into_iter().map(|(sha256, _)| sha256));
+        let grown = || -> Result<Option<Names>, StoreError> {
+            let length = store.length(&run)?;
+            let is_known = house.has(&run) && house.length_of(&run) == Some(length);
+            if is_known || !(house.has(&run) || house.is_new(&run)) {
+                return Ok(None);
+            }
+            Ok(Some(names(store, &run)?.0))
+        };
+        match grown() {
+            Ok(Some(names)) => {
+                out.extend(names.contents.into_iter().map(|(sha256, _)| sha256));
+            }
+            // Somebody else collects: what it named is left to the next time.
+            Ok(None) | Err(StoreError::Collected { .. }) => {}
+            Err(error) => return Err(fault::store(&error)),
         }
     }
     Ok(out)
@@ -90,7 +98,7 @@ pub(super) fn cache(
             // A run that came since is one all the same.
             let live = entry.is_some_and(|entry| {
                 house.has(&entry.run)
-                    || (house.is_new(&entry.run) && store.run_dir(&entry.run).exists())
+                    || (house.is_new(&entry.run) && !matches!(store.exists(&entry.run), Ok(false)))
             });
             if live {
                 continue;

@@ -3,10 +3,10 @@
 use crate::world::{World, compile, seconds, settings, world};
 use rok_chain::Digest;
 use rok_log::{
-    Answer, Backlog, Claim, ClaimError, Command, CommandKind, Commit, CommitResult, EventReader,
-    Fence, Inbox, Lease, Listener, LogBytes, MemoryStore, Owner, PoolStore, Pull, Pulled, Records,
-    RunEntry, RunFilter, RunIndex, RunQueue, RunRow, RunStore, Signals, Standing, StoreError,
-    Subscription, WorkQueue,
+    Answer, Backlog, Claim, ClaimError, Collect, Collected, Command, CommandKind, Commit,
+    CommitResult, EventReader, Fence, Inbox, Lease, Listener, LogBytes, MemoryStore, Owner,
+    PoolStore, Pull, Pulled, Records, Retention, RunEntry, RunFilter, RunIndex, RunQueue, RunRow,
+    RunStore, Signals, Standing, StoreError, Subscription, WorkQueue,
 };
 use rok_vocabulary::{CommandId, RunId, Seq, Timestamp};
 use rok_worker_pool::PoolSettings;
@@ -238,6 +238,16 @@ impl Records for Flaky {
     }
     fn remove_record(&mut self, kind: &str, key: &str) -> Result<(), StoreError> {
         self.inner.remove_record(kind, key)
+    }
+}
+
+impl Retention for Flaky {
+    fn collect(&mut self, collect: &Collect) -> Result<Collected, StoreError> {
+        self.is_down()?;
+        self.inner.collect(collect)
+    }
+    fn stub(&self, run: &RunId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.stub(run)
     }
 }
 

@@ -4,8 +4,8 @@ use super::differ::{answer, claim_word};
 use super::inbox::{command, command_id};
 use super::{Fixture, NOW, id, later, owner};
 use crate::{
-    Answer, CommitResult, Cursor, Fence, Lease, PoolStore, Pull, Pulled, RunFilter, RunOrder,
-    Script,
+    Answer, Collect, CommitResult, Cursor, Fence, Lease, PoolStore, Pull, Pulled, RunFilter,
+    RunOrder, Script,
 };
 use rok_vocabulary::{HoldReason, Outcome, RunId, RunPhase, Seq, Timestamp};
 use std::time::Duration;
@@ -19,8 +19,8 @@ struct Player {
     now: Timestamp,
 }
 
-/// Plays the same history of claims, leases, commits, commands and time, drawn
-/// from `bytes`, on both stores, and compares what they answer and what is due
+/// Plays the same history of claims, leases, commits, commands, collecting and
+/// time, drawn from `bytes`, on both stores, and compares what they answer and what is due
 /// after each step.
 ///
 /// # Panics
@@ -66,7 +66,7 @@ impl Player {
         let (fence, now) = (self.fences[at], self.now);
         let lease = Lease::new(now, Duration::from_millis(10 + u64::from(variant % 4) * 10));
         let handle = &mut self.handles[usize::from(variant % 2)];
-        match how % 12 {
+        match how % 13 {
             0 => {
                 let claim = handle.claim(&run, &owner("player"), lease);
                 let fence = claim.as_ref().map(|claim| claim.fence);
@@ -92,6 +92,18 @@ impl Player {
             7 => {
                 self.now = now.after(Duration::from_millis(u64::from(variant)));
                 "later".into()
+            }
+            8 => {
+                let script = &self.scripts[at];
+                let seen = Collect {
+                    run,
+                    next_seq: script.row().next_seq,
+                    head: script.head(),
+                    now,
+                    stub: vec![variant],
+                    records: Vec::new(),
+                };
+                answer(handle.collect(&seen))
             }
             _ => self.commit(at, &run, variant),
         }
@@ -190,6 +202,9 @@ impl Player {
         ];
         for filter in filters {
             seen += &answer(store.list(&filter));
+        }
+        for run in RUNS.map(id) {
+            seen += &[answer(store.stub(&run)), answer(store.standing(&run))].join(" ");
         }
         seen
     }

@@ -103,6 +103,12 @@ impl Run {
         }
     }
 
+    /// Whose it is at that time.
+    pub(super) fn holder_at(&self, now: Timestamp) -> Option<&Owner> {
+        let hold = self.hold.as_ref().filter(|hold| hold.until > now);
+        hold.map(|hold| &hold.owner)
+    }
+
     fn claim(
         &mut self,
         run: &RunId,
@@ -136,6 +142,7 @@ impl Space {
     ) -> Result<T, StoreError> {
         let found = self.runs.get_mut(run);
         let found = found.ok_or_else(|| StoreError::Unknown { run: run.clone() })?;
+        found.is_there(run)?;
         let result = f(found);
         self.queue.set(run, found.ready_at());
         if found.hold.as_ref().is_some_and(Hold::takes_a_place) {
@@ -220,7 +227,9 @@ impl RunQueue for MemoryStore {
             });
             match renewed {
                 Ok(true) => {}
-                Ok(false) | Err(StoreError::Unknown { .. }) => lost.push(run.clone()),
+                Ok(false) | Err(StoreError::Unknown { .. } | StoreError::Collected { .. }) => {
+                    lost.push(run.clone());
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -60,6 +60,22 @@ fn owned(folders: &Folders, durability: Durability) -> (JsonlStore, Script, Fenc
     (store, script, fence)
 }
 
+/// A stub in a folder tells what one in any store does.
+#[test]
+fn only_a_stub_is_left_of_a_collected_run() {
+    let folders = Folders(tempfile::tempdir().unwrap());
+    let (mut store, mut script, fence) = owned(&folders, Durability::Flush);
+    let commit = script.seal(fence, Outcome::Succeeded);
+    store.commit(&[commit]).unwrap();
+    store.release(script.run(), fence, None);
+    let stub = serde_json::json!({ "row": script.row() }).to_string();
+    let collecting = store
+        .begin_collecting(script.run(), &Owner::new("a"))
+        .unwrap();
+    collecting.finish(stub.as_bytes(), &["seal.json"]).unwrap();
+    rok_log::contract::only_a_stub_is_left(&mut store, &script);
+}
+
 #[test]
 fn a_run_is_a_folder() {
     let folders = Folders::new();

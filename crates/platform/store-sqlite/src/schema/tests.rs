@@ -3,8 +3,9 @@
 use super::*;
 use crate::{OpenError, SqliteStore};
 use rok_log::{
-    Durability, EventReader, Inbox, Lease, Owner, Pull, Record, Records, RunEntry, RunFilter,
-    RunIndex, RunQueue, RunStore, SCRIPT_START, Script, WorkQueue, WorkerBook as _,
+    Collect, Collected, Durability, EventReader, Inbox, Lease, Owner, Pull, Record, Records,
+    Retention as _, RunEntry, RunFilter, RunIndex, RunQueue, RunStore, SCRIPT_START, Script,
+    StoreError, WorkQueue, WorkerBook as _,
 };
 use rok_vocabulary::RunId;
 use rstest::rstest;
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 const OLDER: &[&str] = &[
     include_str!("../../tests/versions/v1.sql"),
     include_str!("../../tests/versions/v2.sql"),
+    include_str!("../../tests/versions/v3.sql"),
 ];
 
 fn id(text: &str) -> RunId {
@@ -51,7 +53,7 @@ fn every_older_version_is_kept_for_tests() {
 }
 
 #[rstest]
-fn an_older_file_becomes_what_a_new_one_is(#[values(1, 2)] version: i64) {
+fn an_older_file_becomes_what_a_new_one_is(#[values(1, 2, 3)] version: i64) {
     let (folder, path) = older(version);
     drop(SqliteStore::open(&path, Durability::Flush).unwrap());
     let new = folder.path().join("new.db");
@@ -62,7 +64,7 @@ fn an_older_file_becomes_what_a_new_one_is(#[values(1, 2)] version: i64) {
 }
 
 #[rstest]
-fn all_that_an_older_file_holds_is_there(#[values(1, 2)] version: i64) {
+fn all_that_an_older_file_holds_is_there(#[values(1, 2, 3)] version: i64) {
     let (_folder, path) = older(version);
     let mut store = SqliteStore::open(&path, Durability::Flush).unwrap();
     let all = store.list(&RunFilter::default()).unwrap();
@@ -109,6 +111,52 @@ fn all_that_an_older_file_holds_is_there(#[values(1, 2)] version: i64) {
     script.create();
     let _ = store.commit(&[script.steps(fence, 1)]).unwrap();
     assert_eq!(store.read(&id("open")).unwrap().lines().count(), 3);
+}
+
+#[test]
+fn failures_that_an_older_version_counted_are_kept() {
+    let (_folder, path) = older(3);
+    let store = SqliteStore::open(&path, Durability::Flush).unwrap();
+    let failing = store.failing(3, 9).unwrap();
+    assert_eq!(failing.len(), 1);
+    assert_eq!((&*failing[0].service, failing[0].failures), ("seo", 3));
+}
+
+#[rstest]
+fn a_run_of_an_older_file_is_collected(#[values(1, 2, 3)] version: i64) {
+    let (_folder, path) = older(version);
+    let mut store = SqliteStore::open(&path, Durability::Flush).unwrap();
+    let done = id("done");
+    assert_eq!(store.stub(&done).unwrap(), None);
+    let seal = store.seal(&done).unwrap().unwrap();
+    let collect = Collect {
+        run: done.clone(),
+        next_seq: store.next_seq(&done).unwrap(),
+        head: seal.head,
+        now: SCRIPT_START.after(Duration::from_secs(3_600)),
+        stub: b"left".to_vec(),
+        records: Vec::new(),
+    };
+    assert_eq!(store.collect(&collect).unwrap(), Collected::Done);
+    drop(store);
+    let store = SqliteStore::open(&path, Durability::Flush).unwrap();
+    assert_eq!(store.stub(&done).unwrap().as_deref(), Some(&b"left"[..]));
+    assert!(matches!(
+        store.read(&done),
+        Err(StoreError::Collected { .. })
+    ));
+    assert!(store.read(&id("held")).is_ok());
+    let rows = |table: &str| -> i64 {
+        let db = Connection::open(&path).unwrap();
+        let sql = format!(
+            "SELECT count(*) FROM {table} JOIN runs ON runs.no = run_no WHERE runs.id = 'done'"
+        );
+        db.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    let left = ["chunks", "commands", "stubs"].map(rows);
+    assert_eq!(left, [0, 0, 1]);
+    // What service runs told is the site's, whatever becomes of the run.
+    assert_eq!(kbase(&path).len(), 2);
 }
 
 fn kbase(path: &Path) -> Vec<String> {

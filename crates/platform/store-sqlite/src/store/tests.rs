@@ -77,6 +77,7 @@ mod contract_between_writers {
         a_batch_goes_on_past_a_stale_commit,
         a_claim_is_renewed_while_it_lasts,
         a_claim_that_ran_out_is_taken_over,
+        a_collected_run_is_a_stub,
         a_command_contradicts_nothing,
         a_command_makes_a_run_due,
         a_command_waits_until_it_is_done,
@@ -95,7 +96,10 @@ mod contract_between_writers {
         rows_are_what_was_committed,
         the_first_answer_stands,
         two_pools_never_share_a_run,
+        what_moved_is_not_collected,
+        what_somebody_has_is_not_collected,
         what_was_committed_verifies,
+        whoever_slept_finds_a_stub_and_appends_nothing,
     }
 }
 
