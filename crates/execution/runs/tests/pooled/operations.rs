@@ -2,15 +2,19 @@
 
 use crate::house::{In, house};
 use rok_facades::runs::{
-    AttestOptions, CollectRequest, CommandAnswer, DriveEnd, DriveOptions, EventQuery, HoldRequest,
-    ListQuery, ReplayRequest, RollbackOptions, RunSelector, StopSignal, Verb,
+    AttestOptions, CollectReport, CollectRequest, CommandAnswer, DriveEnd, DriveOptions,
+    EventQuery, HoldRequest, ListQuery, ReplayRequest, RollbackOptions, RunSelector, RunsError,
+    StopSignal, Verb, VerifyVerdict,
 };
 use rok_vocabulary::{Actor, Outcome, RunPhase};
 use rstest::rstest;
 use std::io::Read as _;
+use std::time::Duration;
 
 const TWO: &str = "steps: { a: { call: ok }, b: { call: ok, needs: [a] } }";
 const GATE: &str = "steps: { ask: { call: ok, gate: manual }, b: { call: ok, needs: [ask] } }";
+
+const WRITES: &str = "steps: { a: { call: write, artifacts: [{ path: out.txt }] } }";
 
 fn ann() -> Actor {
     Actor::User("ann".into())
@@ -160,7 +164,7 @@ fn a_failed_hard_gate_is_overridden(#[values(In::Memory, In::Sqlite)] of: In) {
 fn artifacts_lie_in_the_runs_folder_and_are_checked(#[values(In::Memory, In::Sqlite)] of: In) {
     let house = house(of);
     let pool = house.pool();
-    let run = house.submit("steps: { a: { call: write, artifacts: [{ path: out.txt }] } }");
+    let run = house.submit(WRITES);
     assert_eq!(house.outcome(&run), Outcome::Succeeded);
     let mut made = house.runs.artifact(&run, "out.txt", None).unwrap();
     let mut text = String::new();
@@ -195,12 +199,31 @@ fn a_run_is_replayed_from_a_step(#[values(In::Memory, In::Sqlite)] of: In) {
     pool.join();
 }
 
+fn all() -> CollectRequest {
+    CollectRequest {
+        older_than: Some(Duration::ZERO),
+        keep: None,
+        max_bytes: None,
+        dry_run: false,
+        actor: ann(),
+    }
+}
+
+fn names(report: &CollectReport) -> Vec<&str> {
+    let runs = report.collected.iter().map(|run| run.run_id.as_str());
+    runs.collect()
+}
+
 #[rstest]
-fn what_is_held_is_kept_and_collecting_needs_run_folders(#[values(In::Memory, In::Sqlite)] of: In) {
+fn what_is_held_or_open_is_kept_and_the_rest_collected(#[values(In::Memory, In::Sqlite)] of: In) {
     let house = house(of);
     let pool = house.pool();
-    let run = house.submit(TWO);
+    let run = house.submit_as("kept", TWO);
+    house.submit_as("goes", WRITES);
+    let open = house.submit_as("open", GATE);
     assert_eq!(house.outcome(&run), Outcome::Succeeded);
+    assert_eq!(house.outcome(&"goes".parse().unwrap()), Outcome::Succeeded);
+    assert!(matches!(house.rests(&open), DriveEnd::Held(_)));
     let held = house.runs.hold(
         &run,
         &HoldRequest {
@@ -210,18 +233,108 @@ fn what_is_held_is_kept_and_collecting_needs_run_folders(#[values(In::Memory, In
         },
     );
     assert!(held.unwrap().held);
-    let collected = house.runs.collect(&CollectRequest {
-        older_than: Some(std::time::Duration::ZERO),
-        keep: None,
-        max_bytes: None,
-        dry_run: false,
-        actor: ann(),
-    });
-    assert_eq!(collected.unwrap_err().code, "ROK0117");
     assert!(
         house.runs.attest(&run, &AttestOptions::default()).is_err(),
         "no key is set"
     );
+    let dry = CollectRequest {
+        dry_run: true,
+        ..all()
+    };
+    let dry = house.runs.collect(&dry).unwrap();
+    assert_eq!(names(&dry), ["goes"]);
+    let report = house.runs.collect(&all()).unwrap();
+    assert_eq!(names(&report), ["goes"]);
+    assert_eq!(report.freed_bytes, dry.freed_bytes);
+    let kept: Vec<_> = report.kept.iter().map(|run| run.run_id.as_str()).collect();
+    assert_eq!(kept, ["kept", "open"]);
+    assert_eq!(
+        (report.failed.len(), house.is_clean(&run).1),
+        (0, Outcome::Succeeded)
+    );
+    let approved = house.command(&open, Verb::Approve("ask".parse().unwrap()));
+    assert_eq!(approved.unwrap(), CommandAnswer::Done { by_owner: true });
+    pool.drain();
+    pool.join();
+}
+
+#[rstest]
+fn a_stub_proves_what_the_run_came_to_and_nothing_else_is_left(
+    #[values(In::Memory, In::Sqlite)] of: In,
+) {
+    let house = house(of);
+    let pool = house.pool();
+    let run = house.submit(WRITES);
+    assert_eq!(house.outcome(&run), Outcome::Succeeded);
+    let before = house.verify(&run);
+    let report = house.runs.collect(&all()).unwrap();
+    assert_eq!(names(&report), [run.as_str()]);
+    let left = house.verify(&run);
+    assert_eq!(left.verdict, VerifyVerdict::Collected, "{:?}", left.faults);
+    assert_eq!((&left.head, left.lines), (&before.head, before.lines));
+    assert!(!house.dir.path().join("runs").join(run.as_str()).exists());
+    let listed = house.runs.list(&ListQuery::default()).unwrap();
+    assert_eq!(
+        (&*listed[0].status, listed[0].outcome),
+        ("collected", Some(Outcome::Succeeded))
+    );
+    let code = |told: Result<(), RunsError>| told.unwrap_err().code;
+    assert_eq!(code(house.runs.summary(&run).map(drop)), "ROK0160");
+    let events = house.runs.events(&run, &EventQuery::default());
+    assert_eq!(code(events.map(drop)), "ROK0160");
+    assert_eq!(code(house.resume(&run).map(drop)), "ROK0160");
+    assert_eq!(code(house.command(&run, Verb::Cancel).map(drop)), "ROK0160");
+    let hold = HoldRequest {
+        reason: "too late".into(),
+        actor: ann(),
+        release: false,
+    };
+    assert_eq!(code(house.runs.hold(&run, &hold).map(drop)), "ROK0160");
+    // Its name is taken, and nothing is left to collect.
+    let mut again = house.submission(TWO);
+    again.run_id = Some(run.clone());
+    assert_eq!(code(house.runs.submit(again).map(drop)), "ROK0116");
+    let again = house.runs.collect(&all()).unwrap();
+    assert_eq!((names(&again), again.freed_bytes), (vec![], 0));
+    pool.drain();
+    pool.join();
+}
+
+/// A request that comes again after its run was collected makes no second one.
+#[rstest]
+fn the_key_of_a_collected_run_makes_no_other(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let keyed = || {
+        let mut submission = house.submission(TWO);
+        submission.idempotency_key = Some("once".into());
+        house.runs.submit(submission)
+    };
+    let run = keyed().unwrap();
+    assert_eq!(house.outcome(&run), Outcome::Succeeded);
+    assert_eq!(names(&house.runs.collect(&all()).unwrap()), [run.as_str()]);
+    assert_eq!(keyed().unwrap_err().code, "ROK0160");
+    assert_eq!(house.runs.list(&ListQuery::default()).unwrap().len(), 1);
+    pool.drain();
+    pool.join();
+}
+
+/// What a kill left in the folder of a stub goes the next time.
+#[rstest]
+fn what_a_kill_left_beside_a_stub_goes_the_next_time(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let run = house.submit(WRITES);
+    assert_eq!(house.outcome(&run), Outcome::Succeeded);
+    let _ = house.runs.collect(&all()).unwrap();
+    let dir = house.dir.path().join("runs").join(run.as_str());
+    std::fs::create_dir_all(dir.join("logs")).unwrap();
+    std::fs::write(dir.join("logs/a.1.log"), "said").unwrap();
+    std::fs::write(dir.join("holds.jsonl"), "").unwrap();
+    let report = house.runs.collect(&all()).unwrap();
+    assert_eq!(report.freed_bytes, 4);
+    assert!(!dir.join("logs").exists() && dir.join("holds.jsonl").exists());
+    assert_eq!(house.verify(&run).verdict, VerifyVerdict::Collected);
     pool.drain();
     pool.join();
 }

@@ -85,8 +85,7 @@ fn the_terminal_sees_the_same_runs_while_a_server_drives_them() {
 #[rstest]
 #[case(&["run", "hello.yaml"], "`rok serve` drives")]
 #[case(&["schedule", "tick"], "`rok serve` drives")]
-#[case(&["gc", "--older-than", "1d"], "needs run folders")]
-fn what_only_a_server_or_folders_can_do_is_refused(#[case] args: &[&str], #[case] why: &str) {
+fn what_only_a_server_can_do_is_refused(#[case] args: &[&str], #[case] why: &str) {
     let bench = bench();
     SqliteStore::open(bench.path().join("rok.db"), Durability::Flush).expect("a database");
     let args = ["--store", "sqlite:rok.db"].iter().chain(args);
