@@ -7,12 +7,8 @@ use crate::plans::{PlanHead, PlanView};
 use crate::runs::RunHandle;
 use crate::service::Service;
 use rok_facades::AccessFacade;
-use rok_facades::RunIdentity;
-use rok_facades::runs::{
-    DryRun, ErrorKind, EventQuery, RunSelector, RunsError, RunsFacade, Submission,
-};
+use rok_facades::runs::{DryRun, ErrorKind, RunSelector, RunsError, Submission};
 use rok_vocabulary::{Actor, PlanId, Profile, RunId};
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -78,25 +74,6 @@ impl From<AskedRun> for Submission {
             no_cache: asked.no_cache,
         }
     }
-}
-
-/// What of `run.created` never changes.
-#[derive(Deserialize)]
-struct Created {
-    actor: Actor,
-    data: CreatedData,
-}
-
-#[derive(Deserialize)]
-struct CreatedData {
-    plan: CreatedPlan,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-struct CreatedPlan {
-    id: PlanId,
 }
 
 impl Service {
@@ -193,26 +170,4 @@ impl Service {
 fn unknown(run: &RunId) -> ServiceError {
     let message = format!("there is no run `{run}`");
     RunsError::new(ErrorKind::Usage, "ROK0101", message).into()
-}
-
-/// What never changes of a run: read from its first line.
-pub(crate) fn identity(runs: &RunsFacade, run: &RunId) -> Result<RunIdentity, ServiceError> {
-    let query = EventQuery {
-        types: vec!["run.created".to_owned()],
-        limit: Some(1),
-        ..EventQuery::default()
-    };
-    let found = runs.events(run, &query)?;
-    let first = found.first().map(|event| &event.line);
-    let created = first.and_then(|line| serde_json::from_str::<Created>(line).ok());
-    let created = created.ok_or_else(|| {
-        let message = format!("the log of run {run} does not begin with its creation");
-        RunsError::new(ErrorKind::Protocol, "ROK0105", message)
-    })?;
-    Ok(RunIdentity {
-        run: run.clone(),
-        plan: created.data.plan.id,
-        submitter: created.actor,
-        labels: created.data.labels,
-    })
 }

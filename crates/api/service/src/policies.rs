@@ -186,7 +186,7 @@ impl Service {
         let run = RunIdentity {
             run: supposed.facts.run.clone(),
             plan: supposed.facts.plan.clone(),
-            submitter: supposed.facts.submitter.clone(),
+            submitter: Some(supposed.facts.submitter.clone()),
             labels: supposed.facts.labels.clone(),
         };
         let decisions = actions.iter().map(|word| {

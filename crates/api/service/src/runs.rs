@@ -1,6 +1,5 @@
 //! Use cases of one run.
 
-use crate::callers::identity;
 use crate::checkpoints::read_checkpoint;
 use crate::diff::{self, Compared, RunDiff};
 use crate::error::ServiceError;
@@ -116,7 +115,7 @@ impl RunHandle {
 
     /// What never changes of it.
     pub fn identity(&self) -> Result<RunIdentity, ServiceError> {
-        identity(&self.runs, &self.id)
+        Ok(self.runs.identity(&self.id)?)
     }
 
     /// What a step made, by its path.

@@ -114,8 +114,9 @@ pub struct RunIdentity {
     pub run: RunId,
     /// Its plan.
     pub plan: PlanId,
-    /// Who submitted it.
-    pub submitter: Actor,
+    /// Who submitted it. `None` where nothing tells it any more: then nobody is
+    /// let in by who they are, and whoever is kept out by it is kept out.
+    pub submitter: Option<Actor>,
     /// Labels of plan and run.
     pub labels: BTreeMap<String, String>,
 }

@@ -11,7 +11,7 @@ use rok_facades::{
 };
 use rok_rac::Reconciliation;
 use rok_vocabulary::{Actor, Timestamp};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Why a request could not be made; whoever asks is denied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -268,10 +268,12 @@ impl Questions<'_> {
     }
 }
 
-/// May somebody ask the server for something?
+/// May somebody ask the server for something? `supposed`: whether they submitted
+/// the run, where nothing says who did.
 pub(crate) fn access_question(
     names: &Names,
     request: &AccessRequest<'_>,
+    supposed: bool,
 ) -> Result<Question, RequestError> {
     let principal = names.principal(request.actor);
     let roles = request.roles.iter().map(|role| uid(&names.role, role));
@@ -290,18 +292,20 @@ pub(crate) fn access_question(
             let tags = tags.map(|(name, value)| (name.clone(), text(value)));
             let tagged = Entity::new_with_tags(labels.clone(), [], [], tags);
             entities.push(tagged.map_err(cedar)?);
-            let attributes = [
-                ("submitter".to_owned(), text(&run.submitter.to_string())),
-                (
-                    "labels".to_owned(),
-                    RestrictedExpression::new_entity_uid(labels),
-                ),
-            ];
+            let labels = RestrictedExpression::new_entity_uid(labels);
+            let mut attributes = HashMap::from([("labels".to_owned(), labels)]);
+            // A policy that asks for what is not there fails, and so denies.
+            let submitter = run.submitter.as_ref();
+            attributes
+                .extend(submitter.map(|actor| ("submitter".to_owned(), text(&actor.to_string()))));
             let run_uid = uid(&names.run, run.run.as_str());
             let parents = HashSet::from([uid(&names.plan, run.plan.as_str()), server]);
-            let entity = Entity::new(run_uid.clone(), attributes.into(), parents);
+            let entity = Entity::new(run_uid.clone(), attributes, parents);
             entities.push(entity.map_err(cedar)?);
-            (run_uid, run.submitter == *request.actor)
+            (
+                run_uid,
+                submitter.map_or(supposed, |actor| actor == request.actor),
+            )
         }
     };
     let asked = RestrictedExpression::new_bool(is_submitter);

@@ -9,6 +9,7 @@ use crate::slots::Slot;
 use crate::submit::parsed;
 use crate::subruns::{Family, Lineage, Link, SubRuns};
 use rok_attest::{Checkpoint, Head, SigningKey};
+use rok_facades::RunIdentity;
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, BatchResult, BatchSubmission, CollectReport,
     CollectRequest, CommandAnswer, CommandRequest, DegradedWorker, DriveEnd, DriveOptions, DryRun,
@@ -306,6 +307,10 @@ impl RunsEngine for Runs {
                 Ok(summary.sealed || summary.hold.is_some())
             }
         }
+    }
+
+    fn identity(&self, run: &RunId) -> Result<RunIdentity, RunsError> {
+        crate::identity::identity(&self.store_of(run), run)
     }
 
     fn plan(&self, run: &RunId) -> Result<Vec<u8>, RunsError> {

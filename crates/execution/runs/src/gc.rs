@@ -284,6 +284,7 @@ fn stub_of(
         before,
         last,
         plan_sha256: loaded.state().plan().sha256().to_owned(),
+        submitter: Some(loaded.state().submitter().clone()),
         row: row.ok_or("it is not there any more")?,
         artifacts: artifacts.collect(),
         removed,

@@ -45,6 +45,7 @@ mod gates;
 mod gc;
 mod hold;
 mod home;
+mod identity;
 mod import;
 mod listing;
 mod load;

@@ -104,15 +104,19 @@ fn exactly(store: &Home, name: &str, query: &ListQuery) -> Result<Option<RunList
     let Ok(run) = name.parse::<RunId>() else {
         return Ok(None);
     };
-    // What is left of a collected run is found by its id, and not so.
-    if !store.exists(&run).map_err(failed)? || store.stub(&run).map_err(failed)?.is_some() {
+    if !store.exists(&run).map_err(failed)? {
         return Ok(None);
     }
     let row = store.get(&run).map_err(failed)?;
     let Some(row) = row.filter(|row| filter(store, query).is_ok_and(|all| all.matches(row))) else {
         return Ok(None);
     };
-    let entry = [RunEntry::Run { run, row }];
+    let is_stub = store.stub(&run).map_err(failed)?.is_some();
+    let entry = [if is_stub {
+        RunEntry::Collected { run, row }
+    } else {
+        RunEntry::Run { run, row }
+    }];
     let waiting = WaitingParents::of_page(store, &entry).map_err(failed)?;
     let [entry] = entry;
     let run = listed(store, entry, &waiting);

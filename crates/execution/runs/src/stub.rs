@@ -9,18 +9,21 @@ use crate::proof::{ATTESTATION, PROVENANCE_FILE, names, read};
 use crate::record::{HEAD, LOG};
 use rok_artifacts::Digest;
 use rok_chain::{ChainHash, Seal};
+use rok_facades::RunIdentity;
 use rok_facades::runs::{
-    AttestationView, SignatureCheck, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict,
+    AttestationView, ErrorKind, RunsError, SignatureCheck, VerifyFault, VerifyOptions,
+    VerifyReport, VerifyVerdict,
 };
 use rok_log::RunRow;
-use rok_vocabulary::{RunId, Timestamp};
+use rok_vocabulary::{Actor, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The stub's file.
 const STUB: &str = "stub.json";
 
-/// The version of a stub's meaning.
-const SCHEMA: u32 = 1;
+/// The version of a stub's meaning. One of version 1 names no submitter.
+const SCHEMA: u32 = 2;
+const WITHOUT_SUBMITTER: u32 = 1;
 
 /// What is left of a run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,7 +44,10 @@ pub(crate) struct Stub {
     pub(crate) before: ChainHash,
     pub(crate) last: Vec<String>,
     pub(crate) plan_sha256: String,
-    /// As a list of runs shows it.
+    /// Who submitted it: what decides who may look at what is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) submitter: Option<Actor>,
+    /// As a list of runs shows it: its plan, its labels, when it was created.
     pub(crate) row: RunRow,
     /// Every artifact that the run made.
     pub(crate) artifacts: Vec<Artifact>,
@@ -73,6 +79,47 @@ pub(crate) struct Artifact {
 
 impl Stub {
     pub(crate) const SCHEMA: u32 = SCHEMA;
+
+    /// What the stub of a run says of its version and of whose it is does not
+    /// fit together.
+    fn misfit(&self, run: &RunId) -> Option<String> {
+        if self.run_id != *run {
+            return Some(format!("is of run {}", self.run_id));
+        }
+        match (self.schema, &self.submitter) {
+            (SCHEMA, Some(_)) | (WITHOUT_SUBMITTER, None) => None,
+            (SCHEMA, None) => Some("names no submitter".to_owned()),
+            (WITHOUT_SUBMITTER, Some(_)) => {
+                Some("names a submitter, which those of its schema do not".to_owned())
+            }
+            (other, _) => Some(format!(
+                "is of schema {other}, this version reads {WITHOUT_SUBMITTER} and {SCHEMA}"
+            )),
+        }
+    }
+}
+
+/// Whose the run was that a stub is left of.
+pub(crate) fn identity(run: &RunId, bytes: &[u8]) -> Result<RunIdentity, RunsError> {
+    let read = || -> Result<Stub, String> {
+        let stub: Stub =
+            serde_json::from_slice(bytes).map_err(|error| format!("is no stub: {error}"))?;
+        match stub.misfit(run) {
+            Some(what) => Err(what),
+            None => Ok(stub),
+        }
+    };
+    let stub = read().map_err(|what| {
+        let message = format!("{STUB} of run {run} {what}");
+        RunsError::new(ErrorKind::Protocol, "ROK0105", message)
+            .help("`rok verify` names what is wrong")
+    })?;
+    Ok(RunIdentity {
+        run: stub.run_id,
+        plan: stub.row.plan,
+        submitter: stub.submitter,
+        labels: (*stub.row.labels).clone(),
+    })
 }
 
 /// The hash before the last decision of a whole log, and its lines.
@@ -115,15 +162,8 @@ pub(crate) fn judge(
     report.phase = Some(stub.seal.phase);
     report.epoch = Some(stub.seal.epoch);
     report.collected_at = Some(stub.collected_at);
-    if stub.schema != SCHEMA {
-        wrong(
-            report,
-            STUB,
-            format!("is of schema {}, this version reads {SCHEMA}", stub.schema),
-        );
-    }
-    if stub.run_id != *run {
-        wrong(report, STUB, format!("is of run {}", stub.run_id));
+    if let Some(what) = stub.misfit(run) {
+        wrong(report, STUB, what);
     }
     proved(&stub, report);
     match store.seal(run) {

@@ -204,7 +204,9 @@ fn a_stub_that_was_changed_is_broken() {
     change("/seal/outcome", json!("failed"));
     change("/lines", json!(1));
     change("/run_id", json!("b"));
-    change("/schema", json!(2));
+    change("/schema", json!(1));
+    change("/schema", json!(3));
+    change("/submitter", json!(null));
     change("/last", json!([]));
     let last = stub["last"][lines - 1].as_str().unwrap();
     change(
@@ -213,6 +215,12 @@ fn a_stub_that_was_changed_is_broken() {
     );
     fs::write(&path, "{}").unwrap();
     bench.rok(["verify", "a"]).exits(4);
+    // Those of before said nothing of who submitted the run.
+    let mut before = stub.clone();
+    before.as_object_mut().unwrap().remove("submitter");
+    before["schema"] = json!(1);
+    fs::write(&path, before.to_string()).unwrap();
+    bench.rok(["verify", "a"]).exits(0);
     fs::write(&path, &text).unwrap();
     bench.rok(["verify", "a"]).exits(0);
     let seal = bench.runs().join("a/seal.json");

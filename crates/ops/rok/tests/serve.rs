@@ -53,6 +53,8 @@ mod remote;
 mod running;
 #[path = "serve/runs.rs"]
 mod runs;
+#[path = "serve/stubs.rs"]
+mod stubs;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "serve/tokens.rs"]

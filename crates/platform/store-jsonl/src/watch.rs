@@ -146,6 +146,7 @@ impl JsonlStore {
     /// Wakes whoever follows the log when it grows.
     pub fn watch_log(&self, run: &RunId) -> Result<Watch, StoreError> {
         let folder = Folder::get(self.root(), run)?;
+        folder.has_one()?;
         Watch::new(folder.file(EVENTS), WatchFlags::MODIFY, "")
     }
 }

@@ -164,8 +164,10 @@ async fn stream(
             return Ok(nothing);
         }
     }
-    if let Some(tail) = query.tail.take() {
-        query.from = Some(begin_of(app, &run, &query, tail).await?);
+    let tail = query.tail.take();
+    let begin = begin_of(app, &run, &query, tail).await?;
+    if tail.is_some() {
+        query.from = Some(begin);
     }
     let (sender, body) = Stream::open();
     let app = Arc::clone(app);
@@ -199,17 +201,25 @@ async fn has_seen_all(
     Ok(!more && left.last().is_some_and(is_seal) && !app.drivers.has(run.id()))
 }
 
-/// The place of the first of the last so many events that are asked for.
+/// The place of the first event that is asked for, or of the first of the last
+/// so many. A log that cannot be read is told before the stream begins.
 async fn begin_of(
     app: &Arc<App>,
     run: &Arc<RunHandle>,
     query: &EventQuery,
-    tail: usize,
+    tail: Option<usize>,
 ) -> Result<Seq, Problem> {
     let run = Arc::clone(run);
-    let query = EventQuery {
-        tail: Some(tail),
-        ..query.clone()
+    let query = match tail {
+        Some(_) => EventQuery {
+            tail,
+            ..query.clone()
+        },
+        None => EventQuery {
+            from: query.from,
+            limit: Some(1),
+            ..EventQuery::default()
+        },
     };
     let found = app.blocking(move |_| run.events(&query)).await?;
     Ok(found.first().map_or(Seq(0), |event| event.seq))

@@ -21,6 +21,7 @@ use super::views::{
     AuditView, EventLine, EventQuery, Explanation, ListQuery, LogQuery, PageQuery, Resumable,
     RunListing, RunPage, RunSummary, StepSummary,
 };
+use crate::access::RunIdentity;
 use rok_attest::{Checkpoint, Head};
 use rok_vocabulary::{Actor, BatchId, PlanId, RunId};
 use std::io::Write;
@@ -94,6 +95,12 @@ pub trait RunsEngine: Send + Sync {
 
     /// Finds the run that a person names.
     fn find(&self, selector: &RunSelector) -> Result<RunId, RunsError>;
+
+    /// What never changes of a run, one that was collected included.
+    fn identity(&self, run: &RunId) -> Result<RunIdentity, RunsError> {
+        let message = format!("nothing says whose run {run} is: these runs are not asked for it");
+        Err(RunsError::new(ErrorKind::Usage, "ROK0117", message))
+    }
 
     /// The canonical bytes of the plan that the run executes: JSON.
     fn plan(&self, run: &RunId) -> Result<Vec<u8>, RunsError>;
