@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::check_layers::{check, human};
 use crate::gather::gather;
 use crate::shell::{Call, Ran, say, tell};
-use crate::{deny, docs, examples, test};
+use crate::{deny, docs, examples, test, third_party};
 
 /// Which checks to run, and how strictly.
 #[derive(Debug, clap::Args)]
@@ -51,6 +51,8 @@ pub(crate) enum Check {
     Doctests,
     /// Every example
     Examples,
+    /// The crate outside the workspace
+    ThirdParty,
 }
 
 /// How a check ended.
@@ -86,7 +88,7 @@ struct Row {
 
 impl Check {
     /// Quick ones first.
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Format,
         Self::Layers,
         Self::Generated,
@@ -98,9 +100,10 @@ impl Check {
         Self::Integration,
         Self::Doctests,
         Self::Examples,
+        Self::ThirdParty,
     ];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Format => "format",
             Self::Layers => "layers",
@@ -113,6 +116,7 @@ impl Check {
             Self::Integration => "integration",
             Self::Doctests => "doctests",
             Self::Examples => "examples",
+            Self::ThirdParty => "third-party",
         }
     }
 
@@ -129,6 +133,7 @@ impl Check {
             Self::Unit | Self::Integration => "cargo xtask test -- NAME_OF_A_TEST",
             Self::Doctests => "cargo test --doc -p CRATE",
             Self::Examples => "cargo xtask ci --only examples",
+            Self::ThirdParty => "cargo test --manifest-path examples/third-party/Cargo.toml",
         }
     }
 
@@ -160,6 +165,7 @@ impl Check {
                 Outcome::of(test::run(root, &args))
             }
             Self::Examples => examples::check(root),
+            Self::ThirdParty => third_party::check(root),
         }
     }
 }

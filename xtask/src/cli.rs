@@ -10,7 +10,7 @@ use crate::check_layers::{
 };
 use crate::gather::{Gathered, gather};
 use crate::shell::{say, tell};
-use crate::{bench, ci, docs, new_crate, test, verifier};
+use crate::{bench, ci, docs, new_crate, parity, test, verifier};
 
 /// What is wrong with the question or the workspace, rather than with a layer.
 const UNUSABLE: u8 = 2;
@@ -32,6 +32,8 @@ enum Command {
     Verifier,
     /// Runs exactly what CI runs, with the command that mends each failure
     Ci(ci::Args),
+    /// Plants faults in a clone, and compares what `cargo xtask ci` and `rok orch --stage ci` say of each
+    Parity(parity::Args),
     /// Builds and runs the release benches, with the machine that they ran on
     Bench(bench::Args),
     /// Writes the documents that are made from code; --check compares
@@ -109,6 +111,13 @@ pub fn main() -> ExitCode {
             }
         },
         Command::Ci(args) => u8::from(!ci::run(&root, &args)),
+        Command::Parity(args) => match parity::run(&root, &args) {
+            Ok(alike) => u8::from(!alike),
+            Err(why) => {
+                tell(&format!("error: {why}"));
+                UNUSABLE
+            }
+        },
         Command::Bench(args) => bench::run(&root, &args).map_or(UNUSABLE, |ran| u8::from(!ran.ok)),
         Command::Docs(args) => u8::from(!docs::run(&root, &args)),
         Command::NewCrate(args) => match new_crate::run(&root, &args) {

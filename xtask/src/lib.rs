@@ -1,5 +1,5 @@
 //! The workspace's own commands: `cargo xtask check-layers`, `test`, `ci`,
-//! `bench`, `docs` and `new-crate`.
+//! `bench`, `docs`, `parity` and `new-crate`.
 //!
 //! [`check_layers`] is a pure library: a graph, a policy and a date make a
 //! report. Nothing in it reads a file or runs a program; [`gather()`] does, and
@@ -44,8 +44,10 @@ mod examples;
 mod gather;
 mod needs;
 mod new_crate;
+mod parity;
 mod shell;
 mod test;
+mod third_party;
 mod verifier;
 
 pub use gather::{GatherError, Gathered, gather, graph};

@@ -45,6 +45,12 @@ impl Call {
         self
     }
 
+    /// Without a variable, whatever this process was given.
+    pub(crate) fn without_env(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     /// The command line, as a person would type it.
     pub(crate) fn shown(&self) -> &str {
         &self.shown
@@ -67,6 +73,21 @@ impl Call {
         }
     }
 
+    /// Runs it unseen, and tells all that it did.
+    pub(crate) fn observe(mut self) -> Result<Observed, String> {
+        let output = self
+            .command
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("cannot run `{}`: {error}", self.shown))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Observed {
+            code: output.status.code(),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        })
+    }
+
     /// Runs it unseen; what it printed if it succeeded, else what it complained of.
     pub(crate) fn capture(mut self) -> Result<String, String> {
         let output = self
@@ -81,6 +102,21 @@ impl Call {
             Err(text(&output.stderr))
         }
     }
+}
+
+/// What a program that was watched did.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    /// Its exit code; `None` where a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// Where cargo builds the workspace.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    let asked = std::env::var_os("CARGO_TARGET_DIR").filter(|asked| !asked.is_empty());
+    asked.map_or_else(|| root.join("target"), |asked| root.join(asked))
 }
 
 /// Where a program is on the path.

@@ -3,6 +3,7 @@
 mod agents;
 mod desk;
 mod doctor;
+mod first_of;
 mod injected;
 mod orchestrators;
 mod owner;
@@ -12,6 +13,7 @@ mod registry;
 pub use agents::Agents;
 pub use desk::desk;
 pub use doctor::doctor;
+use first_of::first_of;
 pub use orchestrators::orchestrators;
 pub use pool::pooled;
 pub use registry::registry;
@@ -123,8 +125,20 @@ pub fn runs(
         let token = settings.token.as_ref().map(rok_config::Hidden::expose);
         return Ok(RunsFacade::new(Arc::new(RemoteRuns::at(server, token)?)));
     }
+    embedded(settings, functions, agents, Vec::new(), host)
+}
+
+/// Composes runs on this machine, with executors that are asked before those of
+/// this project whether they do a piece of work.
+pub(crate) fn embedded(
+    settings: &Settings,
+    functions: Functions,
+    agents: &Agents,
+    own: Vec<Arc<dyn Executor>>,
+    host: Host,
+) -> Result<RunsFacade, RunsError> {
     let store = pool::made(settings)?;
-    let (engine, _) = composed(settings, functions, agents, host, store)?;
+    let (engine, _) = composed(settings, functions, agents, own, host, store)?;
     Ok(RunsFacade::new(engine))
 }
 
@@ -133,6 +147,7 @@ fn composed(
     settings: &Settings,
     functions: Functions,
     agents: &Agents,
+    own: Vec<Arc<dyn Executor>>,
     host: Host,
     store: Option<SqliteStore>,
 ) -> Result<(Arc<Runs>, ServicesFor), RunsError> {
@@ -168,7 +183,7 @@ fn composed(
         let services = Services::new(facades);
         let services = match needs.processes {
             Some(processes) => {
-                let here: Arc<dyn Executor> = Arc::new(executor(processes, &host)?);
+                let here = first_of(&own, Arc::new(executor(processes, &host)?));
                 let services = match &agents {
                     Ok(agents) => {
                         let hybrid = HybridExecutor::new(Arc::clone(agents), Arc::clone(&here));

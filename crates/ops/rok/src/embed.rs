@@ -1,9 +1,9 @@
 //! rok within another program.
 
-use crate::compose::{Agents, Host, runs};
+use crate::compose::{Agents, Host, embedded};
 use rok_config::{Inputs, Settings};
 use rok_exec_agent::AgentFunction;
-use rok_executor::{Call, Functions, StepFailure};
+use rok_executor::{Call, Executor, Functions, StepFailure};
 use rok_facades::runs::{
     CommandAnswer, CommandRequest, DriveOptions, ErrorKind, ResumeOptions, RunSelector, RunSummary,
     RunsError, RunsFacade, StopSignal, Submission, Verb, VerifyOptions, VerifyReport,
@@ -11,8 +11,10 @@ use rok_facades::runs::{
 use rok_vocabulary::{Actor, RunId, StepId};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 /// Runs in a folder, with the embedder's functions as `call` steps.
 #[derive(Debug, Clone)]
@@ -23,10 +25,11 @@ pub struct Rok {
 }
 
 /// What a [`Rok`] is made of.
-#[derive(Debug)]
 pub struct RokBuilder {
     dir: PathBuf,
     functions: Functions,
+    executors: Vec<Arc<dyn Executor>>,
+    policies: Vec<PathBuf>,
     user: String,
     services: Option<PathBuf>,
     agents: Agents,
@@ -40,6 +43,8 @@ impl Rok {
         RokBuilder {
             dir: dir.into(),
             functions: Functions::new(),
+            executors: Vec::new(),
+            policies: Vec::new(),
             user: "embedder".into(),
             services: None,
             agents: Agents::new(),
@@ -160,6 +165,23 @@ impl RokBuilder {
         self
     }
 
+    /// Adds an executor: it is asked before those of this project, in the order
+    /// in which they were added, whether it does a piece of work (of agents, the
+    /// agents alone are). One that accepts processes starts all of them, and
+    /// answers for the sandboxes that they ask for.
+    #[must_use]
+    pub fn executor(mut self, executor: Arc<dyn Executor>) -> Self {
+        self.executors.push(executor);
+        self
+    }
+
+    /// Puts every run under the policies of this file too, as `--policy` does.
+    #[must_use]
+    pub fn policies(mut self, file: impl Into<PathBuf>) -> Self {
+        self.policies.push(file.into());
+        self
+    }
+
     /// Names who submits, approves and resumes.
     #[must_use]
     pub fn user(mut self, name: &str) -> Self {
@@ -205,6 +227,8 @@ impl RokBuilder {
         let absolute = |map: PathBuf| std::path::absolute(&map).unwrap_or(map);
         settings.services = self.services.map(absolute);
         settings.agents = self.agents_file.map(absolute);
+        let policies = self.policies.into_iter().map(absolute);
+        settings.execution_policies.extend(policies);
         let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let actor = settings.actor();
         let host = match self.launcher {
@@ -212,10 +236,27 @@ impl RokBuilder {
             Some(rok) => Host::EmbeddedBeside(same_rok(absolute(rok))?),
         };
         Ok(Rok {
-            runs: runs(&settings, self.functions, &self.agents, host)?,
+            runs: embedded(
+                &settings,
+                self.functions,
+                &self.agents,
+                self.executors,
+                host,
+            )?,
             actor,
             cwd,
         })
+    }
+}
+
+impl fmt::Debug for RokBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RokBuilder")
+            .field("dir", &self.dir)
+            .field("functions", &self.functions)
+            .field("executors", &self.executors.len())
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 

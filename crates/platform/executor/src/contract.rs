@@ -39,12 +39,14 @@ mod ends;
 mod stage;
 mod stops;
 
-use crate::port::{CallWork, Executor, Work, Workspace};
+use crate::port::{CallWork, Executor, ProcessWork, Program, Work, Workspace};
+use rok_expr::{Part, SecretText};
 use rok_secrets::Secrets;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
-pub use stage::{SECRET, request};
+pub use stage::{SECRET, request, secrets, workspace};
 
 /// What the work of an attempt is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +91,27 @@ pub fn a_call() -> Work {
         function: "f".to_owned(),
         needs: Arc::default(),
         item: None,
+    })
+}
+
+/// A shell line as work of processes, in a folder. Its variable `TOKEN` is the
+/// secret of [`secrets`]: work that blabs needs them.
+#[must_use]
+pub fn a_shell_line(folder: &Path, line: &str) -> Work {
+    let mut env = Vec::new();
+    if line.contains("$TOKEN") {
+        let token = Part::Secret(stage::token());
+        env.push(("TOKEN".to_owned(), SecretText::from_parts([token])));
+    }
+    Work::Process(ProcessWork {
+        program: Program::Shell {
+            bash: false,
+            script: line.to_owned(),
+            values: Vec::new(),
+        },
+        env,
+        cwd: folder.to_owned(),
+        sandbox: None,
     })
 }
 

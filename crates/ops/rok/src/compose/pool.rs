@@ -99,7 +99,9 @@ pub fn pooled(
     super::desk::begin_filling(&store)
         .map_err(|error| RunsError::new(ErrorKind::Storage, "ROK0106", super::told(&error)))?;
     let outbox = store.clone();
-    let (engine, services) = composed(settings, functions, agents, host, Some(store.clone()))?;
+    let own = Vec::new();
+    let made = composed(settings, functions, agents, own, host, Some(store.clone()))?;
+    let (engine, services) = made;
     let store: Box<dyn PoolStore> = Box::new(store);
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let processes = settings

@@ -1,11 +1,14 @@
 //! Where attempts are made and their reports come in.
 
 use super::{Deed, Fault, Subject};
-use crate::port::{AttemptRef, Executor, ReportSink, StepReport, StepRequest, StepSuccess};
+use crate::port::{
+    AttemptRef, Executor, ReportSink, StepReport, StepRequest, StepSuccess, Workspace,
+};
 use crate::{StepFailure, Work};
 use rok_secrets::Secrets;
-use rok_vocabulary::{Attempt, Epoch, IdempotencyKey, RunId, StepId, StepRef};
+use rok_vocabulary::{Attempt, Epoch, IdempotencyKey, InputName, RunId, StepId, StepRef};
 use serde_json::json;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -55,6 +58,37 @@ pub fn request(run: &str, step: &str, attempt: u32, work: Work) -> StepRequest {
         artifacts: Vec::new(),
         workspace: None,
     }
+}
+
+/// The name of the secret.
+pub(super) fn token() -> InputName {
+    "token".parse().expect("it is a name")
+}
+
+/// The secrets of a run with [`SECRET`], for subjects whose work blabs.
+#[must_use]
+pub fn secrets() -> Secrets {
+    Secrets::from_pairs([(token(), SECRET)]).expect("it is one, and long enough")
+}
+
+/// Places below a folder where attempts may write, made where they are not there.
+///
+/// # Panics
+///
+/// Where they cannot be made.
+#[must_use]
+pub fn workspace(folder: &Path) -> Arc<Workspace> {
+    let made = |name: &str| {
+        let place = folder.join(name);
+        std::fs::create_dir_all(&place).expect("tests may write into their folder");
+        place
+    };
+    Arc::new(Workspace {
+        logs: made("logs"),
+        artifacts: made("artifacts"),
+        procs: made("procs"),
+        scratch: made("scratch"),
+    })
 }
 
 /// How an attempt ended.
