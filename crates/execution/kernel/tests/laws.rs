@@ -783,6 +783,13 @@ fn ten_thousand_random_runs(#[case] first: u64) {
     }
 }
 
+/// What random seeds found once.
+#[rstest]
+#[case::over_budget_while_a_gate_waits_for_its_second_approval(1_141_326_674_277_128_540)]
+fn seeds_that_found_something(#[case] seed: u64) {
+    live(seed);
+}
+
 proptest! {
     #[test]
     fn any_seed(seed in any::<u64>()) {

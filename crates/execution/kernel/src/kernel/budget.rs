@@ -91,6 +91,8 @@ impl RunOrchestrationKernel {
             OnExceeded::Hold if self.state.hold().is_some() => Ok(()),
             OnExceeded::Hold => self.hold_for_budget(now),
             OnExceeded::Fail => {
+                // A run that stops waits for nobody.
+                self.let_go(now)?;
                 let exit = None;
                 let outcome = Outcome::Failed;
                 let reason = self.why_over_budget();

@@ -309,6 +309,15 @@ impl RunOrchestrationKernel {
         if ready || self.state.hold().is_some() {
             return Ok(());
         }
+        // The step whose fallback the budget was waiting for may be done since.
+        self.check_budget(now)?;
+        if self.state.is_halted() {
+            self.skip_the_rest(now)?;
+            return self.notice_the_end(now);
+        }
+        if self.state.hold().is_some() {
+            return Ok(());
+        }
         self.hold_for_a_decision(now)
     }
 

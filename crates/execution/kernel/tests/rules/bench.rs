@@ -287,6 +287,16 @@ impl Bench {
         self.say(input);
     }
 
+    /// A success that used so many tokens.
+    pub(crate) fn succeed_using(&mut self, step: u32, tokens: u64) {
+        let end = StepEnd::Succeeded(StepSuccess::default());
+        let Input::StepDone(mut done) = self.step_done(step, end) else {
+            unreachable!("it is one");
+        };
+        done.data.usage.tokens = tokens;
+        self.say(Input::StepDone(done));
+    }
+
     /// The end of an attempt that agents were asked for.
     pub(crate) fn end_by(&mut self, step: u32, end: StepEnd, agent: AgentData) {
         let Input::StepDone(mut done) = self.step_done(step, end) else {

@@ -242,3 +242,23 @@ fn a_denied_command_is_absorbed_by_its_id() {
     bench.says_nothing_new(Input::Command(command.clone()));
     assert_eq!(bench.give(command).unwrap(), denied);
 }
+
+/// Over its budget, a run goes on only for what a fallback may still save: it
+/// holds no gate open that nobody can let pass any more.
+#[test]
+fn a_run_over_its_budget_waits_for_nobody() {
+    const PLAN: &str = "budget: { max_tokens: 10 }
+steps:
+  work: { call: f }
+  spare: { call: f, needs: [work], if: 'false', fallback: other }
+  other: { call: f, needs: [work] }
+  gate: { call: f, needs: [work], gate: manual, approvers: { count: 2 } }
+";
+    let mut bench = plan(PLAN).start();
+    bench.succeed_using(0, 11);
+    assert_eq!(bench.count("run.held"), 0);
+    bench.answer_all();
+    assert_eq!(bench.end(), (RunPhase::Failed, Outcome::Failed));
+    let why = "the budget of 10 tokens is exceeded: 11 tokens".to_owned();
+    assert_eq!(bench.cause(), (Some(ErrorClass::BudgetExceeded), why));
+}

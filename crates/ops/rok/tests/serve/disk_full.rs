@@ -74,6 +74,17 @@ impl Cramped {
         fs::remove_file(self.disk.join("filler")).expect("it is there");
     }
 
+    /// Waits until the process of a step is there and on record.
+    fn works(&self, run: &str, step: &str) {
+        let record = self.disk.join("runs").join(run).join("procs");
+        let record = record.join(format!("{step}.0"));
+        let began = Instant::now();
+        while fs::metadata(&record).map_or(0, |record| record.len()) == 0 {
+            assert!(began.elapsed() < PATIENCE, "no {}", record.display());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until readiness has this status.
     fn is_ready(&self, status: u16) {
         let began = Instant::now();
@@ -127,6 +138,7 @@ fn a_full_disk_stops_what_cannot_be_stored_and_nothing_else(#[case] flags: &[&st
     let wait = format!("/api/v1/runs/{gated}/wait?wait=30s");
     assert_eq!(server.served.get(&wait).json()["status"], "blocked");
     let late = id(&server.submit("two", "late").is(201).json());
+    server.works(&late, "a");
     server.is_ready(200);
 
     server.fill();
