@@ -75,9 +75,9 @@ impl Cramped {
     }
 
     /// Waits until the process of a step is there and on record.
-    fn works(&self, run: &str, step: &str) {
-        let record = self.disk.join("runs").join(run).join("procs");
-        let record = record.join(format!("{step}.0"));
+    fn works(&self, runs: &str, run: &str, step: &str) {
+        let record = format!("{runs}/{run}/procs/{step}.0");
+        let record = self.disk.join(record);
         let began = Instant::now();
         while fs::metadata(&record).map_or(0, |record| record.len()) == 0 {
             assert!(began.elapsed() < PATIENCE, "no {}", record.display());
@@ -130,15 +130,18 @@ fn id(made: &Value) -> String {
 }
 
 #[rstest]
-#[case::run_folders(&["--dir", "disk/runs"])]
-#[case::a_database(&["--store", "sqlite:disk/rok.db", "--dir", "disk/runs"])]
-fn a_full_disk_stops_what_cannot_be_stored_and_nothing_else(#[case] flags: &[&str]) {
+#[case::run_folders("runs", &["--dir", "disk/runs"])]
+#[case::a_database("rok.db.files", &["--store", "sqlite:disk/rok.db", "--dir", "disk/runs"])]
+fn a_full_disk_stops_what_cannot_be_stored_and_nothing_else(
+    #[case] runs: &str,
+    #[case] flags: &[&str],
+) {
     let server = Cramped::start(flags);
     let gated = id(&server.submit("one", "hello").is(201).json());
     let wait = format!("/api/v1/runs/{gated}/wait?wait=30s");
     assert_eq!(server.served.get(&wait).json()["status"], "blocked");
     let late = id(&server.submit("two", "late").is(201).json());
-    server.works(&late, "a");
+    server.works(runs, &late, "a");
     server.is_ready(200);
 
     server.fill();
