@@ -48,6 +48,8 @@ mod pooled;
 mod registry;
 #[path = "serve/remote.rs"]
 mod remote;
+#[path = "serve/retention.rs"]
+mod retention;
 #[expect(dead_code, reason = "this file needs a part of it")]
 #[path = "support/running.rs"]
 mod running;

@@ -167,9 +167,11 @@ fn what_is_not_there_is_refused_alike(
     assert!(!place.bench().path().join("d.cedar").exists());
 }
 
-#[test]
-fn what_is_left_of_a_collected_run_keeps_its_incident() {
-    let place = place(Where::Folder);
+#[rstest]
+fn what_is_left_of_a_collected_run_keeps_its_incident(
+    #[values(Where::Folder, Where::Database, Where::Server)] at: Where,
+) {
+    let place = place(at);
     let before = place.rok(&["incidents", "--json"]).exits(0).json();
     place.rok(&["gc", "--older-than", "0s"]).exits(0);
     let listed = place.rok(&["ls", "--json"]).exits(0).json();
