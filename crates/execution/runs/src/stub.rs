@@ -189,8 +189,9 @@ pub(crate) fn judge(
         stub.removed.len(),
         stub.removed.iter().map(|file| file.bytes).sum::<u64>(),
     );
+    let listed = if store.is_shared() { "its stub" } else { STUB };
     report.notes.push(format!(
-        "collected on {} by {} ({}): {files} files of {bytes} bytes are gone; stub.json lists each, and {} artifacts, by digest",
+        "collected on {} by {} ({}): {files} files of {bytes} bytes are gone; {listed} lists each, and {} artifacts, by digest",
         stub.collected_at, stub.collected_by, stub.why, stub.artifacts.len()
     ));
     report.verdict = if report.faults.is_empty() {

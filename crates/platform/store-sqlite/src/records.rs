@@ -24,14 +24,16 @@ pub(crate) fn put_row(
         "INSERT INTO records (namespace, kind, key, json) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (namespace, kind, key) DO UPDATE SET json = excluded.json",
     )?;
-    // As text, so that SQL can look into it.
-    let json = match std::str::from_utf8(json) {
+    put.execute((space.as_str(), kind, key, text(json)))?;
+    Ok(())
+}
+
+/// As text, so that SQL can look into it.
+pub(crate) fn text(json: &[u8]) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(match std::str::from_utf8(json) {
         Ok(text) => ValueRef::Text(text.as_bytes()),
         Err(_) => ValueRef::Blob(json),
-    };
-    let json = ToSqlOutput::Borrowed(json);
-    put.execute((space.as_str(), kind, key, json))?;
-    Ok(())
+    })
 }
 
 /// Writes a row, unless there is one.

@@ -8,6 +8,7 @@ use crate::store::SqliteStore;
 use rok_log::{Collect, Collected, Namespace, Signal, StoreError};
 use rok_vocabulary::RunId;
 use rusqlite::OptionalExtension;
+use rusqlite::types::Value;
 
 /// What a run's row says of whether it may be collected.
 struct Standing {
@@ -54,7 +55,7 @@ fn one(at: Access<'_>, space: &Namespace, collect: &Collect) -> Result<Collected
     at.execute("DELETE FROM commands WHERE run_no = ?1", [run.no])?;
     at.execute(
         "INSERT INTO stubs (run_no, stub) VALUES (?1, ?2)",
-        (run.no, &collect.stub),
+        (run.no, records::text(&collect.stub)),
     )?;
     at.execute(
         "UPDATE runs SET collected = 1, fence = fence + 1, owner = NULL, leased_until = NULL,
@@ -103,6 +104,9 @@ pub(crate) fn stub(
     let mut select = at.prepare_cached(
         "SELECT stub FROM runs LEFT JOIN stubs ON run_no = no WHERE namespace = ?1 AND id = ?2",
     )?;
-    let found = select.query_row([space.as_str(), run.as_str()], |row| row.get(0));
-    found.optional()?.ok_or_else(|| unknown(run))
+    let found = select.query_row([space.as_str(), run.as_str()], |row| {
+        row.get::<_, Option<Value>>(0)
+    });
+    let stub = found.optional()?.ok_or_else(|| unknown(run))?;
+    Ok(stub.map(records::json))
 }

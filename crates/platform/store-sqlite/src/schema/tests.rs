@@ -7,7 +7,7 @@ use rok_log::{
     Retention as _, RunEntry, RunFilter, RunIndex, RunQueue, RunStore, SCRIPT_START, Script,
     StoreError, WorkQueue, WorkerBook as _,
 };
-use rok_vocabulary::RunId;
+use rok_vocabulary::{Outcome, RunId};
 use rstest::rstest;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -157,6 +157,51 @@ fn a_run_of_an_older_file_is_collected(#[values(1, 2, 3)] version: i64) {
     assert_eq!(left, [0, 0, 1]);
     // What service runs told is the site's, whatever becomes of the run.
     assert_eq!(kbase(&path).len(), 2);
+}
+
+/// What the page about it tells to do gives the space back, and nothing else.
+#[test]
+fn a_file_that_is_written_anew_is_smaller_and_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rok.db");
+    let mut store = SqliteStore::open(&path, Durability::Flush).unwrap();
+    let lease = Lease::new(SCRIPT_START, Duration::from_secs(60));
+    let mut scripts = ["gone", "kept"].map(|run| Script::new(&id(run)));
+    for script in &mut scripts {
+        let _ = store.commit(&[script.create()]).unwrap();
+        let claim = store.claim(script.run(), &Owner::new("a"), lease);
+        let fence = claim.unwrap().fence;
+        let _ = store.commit(&[script.steps(fence, 4_000)]).unwrap();
+        let sealed = script.seal(fence, Outcome::Succeeded);
+        let _ = store.commit(&[sealed]).unwrap();
+        store.release(script.run(), fence, None);
+    }
+    let [gone, kept] = scripts;
+    let collect = Collect {
+        run: gone.run().clone(),
+        next_seq: gone.row().next_seq,
+        head: gone.head(),
+        now: SCRIPT_START,
+        stub: br#"{"left":1}"#.to_vec(),
+        records: Vec::new(),
+    };
+    assert_eq!(store.collect(&collect).unwrap(), Collected::Done);
+    drop(store);
+    let before = fs::metadata(&path).unwrap().len();
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
+        .unwrap();
+    let left: i64 = db
+        .query_row("SELECT stub ->> 'left' FROM stubs", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 1, "SQL looks into it");
+    drop(db);
+    assert!(fs::metadata(&path).unwrap().len() < before * 2 / 3);
+    let mut store = SqliteStore::open(&path, Durability::Flush).unwrap();
+    rok_log::contract::only_a_stub_is_left(&mut store, &gone);
+    assert_eq!(store.faults().unwrap(), Vec::<String>::new());
+    let claim = store.claim(kept.run(), &Owner::new("b"), lease).unwrap();
+    assert_eq!(claim.head, kept.head());
 }
 
 fn kbase(path: &Path) -> Vec<String> {

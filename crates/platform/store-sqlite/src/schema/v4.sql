@@ -3,7 +3,7 @@
 -- are gone.
 CREATE TABLE stubs (
   run_no INTEGER PRIMARY KEY,
-  stub   BLOB    NOT NULL                       -- JSON
+  stub   ANY     NOT NULL                       -- text, or bytes that are none
 ) STRICT;
 
 ALTER TABLE runs ADD COLUMN collected INTEGER NOT NULL DEFAULT 0;
