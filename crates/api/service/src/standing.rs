@@ -1,6 +1,6 @@
 //! Where a run stands: the head of its summary.
 
-use rok_facades::runs::{ErrorView, HoldView, RunSummary, StepTotals};
+use rok_facades::runs::{ErrorView, HoldView, QueuedView, RunSummary, StepTotals};
 use rok_vocabulary::{Epoch, Outcome, PlanId, RunId, RunPhase, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,10 @@ pub struct RunStanding {
     pub error: Option<ErrorView>,
     /// What it waits for, if it does.
     pub hold: Option<HoldView>,
+    /// How it waits to be taken up, where it is in a database, goes on by
+    /// itself, and nobody drives it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<QueuedView>,
     /// How many steps are in which state.
     pub totals: StepTotals,
     /// When it was created.
@@ -48,6 +52,7 @@ impl From<&RunSummary> for RunStanding {
             epoch: run.epoch,
             error: run.error.clone(),
             hold: run.hold.clone(),
+            queued: run.queued.clone(),
             totals: run.totals,
             created_at: run.created_at,
             completed_at: run.completed_at,

@@ -7,6 +7,7 @@ mod output;
 mod place;
 mod sub_run;
 
+use crate::begun::{self, Begun};
 use crate::fault;
 use crate::gates::{gate, override_command};
 use crate::home::Home;
@@ -14,7 +15,7 @@ use crate::load::Loaded;
 use crate::logs::has_output;
 use crate::resume::{resumable, spent};
 use rok_events::SkipCause;
-use rok_facades::runs::{Explanation, Remedy, RunsError};
+use rok_facades::runs::{Explanation, QueuedView, Remedy, RunsError};
 use rok_kernel::{RunState, StepIx};
 use rok_runner::{Clock, SystemClock};
 use rok_vocabulary::{Attempt, ErrorClass, Outcome, RunPhase, StepState, Timestamp};
@@ -36,7 +37,8 @@ pub(crate) fn explain(
         loaded,
         state: loaded.state(),
         holder,
-        due: queued.and_then(|queued| queued.due),
+        due: queued.as_ref().and_then(|queued| queued.due),
+        queued,
     };
     match step {
         None => Ok(story.run()),
@@ -56,6 +58,9 @@ fn retry(attempt: Attempt) -> String {
     }
 }
 
+/// Of a step that was started, and whose work was not.
+const WAITS: &str = "waiting for a place, as many run as may";
+
 struct Story<'a> {
     store: &'a Home,
     loaded: &'a Loaded,
@@ -63,6 +68,8 @@ struct Story<'a> {
     holder: Option<String>,
     /// Not before this instant does a server take it up, where one does.
     due: Option<Timestamp>,
+    /// How it waits for one.
+    queued: Option<QueuedView>,
 }
 
 impl Story<'_> {
@@ -290,9 +297,24 @@ impl Story<'_> {
             StepState::Running => {
                 story.headline = match (&self.holder, slot.stop) {
                     (_, Some(_)) => format!("step `{id}` is being stopped"),
-                    (Some(_), None) => format!("step `{id}` is running{}", retry(slot.attempt)),
-                    (None, None) => format!("step `{id}` was running when its process ended"),
+                    (holder, None) => {
+                        let is = if holder.is_some() { "is" } else { "was" };
+                        let doing = match begun::of(self.loaded, ix) {
+                            Begun::Waits => WAITS,
+                            Begun::Unknown | Begun::Since(_) => "running",
+                        };
+                        let over = match holder {
+                            Some(_) => retry(slot.attempt),
+                            None => " when its process ended".to_owned(),
+                        };
+                        format!("step `{id}` {is} {doing}{over}")
+                    }
                 };
+                if let (Some(_), Begun::Since(Some(at))) =
+                    (&self.holder, begun::of(self.loaded, ix))
+                {
+                    story.because.push(format!("its work began at {at}"));
+                }
                 story.because.extend(self.left_behind(&id, slot.attempt));
             }
             StepState::Waiting if slot.approved => {

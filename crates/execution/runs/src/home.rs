@@ -9,7 +9,8 @@ use crate::plan_book::PlanBook;
 use rok_chain::{LogFault, LogReport, verify_log};
 use rok_facades::runs::{ErrorKind, QueuedView, RunsError};
 use rok_log::{
-    Cursor, Durability, LogBytes, PoolStore, RunEntry, RunFilter, Standing, Store, StoreError,
+    Cursor, Durability, LogBytes, Owner, PoolStore, RunEntry, RunFilter, Standing, Store,
+    StoreError,
 };
 use rok_runner::{Clock as _, SystemClock};
 use rok_store_jsonl::JsonlStore;
@@ -34,6 +35,7 @@ pub struct SharedStore {
     idle: Arc<Mutex<Vec<Box<dyn PoolStore>>>>,
     bulletin: Bulletin,
     plans: Arc<PlanBook>,
+    gone: fn(&Owner) -> bool,
 }
 
 impl SharedStore {
@@ -45,7 +47,16 @@ impl SharedStore {
             idle: Arc::new(Mutex::new(vec![handle])),
             bulletin,
             plans: Arc::default(),
+            gone: |_| false,
         }
+    }
+
+    /// The same, with who tells of an owner that it is gone for certain: without,
+    /// its leases are believed until they end.
+    #[must_use]
+    pub fn gone(mut self, gone: fn(&Owner) -> bool) -> Self {
+        self.gone = gone;
+        self
     }
 
     /// The plans of its runs, as far as they were read.
@@ -230,7 +241,9 @@ impl Home {
             return Ok(self.files.driver(run)?.map(|driver| driver.to_string()));
         };
         Ok(match lent.handle.as_ref().expect(LENT).standing(run)? {
-            Some(Standing::Claimed { owner, until }) if until > SystemClock.now() => {
+            Some(Standing::Claimed { owner, until })
+                if until > SystemClock.now() && !(lent.of.gone)(&owner) =>
+            {
                 Some(owner.to_string())
             }
             _ => None,
@@ -244,13 +257,19 @@ impl Home {
             return Ok(None);
         };
         Ok(match lent.handle.as_ref().expect(LENT).standing(run)? {
-            Some(Standing::Claimed { until, .. }) => {
-                (until <= SystemClock.now()).then_some(QueuedView { due: None })
+            Some(Standing::Claimed { owner, until }) => {
+                let is_left = until <= SystemClock.now() || (lent.of.gone)(&owner);
+                is_left.then(|| QueuedView {
+                    due: None,
+                    left_by: Some(owner.to_string()),
+                    lease_until: Some(until),
+                })
             }
-            Some(Standing::Free { due }) => {
-                let due = due.filter(|due| *due > SystemClock.now());
-                Some(QueuedView { due })
-            }
+            Some(Standing::Free { due }) => Some(QueuedView {
+                due: due.filter(|due| *due > SystemClock.now()),
+                left_by: None,
+                lease_until: None,
+            }),
             None => None,
         })
     }

@@ -30,6 +30,7 @@ mod accepted;
 mod asked;
 mod attest;
 mod batch;
+mod begun;
 mod cache;
 mod changes;
 mod checkpoint;

@@ -216,10 +216,15 @@ fn asked(query: &PageQuery) -> String {
 pub(crate) fn listed(store: &Home, entry: RunEntry, waiting: &WaitingParents) -> RunListing {
     match entry {
         RunEntry::Run { run, row } => {
+            if let Some(why) = contradiction(store, &run, &row) {
+                return broken(run.to_string(), why);
+            }
             let held = row.hold.is_some() || waiting.contains(&run);
-            let interrupted = !held && is_interrupted(store, &run, &row);
+            let goes_on = !held && !row.phase.is_terminal();
             RunListing {
-                interrupted,
+                interrupted: goes_on && is_interrupted(store, &run),
+                // One that cannot be told of is one that goes on.
+                queued: goes_on.then(|| store.queued(&run).ok().flatten()).flatten(),
                 ..listing(run.to_string(), &row, held)
             }
         }
@@ -265,13 +270,42 @@ fn listing(run_id: String, row: &RunRow, held: bool) -> RunListing {
         parent: row.labels.get(PARENT_RUN).cloned(),
         rollback: rollback_of(row).map(ToOwned::to_owned),
         interrupted: false,
+        queued: None,
         broken: None,
     }
 }
 
+/// What a closed run's row says that cannot be, or that its seal does not say:
+/// nothing is shown as done that does not hold.
+fn contradiction(store: &Home, run: &RunId, row: &RunRow) -> Option<String> {
+    if !row.phase.is_terminal() {
+        return None;
+    }
+    let told = row.outcome.map_or("no outcome", Outcome::as_str);
+    let is_good = row.outcome.is_some_and(Outcome::may_complete);
+    if row.phase == RunPhase::Completed && !is_good {
+        return Some(format!(
+            "its log says COMPLETED and {told}, which no run is; `rok verify` tells more"
+        ));
+    }
+    let seal = match store.seal(run) {
+        Ok(seal) => seal?,
+        Err(error) => return Some(fault::chain(&error)),
+    };
+    // One that is behind is written again by the next owner.
+    let same =
+        seal.epoch != row.epoch || (seal.phase, Some(seal.outcome)) == (row.phase, row.outcome);
+    (!same).then(|| {
+        format!(
+            "its log says {} and {told}, its seal {} and {}; `rok verify` tells more",
+            row.phase, seal.phase, seal.outcome
+        )
+    })
+}
+
 /// Whether an open run is driven by nobody. In a shared store a pool drives it.
-fn is_interrupted(store: &Home, run: &RunId, row: &RunRow) -> bool {
-    !row.phase.is_terminal() && !store.is_shared() && matches!(store.driver(run), Ok(None))
+fn is_interrupted(store: &Home, run: &RunId) -> bool {
+    !store.is_shared() && matches!(store.driver(run), Ok(None))
 }
 
 fn rollback_of(row: &RunRow) -> Option<&'static str> {
@@ -296,6 +330,7 @@ fn broken(run_id: String, why: String) -> RunListing {
         parent: None,
         rollback: None,
         interrupted: false,
+        queued: None,
         broken: Some(why),
     }
 }

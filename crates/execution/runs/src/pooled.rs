@@ -9,6 +9,7 @@ mod subruns;
 pub use outfit::RunsOutfitter;
 
 pub(crate) use commits::Commits;
+pub(crate) use places::open_under;
 
 use crate::engine::Runs;
 use crate::events::line_of;

@@ -1,5 +1,6 @@
 //! A run's state and history as the views that the layers above get.
 
+use crate::begun::{self, Begun};
 use crate::fault;
 use crate::gates;
 use crate::load::Loaded;
@@ -195,7 +196,12 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
         duration_ms: last.since(state.epoch_began()).as_millis() as u64,
         profile: state.profile_in_words(),
         degraded: state.is_degraded(),
-        totals: totals(state),
+        totals: StepTotals {
+            queued: (0..plan.steps.len() as StepIx)
+                .filter(|ix| waits(loaded, *ix))
+                .count() as u32,
+            ..totals(state)
+        },
         retries: state.counts().retries,
         gate_failures: state
             .gate_failures()
@@ -272,6 +278,11 @@ fn totals(state: &RunState) -> StepTotals {
     totals
 }
 
+/// Whether a step is to run and waits for a place.
+fn waits(loaded: &Loaded, ix: StepIx) -> bool {
+    begun::of(loaded, ix) == Begun::Waits
+}
+
 /// How many children of a fan-out are in which state.
 pub(crate) fn children(state: &RunState, ix: StepIx) -> Option<StepTotals> {
     let places = state.fan_out(ix)?.children();
@@ -325,6 +336,7 @@ fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
     let told = of_plan.then(|| history.step(ix).end.as_ref()).flatten();
     let told = told.filter(|_| slot.is_finished());
     let cached = told.and_then(|end| end.cached.as_ref());
+    let begun = begun::of(loaded, ix);
     StepSummary {
         id: state.step_id(ix).to_string(),
         name: step.name.clone(),
@@ -348,6 +360,11 @@ fn step(loaded: &Loaded, ix: StepIx) -> StepSummary {
             .clone()
             .filter(|_| slot.state == StepState::Skipped),
         started_at: slot.started_at,
+        queued: begun == Begun::Waits,
+        began_at: match begun {
+            Begun::Since(at) => at,
+            Begun::Unknown | Begun::Waits => None,
+        },
         ended_at: slot.ended_at,
         wall_ms,
         retry_at: slot.retry_due,

@@ -208,7 +208,7 @@ fn composed(
         execution_policies: injected.rules,
         directory: Some(directory(settings, store.clone())),
         workers: store.as_ref().map(book),
-        store: store.map(|store| SharedStore::new(Box::new(store))),
+        store: store.map(|store| SharedStore::new(Box::new(store)).gone(owner::is_gone)),
         signs_webhooks: webhook_key(settings)?.is_some(),
         sends_mail: mailer(settings)?.is_some(),
         ..setup(settings, policies)

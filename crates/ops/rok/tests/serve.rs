@@ -61,6 +61,8 @@ mod stubs;
 mod support;
 #[path = "serve/tokens.rs"]
 mod tokens;
+#[path = "serve/truth.rs"]
+mod truth;
 #[expect(dead_code, reason = "this file needs a part of it")]
 #[path = "support/workers.rs"]
 mod workers;

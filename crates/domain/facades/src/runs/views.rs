@@ -291,6 +291,9 @@ pub struct StepTotals {
     pub failed: u32,
     pub skipped: u32,
     pub compensated: u32,
+    /// How many of those that run wait for a place.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub queued: u32,
 }
 
 /// A step of a run.
@@ -312,8 +315,14 @@ pub struct StepSummary {
     pub error: Option<ErrorView>,
     /// Why it was skipped.
     pub skip_reason: Option<String>,
-    /// When its first attempt of this epoch was started.
+    /// When its first attempt of this epoch was started: decided, that is.
     pub started_at: Option<Timestamp>,
+    /// It is to run, and its work waits for a place: as many run as may.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub queued: bool,
+    /// When the work of the attempt that is under way began, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
     /// When it reached its last state.
     pub ended_at: Option<Timestamp>,
     /// How long the last attempt took.
@@ -628,16 +637,26 @@ pub struct RunListing {
     /// It is open, waits for nobody, and no process drives it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interrupted: bool,
+    /// How it waits to be taken up, where it is in a database, goes on by
+    /// itself, and nobody drives it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<QueuedView>,
     /// What is wrong with a broken one.
     pub broken: Option<String>,
 }
 
 /// How a run of a database waits for whoever serves that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueuedView {
     /// Not before this instant; absent: as soon as a server has room for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
+    /// The server that had it and is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_by: Option<String>,
+    /// When the lease of that one ends: from then on any other takes the run up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<Timestamp>,
 }
 
 /// Whether and from where a run can be resumed.

@@ -1,6 +1,7 @@
 //! What there is to say of a run that is not closed.
 
-use super::{Story, retry};
+use super::{Story, WAITS, retry};
+use crate::begun::{self, Begun};
 use crate::gates::gates;
 use crate::waits::waits;
 use rok_facades::runs::{Explanation, HoldView};
@@ -69,9 +70,22 @@ impl Story<'_> {
 
     /// Of a run in a database that nobody has now.
     fn queued(&self, waits: bool, story: &mut Explanation) {
-        story.because.push("no server drives it now".into());
+        let left = self.queued.as_ref();
+        let left = left.and_then(|queued| Some((queued.left_by.as_ref()?, queued.lease_until?)));
+        story.because.push(match left {
+            None => "no server drives it now".into(),
+            Some((owner, until)) if until > SystemClock.now() => {
+                format!("its server is gone ({owner}); its lease ends at {until}")
+            }
+            Some((owner, until)) => {
+                format!("the lease of its server ({owner}) ended at {until}, and nobody drives it")
+            }
+        });
         story.next.push(match self.due {
             _ if waits => "nothing by itself".into(),
+            None if left.is_some_and(|(_, until)| until > SystemClock.now()) => {
+                "a server that is started over the database takes it up at once, one that runs already once the lease has ended: `rok serve`".into()
+            }
             Some(due) => format!("a server over the database goes on with it at {due}"),
             None => "a server over the database takes it up: `rok serve`".into(),
         });
@@ -124,7 +138,10 @@ impl Story<'_> {
     /// Of a run that is not held and not coming to its end.
     fn stands(&self, phase: RunPhase) -> String {
         match (phase, &self.holder) {
-            (RunPhase::Created, _) => "it was created and has not been authorized yet".into(),
+            (RunPhase::Created, _) => match self.waits_in_line() {
+                Some(why) => format!("it was created, and {why}"),
+                None => "it was created and has not been authorized yet".into(),
+            },
             (RunPhase::Authorized, _) => match self.waits_for_a_place() {
                 Some(why) => format!("it is authorized, and {why}"),
                 None => "it is authorized and waits for a worker".into(),
@@ -181,15 +198,15 @@ impl Story<'_> {
                 break;
             }
             if slot.state == StepState::Running {
-                let since = slot
-                    .started_at
-                    .map(|at| format!(" since {at}"))
-                    .unwrap_or_default();
-                let retry = retry(slot.attempt);
-                let running = match self.holder {
-                    Some(_) => format!("step `{id}` is running{retry}{since}"),
-                    None => format!("step `{id}` was running{retry}{since}"),
+                let (doing, since) = match begun::of(self.loaded, ix) {
+                    Begun::Waits => (WAITS, slot.started_at),
+                    Begun::Since(at) => ("running", at.or(slot.started_at)),
+                    Begun::Unknown => ("running", slot.started_at),
                 };
+                let since = since.map(|at| format!(" since {at}")).unwrap_or_default();
+                let retry = retry(slot.attempt);
+                let is = if self.holder.is_some() { "is" } else { "was" };
+                let running = format!("step `{id}` {is} {doing}{retry}{since}");
                 story.because.push(running);
                 story.because.extend(self.unreadable_sub_run(ix));
                 story.because.extend(self.left_behind(&id, slot.attempt));

@@ -3,6 +3,7 @@
 
 use crate::engine::Runs;
 use crate::fault;
+use crate::home::Home;
 use crate::places::unfit;
 use crate::slots::AtStart;
 use crate::submit::{NewRun, Prepared};
@@ -129,21 +130,30 @@ impl Runs {
 
     /// The runs with a key that are not closed, the oldest first.
     fn open_under(&self, key: &str) -> Result<Vec<RunId>, RunsError> {
-        let filter = RunFilter {
-            phases: OPEN.to_vec(),
-            concurrency: Some(key.to_owned()),
-            ..RunFilter::default()
-        };
-        let entries = self.home().list(&filter);
-        let entries = entries.map_err(|error| fault::store(&error))?;
-        let mut open: Vec<_> = entries
-            .into_iter()
-            .filter_map(|entry| match entry {
-                RunEntry::Run { run, row } => Some((row.created_at, run)),
-                RunEntry::Collected { .. } | RunEntry::Broken { .. } => None,
-            })
-            .collect();
-        open.sort_unstable();
+        let open = open_under(&self.home(), key)?;
         Ok(open.into_iter().map(|(_, run)| run).collect())
     }
+}
+
+/// The runs of a store with a key that are not closed, the oldest first, and
+/// where each is.
+pub(crate) fn open_under(store: &Home, key: &str) -> Result<Vec<(RunPhase, RunId)>, RunsError> {
+    let filter = RunFilter {
+        phases: OPEN.to_vec(),
+        concurrency: Some(key.to_owned()),
+        ..RunFilter::default()
+    };
+    let entries = store.list(&filter).map_err(|error| fault::store(&error))?;
+    let mut open: Vec<_> = entries
+        .into_iter()
+        .filter_map(|entry| match entry {
+            RunEntry::Run { run, row } => Some((row.created_at, run, row.phase)),
+            RunEntry::Collected { .. } | RunEntry::Broken { .. } => None,
+        })
+        .collect();
+    open.sort_unstable_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    Ok(open
+        .into_iter()
+        .map(|(_, run, phase)| (phase, run))
+        .collect())
 }

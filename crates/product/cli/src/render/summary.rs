@@ -333,7 +333,10 @@ fn lines(out: &mut String, steps: &[StepSummary], paint: Paint) -> std::fmt::Res
         writeln!(
             out,
             "  {} {}",
-            paint.sign(step.state),
+            paint.sign(match step.queued {
+                true => StepState::Waiting,
+                false => step.state,
+            }),
             step_line(step, width, paint)
         )?;
         if let (StepState::Failed, Some(error)) = (step.state, &step.error) {
@@ -347,7 +350,12 @@ fn lines(out: &mut String, steps: &[StepSummary], paint: Paint) -> std::fmt::Res
 }
 
 fn step_line(step: &StepSummary, width: usize, paint: Paint) -> String {
-    let mut line = format!("{:width$}  {:<11}", step.id, step.state.as_str());
+    let state = if step.queued {
+        "queued"
+    } else {
+        step.state.as_str()
+    };
+    let mut line = format!("{:width$}  {state:<11}", step.id);
     if let Some(wall) = step.wall_ms {
         let _ = write!(line, " {:>9}", seconds(Duration::from_millis(wall)));
     }
@@ -378,6 +386,9 @@ fn step_line(step: &StepSummary, width: usize, paint: Paint) -> String {
     }
     if let Some(at) = step.retry_at {
         beside.push(format!("next attempt at {at}"));
+    }
+    if step.queued {
+        beside.push("waits for a place, as many run as may".to_owned());
     }
     if step.state == StepState::Waiting {
         beside.push(match &step.decision {
@@ -421,14 +432,13 @@ pub(crate) fn status(run: &RunSummary, look: Look) -> String {
         run.phase,
     );
     let _ = writeln!(out, "  steps: {}", totals(&run.totals));
-    let running: Vec<&str> = run
-        .steps
-        .iter()
-        .filter(|step| step.state == StepState::Running)
-        .map(|step| step.id.as_str())
-        .collect();
-    if !running.is_empty() {
-        let _ = writeln!(out, "  running: {}", running.join(", "));
+    for (queued, word) in [(false, "running"), (true, "queued")] {
+        let under_way = { run.steps.iter() }
+            .filter(|step| step.state == StepState::Running && step.queued == queued);
+        let names: Vec<&str> = under_way.map(|step| step.id.as_str()).collect();
+        if !names.is_empty() {
+            let _ = writeln!(out, "  {word}: {}", names.join(", "));
+        }
     }
     if let Some(error) = &run.error {
         let _ = writeln!(out, "  error: {}", error_line(error));
@@ -467,6 +477,11 @@ fn status_word(run: &RunSummary, paint: Paint) -> String {
         let (sign, word) = (paint.sign(StepState::Waiting), paint.warn("QUEUED"));
         return match queued.due {
             Some(due) => format!("{sign} {word} (nothing to do before {due})"),
+            None if queued.left_by.is_some() => {
+                format!(
+                    "{sign} {word} (its server is gone; another one over the database takes it up)"
+                )
+            }
             None => format!("{sign} {word} (a server over the database takes it up)"),
         };
     }
@@ -540,7 +555,8 @@ fn totals(totals: &StepTotals) -> String {
         (totals.failed, "failed"),
         (totals.skipped, "skipped"),
         (totals.compensated, "undone"),
-        (totals.running, "running"),
+        (totals.running.saturating_sub(totals.queued), "running"),
+        (totals.queued, "queued"),
         (totals.waiting, "waiting"),
         (totals.pending, "pending"),
     ];

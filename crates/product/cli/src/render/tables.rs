@@ -71,7 +71,18 @@ pub(crate) fn runs(runs: &[RunListing], look: Look) -> String {
                 let sign = paint.sign(StepState::Waiting);
                 format!("{sign} {}, interrupted", run.status)
             }
-            None => format!("{sign} {}", run.status),
+            None => match &run.queued {
+                None => format!("{sign} {}", run.status),
+                Some(queued) => {
+                    let sign = paint.sign(StepState::Waiting);
+                    let how = if queued.left_by.is_some() {
+                        "its server is gone"
+                    } else {
+                        "queued"
+                    };
+                    format!("{sign} {}, {how}", run.status)
+                }
+            },
         };
         table.add_row([
             clean(&run.run_id),

@@ -44,6 +44,8 @@ pub(crate) fn step(id: &str, state: StepState) -> StepSummary {
         skip_reason: (state == StepState::Skipped)
             .then(|| "Dependencies failed or timed out".to_owned()),
         started_at: finished.then(|| at(0)),
+        queued: false,
+        began_at: None,
         ended_at: finished.then(|| at(1250)),
         wall_ms: finished.then_some(1250),
         retry_at: None,

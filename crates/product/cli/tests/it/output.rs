@@ -264,6 +264,7 @@ fn a_list_of_runs() {
         parent: (id == "run_abd").then(|| "run_abc".to_owned()),
         rollback: (id == "run_abf").then(|| "incomplete".to_owned()),
         interrupted: false,
+        queued: None,
         broken: None,
     };
     let mut fake = Fake::new();

@@ -1,0 +1,203 @@
+//! What is said of runs of which not all is well: a server that was killed, a
+//! step that waits for a place, a record that was changed.
+
+use super::{Served, bench};
+use crate::support::{Bench, Ran};
+use rstest::rstest;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+const STORE: [&str; 2] = ["--store", "sqlite:rok.db"];
+/// Longer than anything here takes, and shorter than the lease of a database.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Waits until it is so.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let by = Instant::now() + SOON;
+    while !is_so() {
+        assert!(Instant::now() < by, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn on_store(bench: &Bench, args: &[&str]) -> Ran {
+    bench.rok(args.iter().chain(&STORE))
+}
+
+/// A step that runs until the file `goes` is there.
+fn slow(step: &str) -> String {
+    format!(
+        "{step}: {{ run: [sh, -c, 'echo x > began-{step}; until test -f goes; do sleep 0.05; done'] }}"
+    )
+}
+
+/// Its lease has not ended yet: only that its process is gone tells it.
+#[test]
+fn a_database_whose_server_was_killed_says_so_at_once() {
+    let mut served = Served::with(
+        bench(),
+        &["--insecure-no-auth", "--store", "sqlite:rok.db", "--quiet"],
+    );
+    let plan = format!("plan: slow\nsteps: {{ {} }}\n", slow("a"));
+    let asked = json!({ "definition": plan, "items": [{}], "batch_id": "b1" });
+    let batch = served.post("/api/v1/batches", &asked).is(201).json();
+    let run = batch["results"][0]["run_id"].as_str().expect("an id");
+    let began = served.bench.path().join("began-a");
+    until("the step begins", || began.exists());
+    let listed = on_store(&served.bench, &["ls"]).exits(0).out;
+    assert!(listed.contains("▸ executing"), "{listed}");
+    served.child.kill().expect("it lives");
+    served.child.wait().expect("it is ours");
+
+    let listed = on_store(&served.bench, &["ls"]).exits(0).out;
+    assert!(
+        listed.contains("‖ executing, its server is gone"),
+        "{listed}"
+    );
+    let row = on_store(&served.bench, &["ls", "--json"]).exits(0).json();
+    let left_by = row[0]["queued"]["left_by"].as_str().expect("whose it was");
+    assert!(left_by.starts_with("serve:"), "{left_by}");
+    let summary = on_store(&served.bench, &["summary", run, "--json"]);
+    let summary = summary.exits(0).json();
+    assert_eq!(summary["driven_by"], Value::Null);
+    assert_eq!(summary["queued"]["left_by"], left_by);
+    let status = on_store(&served.bench, &["status", run]).exits(0).out;
+    assert!(
+        status.contains("QUEUED (its server is gone; another one over the database takes it up)"),
+        "{status}"
+    );
+    let told = on_store(&served.bench, &["explain", run]).exits(0).out;
+    for part in [
+        "its server is gone (serve:",
+        "step `a` was running",
+        "takes it up at once",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    let shown = on_store(&served.bench, &["batch", "show", "b1", "--json"]);
+    let shown: Value = serde_json::from_str(&shown.out).expect("JSON");
+    assert_eq!(shown["results"][0]["queued"], true, "{shown}");
+
+    // And the next one takes it up at once.
+    served.bench.write("goes", "");
+    served.restart(&["--insecure-no-auth", "--store", "sqlite:rok.db", "--quiet"]);
+    until("it goes on", || {
+        let standing = served.get(&format!("/api/v1/runs/{run}")).is(200).json();
+        standing["status"] == "succeeded"
+    });
+}
+
+/// All runs of a database share the places for processes.
+#[test]
+fn a_step_that_waits_for_a_place_is_not_said_to_run() {
+    let flags = ["--insecure-no-auth", "--set", "max_processes=1"];
+    let flags: Vec<&str> = flags.iter().chain(&STORE).copied().collect();
+    let served = Served::with(bench(), &flags);
+    let at = |path: &str| served.get(&format!("/api/v1/runs/{path}")).is(200).json();
+    for run in ["one", "two"] {
+        let plan = format!("plan: narrow\nsteps:\n  {}\n", slow("a"));
+        let asked = json!({ "definition": plan, "run_id": run });
+        served.post("/api/v1/runs", &asked).is(201);
+        let began = served.bench.path().join("began-a");
+        until("the first begins, the next is decided", || {
+            began.exists() && at(&format!("{run}/summary"))["totals"]["running"] == 1
+        });
+    }
+    let (runs, waits) = (at("one/summary"), at("two/summary"));
+    assert_eq!(runs["totals"]["queued"], Value::Null, "{runs}");
+    assert_eq!(runs["steps"][0]["queued"], Value::Null, "{runs}");
+    assert!(runs["steps"][0]["began_at"].is_string(), "{runs}");
+    assert_eq!(waits["totals"]["queued"], 1, "{waits}");
+    assert_eq!(waits["steps"][0]["queued"], true, "{waits}");
+    assert_eq!(waits["steps"][0]["began_at"], Value::Null, "{waits}");
+    assert_eq!(at("two")["totals"]["queued"], 1);
+
+    let server = format!("http://{}", served.client.address());
+    let asks = |args: &[&str]| {
+        let more = ["--server", server.as_str()];
+        served.bench.rok(args.iter().chain(&more)).exits(0).out
+    };
+    let status = asks(&["status", "two"]);
+    assert!(status.contains("0 skipped, 1 queued)"), "{status}");
+    assert!(status.contains("queued: a\n"), "{status}");
+    let status = asks(&["status", "one"]);
+    assert!(status.contains("running: a\n"), "{status}");
+    let whole = asks(&["summary", "two"]);
+    assert!(
+        whole.contains("queued") && whole.contains("(waits for a place"),
+        "{whole}"
+    );
+    let waiting = "step `a` is waiting for a place, as many run as may";
+    let told = asks(&["explain", "two", "a"]);
+    assert!(told.starts_with(waiting), "{told}");
+    let told = asks(&["explain", "two"]);
+    assert!(told.contains(waiting), "{told}");
+    let told = asks(&["explain", "one"]);
+    assert!(told.contains("step `a` is running since"), "{told}");
+    served.bench.write("goes", "");
+    served.get("/api/v1/runs/two/wait").is(200);
+    assert_eq!(at("two/summary")["steps"][0]["queued"], Value::Null);
+}
+
+/// A run of a database that has to wait for another with its key.
+#[test]
+fn a_run_that_waits_for_a_place_says_for_whom() {
+    let served = Served::with(
+        bench(),
+        &["--insecure-no-auth", "--store", "sqlite:rok.db", "--quiet"],
+    );
+    let plan = format!(
+        "plan: one\nconcurrency: {{ key: only }}\nsteps: {{ {} }}\n",
+        slow("a")
+    );
+    for run in ["first", "second"] {
+        let asked = json!({ "definition": plan, "run_id": run });
+        served.post("/api/v1/runs", &asked).is(201);
+        let began = served.bench.path().join("began-a");
+        until("the first begins", || began.exists());
+    }
+    let told = on_store(&served.bench, &["explain", "second"]).exits(0).out;
+    assert!(
+        told.starts_with("it was created, and waits for a place: 1 of 1 runs with concurrency key `only` may go on, and first does"),
+        "{told}"
+    );
+    let listed = on_store(&served.bench, &["ls"]).exits(0).out;
+    assert!(listed.contains("‖ created, queued"), "{listed}");
+    let standing = served.get("/api/v1/runs/second").is(200).json();
+    assert_eq!(standing["queued"], json!({}), "{standing}");
+    served.bench.write("goes", "");
+    served.get("/api/v1/runs/second/wait").is(200);
+}
+
+/// Nothing is shown as done whose record does not hold.
+#[rstest]
+#[case::everywhere(
+    "\"outcome\":\"succeeded\"",
+    "\"outcome\":\"failed\"",
+    "which no run is"
+)]
+#[case::as_another_end("\"outcome\":\"succeeded\"", "\"outcome\":\"partial\"", "its seal")]
+fn a_list_ticks_nothing_that_was_changed(#[case] from: &str, #[case] to: &str, #[case] why: &str) {
+    let bench = bench();
+    bench.write(
+        "quick.yaml",
+        "plan: quick\nsteps: { a: { run: ['true'] } }\n",
+    );
+    bench
+        .rok(["run", "quick.yaml", "--run-id", "r1", "--quiet"])
+        .exits(0);
+    let log = bench.runs().join("r1/events.jsonl");
+    let text = std::fs::read_to_string(&log).expect("a log");
+    std::fs::write(&log, text.replace(from, to)).expect("it is written");
+    bench.rok(["verify", "r1"]).exits(4);
+    let listed = bench.rok(["ls"]).exits(0).out;
+    assert!(!listed.contains('✓'), "{listed}");
+    assert!(
+        listed.contains("✗ broken") && listed.contains(why),
+        "{listed}"
+    );
+    let good = bench
+        .rok(["ls", "--status", "succeeded", "--json"])
+        .exits(0);
+    assert_eq!(good.json(), json!([]));
+}
