@@ -215,23 +215,40 @@ pub(crate) fn run(root: &Path, args: &Args) -> bool {
     hand_on(&rows) && holds(&rows, args.strict)
 }
 
-/// Tells `rok orch`, where it runs this as a component, what was not checked:
-/// that is a warning there. Whether it could be told.
+/// Tells `rok orch`, where it runs this as a component, what failed, and what was
+/// not checked: that is a warning there. Whether it could be told.
 fn hand_on(rows: &[Row]) -> bool {
-    let (Some(file), warnings) = (std::env::var_os("ROK_OUTPUT"), warnings(rows)) else {
+    let (warnings, failure) = (warnings(rows), failure(rows));
+    let warnings = (!warnings.is_empty()).then(|| serde_json::json!({ "warnings": warnings }));
+    told_in("ROK_OUTPUT", warnings) && told_in("ROK_ERROR", failure)
+}
+
+/// Writes it to the file that the variable names, where both are there.
+fn told_in(variable: &str, what: Option<serde_json::Value>) -> bool {
+    let (Some(file), Some(what)) = (std::env::var_os(variable), what) else {
         return true;
     };
-    if warnings.is_empty() {
-        return true;
-    }
-    let told = serde_json::json!({ "warnings": warnings }).to_string();
-    match std::fs::write(&file, told) {
+    match std::fs::write(&file, what.to_string()) {
         Ok(()) => true,
         Err(error) => {
             tell(&format!("error: {}: {error}", Path::new(&file).display()));
             false
         }
     }
+}
+
+/// The checks that failed, and what mends each.
+fn failure(rows: &[Row]) -> Option<serde_json::Value> {
+    let failed = rows.iter().filter_map(|row| match &row.outcome {
+        Outcome::Failed(why) if why.is_empty() => Some((row.check, "failed")),
+        Outcome::Failed(why) => Some((row.check, why.as_str())),
+        _ => None,
+    });
+    let failed = failed
+        .map(|(check, why)| format!("{}: {why}; mend it with: {}", check.name(), check.fix()));
+    let failed: Vec<String> = failed.collect();
+    let told = || serde_json::json!({ "class": "validation_failed", "reason": failed.join("; ") });
+    (!failed.is_empty()).then(told)
 }
 
 /// The checks that were not made, and why.
@@ -300,7 +317,7 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::{Check, Outcome, Row, holds, table, warnings};
+    use super::{Check, Outcome, Row, failure, holds, table, warnings};
 
     fn row(check: Check, outcome: Outcome) -> Row {
         Row {
@@ -357,6 +374,23 @@ mod tests {
                 "advisories: not checked: no network",
                 "deny: skipped: by --skip-deny"
             ]
+        );
+    }
+
+    #[test]
+    fn what_failed_is_told_with_what_mends_it() {
+        assert_eq!(failure(&[row(Check::Lints, Outcome::Ok)]), None);
+        let rows = [
+            row(Check::Format, Outcome::Failed(String::new())),
+            row(Check::Lints, Outcome::Ok),
+            row(Check::Deny, Outcome::Failed("no cargo-deny".into())),
+        ];
+        let told = failure(&rows).expect("two failed");
+        assert_eq!(told["class"], "validation_failed");
+        assert_eq!(
+            told["reason"],
+            "format: failed; mend it with: cargo fmt --all; \
+             deny: no cargo-deny; mend it with: cargo deny check licenses bans sources"
         );
     }
 

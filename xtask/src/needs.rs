@@ -15,7 +15,7 @@ pub(crate) struct Need {
 }
 
 /// Kept by hand: whoever runs a new program in a test adds it here.
-pub(crate) const NEEDS: [Need; 11] = [
+pub(crate) const NEEDS: [Need; 12] = [
     Need {
         program: "sh",
         by: "rok-exec-process, rok-expr, rok-runner, rok: shell lines",
@@ -39,6 +39,10 @@ pub(crate) const NEEDS: [Need; 11] = [
     Need {
         program: "python3",
         by: "rok: public tools that check attestations and the server, in target/tools/verifier; the agent of docs/howto/agents.md",
+    },
+    Need {
+        program: "mkfifo",
+        by: "rok-agent: examples/agent/failing",
     },
     Need {
         program: "curl",

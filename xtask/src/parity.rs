@@ -68,7 +68,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
         let mut orch = vec!["orch", "--stage", "ci", "--format", "json"];
         orch.extend(components.iter().flat_map(|name| ["--name", name]));
         let orch = Call::new(&clone.checkout(), &rok, "rok", &orch);
-        let orch = ask(&clone, fault, "orch", orch)?;
+        let mut orch = ask(&clone, fault, "orch", orch)?;
+        orch.err += &logs(&clone, &rok, &orch.out);
         let row = Row {
             fault,
             crates,
@@ -97,6 +98,19 @@ fn rok(root: &Path) -> Result<PathBuf, String> {
         return Ok(rok);
     }
     Err(format!("there is no {}", rok.display()))
+}
+
+/// What the components printed that failed: a report quotes a part of it.
+fn logs(clone: &Replica, rok: &Path, report: &str) -> String {
+    let run = serde_json::from_str::<Value>(report).unwrap_or_default();
+    let run = run["run_id"].as_str().unwrap_or_default();
+    let failed = failed_in_report(report);
+    let told = failed.iter().map(|component| {
+        let args = ["logs", run, component];
+        let call = Call::new(&clone.checkout(), rok, "rok", &args);
+        call.capture().unwrap_or_default()
+    });
+    told.collect()
 }
 
 /// Runs it, and keeps what it said.

@@ -9,6 +9,7 @@ mod retry;
 mod schema;
 
 use crate::engine::{Engine, Fault};
+pub use federation::decided;
 
 /// A case.
 #[derive(Debug, Clone, Copy)]

@@ -1,11 +1,13 @@
 //! The engine that is held against the cases, and what they may ask of it.
 
+use crate::cases::decided;
 use crate::laws;
+use rok_agents::Happened;
 use rok_facades::runs::{
     CommandRequest, DriveEnd, DriveOptions, EventLine, EventQuery, ListQuery, RunSummary,
     RunsError, RunsFacade, StopSignal, Submission, Verb,
 };
-use rok_vocabulary::{Actor, Outcome, RunId};
+use rok_vocabulary::{Actor, Federation, Outcome, RunId};
 use serde_json::Map;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -57,6 +59,12 @@ pub(crate) fn is<T: PartialEq + std::fmt::Debug>(
     fault(format!("{what}: {found:?}, not {expected:?}"))
 }
 
+/// Who is asked for a step, in order, where the suite's agents `l` (of this
+/// process), `r` and `s` (remote) are negotiated with under a policy, for a step
+/// that is idempotent or not, and this happens with one after the other. Last
+/// comes who has it then, or the class that nobody has it with.
+pub type Decides = fn(Federation, bool, &[Happened]) -> Result<String, Fault>;
+
 /// An engine, and a folder that its steps may work in.
 #[derive(Debug)]
 pub struct Engine {
@@ -64,6 +72,7 @@ pub struct Engine {
     folder: PathBuf,
     submitter: Actor,
     agents: bool,
+    decides: Option<Decides>,
 }
 
 /// A run that has ended, and kept the laws of every run.
@@ -83,7 +92,23 @@ impl Engine {
             folder,
             submitter: Actor::User("conformance".into()),
             agents: false,
+            decides: Some(decided),
         }
+    }
+
+    /// The same, which decides so on agents: for one that does not use this
+    /// build's `rok-agents`.
+    #[must_use]
+    pub const fn deciding(mut self, decides: Decides) -> Self {
+        self.decides = Some(decides);
+        self
+    }
+
+    /// The same, in another process: nobody can look at what it decides.
+    #[must_use]
+    pub const fn elsewhere(mut self) -> Self {
+        self.decides = None;
+        self
     }
 
     /// The same, which was given the agents' file of a [`House`](crate::House).
@@ -91,6 +116,16 @@ impl Engine {
     pub const fn with_agents(mut self) -> Self {
         self.agents = true;
         self
+    }
+
+    /// How it decides on agents.
+    pub(crate) fn decides(&self) -> Result<Decides, Fault> {
+        match self.decides {
+            Some(decides) => Ok(decides),
+            None => unshown(
+                "what it decides on agents is seen in this process alone, and it may be of another build",
+            ),
+        }
     }
 
     pub(crate) const fn has_agents(&self) -> bool {

@@ -28,7 +28,7 @@ mod laws;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use cases::{Case, cases};
+pub use cases::{Case, cases, decided};
 pub use conform::{assert_conforms, conform};
-pub use engine::{Engine, Fault};
+pub use engine::{Decides, Engine, Fault};
 pub use house::{House, POLICIES};

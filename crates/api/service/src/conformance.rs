@@ -46,14 +46,13 @@ impl Service {
         let cases = cases.iter().copied();
         if self.config().settings.server.is_some() {
             let runs = self.runs()?;
-            // Some cases only look at rules: a server that is not there would
-            // keep them.
+            // Told once, in place of once for each case.
             runs.page(&PageQuery {
                 limit: Some(1),
                 ..PageQuery::default()
             })?;
-            let engine =
-                Engine::new(runs, self.cwd().to_owned()).by(self.config().settings.actor());
+            let engine = Engine::new(runs, self.cwd().to_owned()).elsewhere();
+            let engine = engine.by(self.config().settings.actor());
             return Ok(conform(&engine, cases, now, told));
         }
         let folder = own_folder()?;

@@ -1,5 +1,6 @@
 //! Why a run or a step is as it is, and what can be done about it.
 
+mod agents;
 mod fallback;
 mod fan_out;
 mod open;
@@ -348,6 +349,7 @@ impl Story<'_> {
             }
             StepState::Pending => self.pending_step(ix, &mut story),
         }
+        self.agents(ix, &mut story);
         let fanned_out = self.fan_out(ix, &mut story) || self.sub_run(ix, &mut story);
         if !fanned_out && has_output(self.loaded, &id, false) {
             story
@@ -432,13 +434,7 @@ impl Story<'_> {
     /// Where a result came from, if it is not the step's own work or stands
     /// for another's.
     fn came_from(&self, ix: StepIx, story: &mut Explanation) {
-        let told = self
-            .state
-            .child(ix)
-            .is_none()
-            .then(|| self.loaded.history().step(ix));
-        let end = told.and_then(|step| step.end.as_ref());
-        if let Some(cached) = end.and_then(|end| end.cached.as_ref()) {
+        if let Some(cached) = self.end_of(ix).and_then(|end| end.cached.as_ref()) {
             story.because.push(format!(
                 "it did not run: its result was taken from the cache, of step `{}` of run {}",
                 cached.step, cached.run

@@ -127,7 +127,14 @@ fn the_step_ends_once_and_the_record_tells_where(
         .bench
         .rok(["timeline", "r", "--format", "ascii"])
         .exits(0);
-    house.bench.rok(["explain", "r", "sum"]).exits(0);
+    let explained = house.bench.rok(["explain", "r", "sum"]).exits(0).out;
+    if trigger.is_empty() {
+        assert!(explained.contains("agent `r1` did it"), "{explained}");
+    } else {
+        let why = format!("it was taken away from agent `r1` ({trigger}): ");
+        assert!(explained.contains(&why), "{explained}");
+        assert!(explained.contains("agent `here` did it"), "{explained}");
+    }
     house.bench.rok(["report", "r", "-o", "r.html"]).exits(0);
 }
 
@@ -146,6 +153,13 @@ fn under_quarantine_the_step_is_refused() {
     assert_eq!(of_sum[1]["data"].get("to_agent"), None);
     assert_eq!(house.here.begun(), 0);
     house.bench.rok(["verify", "r"]).exits(0);
+    let explained = house.bench.rok(["explain", "r", "sum"]).exits(0).out;
+    let why = "it was taken away from agent `r1` (signature_mismatch): ";
+    assert!(explained.contains(why), "{explained}");
+    assert!(
+        !explained.contains("did it") || explained.contains("no agent did it"),
+        "{explained}"
+    );
 }
 
 /// Policies that are injected into a run travel with the offer: one that is

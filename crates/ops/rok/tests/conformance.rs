@@ -5,13 +5,16 @@
 #[path = "support/mod.rs"]
 mod support;
 
+#[path = "conformance/twins.rs"]
+mod twins;
+
 use rok_conformance::{Case, Engine, Fault, House, cases, conform};
 use rok_exec_agent::{AgentDirectory, AgentExecutor, AgentsFile};
 use rok_exec_process::ProcessExecutor;
 use rok_execution_policy::ExecutionPolicy;
 use rok_executor::{
     AttemptRef, CancelReason, Executor, ExecutorError, PreflightFault, Remains, ReportSink,
-    StepReport, StepRequest, StepSuccess, Work, Workspace,
+    StepFailure, StepReport, StepRequest, StepSuccess, Work, Workspace,
 };
 use rok_facades::runs::RunsFacade;
 use rok_orchestration::ReportStatus;
@@ -24,6 +27,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 use support::Bench;
 
 #[test]
@@ -75,15 +79,44 @@ fn a_server_conforms() {
         .trim()
         .strip_prefix("rok serves on ")
         .expect("it serves");
-    let done = bench.rok(["conformance", "--server", url, "--json"]);
+    let suite = ["conformance", "--server", url, "--junit", "suite.xml"];
+    let done = bench.rok(suite.into_iter().chain(["--json"]));
+    let told = [
+        "conformance",
+        "--server",
+        url,
+        "--case",
+        "federation/a_step",
+    ];
+    let table = bench.rok(told.into_iter().chain(["--format", "human"]));
     server.kill().expect("it lives");
     server.wait().expect("it ends");
     let report = done.exits(0).json();
-    // Agents of the suite are given to an engine of its own process alone.
-    let agents = 5;
-    assert_eq!(report["summary"]["passed"], cases().count() - agents);
-    assert_eq!(report["summary"]["skipped"], agents);
+    // Agents of the suite are given to an engine of its own process alone, and
+    // nobody sees there what a server decides.
+    let unshown = cases().filter(|case| case.area == "federation");
+    let unshown: Vec<String> = unshown.map(Case::full_name).collect();
+    let results = report["results"].as_array().expect("results");
+    let skipped = results.iter().filter(|result| result["status"] == "skip");
+    let skipped: Vec<&Value> = skipped.collect();
+    let names: Vec<&str> = skipped
+        .iter()
+        .filter_map(|r| r["component"].as_str())
+        .collect();
+    assert_eq!(names, unshown);
+    assert_eq!(report["summary"]["passed"], cases().count() - unshown.len());
     assert_eq!(report["status"], "partial");
+    let junit = std::fs::read_to_string(bench.path().join("suite.xml")).expect("a file");
+    assert_eq!(junit.matches("<skipped").count(), unshown.len());
+    for result in skipped {
+        let why = result["messages"][0].as_str().expect("why");
+        assert!(why.starts_with("it could not be shown: "), "{why}");
+        let written = why.replace('\'', "&apos;");
+        assert!(junit.contains(&written), "{why}: {junit}");
+    }
+    // Nothing of these was shown: that is no success.
+    let table = table.exits(1).out;
+    assert!(table.contains("could not be shown"), "{table}");
 }
 
 #[rstest]
@@ -109,6 +142,18 @@ enum Flaw {
     Final,
     /// Forgets what the work said that it cost.
     Thrifty,
+    /// Says that all work cost a lot.
+    Spendthrift,
+    /// Takes every failure for one that may pass.
+    Hopeful,
+    /// Tells successes as failures.
+    Gloomy,
+    /// Says that work took no time.
+    Swift,
+    /// Makes results up.
+    Inventive,
+    /// Finds fault with everything beforehand.
+    Picky,
 }
 
 struct Broken {
@@ -122,6 +167,13 @@ impl Executor for Broken {
     }
 
     fn preflight(&self, request: &StepRequest) -> Vec<PreflightFault> {
+        if self.flaw == Flaw::Picky {
+            return vec![PreflightFault {
+                step: request.attempt.step.step.to_string(),
+                class: ErrorClass::ConfigError,
+                reason: "never".to_owned(),
+            }];
+        }
         self.inner.preflight(request)
     }
 
@@ -138,6 +190,17 @@ impl Executor for Broken {
                     let usage = &mut result.usage;
                     (usage.cost_usd, usage.energy_kwh, usage.tokens) = (0.0, 0.0, 0);
                 }
+                (Flaw::Spendthrift, _) => {
+                    let usage = &mut result.usage;
+                    (usage.cost_usd, usage.energy_kwh, usage.tokens) = (9.0, 9.0, 9);
+                }
+                (Flaw::Hopeful, Err(failure)) => failure.class = ErrorClass::TransientIo,
+                (Flaw::Gloomy, end @ Ok(_)) => {
+                    let failure = StepFailure::new(ErrorClass::ValidationFailed, "it must have");
+                    *end = Err(failure);
+                }
+                (Flaw::Inventive, Ok(success)) => success.outputs = serde_json::json!({ "n": 1 }),
+                (Flaw::Swift, _) => result.wall = Duration::ZERO,
                 _ => {}
             }
             sink.report(report);
@@ -229,6 +292,10 @@ fn agents(house: &House, twin: Option<Twin>) -> BrokenAgents {
 
 /// An engine that another program than ours composes.
 fn engine(folder: &Path, setup: RunsSetup, executors: Vec<Arc<dyn Executor>>) -> Engine {
+    Engine::new(composed(setup, executors), folder.to_owned())
+}
+
+fn composed(setup: RunsSetup, executors: Vec<Arc<dyn Executor>>) -> RunsFacade {
     let (facades, _) = rok::compose::facades(&[], &[]).expect("the default policies");
     let services = move |_: &_| {
         let all = executors.iter().cloned();
@@ -238,8 +305,15 @@ fn engine(folder: &Path, setup: RunsSetup, executors: Vec<Arc<dyn Executor>>) ->
             policies: None,
         })
     };
-    let runs = RunsFacade::new(Arc::new(Runs::new(setup, Arc::new(services))));
-    Engine::new(runs, folder.to_owned())
+    RunsFacade::new(Arc::new(Runs::new(setup, Arc::new(services))))
+}
+
+/// The runs of an engine with which nothing is wrong.
+fn sound(folder: &Path) -> RunsFacade {
+    let user = "user:ada".parse().expect("an actor");
+    let setup = RunsSetup::new(folder.join("runs"), user);
+    let processes = ProcessExecutor::builder().build().expect("an executor");
+    composed(setup, vec![Arc::new(processes)])
 }
 
 /// The cases of these areas that an engine with that executor fails.
@@ -249,11 +323,24 @@ fn failed(flaw: Option<Flaw>, areas: &[&str]) -> Vec<String> {
 
 fn failed_by(flaw: Option<Flaw>, twin: Option<Twin>, areas: &[&str]) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
-    let house = House::open(folder.path()).expect("loopback has ports");
+    let engine = spoilt(folder.path(), flaw, twin);
+    let faults = cases().filter(|case| areas.contains(&case.area));
+    let faults = faults.filter_map(|case| Some((case, case.check(&engine).err()?)));
+    faults
+        .map(|(case, fault)| {
+            assert!(matches!(fault, Fault::Broken(_)), "{fault}");
+            case.full_name()
+        })
+        .collect()
+}
+
+/// An engine with what is wrong with its executor, and whatever else is.
+fn spoilt(folder: &Path, flaw: Option<Flaw>, twin: Option<Twin>) -> Engine {
+    let house = House::open(folder).expect("loopback has ports");
     let user = "user:ada".parse().expect("an actor");
     let setup = RunsSetup {
         execution_policies: policies(&house, twin),
-        ..RunsSetup::new(folder.path().join("runs"), user)
+        ..RunsSetup::new(folder.join("runs"), user)
     };
     let processes = || ProcessExecutor::builder().build().expect("an executor");
     let executor: Arc<dyn Executor> = match flaw {
@@ -264,15 +351,7 @@ fn failed_by(flaw: Option<Flaw>, twin: Option<Twin>, areas: &[&str]) -> Vec<Stri
         None => Arc::new(processes()),
     };
     let agents: Arc<dyn Executor> = Arc::new(agents(&house, twin));
-    let engine = engine(folder.path(), setup, vec![executor, agents]).with_agents();
-    let faults = cases().filter(|case| areas.contains(&case.area));
-    let faults = faults.filter_map(|case| Some((case, case.check(&engine).err()?)));
-    faults
-        .map(|(case, fault)| {
-            assert!(matches!(fault, Fault::Broken(_)), "{fault}");
-            case.full_name()
-        })
-        .collect()
+    engine(folder, setup, vec![executor, agents]).with_agents()
 }
 
 #[rstest]

@@ -1,5 +1,5 @@
 //! Who takes a step over, for each trigger and under each policy: a simulation
-//! over the decisions that every engine of this build makes.
+//! over the decisions that an engine makes.
 
 use crate::engine::{Engine, Fault, is};
 use rok_agents::{AgentSpec, Candidate, Happened, Move, Need, Routing, negotiate};
@@ -15,8 +15,9 @@ super::cases_of! { "federation":
     trust_that_is_too_little_is_never_asked,
 }
 
-/// An agent for each letter: `l` is of this process, `r` and `s` are remote.
-fn routed(
+/// What this build decides. An agent for each letter: `l` is of this process,
+/// `r` and `s` are remote, `u` is trusted too little.
+pub fn decided(
     federation: Federation,
     idempotent: bool,
     happened: &[Happened],
@@ -60,6 +61,7 @@ fn routed(
 }
 
 fn goes(
+    engine: &Engine,
     federation: Federation,
     idempotent: bool,
     happened: &[Happened],
@@ -67,7 +69,7 @@ fn goes(
 ) -> Result<(), Fault> {
     is(
         "who was asked",
-        &routed(federation, idempotent, happened)?.as_str(),
+        &engine.decides()?(federation, idempotent, happened)?.as_str(),
         &story,
     )
 }
@@ -83,30 +85,32 @@ fn late() -> Happened {
     }
 }
 
-fn an_agent_that_is_too_slow_is_stood_in_for(_: &Engine) -> Result<(), Fault> {
-    goes(Federation::RemotePrefer, true, &[late()], "r l")?;
-    goes(Federation::LocalPrefer, true, &[], "l")
+fn an_agent_that_is_too_slow_is_stood_in_for(engine: &Engine) -> Result<(), Fault> {
+    goes(engine, Federation::RemotePrefer, true, &[late()], "r l")?;
+    goes(engine, Federation::LocalPrefer, true, &[], "l")
 }
 
-fn an_agent_that_forges_is_stood_in_for_here(_: &Engine) -> Result<(), Fault> {
+fn an_agent_that_forges_is_stood_in_for_here(engine: &Engine) -> Result<(), Fault> {
     let forged = Happened::Forged(why());
-    goes(Federation::RemotePrefer, true, &[forged], "r l")
+    goes(engine, Federation::RemotePrefer, true, &[forged], "r l")
 }
 
-fn a_lost_quorum_is_stood_in_for_here(_: &Engine) -> Result<(), Fault> {
+fn a_lost_quorum_is_stood_in_for_here(engine: &Engine) -> Result<(), Fault> {
     let lost = Happened::QuorumLost(why());
-    goes(Federation::RemotePrefer, true, &[lost], "r l")
+    goes(engine, Federation::RemotePrefer, true, &[lost], "r l")
 }
 
-fn an_agent_that_dies_is_stood_in_for_elsewhere(_: &Engine) -> Result<(), Fault> {
+fn an_agent_that_dies_is_stood_in_for_elsewhere(engine: &Engine) -> Result<(), Fault> {
     let silent = Happened::Silent(why());
     goes(
+        engine,
         Federation::RemotePrefer,
         true,
         std::slice::from_ref(&silent),
         "r s",
     )?;
     goes(
+        engine,
         Federation::RemotePrefer,
         true,
         &[silent.clone(), silent],
@@ -114,9 +118,10 @@ fn an_agent_that_dies_is_stood_in_for_elsewhere(_: &Engine) -> Result<(), Fault>
     )
 }
 
-fn quarantine_refuses_instead(_: &Engine) -> Result<(), Fault> {
+fn quarantine_refuses_instead(engine: &Engine) -> Result<(), Fault> {
     for trigger in [late(), Happened::Forged(why()), Happened::QuorumLost(why())] {
         goes(
+            engine,
             Federation::Quarantine,
             true,
             &[trigger],
@@ -126,20 +131,27 @@ fn quarantine_refuses_instead(_: &Engine) -> Result<(), Fault> {
     Ok(())
 }
 
-fn what_is_not_idempotent_never_begins_twice(_: &Engine) -> Result<(), Fault> {
+fn what_is_not_idempotent_never_begins_twice(engine: &Engine) -> Result<(), Fault> {
     for trigger in [late(), Happened::Forged(why()), Happened::Silent(why())] {
-        goes(Federation::RemotePrefer, false, &[trigger], "r worker_lost")?;
+        goes(
+            engine,
+            Federation::RemotePrefer,
+            false,
+            &[trigger],
+            "r worker_lost",
+        )?;
     }
     Ok(())
 }
 
-fn trust_that_is_too_little_is_never_asked(_: &Engine) -> Result<(), Fault> {
+fn trust_that_is_too_little_is_never_asked(engine: &Engine) -> Result<(), Fault> {
     let refused = || Happened::Refused {
         why: why(),
         policy: false,
     };
     let all = [refused(), refused(), refused()];
     goes(
+        engine,
         Federation::RemotePrefer,
         true,
         &all,

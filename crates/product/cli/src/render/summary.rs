@@ -333,9 +333,10 @@ fn lines(out: &mut String, steps: &[StepSummary], paint: Paint) -> std::fmt::Res
         writeln!(
             out,
             "  {} {}",
-            paint.sign(match step.queued {
-                true => StepState::Waiting,
-                false => step.state,
+            paint.sign(if step.queued {
+                StepState::Waiting
+            } else {
+                step.state
             }),
             step_line(step, width, paint)
         )?;
