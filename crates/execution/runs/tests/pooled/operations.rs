@@ -6,7 +6,8 @@ use rok_facades::runs::{
     EventQuery, HoldRequest, ListQuery, ReplayRequest, RollbackOptions, RunSelector, RunsError,
     StopSignal, Verb, VerifyVerdict,
 };
-use rok_vocabulary::{Actor, Outcome, RunPhase};
+use rok_log::{Collect, Collected};
+use rok_vocabulary::{Actor, Outcome, RunPhase, Timestamp};
 use rstest::rstest;
 use std::io::Read as _;
 use std::time::Duration;
@@ -296,6 +297,46 @@ fn a_stub_proves_what_the_run_came_to_and_nothing_else_is_left(
     assert_eq!(code(house.runs.submit(again).map(drop)), "ROK0116");
     let again = house.runs.collect(&all()).unwrap();
     assert_eq!((names(&again), again.freed_bytes), (vec![], 0));
+    pool.drain();
+    pool.join();
+}
+
+/// Whoever puts something else in the place of a stub proves nothing.
+#[rstest]
+fn a_stub_that_was_forged_is_broken(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    let pool = house.pool();
+    let (like, run) = (house.submit_as("a", TWO), house.submit_as("b", TWO));
+    for run in [&like, &run] {
+        assert_eq!(house.outcome(run), Outcome::Succeeded);
+    }
+    let keep = HoldRequest {
+        reason: "for a while".into(),
+        actor: ann(),
+        release: false,
+    };
+    house.runs.hold(&run, &keep).unwrap();
+    assert_eq!(names(&house.runs.collect(&all()).unwrap()), ["a"]);
+    let mut store = house.store();
+    // The stub of another run, under this one's name and not.
+    let stub = String::from_utf8(store.stub(&like).unwrap().unwrap()).unwrap();
+    let renamed = stub.replace("\"run_id\":\"a\"", "\"run_id\":\"b\"");
+    assert_ne!(stub, renamed);
+    let seal = store.seal(&run).unwrap().unwrap();
+    let forged = Collect {
+        run: run.clone(),
+        next_seq: store.next_seq(&run).unwrap(),
+        head: seal.head,
+        now: Timestamp::from_millis(i64::MAX),
+        stub: renamed.into_bytes(),
+        records: Vec::new(),
+    };
+    assert_eq!(store.collect(&forged).unwrap(), Collected::Done);
+    let report = house.verify(&run);
+    assert_eq!(report.verdict, VerifyVerdict::Broken);
+    let faults: Vec<_> = report.faults.iter().map(|fault| &*fault.file).collect();
+    assert!(faults.contains(&"seal.json"), "{faults:?}");
+    assert_eq!(house.verify(&like).verdict, VerifyVerdict::Collected);
     pool.drain();
     pool.join();
 }

@@ -2,8 +2,8 @@
 //! waits for them costs no thread.
 
 use crate::house::{House, In, house};
-use rok_facades::runs::{DriveEnd, ListQuery, Verb};
-use rok_vocabulary::{Outcome, RunId};
+use rok_facades::runs::{CollectRequest, DriveEnd, ListQuery, Verb, VerifyVerdict};
+use rok_vocabulary::{Actor, Outcome, RunId};
 use rstest::rstest;
 
 fn plan(house: &House, name: &str, rest: &str) {
@@ -46,6 +46,40 @@ fn a_step_is_done_by_a_run_of_its_own(#[values(In::Memory, In::Sqlite)] of: In) 
     assert_eq!(house.times(&below[0], "y"), 1);
     assert_eq!(house.times(&run, "b"), 1);
     assert_eq!(pool.stats().ended, 3);
+    pool.drain();
+    pool.join();
+}
+
+/// A run and the runs of its steps are collected together, or not at all.
+#[rstest]
+fn a_family_is_collected_whole(#[values(In::Memory, In::Sqlite)] of: In) {
+    let house = house(of);
+    plan(&house, "child", "steps: { x: { call: ok } }");
+    let pool = house.pool();
+    let run = house.submit(PARENT);
+    assert_eq!(house.outcome(&run), Outcome::Succeeded);
+    let child = children(&house, &run).remove(0);
+    let collect = |keep: usize| {
+        let request = CollectRequest {
+            older_than: None,
+            keep: Some(keep),
+            max_bytes: None,
+            dry_run: false,
+            actor: Actor::User("ann".into()),
+        };
+        house.runs.collect(&request).unwrap()
+    };
+    let report = collect(1);
+    assert_eq!((report.collected.len(), report.kept.len()), (0, 1));
+    assert!(
+        report.kept[0].why.contains("of which it is a part"),
+        "{report:?}"
+    );
+    assert_eq!(collect(0).collected.len(), 2);
+    for run in [&run, &child] {
+        assert_eq!(house.verify(run).verdict, VerifyVerdict::Collected);
+    }
+    assert_eq!(children(&house, &run), [child]);
     pool.drain();
     pool.join();
 }
