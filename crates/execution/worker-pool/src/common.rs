@@ -54,8 +54,7 @@ impl Common {
         shards.values().for_each(each);
     }
 
-    /// What the store tells. A shard that sleeps and has room is woken; the
-    /// others look by themselves, once they have room.
+    /// What the store tells.
     pub(crate) fn hear(&self, signal: &Signal) {
         match signal {
             Signal::Grown(_) | Signal::Rests(_) | Signal::Answer(_) => return,
@@ -65,6 +64,12 @@ impl Common {
             Signal::Any => self.posts(|post| post.tell_news()),
             Signal::Due => {}
         }
+        self.pass_on();
+    }
+
+    /// Something may be due. A shard that sleeps and has room is woken; the
+    /// others look by themselves, once they have room.
+    pub(crate) fn pass_on(&self) {
         self.dirty.store(true, Ordering::SeqCst);
         let mut woken = false;
         self.posts(|post| {

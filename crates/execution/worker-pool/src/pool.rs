@@ -273,13 +273,7 @@ impl std::fmt::Debug for WorkerPool {
 fn work(mut worker: Worker, common: &Common) {
     let mut rest = REST.0;
     loop {
-        let turned = catch_unwind(AssertUnwindSafe(|| {
-            let on = worker.turn();
-            if matches!(on, Ok(true)) {
-                worker.rest();
-            }
-            on
-        }));
+        let turned = catch_unwind(AssertUnwindSafe(|| worker.turn_and_rest()));
         let why = match turned {
             Ok(Ok(true)) => {
                 rest = REST.0;

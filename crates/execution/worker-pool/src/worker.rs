@@ -25,6 +25,13 @@ const BROKEN_REST: Duration = Duration::from_secs(60);
 /// How long stopped attempts may take beyond their grace.
 const STOP_MARGIN: Duration = Duration::from_secs(2);
 
+/// How often a shard that never rests looks for what is due by its time.
+const BUSY_GLANCE: Duration = Duration::from_millis(20);
+
+/// How long a shard has had nothing to do when it asks what is due next: where
+/// run follows run, it never does.
+const LULL: Duration = Duration::from_millis(5);
+
 /// How often a shard looks at what has not ended yet while it drains.
 const DRAIN_GLANCE: Duration = Duration::from_millis(50);
 
@@ -52,7 +59,10 @@ pub(crate) struct Worker {
     closed: HashSet<RunId>,
     /// Whether more may be due than was claimed.
     look: bool,
+    /// When something is due by its time, as far as that was asked for.
     next_due: Option<Timestamp>,
+    /// Whether it was, since the last look.
+    asked: bool,
     looked: Option<Duration>,
     /// What was begun to be claimed in this turn.
     claiming: Option<Claiming>,
@@ -95,6 +105,7 @@ impl Worker {
             closed: HashSet::new(),
             look: true,
             next_due: None,
+            asked: false,
             looked: None,
             claiming: None,
             renewed: (common.monotonic)(),
@@ -122,6 +133,16 @@ impl Worker {
         let share = settings.in_flight.div_ceil(settings.shards.max(1));
         let busy = self.shard.len().saturating_sub(self.parents.len());
         share.saturating_sub(busy)
+    }
+
+    /// One turn, and a rest until there is something to do. False: see
+    /// [`Self::turn`].
+    pub(crate) fn turn_and_rest(&mut self) -> Result<bool, RunnerError> {
+        let on = self.turn()?;
+        if on {
+            self.rest()?;
+        }
+        Ok(on)
     }
 
     /// One turn. False: everything is let go of, and nothing more is claimed.
@@ -261,19 +282,27 @@ impl Worker {
     }
 
     /// Waits until there is something to do.
-    pub(crate) fn rest(&mut self) {
+    fn rest(&mut self) -> Result<(), RunnerError> {
         if self.is_busy() {
-            return;
+            return Ok(());
         }
         let room = self.drain.is_none() && self.room() > 0;
+        let asks = room && !self.asked;
         self.post.asleep.store(room, Ordering::SeqCst);
-        if !(room && self.common.is_dirty()) {
-            let timeout = self.time_to_rest(room);
-            if let Some(message) = self.shard.next_message(timeout) {
+        let mut heard = room && self.common.is_dirty();
+        if !heard {
+            let rest = self.time_to_rest(room);
+            let rest = if asks { rest.min(LULL) } else { rest };
+            if let Some(message) = self.shard.next_message(rest) {
                 self.shard.take(message);
+                heard = true;
             }
         }
         self.post.asleep.store(false, Ordering::SeqCst);
+        if asks && !heard {
+            self.ask_what_is_next()?;
+        }
+        Ok(())
     }
 
     fn time_to_rest(&self, room: bool) -> Duration {

@@ -72,12 +72,7 @@ impl<'a> Access<'a> {
 
     /// What is stored of a run is not what was written.
     pub(crate) fn corrupt(self, run: &RunId, line: u64, what: impl Into<String>) -> Failure {
-        Failure::Refused(StoreError::Corrupt {
-            path: self.place_of(run),
-            line,
-            byte: 0,
-            what: what.into(),
-        })
+        corrupt(self.path, run, line, what)
     }
 
     /// An index gives its entries in another order than it says.
@@ -89,10 +84,24 @@ impl<'a> Access<'a> {
         })
     }
 
-    /// Where a run is, in words for people.
-    pub(crate) fn place_of(self, run: &RunId) -> PathBuf {
-        PathBuf::from(format!("{} (run {run})", self.path.display()))
+    pub(crate) const fn path(self) -> &'a Path {
+        self.path
     }
+}
+
+/// Where a run is, in words for people.
+pub(crate) fn place_of(path: &Path, run: &RunId) -> PathBuf {
+    PathBuf::from(format!("{} (run {run})", path.display()))
+}
+
+/// What is stored of a run is not what was written.
+pub(crate) fn corrupt(path: &Path, run: &RunId, line: u64, what: impl Into<String>) -> Failure {
+    Failure::Refused(StoreError::Corrupt {
+        path: place_of(path, run),
+        line,
+        byte: 0,
+        what: what.into(),
+    })
 }
 
 pub(crate) fn unknown(run: &RunId) -> Failure {

@@ -35,7 +35,9 @@ pub(crate) fn commit(
             if commit.row.rests() {
                 tell(&Signal::Rests(commit.run.clone()));
             }
-            if commit.creates() || commit.row.phase.is_terminal() {
+            // One that ends leaves a place to those that wait behind it.
+            let leaves_a_place = commit.row.phase.is_terminal() && commit.row.concurrency.is_some();
+            if commit.creates() || leaves_a_place {
                 tell(&Signal::Due);
             }
         }

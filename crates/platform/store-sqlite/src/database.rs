@@ -19,7 +19,7 @@ pub(crate) struct Database {
     writer: Writer,
     readers: Readers,
     /// What nobody waited for yet.
-    posted: Mutex<Vec<Posted<()>>>,
+    posted: Mutex<Vec<Posted<bool>>>,
     pub(crate) place: Place,
     pub(crate) board: Arc<Switchboard>,
 }
@@ -65,17 +65,25 @@ impl Database {
     }
 
     /// Puts work in line that changes the queue only, and that nobody needs to
-    /// wait for: whoever reads the queue does.
+    /// wait for: whoever reads the queue does. It says whether something is due
+    /// by it; `tell` is called when that is so.
     pub(crate) fn post(
         &self,
         operation: &'static str,
-        work: impl FnOnce(Access<'_>) -> Result<(), Failure> + Send + 'static,
+        work: impl FnOnce(Access<'_>) -> Result<bool, Failure> + Send + 'static,
+        tell: impl FnOnce() + Send + 'static,
     ) {
         let mut posted = self.lock();
         if posted.len() >= POSTED {
             self.settle(&mut posted);
         }
-        posted.push(self.begin(operation, work));
+        let then = move |is_due: &bool| {
+            if *is_due {
+                tell();
+            }
+        };
+        let writer = &self.writer;
+        posted.push(writer.post(Answered::Sometime, operation, work, then));
     }
 
     /// Puts work in line that changes the queue only, to be done with whatever
@@ -85,7 +93,8 @@ impl Database {
         operation: &'static str,
         work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Posted<T> {
-        self.writer.post(Answered::Sometime, operation, work)
+        self.writer
+            .post(Answered::Sometime, operation, work, |_| {})
     }
 
     /// Waits for work that was begun.
@@ -104,7 +113,7 @@ impl Database {
         !posted.is_empty()
     }
 
-    fn settle(&self, posted: &mut Vec<Posted<()>>) {
+    fn settle(&self, posted: &mut Vec<Posted<bool>>) {
         for posted in posted.drain(..) {
             // A claim that could not be let go runs out.
             drop(self.finish(posted));
@@ -122,7 +131,7 @@ impl Database {
         self.read(operation, work)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Posted<()>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Posted<bool>>> {
         // Waiting for what is done twice finds it done.
         self.posted.lock().unwrap_or_else(PoisonError::into_inner)
     }

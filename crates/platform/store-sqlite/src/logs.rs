@@ -1,11 +1,12 @@
 //! Reads logs, documents and seals, and checks that they are what was written.
 
-use crate::access::{Access, unknown};
+use crate::access::{Access, corrupt, place_of, unknown};
 use crate::fault::Failure;
 use rok_chain::{ChainHash, Digest, LogState, Seal, SealCheck, verify_log};
 use rok_log::{Fence, LogBytes, Namespace, StoreError};
 use rok_vocabulary::{RunId, Seq};
 use rusqlite::OptionalExtension;
+use std::path::Path;
 use std::sync::Arc;
 
 /// At most so many lines from `seq` on. That the chunks are whole and end where
@@ -141,14 +142,18 @@ pub(crate) fn seal(
     let found: Option<Option<String>> = select
         .query_row([space.as_str(), run.as_str()], |row| row.get(0))
         .optional()?;
-    read_seal(at, run, found.ok_or_else(|| unknown(run))?.as_deref())
+    read_seal(
+        at.path(),
+        run,
+        found.ok_or_else(|| unknown(run))?.as_deref(),
+    )
 }
 
-fn read_seal(at: Access<'_>, run: &RunId, text: Option<&str>) -> Result<Option<Seal>, Failure> {
+fn read_seal(path: &Path, run: &RunId, text: Option<&str>) -> Result<Option<Seal>, Failure> {
     let Some(text) = text else { return Ok(None) };
     let read = Seal::from_json(text.as_bytes());
     read.map(Some)
-        .map_err(|(_, message)| at.corrupt(run, 1, format!("of its seal is none: {message}")))
+        .map_err(|(_, message)| corrupt(path, run, 1, format!("of its seal is none: {message}")))
 }
 
 /// A log that a claim is about to hand out.
@@ -160,51 +165,69 @@ pub(crate) struct Ending {
     pub(crate) head: ChainHash,
 }
 
-/// Checks all of a log up to where a claim found its end: every line, the
-/// chain, the seal, and that it ends there. What was checked comes back, unless
-/// another owner has the run by now.
+/// All of a log up to where a claim found its end, before it was looked at.
+pub(crate) struct Unproven {
+    lines: Vec<u8>,
+    seal: Option<String>,
+}
+
+/// Reads what a claim is to hand out, unless another owner has the run by now:
+/// then the claim can write nothing.
+pub(crate) fn fetch(
+    at: Access<'_>,
+    run: &RunId,
+    ending: &Ending,
+) -> Result<Option<Unproven>, Failure> {
+    let mut select = at.prepare_cached("SELECT fence, seal FROM runs WHERE no = ?1")?;
+    let found = select.query_row([ending.no], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (fence, seal): (i64, Option<String>) = found?;
+    if fence != ending.fence.0 as i64 {
+        return Ok(None);
+    }
+    let end = ending.next_seq.0 as i64;
+    let (_, lines) = chunks(at, run, ending.no, 0, end, end)?;
+    Ok(Some(Unproven { lines, seal }))
+}
+
+/// Reads and checks in one.
 pub(crate) fn prove(
     at: Access<'_>,
     run: &RunId,
     ending: &Ending,
 ) -> Result<Option<LogBytes>, Failure> {
-    let mut select = at.prepare_cached("SELECT fence, seal FROM runs WHERE no = ?1")?;
-    let found = select.query_row([ending.no], |row| Ok((row.get(0)?, row.get(1)?)));
-    let (fence, seal): (i64, Option<String>) = found?;
-    if fence != ending.fence.0 as i64 {
-        // This claim can write nothing.
-        return Ok(None);
-    }
-    let end = ending.next_seq.0 as i64;
-    let (_, log) = chunks(at, run, ending.no, 0, end, end)?;
-    let seal = read_seal(at, run, seal.as_deref())?;
-    let report = verify_log(run, &log, seal.as_ref());
+    let fetched = fetch(at, run, ending)?;
+    let proven = fetched.map(|log| check(at.path(), run, ending, log));
+    proven.transpose()
+}
+
+/// Checks every line, the chain, the seal, and that the log ends where the run's
+/// row says.
+pub(crate) fn check(
+    path: &Path,
+    run: &RunId,
+    ending: &Ending,
+    log: Unproven,
+) -> Result<LogBytes, Failure> {
+    let seal = read_seal(path, run, log.seal.as_deref())?;
+    let report = verify_log(run, &log.lines, seal.as_ref());
     if let Some(fault) = &report.fault {
-        return Err(Failure::Refused(StoreError::corrupt(
-            at.place_of(run),
-            fault,
-        )));
+        let place = place_of(path, run);
+        return Err(Failure::Refused(StoreError::corrupt(place, fault)));
     }
     let last = ending.next_seq.0;
     if matches!(report.seal, SealCheck::Missing | SealCheck::Behind { .. }) {
-        return Err(at.corrupt(
-            run,
-            last,
-            "was sealed, and the run's row holds an older seal or none",
-        ));
+        let what = "was sealed, and the run's row holds an older seal or none";
+        return Err(corrupt(path, run, last, what));
     }
     let ends = (report.events, report.head) == (last, ending.head);
     if !ends || report.torn_tail.is_some() || report.state == LogState::Empty {
-        return Err(at.corrupt(
-            run,
-            last,
-            "is not the one that the run's row says is the last",
-        ));
+        let what = "is not the one that the run's row says is the last";
+        return Err(corrupt(path, run, last, what));
     }
-    Ok(Some(LogBytes {
+    Ok(LogBytes {
         first_seq: Seq(0),
-        bytes: log,
-    }))
+        bytes: log.lines,
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use crate::fault::{OpenError, Unopened};
 use crate::schema::{APPLICATION, Header, VERSION, migrate};
 use rok_log::{Durability, StoreError};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -110,6 +111,8 @@ impl Place {
         }
         db.busy_timeout(self.patience)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Else a statement with a limit is compiled anew whenever one is bound.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // What the file's schema says is not to be trusted with more than data.
         db.pragma_update(None, "trusted_schema", false)?;
         Ok(db)

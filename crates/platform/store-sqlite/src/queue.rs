@@ -15,6 +15,7 @@ use rok_log::{
 use rok_vocabulary::{RunId, Seq, Timestamp};
 use rusqlite::{OptionalExtension, named_params};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 pub(crate) use pull::{begin_claim, next_due};
 
@@ -161,19 +162,24 @@ pub(crate) fn renew(
 }
 
 /// Lets a run go, before all that comes later; those who let go many wait for
-/// none. Where it cannot be written, the lease runs out.
+/// none. Where it cannot be written, the lease runs out. Whoever listens hears of
+/// it where the run is to be claimed again: most are closed.
 pub(crate) fn release(store: &SqliteStore, run: &RunId, fence: Fence, due: Option<Timestamp>) {
     let (space, run) = (store.namespace.clone(), run.clone());
-    store.database.post("let go a run of", move |at| {
+    let work = move |at: Access<'_>| {
         let mut update = at.prepare_cached(
             "UPDATE runs SET owner = NULL, leased_until = NULL, due = ?4
-             WHERE namespace = ?1 AND id = ?2 AND fence = ?3",
+             WHERE namespace = ?1 AND id = ?2 AND fence = ?3
+             RETURNING ready_at IS NOT NULL",
         )?;
         let due = due.map(Timestamp::as_millis);
-        update.execute((space.as_str(), run.as_str(), fence.0 as i64, due))?;
-        Ok(())
-    });
-    store.tell(&Signal::Due);
+        let row = (space.as_str(), run.as_str(), fence.0 as i64, due);
+        let is_due = update.query_row(row, |row| row.get(0)).optional()?;
+        Ok(is_due.unwrap_or(false))
+    };
+    let (board, space) = (Arc::clone(&store.database.board), store.namespace.clone());
+    let tell = move || board.tell(&space, &Signal::Due);
+    store.database.post("let go a run of", work, tell);
 }
 
 /// Who has claims. Reads all of them.

@@ -59,15 +59,22 @@ trait Work: Send {
     fn end(self: Box<Self>, result: Result<(), StoreError>);
 }
 
-struct Task<F, T> {
+struct Task<F, G, T> {
     operation: &'static str,
     answered: Answered,
     work: Option<F>,
+    /// What is done with the value before anybody has it.
+    then: G,
     value: Option<T>,
     caller: SyncSender<Result<T, StoreError>>,
 }
 
-impl<T: Send, F: FnOnce(Access<'_>) -> Result<T, Failure> + Send> Work for Task<F, T> {
+impl<T, F, G> Work for Task<F, G, T>
+where
+    T: Send,
+    F: FnOnce(Access<'_>) -> Result<T, Failure> + Send,
+    G: FnOnce(&T) + Send,
+{
     fn run(&mut self, at: Access<'_>) -> Result<(), Failure> {
         if let Some(work) = self.work.take() {
             self.value = Some(work(at)?);
@@ -84,10 +91,18 @@ impl<T: Send, F: FnOnce(Access<'_>) -> Result<T, Failure> + Send> Work for Task<
     }
 
     fn end(self: Box<Self>, result: Result<(), StoreError>) {
-        let value = self.value;
+        let Self {
+            value,
+            then,
+            caller,
+            ..
+        } = *self;
         let answer = result.map(|()| value.expect("work that succeeded left its value"));
+        if let Ok(value) = &answer {
+            then(value);
+        }
         // Nobody waits any more where the caller's thread is gone.
-        drop(self.caller.send(answer));
+        drop(caller.send(answer));
     }
 }
 
@@ -149,21 +164,24 @@ impl Writer {
         operation: &'static str,
         work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.post(answered, operation, work).wait()
+        self.post(answered, operation, work, |_| {}).wait()
     }
 
-    /// Puts work in line, before all that comes later.
+    /// Puts work in line, before all that comes later. `then` is called on the
+    /// writer's thread once the work is done and others see it.
     pub(crate) fn post<T: Send + 'static>(
         &self,
         answered: Answered,
         operation: &'static str,
         work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
     ) -> Posted<T> {
         let (caller, answer) = sync_channel(1);
         let task = Task {
             operation,
             answered,
             work: Some(work),
+            then,
             value: None,
             caller,
         };

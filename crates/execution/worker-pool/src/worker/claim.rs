@@ -1,6 +1,6 @@
 //! Claiming what is due, and beginning to drive it.
 
-use super::{BATCH, BROKEN_REST, Visit, Worker, chain, text_of};
+use super::{BATCH, BROKEN_REST, BUSY_GLANCE, Visit, Worker, chain, text_of};
 use crate::outfit::Outfit;
 use crate::stats::Counters;
 use rok_kernel::{Input, RunState};
@@ -47,11 +47,11 @@ impl Worker {
         self.looked = Some(self.monotonic());
         // Held from here on: whatever fails, it is let go again.
         self.hold(&pulled);
-        self.next_due = if self.look {
-            None
-        } else {
-            self.queue.next_due()?
-        };
+        // What is due next by its time is asked for once the shard rests.
+        (self.asked, self.next_due) = (false, None);
+        if self.look {
+            self.common.pass_on();
+        }
         for Pulled {
             run,
             claim,
@@ -91,9 +91,21 @@ impl Worker {
         }
     }
 
+    /// Asks when something is due by its time.
+    pub(super) fn ask_what_is_next(&mut self) -> Result<(), RunnerError> {
+        self.next_due = self.queue.next_due()?;
+        self.asked = true;
+        Ok(())
+    }
+
     /// Whether something may be due that was not looked for.
     fn is_to_look(&self, now: Timestamp) -> bool {
         let glance = self.common.settings.glance;
+        let glance = if self.asked {
+            glance
+        } else {
+            glance.min(BUSY_GLANCE)
+        };
         let due = self.next_due.is_some_and(|at| at <= now);
         let glances = || {
             let looked = self.looked;

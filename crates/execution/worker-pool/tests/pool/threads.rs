@@ -80,3 +80,25 @@ fn an_idle_pool_hears_of_what_is_submitted() {
     pool.drain();
     pool.join();
 }
+
+/// A time that comes rings no bell: whoever rests asks for it.
+#[test]
+fn an_idle_pool_wakes_for_what_is_due_by_its_time() {
+    let mut world = world_at(SystemClock.now());
+    let pool = start(
+        &world,
+        PoolSettings {
+            // It would not look by itself within this test.
+            glance: Duration::from_secs(3_600),
+            park_after: Duration::ZERO,
+            ..settings("times")
+        },
+    );
+    let retry = "retry: { max: 2, base: 200ms }";
+    world.submit("run", &format!("steps: {{ a: {{ call: io1, {retry} }} }}"));
+    wait_for(&world, "its end", || pool.stats().ended == 1);
+    world.succeeded("run");
+    assert_eq!(pool.stats().parked, 1, "it was let go meanwhile");
+    pool.drain();
+    pool.join();
+}

@@ -4,12 +4,13 @@ use crate::SqliteStore;
 use crate::open::Place;
 use rok_chain::verify_log;
 use rok_log::{
-    CommitResult, Durability, EventReader, Fence, Lease, Namespace, Owner, RunFilter, RunIndex,
-    RunQueue, RunStore, SCRIPT_LEASE, Script, Signal, Signals, StoreError, WorkQueue,
+    Command, CommandKind, CommitResult, Durability, EventReader, Fence, Inbox, Lease, Namespace,
+    Owner, RunFilter, RunIndex, RunQueue, RunStore, SCRIPT_LEASE, SCRIPT_START, Script, Signal,
+    Signals, StoreError, WorkQueue,
 };
-use rok_vocabulary::RunId;
+use rok_vocabulary::{Actor, CommandId, Outcome, RunId};
 use rstest::rstest;
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -377,4 +378,88 @@ fn the_log_is_copied_and_begins_anew(
     let store = SqliteStore::at(place).unwrap();
     assert_eq!(store.read_raw(&id("r")).unwrap(), log);
     assert_eq!(store.faults().unwrap(), [""; 0]);
+}
+
+/// Were the values part of a plan, each would be parsed and planned for anew.
+#[test]
+fn a_statement_is_compiled_once_for_all_values() {
+    let (_folder, place) = place();
+    for db in [place.writer().unwrap(), place.reader().unwrap()] {
+        let sql = "SELECT id FROM runs WHERE namespace = ?1 ORDER BY id LIMIT ?2";
+        let mut statement = db.prepare(sql).unwrap();
+        for limit in 1..4 {
+            let mut rows = statement.query(("default", limit)).unwrap();
+            assert!(rows.next().unwrap().is_none());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
+}
+
+/// How often whoever listens heard that something may be due, once all that was
+/// let go is so.
+fn told_due(store: &SqliteStore, change: impl FnOnce(&mut SqliteStore)) -> usize {
+    let (sender, heard) = mpsc::channel();
+    let held = store.subscribe(Arc::new(move |signal: &Signal| {
+        drop(sender.send(signal.clone()));
+    }));
+    change(&mut store.clone());
+    store.next_due().unwrap();
+    drop(held);
+    heard.iter().filter(|signal| *signal == Signal::Due).count()
+}
+
+#[rstest]
+#[case::a_run_that_is_over(None, false, 0)]
+#[case::one_that_leaves_its_place(Some("k"), false, 1)]
+#[case::one_that_a_command_waits_for(None, true, 1)]
+fn the_end_of_a_run_is_told_to_those_whom_it_concerns(
+    #[case] key: Option<&str>,
+    #[case] asked: bool,
+    #[case] told: usize,
+) {
+    let (_folder, place) = place();
+    let mut store = SqliteStore::at(place).unwrap();
+    let mut script = Script::new(&id("r"));
+    if let Some(key) = key {
+        script = script.with_concurrency(key, 1);
+    }
+    let _ = store.commit(&[script.create()]).unwrap();
+    let claim = store.claim(&id("r"), &Owner::new("a"), SCRIPT_LEASE);
+    let fence = claim.unwrap().fence;
+    if asked {
+        store.put(&id("r"), &cancel()).unwrap();
+    }
+    let seal = script.seal(fence, Outcome::Succeeded);
+    let due = told_due(&store, |store| {
+        assert!(is_committed(&store.commit(&[seal]).unwrap()));
+        store.release(&id("r"), fence, None);
+    });
+    assert_eq!(due, told);
+}
+
+/// It is told when it is so: whoever looks then finds it.
+#[test]
+fn what_is_due_again_is_told() {
+    let (_folder, place) = place();
+    let mut store = SqliteStore::at(place).unwrap();
+    let (_, fence) = owned(&mut store, "r");
+    let later = SCRIPT_START.after(Duration::from_secs(60));
+    let due = told_due(&store, |store| {
+        store.release(&id("r"), fence, Some(later));
+    });
+    assert_eq!((due, store.next_due().unwrap()), (1, Some(later)));
+    let strange = told_due(&store, |store| store.release(&id("r"), Fence(7), None));
+    assert_eq!((strange, store.next_due().unwrap()), (0, Some(later)));
+}
+
+fn cancel() -> Command {
+    Command {
+        id: "c".parse::<CommandId>().unwrap(),
+        kind: CommandKind::Cancel,
+        step: None,
+        reason: None,
+        actor: Actor::Manual,
+        roles: Vec::new(),
+        at: SCRIPT_START,
+    }
 }

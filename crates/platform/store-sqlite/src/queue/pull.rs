@@ -4,7 +4,7 @@
 use super::{Places, claim_or_let_go, give};
 use crate::access::Access;
 use crate::fault::Failure;
-use crate::logs::{Ending, prove};
+use crate::logs::{Ending, Unproven, check, fetch, prove};
 use crate::store::SqliteStore;
 use rok_log::{Namespace, Pull, Pulled, Pulling};
 use rok_vocabulary::{RunId, Timestamp};
@@ -12,6 +12,10 @@ use std::collections::VecDeque;
 
 /// How many rows of a lane are read at a time.
 const BLOCK: i64 = 64;
+
+/// The log of a run that has hardly begun, in lines, is read with its claim:
+/// whoever writes has its pages at hand, and a reader would look for them anew.
+const SHORT: u64 = 64;
 
 /// A run that is due.
 struct Ready {
@@ -111,6 +115,8 @@ struct Given {
     ending: Ending,
     may_begin: bool,
     asked: bool,
+    /// Its log, where that is short.
+    log: Option<Unproven>,
 }
 
 /// Claims what is due, with whatever else is written next. All of it in one
@@ -142,24 +148,24 @@ pub(crate) fn begin_claim(store: &SqliteStore, pull: &Pull) -> Pulling {
 /// What was given, each with its log where that is sound.
 fn prove_all(store: &SqliteStore, given: Vec<Given>) -> Vec<Pulled> {
     let database = &store.database;
-    let logs = database.read("read", |at| {
-        let proofs = given.iter().map(|it| prove(at, &it.run, &it.ending));
-        proofs.collect::<Result<Vec<_>, _>>()
-    });
-    // One that is unsound spoils it for none of the others: each by itself.
-    let logs = logs.unwrap_or_default().into_iter().map(Ok);
-    let mut logs = logs.collect::<VecDeque<_>>();
     let each = given.into_iter().map(|given| {
-        let looked = logs.pop_front().unwrap_or_else(|| {
-            let Given { run, ending, .. } = &given;
-            database.read("read", |at| prove(at, run, ending))
-        });
-        let (claim, log) = match claim_or_let_go(store, &given.ending, looked, true) {
+        let (run, ending) = (given.run, given.ending);
+        let looked = match given.log {
+            Some(log) => {
+                let path = store.path();
+                let checked = check(path, &run, &ending, log);
+                checked
+                    .map(Some)
+                    .map_err(|failure| failure.into_store("read", path))
+            }
+            None => database.read("read", |at| prove(at, &run, &ending)),
+        };
+        let (claim, log) = match claim_or_let_go(store, &ending, looked, true) {
             Ok((claim, log)) => (Ok(claim), log),
             Err(error) => (Err(error), None),
         };
         Pulled {
-            run: given.run,
+            run,
             claim,
             may_begin: given.may_begin,
             asked: given.asked,
@@ -167,6 +173,19 @@ fn prove_all(store: &SqliteStore, given: Vec<Given>) -> Vec<Pulled> {
         }
     });
     each.collect()
+}
+
+/// The log of a run that was given, where it is short. What is wrong with it
+/// spoils it for none of the others: it is read again by itself.
+fn read_short(at: Access<'_>, run: &RunId, ending: &Ending) -> Result<Option<Unproven>, Failure> {
+    if ending.next_seq.0 > SHORT {
+        return Ok(None);
+    }
+    match fetch(at, run, ending) {
+        Err(failure) if at.is_autocommit() => Err(failure),
+        Err(_) => Ok(None),
+        fetched => fetched,
+    }
 }
 
 fn claim_ready(at: Access<'_>, space: &Namespace, pull: &Pull) -> Result<Vec<Given>, Failure> {
@@ -193,6 +212,7 @@ fn claim_ready(at: Access<'_>, space: &Namespace, pull: &Pull) -> Result<Vec<Giv
             *places.of(at, space, key)? += 1;
         }
         given.push(Given {
+            log: read_short(at, &run, &ending)?,
             run,
             ending,
             may_begin: !behind,

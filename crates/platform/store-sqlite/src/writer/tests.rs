@@ -136,7 +136,7 @@ fn a_commit_waits_for_the_disk_and_a_claim_alone_does_not() {
     assert_eq!(database.write_queue("claim", level).unwrap(), normal);
     assert_eq!(database.write_queue("claim", level).unwrap(), normal);
     // One that shares its transaction with a commit waits with it.
-    database.post("let go", |_| Ok(()));
+    database.post("let go", |_| Ok(false), || {});
     assert_eq!(database.write("write", level).unwrap(), full);
     // A connection that is opened anew waits, too.
     assert_eq!(database.write_queue("claim", level).unwrap(), normal);
@@ -162,7 +162,7 @@ fn what_is_in_no_hurry_goes_with_what_comes_next() {
     let begun = database.begin("claim", level);
     assert_eq!(database.finish(begun).unwrap(), normal);
     // In line before what comes later, whoever waits for which.
-    database.post("let go", |at| act(at, "b"));
+    database.post("let go", |at| act(at, "b").map(|()| false), || {});
     assert!(database.has_posted());
     let read = database.read_queue("read", |at| {
         Ok(at.query_row("SELECT count(*) FROM records", [], |row| {
