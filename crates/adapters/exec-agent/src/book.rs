@@ -92,7 +92,7 @@ impl AgentBook {
         })?;
         match admitted {
             Admission::Go | Admission::Trial => Ok(()),
-            Admission::Refused { until } => Err(resting(until)),
+            Admission::Refused { until } | Admission::OnTrial { until, .. } => Err(resting(until)),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::executor::AgentExecutor;
 use rok_agents::{Candidate, Health};
+use rok_executor::wall_clock;
 use rok_facades::agents::{AgentView, AgentsEngine};
 use rok_facades::runs::{ErrorKind, RunsError};
 use rok_vocabulary::AgentId;
@@ -18,6 +19,7 @@ impl AgentsEngine for AgentExecutor {
             RunsError::new(ErrorKind::Storage, "ROK0114", message)
         })?;
         let directory = self.directory();
+        let asked = wall_clock();
         runtime.block_on(directory.look(None, None));
         let file = directory.file();
         let address = |id: &AgentId| {
@@ -41,8 +43,11 @@ impl AgentsEngine for AgentExecutor {
                 Health::Down(why) => ("down", Some(why)),
                 Health::Quarantined(why) => ("quarantined", Some(why)),
             };
+            let address = address(&candidate.spec.agent_id);
+            // Who is up answered just now; what is kept may be older.
+            let answered = address.is_some() && state == "up";
             AgentView {
-                address: address(&candidate.spec.agent_id),
+                address,
                 agent_id: candidate.spec.agent_id,
                 place: candidate.place,
                 capabilities: candidate.spec.capabilities.into_iter().collect(),
@@ -53,7 +58,7 @@ impl AgentsEngine for AgentExecutor {
                 since: against
                     .filter(|_| state != "up")
                     .map(|against| against.since),
-                last_seen_at: kept.seen_at,
+                last_seen_at: Some(asked).filter(|_| answered).or(kept.seen_at),
                 breaker: Some(breaker.state.as_str().to_owned()),
                 failures: breaker.failures,
                 state: state.to_owned(),

@@ -119,6 +119,20 @@ fn a_forger_is_not_asked_by_the_next_process_either() {
     assert!(house.is_asked("c"));
 }
 
+#[test]
+fn who_answers_the_list_was_seen_just_then() {
+    let house = House::new(Manner::Does, 5);
+    let first = house.listed().last_seen_at.expect("it answered");
+    let now = loop {
+        let now = rok_executor::wall_clock();
+        if now > first {
+            break now;
+        }
+        std::thread::yield_now();
+    };
+    assert!(house.listed().last_seen_at >= Some(now));
+}
+
 #[rstest]
 #[case(1, false)]
 #[case(5, true)]

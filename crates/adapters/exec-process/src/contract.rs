@@ -139,7 +139,10 @@ struct Named {
 impl Named {
     fn failure(self, how: &str, class: ErrorClass) -> StepFailure {
         let reason = match self.reason {
-            Some(reason) => reason.chars().take(MAX_REASON_CHARS).collect(),
+            Some(reason) => match reason.char_indices().nth(MAX_REASON_CHARS) {
+                Some((at, _)) => format!("{}…", &reason[..at]),
+                None => reason,
+            },
             None => format!("{how}, named by the step as its error class"),
         };
         StepFailure::new(self.class.unwrap_or(class), reason)

@@ -150,7 +150,7 @@ impl Copy {
 }
 
 /// The last line of a log that says anything, without control characters, cut
-/// to 200 characters.
+/// to 200 characters; where it is cut stands `…`.
 pub(crate) fn last_line(path: &Path) -> Option<String> {
     // Not waiting, whatever a step has put there.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -158,12 +158,20 @@ pub(crate) fn last_line(path: &Path) -> Option<String> {
     let options = options.read(true).custom_flags(flags.bits().cast_signed());
     let mut file = options.open(path).ok()?;
     let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
-        .ok()?;
+    // The first line from there on is a part of one.
+    let start = length.saturating_sub(TAIL);
+    file.seek(SeekFrom::Start(start)).ok()?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    text.lines().rev().map(plain).find(|line| !line.is_empty())
+    let mut lines: Vec<String> = text.lines().map(plain).collect();
+    if let Some(first) = lines
+        .first_mut()
+        .filter(|first| start > 0 && !first.is_empty())
+    {
+        first.insert(0, '…');
+    }
+    lines.into_iter().rev().find(|line| !line.is_empty())
 }
 
 /// Without terminal sequences and control characters.
@@ -210,7 +218,11 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "ü".repeat(5000)).unwrap();
         let line = last_line(file.path()).unwrap();
-        assert_eq!(line.chars().count(), LINE_CHARS + 1);
+        assert_eq!(line.chars().count(), LINE_CHARS + 2);
+        assert!(line.starts_with('…') && line.ends_with('…'), "{line}");
+        std::fs::write(file.path(), format!("ok\n{}", "x".repeat(300))).unwrap();
+        let line = last_line(file.path()).unwrap();
+        assert_eq!(line, format!("{}…", "x".repeat(LINE_CHARS)));
     }
 
     #[test]

@@ -101,7 +101,10 @@ impl Page {
             parts.push(report.orchestrator.clone());
         }
         parts.push(report.mode.to_string());
-        parts.push(format!("run {}", report.correlation_id));
+        // What was refused before it began is no run.
+        if let Some(run) = &report.run_id {
+            parts.push(format!("run {run}"));
+        }
         let text = parts.join(&format!(" {dot} "));
         let text = self.paint.fit(&text, self.look.columns());
         let text = self.paint.strong(&text);

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use rok_orchestration::{ComponentResult, Finding, ResultStatus, RunReport};
+use rok_orchestration::{ComponentResult, Finding, Level, ResultStatus, RunReport};
 
 /// A suite, a case for each component. What went wrong with the run as a whole
 /// is a case in error, so that no reader takes it for a success.
@@ -37,6 +37,9 @@ pub(crate) fn write(report: &RunReport, _: Look) -> Result<String, FormatError> 
         case.set_classname(report.stage.as_str());
         suite.add_test_case(case);
     }
+    if !report.messages.is_empty() {
+        suite.set_system_out(xml(&report.messages.join("\n")));
+    }
     out.add_test_suite(suite);
     out.to_string().map_err(|error| unfit("junit", &error))
 }
@@ -63,17 +66,35 @@ fn case(stage: &str, result: &ComponentResult) -> TestCase {
     let mut case = TestCase::new(xml(&result.component), status);
     case.set_classname(stage);
     case.set_time(Duration::from_millis(result.duration_ms));
-    if result.status != ResultStatus::Skip && !result.messages.is_empty() {
-        case.set_system_out(xml(&result.messages.join("\n")));
+    let mut said = result.messages.clone();
+    match result.status {
+        // These stand in the case's own status.
+        ResultStatus::Skip => said.clear(),
+        ResultStatus::Fail => {}
+        // A success has nowhere else to tell what is to be looked at.
+        ResultStatus::Pass | ResultStatus::Warn => {
+            said.extend(result.errors.iter().map(line));
+        }
+    }
+    if !said.is_empty() {
+        case.set_system_out(xml(&said.join("\n")));
     }
     case
 }
 
-fn lines(findings: &[Finding]) -> String {
-    let line = |finding: &Finding| match finding.place() {
-        Some(place) => format!("{place}: {}", finding.message),
-        None => finding.message.clone(),
+fn line(finding: &Finding) -> String {
+    let level = match finding.level {
+        Level::Error => "",
+        Level::Warning => "warning: ",
+        Level::Note => "note: ",
     };
+    match finding.place() {
+        Some(place) => format!("{place}: {level}{}", finding.message),
+        None => format!("{level}{}", finding.message),
+    }
+}
+
+fn lines(findings: &[Finding]) -> String {
     xml(&findings.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 

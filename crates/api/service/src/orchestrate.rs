@@ -21,15 +21,18 @@ use std::process::{Command, Stdio};
 /// What a hook of ours begins with.
 const HOOK: &str = "#!/bin/sh
 # Installed by `rok orch install-hook`; it may be removed, and is never changed by hand.
-rok orch --stage pre-commit --format human || exit 1
 ";
+
+/// What it runs, for the folder that it is run in: the top of the work tree.
+const CHECK: &str = "rok orch --stage pre-commit --format human";
 
 /// A hook that was installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HookInstalled {
     /// Its file.
     pub file: PathBuf,
-    /// installed, made executable, or unchanged.
+    /// installed, added to the hook of another folder here, made executable, or
+    /// unchanged.
     pub change: &'static str,
 }
 
@@ -101,10 +104,12 @@ impl Service {
         plan.map_err(ServiceError::Orchestrator)
     }
 
-    /// Lets every commit of the repository here be checked first. A hook that
-    /// is somebody else's is never touched.
+    /// Lets every commit of the repository here be checked first, by the
+    /// components of this folder; those of other folders of the work tree stay.
+    /// A hook that is somebody else's is never touched.
     pub fn install_hook(&self) -> Result<HookInstalled, ServiceError> {
         let file = hook_file(self.cwd())?;
+        let line = hook_line(&root_in_work_tree(self.cwd())?)?;
         let unwritten = |error: io::Error| {
             let why = format!("{}: {error}", file.display());
             ServiceError::Output { why }
@@ -112,9 +117,18 @@ impl Service {
         // What a link leads to is somebody's, too.
         match fs::symlink_metadata(&file) {
             Ok(found) => {
-                let ours = found.is_file() && fs::read(&file).is_ok_and(|t| t == HOOK.as_bytes());
-                if !ours {
+                let text = fs::read_to_string(&file).ok();
+                let Some(text) = text.filter(|text| found.is_file() && is_our_hook(text)) else {
                     return Err(ServiceError::ForeignHook { file });
+                };
+                let knows = text.lines().any(|known| known == line);
+                if !knows {
+                    let text = format!("{text}{line}\n");
+                    rok_files::replace(&file, text.as_bytes()).map_err(unwritten)?;
+                    let executable = fs::Permissions::from_mode(0o755);
+                    fs::set_permissions(&file, executable).map_err(unwritten)?;
+                    let change = "added";
+                    return Ok(HookInstalled { file, change });
                 }
                 // One that cannot be executed is passed over by git.
                 let mode = found.permissions().mode();
@@ -133,7 +147,7 @@ impl Service {
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder).map_err(unwritten)?;
         }
-        self.write_new_file(&file, HOOK.as_bytes())?;
+        self.write_new_file(&file, format!("{HOOK}{line}\n").as_bytes())?;
         let executable = fs::Permissions::from_mode(0o755);
         fs::set_permissions(&file, executable).map_err(unwritten)?;
         Ok(HookInstalled {
@@ -152,27 +166,78 @@ fn unknown_stage(stage: &str, stages: &[&'static str]) -> OrchestratorError {
     OrchestratorError::Config(trouble.help(help))
 }
 
-/// Where git looks for the hook.
-fn hook_file(folder: &Path) -> Result<PathBuf, ServiceError> {
-    let refuse = |why: String| {
-        let trouble = Trouble::new("ROK0223", format!("there is no repository here: {why}"));
-        let trouble = trouble.help("change into a git work tree");
-        ServiceError::Orchestrator(OrchestratorError::Config(trouble))
+/// The line of a hook for a folder of the work tree, `""` for its top.
+fn hook_line(folder: &str) -> Result<String, ServiceError> {
+    if folder.is_empty() {
+        return Ok(format!("{CHECK} || exit 1"));
+    }
+    if folder.contains('\n') {
+        return Err(no_hook(
+            "the folder's name has a line feed",
+            "give it another one",
+        ));
+    }
+    let quoted = folder.replace('\'', "'\\''");
+    Ok(format!("(cd './{quoted}' && {CHECK}) || exit 1"))
+}
+
+/// Whether all of a hook was written here.
+fn is_our_hook(text: &str) -> bool {
+    let Some(lines) = text.strip_prefix(HOOK) else {
+        return false;
     };
+    let top = format!("{CHECK} || exit 1");
+    let below = format!("' && {CHECK}) || exit 1");
+    let is_ours = |line: &str| {
+        let quoted = line.strip_prefix("(cd './");
+        let quoted = quoted.and_then(|rest| rest.strip_suffix(&below));
+        line == top || quoted.is_some_and(|name| !name.replace("'\\''", "").contains('\''))
+    };
+    !lines.is_empty() && lines.lines().all(is_ours)
+}
+
+fn no_hook(why: &str, help: &str) -> ServiceError {
+    let trouble = Trouble::new("ROK0223", format!("there is no repository here: {why}"));
+    ServiceError::Orchestrator(OrchestratorError::Config(trouble.help(help)))
+}
+
+/// What git says to these words in a folder, a line.
+fn git_says(folder: &Path, words: &[&str]) -> Result<String, ServiceError> {
+    let refuse = |why: &str| no_hook(why, "change into a git work tree");
     let output = Command::new("git")
-        .args(["rev-parse", "--git-path", "hooks/pre-commit"])
+        .args(words)
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| refuse(format!("git does not start: {error}")))?;
+        .map_err(|error| refuse(&format!("git does not start: {error}")))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(refuse(
-            said.lines().next().unwrap_or("git fails").to_owned(),
-        ));
+        return Err(refuse(said.lines().next().unwrap_or("git fails")));
     }
-    let path = String::from_utf8_lossy(&output.stdout);
-    Ok(folder.join(path.trim_end_matches('\n')))
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
+}
+
+/// Where git looks for the hook.
+fn hook_file(folder: &Path) -> Result<PathBuf, ServiceError> {
+    let path = git_says(folder, &["rev-parse", "--git-path", "hooks/pre-commit"])?;
+    Ok(folder.join(path))
+}
+
+/// The folder whose components are to be asked, seen from the top of its work
+/// tree: the nearest one up from here that has any, else the top.
+fn root_in_work_tree(folder: &Path) -> Result<String, ServiceError> {
+    let prefix = git_says(folder, &["rev-parse", "--show-prefix"])?;
+    let mut root = prefix.trim_end_matches('/');
+    let mut folder = folder;
+    loop {
+        let has = |name: &str| folder.join(name).exists();
+        if root.is_empty() || has(".rok") || has("rok.toml") {
+            return Ok(root.to_owned());
+        }
+        root = root.rsplit_once('/').map_or("", |(up, _)| up);
+        folder = folder.parent().unwrap_or(folder);
+    }
 }
 
 /// The JSON Schema of reports.

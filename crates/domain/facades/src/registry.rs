@@ -12,7 +12,7 @@ use crate::runs::{ErrorKind, RunsError};
 use rok_chain::Digest;
 use rok_component::{Admission, Component, NamePattern, Outcome, Selector};
 use rok_plan::PlanErrors;
-use rok_vocabulary::ComponentName;
+use rok_vocabulary::{ComponentName, RunId, Timestamp};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -112,6 +112,15 @@ pub struct ManifestFile {
     pub path: PathBuf,
 }
 
+/// Who asks whether a component may be started.
+pub struct Asker<'a> {
+    /// The run that it would be a step of.
+    pub run: &'a RunId,
+    /// Whether another run, which tries the component out since then, is over
+    /// or nobody drives it: it makes room at once.
+    pub is_gone: &'a dyn Fn(&RunId, Timestamp) -> bool,
+}
+
 /// What the registry can do. Synchronous. What is asked is answered from what
 /// the roots hold at that time; nothing is kept in memory.
 pub trait RegistryEngine: Send + Sync {
@@ -148,7 +157,7 @@ pub trait RegistryEngine: Send + Sync {
 
     /// Asks whether a component may be started, before each attempt. Whoever
     /// is let in records what came of it.
-    fn admit(&self, component: &Component) -> Result<Admission, RegistryError>;
+    fn admit(&self, component: &Component, who: &Asker<'_>) -> Result<Admission, RegistryError>;
 
     /// Takes in what came of an attempt.
     fn record(&self, component: &Component, outcome: Outcome)

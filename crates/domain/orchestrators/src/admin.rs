@@ -8,6 +8,7 @@ use rok_orchestration::{
     ComponentResult, ExecutionContext, ExecutionMode, Finding, OrchestratorError, RegistryAction,
     ReportStatus, ResultStatus, RunReport, Trouble,
 };
+use rok_vocabulary::ComponentStatus;
 use std::fs;
 
 impl Shared {
@@ -30,7 +31,14 @@ impl Shared {
         match action {
             RegistryAction::List => {
                 let listed = self.registry.list(&query.selector).map_err(of_registry)?;
-                report.results = listed.iter().map(of_view).collect();
+                report.results = listed.iter().map(standing).collect();
+                self.judge(report)?;
+                if !listed.is_empty() && listed.iter().all(is_archived) {
+                    let message =
+                        "every component that is meant is archived, and none of them ever runs";
+                    let trouble = Trouble::new("ROK0221", message);
+                    return Err(OrchestratorError::Registry(trouble));
+                }
             }
             RegistryAction::Inspect(name) => {
                 let view = self
@@ -70,6 +78,14 @@ impl Shared {
         Ok(None)
     }
 
+    /// Fails what is wrong with the registry as a whole, after what there is.
+    fn judge(&self, report: &mut RunReport) -> Result<(), OrchestratorError> {
+        let listed = std::mem::take(&mut report.results);
+        let judged = self.validate(report);
+        report.results.splice(0..0, listed);
+        judged
+    }
+
     fn validate(&self, report: &mut RunReport) -> Result<(), OrchestratorError> {
         let found = self.registry.validate().map_err(of_registry)?;
         let of = |trouble: &RegistryTrouble, status| {
@@ -92,9 +108,12 @@ impl Shared {
             .push(format!("{} components are well formed", found.components));
         match found.troubles.first() {
             None => Ok(()),
-            Some(_) => {
-                let count = found.troubles.len();
-                let message = format!("the registry has {count} troubles");
+            Some(first) => {
+                let first = &first.message;
+                let message = match found.troubles.len() - 1 {
+                    0 => format!("the registry is not sound: {first}"),
+                    more => format!("the registry is not sound: {first}; and {more} more"),
+                };
                 Err(OrchestratorError::Registry(Trouble::new(
                     "ROK0221", message,
                 )))
@@ -111,6 +130,27 @@ fn pattern(name: &str) -> Result<NamePattern, OrchestratorError> {
             "a name such as `fmt` or `fmt@1.2.0`",
         )
     })
+}
+
+fn is_archived(view: &ComponentView) -> bool {
+    view.status == ComponentStatus::Archived
+}
+
+/// A component of a list: what will not run by itself passes no check.
+fn standing(view: &ComponentView) -> ComponentResult {
+    let (status, why) = match view.status {
+        ComponentStatus::Active => (ResultStatus::Pass, None),
+        ComponentStatus::Draft => (ResultStatus::Skip, Some("draft: runs with --allow-draft")),
+        ComponentStatus::Deprecated => (
+            ResultStatus::Warn,
+            Some("deprecated: runs where it is named or filtered for"),
+        ),
+        ComponentStatus::Archived => (ResultStatus::Skip, Some("archived: never runs")),
+    };
+    let mut result = of_view(view);
+    result.status = status;
+    result.messages.extend(why.map(str::to_owned));
+    result
 }
 
 fn of_view(view: &ComponentView) -> ComponentResult {

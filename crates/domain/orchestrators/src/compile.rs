@@ -1,5 +1,6 @@
 //! Components to one ordinary plan: a step each, under its own name.
 
+use crate::as_staged::{self, State};
 use crate::pipe;
 use crate::trouble::{config, of_plan};
 use rok_component::Component;
@@ -14,6 +15,12 @@ use std::sync::Arc;
 /// How often an idempotent component is tried again that does not say so
 /// itself: what passes by itself has mostly passed by then.
 const RETRIES: u32 = 2;
+
+/// More in one variable than this, and no program could be started with it.
+const MAX_LIST: usize = 96 * 1024;
+
+/// What the names of inputs begin with that are not of components.
+pub(crate) const OURS: &str = "rok_";
 
 /// A component's place in the plan.
 #[derive(Debug, Clone)]
@@ -42,7 +49,7 @@ pub fn plan_of_components(components: &[Arc<Component>]) -> Result<Plan, Orchest
             tree: None,
         })
         .collect();
-    plan(&ExecutionContext::of_stage("components"), "", &parts)
+    plan(&ExecutionContext::of_stage("components"), "", &parts, None)
 }
 
 /// The parts of a stage's plan: what a component requires comes before it, and
@@ -103,13 +110,15 @@ fn chain<'c>(
     Ok(())
 }
 
-/// The plan of these parts, checked like any other.
+/// The plan of these parts, checked like any other; where it is about what is
+/// staged, its last step holds the run to that.
 pub(crate) fn plan(
     context: &ExecutionContext,
     orchestrator: &str,
     parts: &[Part<'_>],
+    staged: Option<&State>,
 ) -> Result<Plan, OrchestratorError> {
-    let document = document(context, orchestrator, parts)?;
+    let document = document(context, orchestrator, parts, staged)?;
     let bytes = document.to_string();
     let parsed = rok_plan::parse(bytes.as_bytes(), "orchestrated.json");
     parsed.map_err(|errors: PlanErrors| of_plan(&errors))
@@ -119,10 +128,15 @@ fn document(
     context: &ExecutionContext,
     orchestrator: &str,
     parts: &[Part<'_>],
+    staged: Option<&State>,
 ) -> Result<Value, OrchestratorError> {
     let mut steps = Map::new();
     for part in parts {
         steps.insert(part.component.name.to_string(), Value::Object(step(part)));
+    }
+    if staged.is_some() {
+        let all: Vec<String> = steps.keys().cloned().collect();
+        steps.insert(as_staged::STEP.to_owned(), as_staged::step(&all));
     }
     let mut document = json!({
         "plan": context.stage,
@@ -133,7 +147,25 @@ fn document(
     if !orchestrator.is_empty() {
         document["labels"]["orchestrator"] = orchestrator.into();
     }
-    let inputs = inputs(parts)?;
+    if let Some((name, _)) = context.inputs.iter().find(|(n, _)| n.starts_with(OURS)) {
+        let message = format!("`{name}`: inputs that begin with `{OURS}` are rok's own");
+        return Err(config("ROK0222", message, "leave it out"));
+    }
+    let mut inputs = inputs(parts)?;
+    for part in parts {
+        if let Some(name) = batched(context, part)? {
+            let given = json!({ "type": "array", "default": batches(part.files.unwrap_or(&[])) });
+            inputs.insert(name, given);
+        }
+    }
+    if let Some(staged) = staged
+        && inputs
+            .insert(as_staged::INPUT.to_owned(), staged.input())
+            .is_some()
+    {
+        let message = format!("no component takes an input `{}`", as_staged::INPUT);
+        return Err(config("ROK0222", message, "call it otherwise"));
+    }
     if !inputs.is_empty() {
         document["inputs"] = Value::Object(inputs);
     }
@@ -155,6 +187,53 @@ fn document(
         document["policies"] = context.policies.clone().into();
     }
     Ok(document)
+}
+
+/// The input that holds a component's files, where they are more than one list
+/// can hold: it then runs once for each part of them.
+fn batched(
+    context: &ExecutionContext,
+    part: &Part<'_>,
+) -> Result<Option<String>, OrchestratorError> {
+    let Some(files) = part.files.filter(|files| length(files) > MAX_LIST) else {
+        return Ok(None);
+    };
+    if context.stage == PIPELINE {
+        let message = format!(
+            "{} files are more than a list can hold, and what a pipeline hands on is of one run",
+            files.len()
+        );
+        let help = "say --all-files: each component then looks at everything";
+        return Err(config("ROK0223", message, help));
+    }
+    Ok(Some(input_of_files(part)))
+}
+
+/// Names of components have no capital letters, and inputs no hyphens.
+fn input_of_files(part: &Part<'_>) -> String {
+    format!(
+        "{OURS}files_{}",
+        part.component.name.as_str().replace('-', "H")
+    )
+}
+
+fn length(files: &[String]) -> usize {
+    files.iter().map(|file| file.len() + 1).sum()
+}
+
+/// Files in lists that a program can be started with.
+fn batches(files: &[String]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for file in files {
+        match all.last_mut() {
+            Some(last) if last.len() + 1 + file.len() <= MAX_LIST => {
+                last.push('\n');
+                last.push_str(file);
+            }
+            _ => all.push(file.clone()),
+        }
+    }
+    all
 }
 
 /// The inputs of all components. One name is one input.
@@ -240,7 +319,16 @@ fn step(part: &Part<'_>) -> Map<String, Value> {
     // A name is a text, whatever it looks like.
     let literal = |text: &str| text.replace("${{", "$${{");
     if let Some(files) = part.files {
-        given.push(("COMPONENT_FILES", literal(&files.join("\n"))));
+        if length(files) > MAX_LIST {
+            step.insert(
+                "for_each".into(),
+                format!("inputs.{}", input_of_files(part)).into(),
+            );
+            step.insert("max_parallel".into(), 1.into());
+            given.push(("COMPONENT_FILES", "${{ item }}".to_owned()));
+        } else {
+            given.push(("COMPONENT_FILES", literal(&files.join("\n"))));
+        }
     }
     if let Some(tree) = part.tree {
         given.push(("COMPONENT_WORKTREE", literal(tree)));

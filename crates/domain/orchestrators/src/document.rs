@@ -67,7 +67,8 @@ pub(crate) fn plan_of(
             tree: None,
         })
         .collect();
-    let plan = compile::plan(&ExecutionContext::of_stage(&document.plan_id), "", &parts)?;
+    let context = ExecutionContext::of_stage(&document.plan_id);
+    let plan = compile::plan(&context, "", &parts, None)?;
     finished(&plan.to_canonical_json(), document)
 }
 

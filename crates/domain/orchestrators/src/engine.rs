@@ -28,6 +28,9 @@ pub struct Setup {
     pub folder: PathBuf,
     /// Who submits.
     pub actor: Actor,
+    /// Where the records of runs are, absolute: what is kept for a run outside
+    /// of them belongs to this place.
+    pub records: PathBuf,
 }
 
 /// What all orchestrators share.
@@ -37,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) registry: RegistryFacade,
     pub(crate) folder: PathBuf,
     pub(crate) actor: Actor,
+    pub(crate) records: PathBuf,
 }
 
 impl Shared {
@@ -75,6 +79,7 @@ impl Orchestrators {
             registry: setup.registry,
             folder: setup.folder,
             actor: setup.actor,
+            records: setup.records,
         });
         let of = || Arc::clone(&shared);
         let all: Vec<Arc<dyn Orchestrator>> = vec![

@@ -24,7 +24,9 @@ mod trouble;
 
 mod query;
 
+mod as_staged;
 mod git;
+mod kept;
 mod scope;
 mod staged;
 
@@ -49,6 +51,7 @@ mod stages;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub use as_staged::with_checks;
 pub use engine::{Orchestrators, Setup};
 pub use query::stage_query;
 pub use stages::{

@@ -1,5 +1,6 @@
 //! What the components of a run took and used, from its timing.
 
+use crate::as_staged;
 use crate::engine::Shared;
 use crate::trouble::of_runs;
 use rok_facades::runs::{RunTiming, StepTiming, WaitReason};
@@ -16,7 +17,7 @@ fn of(timing: &RunTiming) -> ProfileReport {
     let mut components: Vec<ProfiledComponent> = timing
         .steps
         .iter()
-        .filter(|step| !step.attempts.is_empty())
+        .filter(|step| !step.attempts.is_empty() && step.id != as_staged::STEP)
         .map(|step| component(step, timing))
         .collect();
     components.sort_by_key(|component| component.from_ms);

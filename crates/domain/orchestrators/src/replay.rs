@@ -1,9 +1,10 @@
 //! A recorded run executed anew from a component on, and what differs.
 
+use crate::as_staged;
 use crate::engine::Shared;
 use crate::order::needs_first;
 use crate::results;
-use crate::run::{NOT_STARTED, TAILS, Watch};
+use crate::run::{A_COPY, LOOKED_AT, NOT_STARTED, TAILS, Watch};
 use crate::trouble::{config, of_plan, of_runs};
 use rok_facades::runs::{ReplayRequest, RunSelector, RunSummary};
 use rok_orchestration::{
@@ -38,6 +39,14 @@ impl Shared {
                 message,
                 "`rok ls --label stage=…` lists those of a stage",
             ));
+        }
+        if recorded.labels.get(LOOKED_AT).map(String::as_str) == Some(A_COPY) {
+            let message = format!(
+                "run {original} cannot be replayed: it looked at {A_COPY}, which went when it ended"
+            );
+            let help = "stage the same files again, and run the stage anew";
+            let trouble = Trouble::new("ROK0150", message).help(help);
+            return Err(OrchestratorError::Execution(trouble));
         }
         let from = match &asked.from {
             Some(from) => from.clone(),
@@ -97,6 +106,9 @@ impl Shared {
         let mut found = Vec::new();
         for at in needs_first(&needs) {
             let id = plan.steps[at].id.as_str();
+            if id == as_staged::STEP {
+                continue;
+            }
             let Some(step) = summary.steps.iter().find(|step| step.id == id) else {
                 let message = format!("run {run} has no step `{id}`, and its plan has");
                 return Err(OrchestratorError::Protocol(Trouble::new(

@@ -2,7 +2,7 @@
 
 use rok_component::Component;
 use rok_facades::registry::FoundComponent;
-use rok_facades::runs::{LogTail, RunSummary, StepSummary};
+use rok_facades::runs::{LogTail, RunSummary, StepSummary, ViolationView};
 use rok_orchestration::{
     ComponentArtifact, ComponentResult, Finding, Level, ResultStatus, RunReport,
 };
@@ -97,6 +97,19 @@ fn of_step(
         ResultStatus::Skip => result.messages.push(why_not(step)),
         ResultStatus::Fail => failed(&mut result, step, tails, folder),
     }
+    for violation in soft(summary).filter(|one| {
+        let of = one.step.as_deref();
+        of.is_some_and(|of| is_step(of, &step.id))
+    }) {
+        result.errors.push(Finding {
+            level: Level::Warning,
+            rule: Some(violation.policies.join(", ")),
+            ..Finding::error(&violation_in_words(violation))
+        });
+        if result.status == ResultStatus::Pass {
+            result.status = ResultStatus::Warn;
+        }
+    }
     if let Some(deprecation) = &step.deprecated {
         result.messages.insert(0, deprecation.clone());
         if result.status == ResultStatus::Pass {
@@ -104,6 +117,40 @@ fn of_step(
         }
     }
     result
+}
+
+/// What soft policies forbid of a run's current epoch: it went on all the same.
+fn soft(summary: &RunSummary) -> impl Iterator<Item = &ViolationView> {
+    let all = summary.violations.iter();
+    all.filter(|one| !one.blocking && one.epoch == summary.epoch)
+}
+
+/// Whether an id is a step's, or that of a child of its fan-out.
+fn is_step(id: &str, step: &str) -> bool {
+    id == step
+        || id
+            .strip_prefix(step)
+            .is_some_and(|rest| rest.starts_with('['))
+}
+
+fn violation_in_words(violation: &ViolationView) -> String {
+    format!("soft policy violation: {}", violation.in_words())
+}
+
+/// What soft policies forbid of the run as a whole, and how many violations
+/// there are besides those that are told.
+pub(crate) fn of_run_as_a_whole(summary: &RunSummary) -> Vec<String> {
+    let whole = soft(summary).filter(|violation| violation.step.is_none());
+    let mut told: Vec<String> = whole.map(violation_in_words).collect();
+    let known = u32::try_from(summary.violations.len()).unwrap_or(u32::MAX);
+    let more = summary.violation_count.saturating_sub(known);
+    if more > 0 {
+        told.push(format!(
+            "{more} more policy violations: rok events {} --type policy.violated",
+            summary.run_id
+        ));
+    }
+    told
 }
 
 /// Puts results in the order of these components; what is none of them last.
@@ -140,14 +187,14 @@ const fn status(state: StepState) -> ResultStatus {
 
 /// A component that hands on `warnings` asks to be looked at.
 fn warnings(result: &mut ComponentResult) {
-    let listed = result
-        .output
-        .as_ref()
-        .and_then(|output| output.get("warnings"));
-    let Some(Value::Array(listed)) = listed else {
-        return;
+    let outputs = match &result.output {
+        // One that was run for each part of its files.
+        Some(Value::Array(parts)) => parts.iter().collect(),
+        one => Vec::from_iter(one),
     };
-    let listed = listed.iter().take(MAX_FINDINGS);
+    let listed = outputs.iter().filter_map(|output| output.get("warnings"));
+    let listed = listed.filter_map(Value::as_array).flatten();
+    let listed = listed.take(MAX_FINDINGS);
     let findings = listed.map(|item| match item {
         Value::String(message) => Finding::error(message),
         item => serde_json::from_value(item.clone())
@@ -180,9 +227,11 @@ fn why_not(step: &StepSummary) -> String {
 }
 
 fn failed(result: &mut ComponentResult, step: &StepSummary, tails: &[LogTail], folder: &Path) {
-    let tail = tails.iter().find(|tail| tail.step == step.id);
-    if let Some(tail) = tail {
-        result.errors = Finding::all_in(&tail.text, MAX_FINDINGS);
+    let tails = tails.iter().filter(|tail| is_step(&tail.step, &step.id));
+    let tails: Vec<&LogTail> = tails.collect();
+    for tail in &tails {
+        let room = MAX_FINDINGS.saturating_sub(result.errors.len());
+        result.errors.extend(Finding::all_in(&tail.text, room));
     }
     for finding in &mut result.errors {
         if let Some(file) = &mut finding.file
@@ -198,7 +247,24 @@ fn failed(result: &mut ComponentResult, step: &StepSummary, tails: &[LogTail], f
     result.error_class = Some(error.class.to_string());
     result.timed_out = error.class == ErrorClass::Timeout;
     // At least one error, and always the run's own word for it.
-    result.errors.push(Finding::error(&error.reason));
+    let mut outputs = tails.iter();
+    let reason = outputs.find_map(|tail| whole(&error.reason, &tail.text));
+    let reason = reason.unwrap_or_else(|| error.reason.clone());
+    result.errors.push(Finding::error(&reason));
+}
+
+/// A reason whose end was cut off in the record, with the line of the output
+/// that it is of.
+fn whole(reason: &str, output: &str) -> Option<String> {
+    let begun = reason.strip_suffix('…')?;
+    let (how, line) = begun.split_once(": ")?;
+    // Its beginning may be missing as well.
+    let line = line.strip_prefix('…').unwrap_or(line);
+    let found = output.lines().rev().map(str::trim);
+    let found = found
+        .filter(|text| text.contains(line))
+        .max_by_key(|text| text.len())?;
+    Some(format!("{how}: {found}"))
 }
 
 /// Whether what failed was forbidden: exit 5.
@@ -206,4 +272,22 @@ pub(crate) fn is_forbidden(report: &RunReport) -> bool {
     let policy = ErrorClass::PolicyViolation.to_string();
     let mut failed = report.results.iter();
     failed.any(|result| result.error_class.as_deref() == Some(policy.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("exit code 1: no such", None)]
+    #[case("exit code 1: no suc…", Some("exit code 1: no such file"))]
+    #[case("exit code 1: …such f…", Some("exit code 1: no such file"))]
+    #[case("exit code 1: other…", None)]
+    fn what_was_cut_is_made_whole(#[case] reason: &str, #[case] told: Option<&str>) {
+        assert_eq!(
+            whole(reason, "begun\n  no such file  \n\n").as_deref(),
+            told
+        );
+    }
 }

@@ -1,15 +1,16 @@
 //! The way of a stage: select, compile, submit, drive, report.
 
+use crate::as_staged::{self, State};
 use crate::compile::{self, Part};
 use crate::engine::Shared;
+use crate::kept;
 use crate::order;
 use crate::results;
 use crate::scope::{self, About, Scoped};
-use crate::staged;
 use crate::trouble::{of_registry, of_runs};
 use rok_component::{Admission, Outcome as BreakerOutcome};
 use rok_facades::orchestrators::Orchestrator;
-use rok_facades::registry::{FoundComponent, LeftOut};
+use rok_facades::registry::{Asker, FoundComponent, LeftOut};
 use rok_facades::runs::{
     DriveEnd, DriveOptions, DryRun, ErrorKind, Observer, RunSummary, StopSignal, Submission,
     TailQuery,
@@ -19,10 +20,11 @@ use rok_orchestration::{
     ReportStatus, ResultStatus, RunReport, Trouble,
 };
 use rok_plan::Plan;
-use rok_vocabulary::{ErrorClass, Outcome, RunId, StepState};
+use rok_vocabulary::{ErrorClass, Outcome, RunId, StepState, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// How much of a failed step's output is searched for what it found.
 pub(crate) const TAILS: TailQuery = TailQuery {
@@ -35,6 +37,17 @@ pub(crate) const TAILS: TailQuery = TailQuery {
 /// The label of a run that names, with commas between, the components that
 /// failed without being started.
 pub(crate) const NOT_STARTED: &str = "not_started";
+
+/// The label of a run that looked at a copy of what was staged, and its value.
+pub(crate) const LOOKED_AT: &str = "looked_at";
+pub(crate) const A_COPY: &str = "a copy of what was staged";
+
+/// The codes of a run that is not there, and of one that is not there any more.
+const NO_RUN: &str = "ROK0101";
+const COLLECTED: &str = "ROK0160";
+
+/// A run that was let in is there by then.
+const BEGINS: Duration = Duration::from_secs(30);
 
 /// Where progress goes, and what stops a run.
 pub(crate) struct Watch<'w> {
@@ -86,13 +99,14 @@ impl Shared {
             return Err(nothing_selected(&left));
         }
         let about = scope::about(context, &self.folder)?;
-        let mut scoped = scope::scoped(found, about.files())?;
+        let mut scoped = scope::scoped(found, about.files(), about.deleted());
         scoped.kept = order::in_order(context, scoped.kept)?;
         if let About::Staged(staged) = &about {
             if !staged.differing.is_empty() {
                 staged.refuse_mixed(&self.registry_roots()?)?;
             }
             scoped.tree = Some(self.folder.to_string_lossy().into_owned());
+            scoped.staged = Some(State::of(staged));
             report.messages.extend(staged.otherwise());
         }
         for (found, why) in &scoped.skipped {
@@ -103,7 +117,9 @@ impl Shared {
             self.dry_run(who, context, &scoped, &left, report)?;
             return Ok(None);
         }
-        let refused = self.admit(&scoped.parts(context)?, report)?;
+        let run = report.correlation_id.parse();
+        let run = run.unwrap_or_else(|_| Self::new_id());
+        let refused = self.admit(&run, &scoped.parts(context)?, report)?;
         let all = scoped.kept.clone();
         scoped
             .kept
@@ -111,8 +127,10 @@ impl Shared {
         if scoped.kept.is_empty() {
             return Ok(None);
         }
-        let plan = compile::plan(context, who.name(), &scoped.parts(context)?)?;
-        let ended = self.perform(context, (&plan, &scoped.kept), &about, &mut watch, report);
+        let parts = scoped.parts(context)?;
+        let plan = compile::plan(context, who.name(), &parts, scoped.staged.as_ref())?;
+        let what = (&plan, &*scoped.kept, run);
+        let ended = self.perform(context, what, &about, &mut watch, report);
         results::sort(&mut report.results, &all);
         ended
     }
@@ -130,53 +148,50 @@ impl Shared {
     fn perform(
         &self,
         context: &ExecutionContext,
-        (plan, kept): (&Plan, &[FoundComponent]),
+        (plan, kept, run): (&Plan, &[FoundComponent], RunId),
         about: &About,
         watch: &mut Watch<'_>,
         report: &mut RunReport,
     ) -> Result<Option<ReportStatus>, OrchestratorError> {
-        let mut copied = match about {
-            About::Staged(staged) if !staged.differing.is_empty() => {
-                Some(staged.copy(&report.correlation_id)?)
-            }
+        kept::sweep(&self.records, |run| self.is_over(run));
+        let mut aside = match about {
+            About::Staged(staged) => Some(staged.keep(&run, &self.records)?),
             _ => None,
         };
-        let folder = copied.as_ref().map_or(&self.folder, |copy| &copy.folder);
-        let folder = folder.clone();
-        let run = self.submit(context, plan, &folder, report)?;
+        let copy = aside.as_ref().and_then(|(_, folder)| folder.clone());
+        let folder = copy.as_ref().unwrap_or(&self.folder);
+        let run = self.submit(context, plan, (run, folder), report)?;
         let end = self.drive(&run, watch)?;
-        if let (Some(copy), DriveEnd::Held(_) | DriveEnd::Interrupted) = (&mut copied, &end) {
-            let kept = copy.keep().display();
-            let message = format!("what is staged is kept for that in {kept}");
-            report.messages.push(message);
+        if let (Some((aside, copy)), DriveEnd::Held(_) | DriveEnd::Interrupted) = (&mut aside, &end)
+        {
+            let place = aside.leave().display();
+            if copy.is_some() {
+                let message = format!("what is staged is kept for that in {place}");
+                report.messages.push(message);
+            }
         }
-        let summary = self.results(&run, kept, &folder, report)?;
+        let summary = self.results(&run, kept, folder, report)?;
         self.record(kept, &summary)?;
         if context.mode() == ExecutionMode::Profile {
             report.profile = Some(self.profile(&run)?);
         }
-        let ended = Self::ended(&end, &summary, report)?;
-        let changed = match about {
-            About::Staged(staged) => staged.changed_since(copied.is_some())?,
-            _ => Vec::new(),
-        };
-        if changed.is_empty() {
-            return Ok(ended);
+        Self::ended(&end, &summary, report)
+    }
+
+    /// Whether a run needs nothing any more that is kept for it: it has ended,
+    /// or there is none.
+    fn is_over(&self, run: &RunId) -> bool {
+        match self.runs.summary(run) {
+            Ok(summary) => summary.completed_at.is_some(),
+            Err(error) => matches!(error.code, NO_RUN | COLLECTED),
         }
-        let names = staged::named(&changed);
-        report.messages.push(format!(
-            "changed meanwhile: {names}; what was looked at is not what is staged"
-        ));
-        Ok(match ended {
-            Some(ReportStatus::Success | ReportStatus::Partial) => Some(ReportStatus::Failed),
-            ended => ended,
-        })
     }
 
     /// Asks the breakers. One that refuses fails its component, and what needs
     /// it does not run: an attempt that is not made is no success.
     fn admit(
         &self,
+        run: &RunId,
         parts: &[Part<'_>],
         report: &mut RunReport,
     ) -> Result<BTreeSet<String>, OrchestratorError> {
@@ -192,11 +207,13 @@ impl Shared {
                 refused.insert(name);
                 continue;
             }
-            let admission = self.registry.admit(component).map_err(of_registry)?;
-            if let Admission::Refused { until } = admission {
-                let why = format!(
-                    "its circuit breaker is open until {until}: it kept failing, and was not started"
-                );
+            let is_gone = |run: &RunId, since| self.is_gone(run, since);
+            let who = Asker {
+                run,
+                is_gone: &is_gone,
+            };
+            let admission = self.registry.admit(component, &who).map_err(of_registry)?;
+            if let Some(why) = not_admitted(&admission) {
                 let mut result = results::not_run(component, ResultStatus::Fail, &why);
                 result.error_class = Some(ErrorClass::TransientIo.to_string());
                 report.results.push(result);
@@ -204,6 +221,17 @@ impl Shared {
             }
         }
         Ok(refused)
+    }
+
+    /// Whether nobody will tell what came of a trial: its run is over, or no
+    /// process drives it.
+    fn is_gone(&self, run: &RunId, since: Timestamp) -> bool {
+        match self.runs.summary(run) {
+            Ok(summary) => summary.completed_at.is_some() || summary.driven_by.is_none(),
+            // One that was let in is submitted at once, if it is at all.
+            Err(error) if error.code == NO_RUN => Self::now().since(since) > BEGINS,
+            Err(error) => error.code == COLLECTED,
+        }
     }
 
     /// Tells the breakers what came of what they let in.
@@ -254,10 +282,14 @@ impl Shared {
         &self,
         context: &ExecutionContext,
         plan: &Plan,
-        folder: &Path,
+        (run, folder): (RunId, &Path),
         report: &mut RunReport,
     ) -> Result<RunId, OrchestratorError> {
         let mut submission = self.submission(context, plan, folder);
+        if *folder != self.folder {
+            let labels = &mut submission.labels;
+            labels.insert(LOOKED_AT.to_owned(), A_COPY.to_owned());
+        }
         // A replay must not come to a success that the run was none of.
         let failed = report.results.iter();
         let failed = failed.filter(|result| result.status == ResultStatus::Fail);
@@ -266,7 +298,7 @@ impl Shared {
             let labels = &mut submission.labels;
             labels.insert(NOT_STARTED.to_owned(), failed.join(","));
         }
-        submission.run_id = report.correlation_id.parse().ok();
+        submission.run_id = Some(run);
         let run = self.runs.submit(submission).map_err(of_runs)?;
         report.correlation_id = run.to_string();
         report.run_id = Some(run.clone());
@@ -297,6 +329,7 @@ impl Shared {
             let result = results::of_component(&found.component, &summary, &tails, folder);
             report.results.push(result);
         }
+        report.messages.extend(results::of_run_as_a_whole(&summary));
         Ok(summary)
     }
 
@@ -348,7 +381,11 @@ impl Shared {
             .iter()
             .any(|r| r.status == ResultStatus::Fail);
         if let (Some(error), false) = (&summary.error, told) {
-            report.messages.push(error.reason.clone());
+            // What held the run to what is staged is no component.
+            let ours = error.reason.strip_prefix(as_staged::STEP);
+            let reason = ours.and_then(|reason| reason.strip_prefix(": "));
+            let reason = reason.unwrap_or(&error.reason).to_owned();
+            report.messages.push(reason);
         }
         Ok(Some(match outcome {
             Outcome::Succeeded => ReportStatus::Success,
@@ -396,7 +433,7 @@ impl Shared {
         }
         if !scoped.kept.is_empty() {
             let parts = scoped.parts(context)?;
-            let plan = compile::plan(context, who.name(), &parts)?;
+            let plan = compile::plan(context, who.name(), &parts, scoped.staged.as_ref())?;
             let submission = self.submission(context, &plan, &self.folder);
             let told = self.runs.dry_run(submission).map_err(of_runs)?;
             dry.plan = serde_json::from_slice(&plan.to_canonical_json()).unwrap_or(Value::Null);
@@ -430,6 +467,7 @@ impl Shared {
         let mut why = match (found.pulled_in, part.files) {
             (true, _) => "another one requires it".to_owned(),
             (false, None) => "it is selected".to_owned(),
+            (false, Some([])) => "files of its concern are deleted".to_owned(),
             (false, Some(files)) if files.len() == 1 => format!("{} is its concern", files[0]),
             (false, Some(files)) => format!("{} files are its concern", files.len()),
         };
@@ -441,6 +479,9 @@ impl Shared {
         if let ("open", Some(until)) = (seen.breaker.state.as_str(), seen.breaker.until) {
             why = format!("{why}; its circuit breaker is open until {until}");
         }
+        if let ("half_open", Some(by)) = (seen.breaker.state.as_str(), &seen.breaker.by) {
+            why = format!("{why}; its circuit breaker is half open, run {by} was to try it out");
+        }
         Ok(PlannedComponent {
             component: name.to_owned(),
             version: part.component.version.to_string(),
@@ -449,6 +490,25 @@ impl Shared {
             does: step.map_or_else(String::new, |step| step.command.join(" ")),
             retries: step.map_or(0, |step| step.retries),
         })
+    }
+}
+
+/// Why a component is not started; `None`: it may be.
+fn not_admitted(admission: &Admission) -> Option<String> {
+    match admission {
+        Admission::Go | Admission::Trial => None,
+        Admission::Refused { until } => Some(format!(
+            "its circuit breaker is open until {until}: it kept failing, and was not started"
+        )),
+        Admission::OnTrial { by, since, .. } => {
+            let by = match by {
+                Some(by) => format!("run {by} tries it out"),
+                None => "another attempt tries it out".to_owned(),
+            };
+            Some(format!(
+                "its circuit breaker is half open: {by} since {since}, and it was not started besides"
+            ))
+        }
     }
 }
 

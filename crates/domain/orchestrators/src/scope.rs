@@ -1,5 +1,6 @@
 //! The files that a run is about, and which components they concern.
 
+use crate::as_staged::State;
 use crate::compile::{self, Part};
 use crate::staged::Staged;
 use crate::trouble::config;
@@ -7,9 +8,6 @@ use rok_facades::registry::{Found, FoundComponent};
 use rok_orchestration::{ExecutionContext, FileScope, OrchestratorError};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
-
-/// More in one variable than this, and no program could be started with it.
-const MAX_LIST: usize = 96 * 1024;
 
 /// What is run, and what is left out for its files.
 #[derive(Debug, Default)]
@@ -22,6 +20,8 @@ pub(crate) struct Scoped {
     pub(crate) files: BTreeMap<String, Vec<String>>,
     /// The work tree, where what is staged is looked at.
     pub(crate) tree: Option<String>,
+    /// What is staged, where that is looked at.
+    pub(crate) staged: Option<State>,
 }
 
 impl Scoped {
@@ -52,6 +52,14 @@ impl About {
             Self::All => None,
             Self::Listed(files) => Some(files),
             Self::Staged(staged) => Some(&staged.files),
+        }
+    }
+
+    /// The files that go.
+    pub(crate) fn deleted(&self) -> &[String] {
+        match self {
+            Self::All | Self::Listed(_) => &[],
+            Self::Staged(staged) => &staged.deleted,
         }
     }
 }
@@ -104,34 +112,25 @@ fn is_repository(folder: &Path) -> bool {
         .any(|folder| folder.join(".git").exists())
 }
 
-/// Leaves out what the files do not concern. What another one requires stays.
-pub(crate) fn scoped(found: Found, files: Option<&[String]>) -> Result<Scoped, OrchestratorError> {
+/// Leaves out what the files do not concern. What another one requires stays,
+/// and so does what the files concern that go, unless it is about the content
+/// of files and none of its own is left.
+pub(crate) fn scoped(found: Found, files: Option<&[String]>, deleted: &[String]) -> Scoped {
     let mut scoped = Scoped::default();
     let Some(files) = files else {
         scoped.kept = found.components;
-        return Ok(scoped);
+        return scoped;
     };
     let mut out: Vec<(FoundComponent, String)> = Vec::new();
     for found in found.components {
         let globs = found.component.files();
         let concerned = files.iter().filter(|file| globs.concern(file));
         let concerned: Vec<String> = concerned.cloned().collect();
-        if concerned.is_empty() && !found.pulled_in {
-            let why = match files.len() {
-                0 => "no file is staged or named".to_owned(),
-                1 => "the one file is not its concern".to_owned(),
-                count => format!("none of the {count} files is its concern"),
-            };
-            out.push((found, why));
+        let gone = deleted.iter().filter(|file| globs.concern(file)).count();
+        let tree = gone > 0 && !takes_list(&found);
+        if concerned.is_empty() && !found.pulled_in && !tree {
+            out.push((found, why_not(files.len() + deleted.len(), gone)));
             continue;
-        }
-        let length: usize = concerned.iter().map(|file| file.len() + 1).sum();
-        if length > MAX_LIST {
-            return Err(config(
-                "ROK0223",
-                format!("{} files are more than a list can hold", concerned.len()),
-                "say --all-files: each component then looks at everything",
-            ));
         }
         scoped
             .files
@@ -153,7 +152,31 @@ pub(crate) fn scoped(found: Found, files: Option<&[String]>) -> Result<Scoped, O
         out.push((found, "nothing that runs requires it".to_owned()));
     }
     scoped.skipped = out;
-    Ok(scoped)
+    scoped
+}
+
+/// Whether a component looks at the files that it is told: its manifest names
+/// the variable. Any other looks at the tree.
+fn takes_list(found: &FoundComponent) -> bool {
+    let step = serde_json::Value::Object(found.component.step_json());
+    step.to_string().contains("COMPONENT_FILES")
+}
+
+/// Why a component is not run, of so many files, of which so many are its
+/// concern and go.
+fn why_not(files: usize, gone: usize) -> String {
+    match (files, gone) {
+        (0, _) => "no file is staged or named".to_owned(),
+        (1, 0) => "the one file is not its concern".to_owned(),
+        (count, 0) => format!("none of the {count} files is its concern"),
+        (_, 1) => "the one file of its concern is deleted, and nothing of it is left to look at"
+            .to_owned(),
+        (_, gone) => {
+            format!(
+                "the {gone} files of its concern are deleted, and nothing of them is left to look at"
+            )
+        }
+    }
 }
 
 #[cfg(test)]
@@ -192,7 +215,7 @@ mod tests {
             left: Vec::new(),
         };
         let files = ["src/a.rs".to_owned(), "b.rs".to_owned()];
-        let scoped = scoped(all, Some(&files)).unwrap();
+        let scoped = scoped(all, Some(&files), &[]);
         assert_eq!(names(&scoped.kept), ["base", "rust", "any"]);
         assert_eq!(scoped.files["rust"], files);
         let skipped: Vec<&str> = scoped
@@ -204,12 +227,52 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_concerns_whoever_looks_at_the_tree() {
+        let list = "entrypoint: { run: \"x $COMPONENT_FILES\" }";
+        let component = |name: &str, files: &str, entry: &str| {
+            let text = format!(
+                "name: {name}\nversion: 1.0.0\ntype: tool\nstatus: active\n{files}\n{entry}\n"
+            );
+            let component = rok_component::parse(text.as_bytes(), "x.component.yaml").unwrap();
+            FoundComponent {
+                component: Arc::new(component),
+                ..found(name, "", false, &[])
+            }
+        };
+        let tree = "entrypoint: { run: [x] }";
+        let all = || Found {
+            components: vec![
+                component("all", "", tree),
+                component("docs", "files: [\"*.md\"]", tree),
+                component("listed", "files: [\"*.rs\"]", list),
+                component("rust", "files: [\"*.rs\"]", tree),
+            ],
+            left: Vec::new(),
+        };
+        let gone = ["a.rs".to_owned()];
+        let only = scoped(all(), Some(&[]), &gone);
+        assert_eq!(names(&only.kept), ["all", "rust"]);
+        let why: Vec<&str> = only.skipped.iter().map(|(_, why)| why.as_str()).collect();
+        assert_eq!(why[0], "the one file is not its concern");
+        assert!(
+            why[1].starts_with("the one file of its concern is deleted"),
+            "{why:?}"
+        );
+        let beside = ["b.rs".to_owned()];
+        let both = scoped(all(), Some(&beside), &gone);
+        assert_eq!(names(&both.kept), ["all", "listed", "rust"]);
+        assert_eq!(both.files["listed"], beside);
+        let none = scoped(all(), Some(&[]), &[]);
+        assert_eq!(none.skipped[0].1, "no file is staged or named");
+    }
+
+    #[test]
     fn without_files_everything_runs() {
         let all = Found {
             components: vec![found("docs", "files: [\"**/*.md\"]", false, &[])],
             left: Vec::new(),
         };
-        let scoped = scoped(all, None).unwrap();
+        let scoped = scoped(all, None, &[]);
         assert_eq!(names(&scoped.kept), ["docs"]);
         assert!(scoped.files.is_empty());
     }

@@ -5,12 +5,13 @@
 //! staged, outside of it. Nothing in the work tree is ever moved or changed.
 
 use crate::git::{git, line, paths};
+use crate::kept::Kept;
 use crate::trouble::config;
 use rok_orchestration::OrchestratorError;
+use rok_vocabulary::RunId;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What is staged for the next commit.
@@ -18,24 +19,17 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Staged {
     /// The files, but for what it takes away; seen from the folder.
     pub(crate) files: Vec<String>,
+    /// The files that it takes away, seen from the folder.
+    pub(crate) deleted: Vec<String>,
     /// The work tree.
-    tree: PathBuf,
+    pub(crate) tree: PathBuf,
     /// Where in it the folder is.
     prefix: String,
     /// The files of the work tree that are otherwise, or that git does not
     /// know; seen from its root.
     pub(crate) differing: Vec<String>,
     /// What git keeps of each staged file: mode, content, path.
-    entries: BTreeSet<String>,
-}
-
-/// What is staged, copied. It goes with this.
-#[derive(Debug)]
-pub(crate) struct Copied {
-    root: PathBuf,
-    /// The folder that stands for the one that `rok` is called in.
-    pub(crate) folder: PathBuf,
-    kept: bool,
+    pub(crate) entries: BTreeSet<String>,
 }
 
 fn refuse(why: &str) -> OrchestratorError {
@@ -50,17 +44,21 @@ impl Staged {
     /// Asks git.
     pub(crate) fn ask(folder: &Path) -> Result<Self, OrchestratorError> {
         let ask = || -> Result<Self, String> {
-            let staged = [
-                "diff",
-                "--cached",
-                "--name-only",
-                "--relative",
-                "--no-renames",
-                "--no-ext-diff",
-                "--diff-filter=d",
-                "-z",
-            ];
-            let files = paths(git(folder, staged)?)?;
+            let staged = |which: &str| {
+                let words = [
+                    "diff",
+                    "--cached",
+                    "--name-only",
+                    "--relative",
+                    "--no-renames",
+                    "--no-ext-diff",
+                    which,
+                    "-z",
+                ];
+                paths(git(folder, words)?)
+            };
+            let files = staged("--diff-filter=d")?;
+            let deleted = staged("--diff-filter=D")?;
             let tree = line(&git(folder, ["rev-parse", "--show-toplevel"])?);
             let tree = PathBuf::from(tree);
             let prefix = line(&git(folder, ["rev-parse", "--show-prefix"])?);
@@ -68,6 +66,7 @@ impl Staged {
             let entries = entries(&tree)?;
             Ok(Self {
                 files,
+                deleted,
                 tree,
                 prefix,
                 differing,
@@ -77,22 +76,25 @@ impl Staged {
         ask().map_err(|why| refuse(&why))
     }
 
-    /// Copies what is staged, all of it, to a new folder of this name that only
-    /// this user may look into.
-    pub(crate) fn copy(&self, name: &str) -> Result<Copied, OrchestratorError> {
-        let place = std::env::temp_dir();
-        let copy = || -> Result<Copied, String> {
+    /// Keeps for a run, whose record will be in `runs`, what is staged by name,
+    /// and where the work tree differs a copy of all of it. Comes with the
+    /// folder that stands for the one that `rok` is called in, in a copy.
+    pub(crate) fn keep(
+        &self,
+        run: &RunId,
+        runs: &Path,
+    ) -> Result<(Kept, Option<PathBuf>), OrchestratorError> {
+        let keep = || -> Result<_, String> {
+            let place = std::env::temp_dir();
             let told = |error: std::io::Error| format!("{}: {error}", place.display());
-            let root = place.canonicalize().map_err(told)?;
-            let root = root.join(format!("rok-staged-{name}"));
-            DirBuilder::new().mode(0o700).create(&root).map_err(told)?;
-            let copied = Copied {
-                folder: root.join(&self.prefix),
-                root,
-                kept: false,
-            };
+            let kept = Kept::make(run, runs, &self.entries).map_err(told)?;
+            if self.differing.is_empty() {
+                return Ok((kept, None));
+            }
+            let tree = kept.tree();
+            fs::create_dir(&tree).map_err(told)?;
             let mut prefix = OsString::from("--prefix=");
-            prefix.push(&copied.root);
+            prefix.push(&tree);
             prefix.push("/");
             let words = ["checkout-index", "--all", "--force", "--quiet"];
             let words = words.map(OsString::from).into_iter();
@@ -100,14 +102,15 @@ impl Staged {
             let hidden = hidden(&self.tree)?.skipped;
             let all = hidden.then(|| OsString::from("--ignore-skip-worktree-bits"));
             git(&self.tree, words.chain(all).chain([prefix]))?;
+            let folder = tree.join(&self.prefix);
             // Where nothing of it is staged it is empty.
-            fs::create_dir_all(&copied.folder).map_err(told)?;
-            Ok(copied)
+            fs::create_dir_all(&folder).map_err(told)?;
+            Ok((kept, Some(folder)))
         };
-        copy().map_err(|why| {
+        keep().map_err(|why| {
             config(
                 "ROK0223",
-                format!("cannot copy what is staged: {why}"),
+                format!("cannot keep what is staged: {why}"),
                 "make room there, or set TMPDIR",
             )
         })
@@ -119,23 +122,6 @@ impl Staged {
         (!self.differing.is_empty()).then(|| {
             format!("a copy of what is staged is looked at; the work tree differs in {names}")
         })
-    }
-
-    /// The files that are staged otherwise by now, and where the work tree is
-    /// what was looked at, those that differ from what is staged.
-    pub(crate) fn changed_since(&self, copied: bool) -> Result<Vec<String>, OrchestratorError> {
-        let ask = || -> Result<Vec<String>, String> {
-            let now = entries(&self.tree)?;
-            let moved = self.entries.symmetric_difference(&now);
-            let mut changed: BTreeSet<String> = moved
-                .filter_map(|entry| Some(entry.split_once('\t')?.1.to_owned()))
-                .collect();
-            if !copied {
-                changed.extend(unstaged(&self.tree, "untracked")?);
-            }
-            Ok(changed.into_iter().collect())
-        };
-        ask().map_err(|why| refuse(&why))
     }
 
     /// Refuses what would be judged by manifests that are not staged so, and
@@ -199,7 +185,7 @@ fn differing(tree: &Path) -> Result<Vec<String>, String> {
 }
 
 /// The tracked files that differ; of submodules all but what is `ignored`.
-fn unstaged(tree: &Path, ignored: &str) -> Result<Vec<String>, String> {
+pub(crate) fn unstaged(tree: &Path, ignored: &str) -> Result<Vec<String>, String> {
     let submodules = format!("--ignore-submodules={ignored}");
     let words = [
         "diff",
@@ -239,7 +225,7 @@ fn hidden(tree: &Path) -> Result<Hidden, String> {
 }
 
 /// What is staged, file by file.
-fn entries(tree: &Path) -> Result<BTreeSet<String>, String> {
+pub(crate) fn entries(tree: &Path) -> Result<BTreeSet<String>, String> {
     let told = paths(git(tree, ["ls-files", "--stage", "-z"])?)?;
     // A conflict has more than one content of a file.
     let open = told
@@ -249,22 +235,5 @@ fn entries(tree: &Path) -> Result<BTreeSet<String>, String> {
     match open {
         Some((_, file)) => Err(format!("{file} is in conflict")),
         None => Ok(told.into_iter().collect()),
-    }
-}
-
-impl Copied {
-    /// Leaves the copy to a run that is not at its end, and tells where it is.
-    pub(crate) fn keep(&mut self) -> &Path {
-        self.kept = true;
-        &self.root
-    }
-}
-
-impl Drop for Copied {
-    fn drop(&mut self) {
-        if !self.kept {
-            // What a component left unremovable, the system's own sweep takes.
-            let _ = fs::remove_dir_all(&self.root);
-        }
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::refusals;
 use rok_component::{Admission, Breaker, BreakerRules, BreakerState, Component, Outcome};
-use rok_facades::registry::{BreakerView, RegistryError};
+use rok_facades::registry::{Asker, BreakerView, RegistryError};
 use rok_log::Cells;
 use rok_vocabulary::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -40,9 +40,14 @@ impl Breakers<'_> {
     pub(crate) fn admit(
         &self,
         component: &Component,
+        who: &Asker<'_>,
         now: Timestamp,
     ) -> Result<Admission, RegistryError> {
-        self.turn(component, |breaker| breaker.admit(now, self.rules))
+        // What is no run's id was written by nobody who is there.
+        let is_gone = |by: &str, since| by.parse().map_or(true, |run| (who.is_gone)(&run, since));
+        self.turn(component, |breaker| {
+            breaker.admit_by(who.run.as_str(), is_gone, now, self.rules)
+        })
     }
 
     /// Takes in what came of an attempt.
@@ -145,6 +150,7 @@ pub(crate) fn view(breaker: &Breaker) -> BreakerView {
         failures: breaker.failures,
         since,
         until,
+        by: breaker.by.clone(),
         last_failure_at: breaker.last.map(|(at, _)| at),
         last_failure_class: breaker.last.map(|(_, class)| class),
     }

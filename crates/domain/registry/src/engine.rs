@@ -12,7 +12,7 @@ use rok_component::{
     resolve,
 };
 use rok_facades::registry::{
-    AddedComponent, BreakerView, ComponentView, Found, FoundComponent, LeftOut, LockReport,
+    AddedComponent, Asker, BreakerView, ComponentView, Found, FoundComponent, LeftOut, LockReport,
     ManifestFile, RegistryEngine, RegistryError, RegistryQuery, RegistryReport, RemovedComponent,
 };
 use rok_log::{Cells, MemoryCells};
@@ -274,8 +274,8 @@ impl RegistryEngine for Registry {
         change::lock(self)
     }
 
-    fn admit(&self, component: &Component) -> Result<Admission, RegistryError> {
-        self.breakers().admit(component, (self.now)())
+    fn admit(&self, component: &Component, who: &Asker<'_>) -> Result<Admission, RegistryError> {
+        self.breakers().admit(component, who, (self.now)())
     }
 
     fn record(

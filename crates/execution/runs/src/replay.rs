@@ -5,6 +5,7 @@ use crate::cache::event;
 use crate::engine::Runs;
 use crate::fault;
 use crate::load::Loaded;
+use crate::resume::gone;
 use crate::setup::{Governed, Needs};
 use crate::submit::{NewRun, contents};
 use rok_artifacts::{ContentStore, Digest};
@@ -39,6 +40,10 @@ impl Runs {
         let plan = state.plan().plan();
         if state.find(request.from.as_str()).is_none() {
             return Err(fault::unknown_step_of(state, request.from.as_str()));
+        }
+        if let Some(gone) = gone(state) {
+            let why = format!("the folder that it ran in is gone: {}", gone.display());
+            return Err(refused(run, &why).help("put it back, or start a new run"));
         }
         let replays = ReplaysData {
             run: run.clone(),

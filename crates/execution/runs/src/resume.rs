@@ -16,7 +16,7 @@ use rok_facades::runs::{
 };
 use rok_kernel::{Input, Repair, Resumability, RunState, StandIn, StepIx};
 use rok_log::{Claim, ClaimError, Lease};
-use rok_plan::OnExceeded;
+use rok_plan::{Action, OnExceeded};
 use rok_runner::{CLAIM_LEASE, Clock, RecoverError, Shard, SystemClock, Turn, repair_of};
 use rok_vocabulary::{Actor, CommandId, RunId, StepState};
 use std::path::{Path, PathBuf};
@@ -167,6 +167,7 @@ impl Runs {
         command: Option<CommandId>,
     ) -> Result<(Shard, Turn), RunsError> {
         self.refuse_without_secrets(run, options)?;
+        self.refuse_without_folder(run)?;
         self.signing_key()?;
         let (mut shard, claim) = self.take_over(run, options.secrets_file.as_deref())?;
         if let Err(error) = Self::say_resume(&mut shard, run, &claim, options, command) {
@@ -199,6 +200,23 @@ impl Runs {
             }
             Err(_) => Ok(()),
         }
+    }
+
+    /// Nothing is begun anew where the folder is gone that its processes run in:
+    /// each would fail, and that would be on record as its own fault.
+    fn refuse_without_folder(&self, run: &RunId) -> Result<(), RunsError> {
+        let loaded = self.load(run)?;
+        let state = loaded.state();
+        let begins = state.resumability(SystemClock.now()) == Resumability::NextEpoch;
+        let Some(gone) = gone(state).filter(|_| begins) else {
+            return Ok(());
+        };
+        let message = format!(
+            "run {run} cannot be resumed: the folder that it runs in is gone: {}",
+            gone.display()
+        );
+        Err(RunsError::new(ErrorKind::State, "ROK0104", message)
+            .help("put it back, or start a new run"))
     }
 
     /// Claims a run and folds its log into a shard of its own.
@@ -413,6 +431,16 @@ fn submitter_of(log: &rok_log::LogBytes, run: &RunId) -> Actor {
         .next()
         .and_then(|line| rok_events::decode(line, run).ok());
     first.map_or(Actor::Manual, |decoded| decoded.event.actor)
+}
+
+/// The folder of a run whose steps are processes, where it is no longer there.
+pub(crate) fn gone(state: &RunState) -> Option<PathBuf> {
+    let mut steps = state.plan().plan().steps.iter();
+    let processes = steps.any(|step| {
+        let process = matches!(step.action, Action::Argv(_) | Action::Shell { .. });
+        process && step.cwd.is_none()
+    });
+    Some(base(state)).filter(|folder| processes && !folder.is_dir())
 }
 
 /// The folder that a run's relative paths start from.

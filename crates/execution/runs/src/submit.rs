@@ -40,7 +40,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
-pub(crate) use given::{inputs_of, load_secrets, refuse_leaks, refuse_reason};
+pub(crate) use given::{inputs_of, load_secrets, refuse_absent, refuse_leaks, refuse_reason};
 use given::{leak, refuse_rank};
 
 /// A submission that was judged.
@@ -237,6 +237,7 @@ impl Runs {
             None => Submitted::read(text, source)?,
         };
         let plan = compiled.plan();
+        refuse_absent(submission.secrets_file.as_deref())?;
         let secrets = load_secrets(plan, submission.secrets_file.as_deref());
         // A refusal names what was given, and that may be a secret.
         let inputs = inputs_of(plan, &submission).map_err(|mut error| {

@@ -34,6 +34,7 @@ use rok_governance::{AccessPolicies, CedarEngine, Policies, PolicySources};
 use rok_incidents::IncidentBook;
 use rok_log::WorkerBook;
 use rok_notify::{Key, MailError, Mailer};
+use rok_orchestrators::with_checks;
 use rok_runner::{Services, SystemClock};
 use rok_runs::{Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor, SharedStore};
 use rok_service::{Beside, TokenBook};
@@ -162,7 +163,7 @@ fn composed(
         Arc::new(LocalTraces::new()),
     )
     .synthesis(Arc::new(synthesis(settings, store.as_ref())?));
-    let functions = Arc::new(functions);
+    let functions = Arc::new(with_checks(functions));
     let http = Arc::new(HttpExecutor::new(egress(settings)?));
     let workers = Arc::new(workers(settings)?);
     // Nothing but what asks for agents is refused where their file is not fit.

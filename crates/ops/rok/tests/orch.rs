@@ -23,6 +23,8 @@ mod registry;
 mod reports;
 #[path = "orch/resilience.rs"]
 mod resilience;
+#[path = "orch/staged.rs"]
+mod staged;
 #[path = "orch/stages.rs"]
 mod stages;
 

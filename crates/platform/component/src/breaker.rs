@@ -48,6 +48,8 @@ pub struct Breaker {
     pub failures: u32,
     /// The last failure, as it was told.
     pub last: Option<(Timestamp, ErrorClass)>,
+    /// Who tries it out, of a half-open one, where that is known.
+    pub by: Option<String>,
 }
 
 /// How a breaker stands.
@@ -87,7 +89,7 @@ impl BreakerState {
 }
 
 /// Whether a component may be started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     /// It may.
     Go,
@@ -96,6 +98,15 @@ pub enum Admission {
     /// It may not.
     Refused {
         /// Until then.
+        until: Timestamp,
+    },
+    /// It may not: another attempt tries it out.
+    OnTrial {
+        /// Whose, where that is known.
+        by: Option<String>,
+        /// Since when.
+        since: Timestamp,
+        /// When the next is let in, if nothing is heard of that one.
         until: Timestamp,
     },
 }
@@ -114,14 +125,44 @@ impl Breaker {
     /// [`record`](Self::record).
     #[must_use]
     pub fn admit(&self, now: Timestamp, rules: &BreakerRules) -> (Admission, Self) {
-        let (until, was) = match self.state {
+        self.ask(now, rules, None, |_, _| false)
+    }
+
+    /// The same for one that can be named. A trial whose owner `is_gone`, as
+    /// is told of who and since when, makes room for the next at once.
+    #[must_use]
+    pub fn admit_by(
+        &self,
+        by: &str,
+        is_gone: impl FnOnce(&str, Timestamp) -> bool,
+        now: Timestamp,
+        rules: &BreakerRules,
+    ) -> (Admission, Self) {
+        self.ask(now, rules, Some(by), is_gone)
+    }
+
+    fn ask(
+        &self,
+        now: Timestamp,
+        rules: &BreakerRules,
+        by: Option<&str>,
+        is_gone: impl FnOnce(&str, Timestamp) -> bool,
+    ) -> (Admission, Self) {
+        let was = match self.state {
             BreakerState::Closed => return (Admission::Go, self.clone()),
-            BreakerState::Open { since, until } => (until, until.since(since)),
-            BreakerState::HalfOpen { until, was, .. } => (until, was),
+            BreakerState::Open { until, .. } if now < until => {
+                return (Admission::Refused { until }, self.clone());
+            }
+            BreakerState::Open { since, until } => until.since(since),
+            BreakerState::HalfOpen { since, until, was } => {
+                let gone = || self.by.as_deref().is_some_and(|by| is_gone(by, since));
+                if now < until && !gone() {
+                    let by = self.by.clone();
+                    return (Admission::OnTrial { by, since, until }, self.clone());
+                }
+                was
+            }
         };
-        if now < until {
-            return (Admission::Refused { until }, self.clone());
-        }
         let state = BreakerState::HalfOpen {
             since: now,
             until: now.after(rules.trial),
@@ -129,6 +170,7 @@ impl Breaker {
         };
         let next = Self {
             state,
+            by: by.map(ToString::to_string),
             ..self.clone()
         };
         (Admission::Trial, next)
@@ -167,6 +209,7 @@ impl Breaker {
             state,
             failures,
             last: Some((now, class)),
+            by: None,
         }
     }
 }
@@ -197,6 +240,8 @@ struct Stored {
     until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     was_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
     failures: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_at: Option<Timestamp>,
@@ -221,6 +266,7 @@ impl Breaker {
             since,
             until,
             was_ms,
+            by: self.by.clone(),
             failures: self.failures,
             last_at: self.last.map(|(at, _)| at),
             last_class: self.last.map(|(_, class)| class),
@@ -250,6 +296,10 @@ impl Breaker {
             },
             _ => return Err(wrong("its state and its times do not belong together")),
         };
+        let half = matches!(state, BreakerState::HalfOpen { .. });
+        if stored.by.is_some() && !half {
+            return Err(wrong("nobody tries out one that is not half open"));
+        }
         let last = match (stored.last_at, stored.last_class) {
             (None, None) => None,
             (Some(at), Some(class)) => Some((at, class)),
@@ -259,6 +309,7 @@ impl Breaker {
             state,
             failures: stored.failures,
             last,
+            by: stored.by,
         })
     }
 }

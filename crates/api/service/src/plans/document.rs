@@ -6,7 +6,7 @@ use crate::service::Service;
 use rok_orchestration::{
     ExecutionNode, ExecutionPlan, NamedEdge, NamedNode, OrchestratorError, PlanEdge, Trouble,
 };
-use rok_plan::{CheckedFile, FaultCode, Plan, Step};
+use rok_plan::{CheckedFile, FaultCode, Gate, Plan, Step};
 use serde_json::Value;
 
 impl Service {
@@ -18,6 +18,13 @@ impl Service {
     ) -> Result<(ExecutionPlan, Vec<String>), ServiceError> {
         let text = self.plan_text(name)?;
         let plan = text.parse()?;
+        let decides: Vec<String> = plan.steps.iter().filter_map(decisive).collect();
+        if !decides.is_empty() {
+            return Err(wrong(format!(
+                "an execution plan has no place for {}; without them it would be another plan",
+                decides.join(", ")
+            )));
+        }
         let id = |at: &usize| plan.steps[*at].id.to_string();
         let edges = plan.steps.iter().flat_map(|step| {
             let to = step.id.to_string();
@@ -88,6 +95,23 @@ impl Service {
             notes: Vec::new(),
         })
     }
+}
+
+/// What of a step decides whether, when or how often it runs, and that nodes
+/// and edges cannot say.
+fn decisive(step: &Step) -> Option<String> {
+    let gate = |gate| match gate {
+        Gate::Hard => "gate: hard",
+        Gate::Manual => "gate: manual",
+    };
+    let found = [
+        step.condition.as_ref().map(|_| "if"),
+        step.gate.map(gate),
+        step.for_each.as_ref().map(|_| "for_each"),
+        step.fallback.map(|_| "fallback"),
+    ];
+    let found: Vec<&str> = found.into_iter().flatten().collect();
+    (!found.is_empty()).then(|| format!("{} of step `{}`", found.join(", "), step.id))
 }
 
 /// A step as a node, with its mode where that is not the plan's.

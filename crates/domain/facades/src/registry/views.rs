@@ -96,6 +96,9 @@ pub struct BreakerView {
     pub since: Option<Timestamp>,
     /// Until when it is; of a half-open one, when the next attempt is let in.
     pub until: Option<Timestamp>,
+    /// The run that tries it out, of a half-open one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// The last transient failure.
     pub last_failure_at: Option<Timestamp>,
     /// Its class.

@@ -27,7 +27,7 @@ fn compiled(
 ) -> Result<Plan, OrchestratorError> {
     let files = BTreeMap::new();
     let parts = parts(context, found, &files, None)?;
-    plan(context, "X", &parts)
+    plan(context, "X", &parts, None)
 }
 
 fn pipeline(chain: &[&str]) -> ExecutionContext {
@@ -181,8 +181,37 @@ fn files_reach_their_component_as_texts() {
     let list = vec!["a b.rs".to_owned(), "${{ x }}.rs".to_owned()];
     let files = BTreeMap::from([("fmt".to_owned(), list)]);
     let parts = parts(&context, &found, &files, Some("/w ${{ x }}")).unwrap();
-    let plan = plan(&context, "X", &parts).unwrap();
+    let plan = plan(&context, "X", &parts, None).unwrap();
     let env = &steps(&plan)["fmt"]["env"];
     assert_eq!(env["COMPONENT_FILES"], "a b.rs\n$${{ x }}.rs");
     assert_eq!(env["COMPONENT_WORKTREE"], "/w $${{ x }}");
+}
+
+#[test]
+fn more_files_than_one_list_holds_are_given_in_parts() {
+    let found = [component("check-it", "")];
+    let names: Vec<String> = (0..50_000).map(|at| format!("folder/{at:060}")).collect();
+    let files = BTreeMap::from([("check-it".to_owned(), names.clone())]);
+    let context = ExecutionContext::of_stage("ci");
+    let all = parts(&context, &found, &files, None).unwrap();
+    let plan = plan(&context, "X", &all, None).unwrap();
+    let document: Value = serde_json::from_slice(&plan.to_canonical_json()).unwrap();
+    assert_eq!(
+        document["steps"]["check-it"]["for_each"],
+        "inputs.rok_files_checkHit"
+    );
+    let given = document["inputs"]["rok_files_checkHit"]["default"].as_array();
+    let given: Vec<&str> = given.unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(given.iter().all(|part| part.len() <= MAX_LIST));
+    let told: Vec<&str> = given.iter().flat_map(|part| part.lines()).collect();
+    assert_eq!(told, names);
+}
+
+#[test]
+fn nobody_else_says_what_was_staged() {
+    let found = [component("a", "")];
+    let mut context = ExecutionContext::of_stage("ci");
+    context.inputs.push(("rok_staged".into(), "{}".into()));
+    let error = compiled(&context, &found).unwrap_err();
+    assert!(error.to_string().contains("rok's own"), "{error}");
 }

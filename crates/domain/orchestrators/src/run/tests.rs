@@ -2,7 +2,7 @@
 
 use super::*;
 use rok_facades::runs::{HoldView, RunsError};
-use rok_vocabulary::{HoldReason, RunPhase, Timestamp};
+use rok_vocabulary::{HoldReason, RunPhase};
 use rstest::rstest;
 use serde_json::json;
 

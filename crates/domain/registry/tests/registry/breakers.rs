@@ -2,10 +2,10 @@
 
 use crate::bench::{Bench, query, refusal, tool};
 use rok_component::{Admission, BreakerRules, Component, Outcome};
-use rok_facades::registry::RegistryEngine as _;
+use rok_facades::registry::{Asker, RegistryEngine as _};
 use rok_log::{Cells, MemoryCells};
 use rok_registry::Registry;
-use rok_vocabulary::{ErrorClass, Timestamp};
+use rok_vocabulary::{ErrorClass, RunId, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -66,11 +66,19 @@ impl Clocked {
     }
 
     fn admit(&self) -> Admission {
-        let component = self.component();
-        self.registry()
-            .admit(&component)
-            .expect("no test breaks it")
+        self.admit_where(&|_, _| false)
     }
+
+    fn admit_where(&self, is_gone: &dyn Fn(&RunId, Timestamp) -> bool) -> Admission {
+        let (component, run) = (self.component(), run());
+        let who = Asker { run: &run, is_gone };
+        let admitted = self.registry().admit(&component, &who);
+        admitted.expect("no test breaks it")
+    }
+}
+
+fn run() -> RunId {
+    "r-1".parse().expect("a run's id")
 }
 
 #[test]
@@ -86,7 +94,13 @@ fn a_breaker_outlives_whoever_opened_it() {
     clocked.now.store(10_000, Ordering::Relaxed);
     assert_eq!(clocked.admit(), Admission::Trial);
     assert_eq!(clocked.state(), "half_open");
-    assert!(matches!(clocked.admit(), Admission::Refused { .. }));
+    assert!(
+        matches!(clocked.admit(), Admission::OnTrial { by: Some(by), .. } if by == "r-1"),
+        "who tries it out is known"
+    );
+    let since = Timestamp::from_millis(10_000);
+    let gone = |run: &RunId, at| run.as_str() == "r-1" && at == since;
+    assert_eq!(clocked.admit_where(&gone), Admission::Trial);
     let component = clocked.component();
     clocked
         .registry()
@@ -132,7 +146,13 @@ fn a_state_that_nobody_can_read_lets_nothing_in() {
             .swap("breakers", &key, None, Some(b"{}"))
             .unwrap()
     );
-    let (code, told) = refusal(clocked.registry().admit(&component));
+    let (code, told) = refusal(clocked.registry().admit(
+        &component,
+        &Asker {
+            run: &run(),
+            is_gone: &|_, _| false,
+        },
+    ));
     assert_eq!(code, "ROK0235");
     assert!(
         told.starts_with("component a: its breaker cannot be read"),
@@ -153,7 +173,15 @@ fn of_many_at_once_one_alone_tries_it_out() {
     let (registry, component) = (clocked.registry(), clocked.component());
     let trials = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| registry.admit(&component).unwrap() == Admission::Trial))
+            .map(|_| {
+                scope.spawn(|| {
+                    let who = Asker {
+                        run: &run(),
+                        is_gone: &|_, _| false,
+                    };
+                    registry.admit(&component, &who).unwrap() == Admission::Trial
+                })
+            })
             .collect();
         threads
             .into_iter()

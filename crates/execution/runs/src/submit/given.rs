@@ -61,6 +61,16 @@ fn wrong_inputs(plan: &Plan, faults: &[String]) -> RunsError {
     RunsError::new(ErrorKind::Usage, "ROK0109", faults.join("\n")).help(help)
 }
 
+/// A secrets file that is named and not there is a mistake of whoever names it,
+/// and no run's failure.
+pub(crate) fn refuse_absent(file: Option<&Path>) -> Result<(), RunsError> {
+    let Some(file) = file.filter(|file| !file.exists()) else {
+        return Ok(());
+    };
+    let message = format!("secrets file {}: no such file", file.display());
+    Err(RunsError::new(ErrorKind::Usage, "ROK0110", message).help("name one that is there"))
+}
+
 /// The secrets that a plan names, from a file first, then the environment.
 pub(crate) fn load_secrets(plan: &Plan, file: Option<&Path>) -> Result<Secrets, String> {
     if plan.secrets.is_empty() {

@@ -19,6 +19,10 @@ pub fn orchestrators(
         registry: registry(settings)?,
         folder: folder.to_owned(),
         actor: settings.actor(),
+        records: settings
+            .store
+            .clone()
+            .unwrap_or_else(|| settings.dir.clone()),
     };
     let orchestrators = Orchestrators::new(setup);
     Ok(OrchestratorsFacade::new(Arc::new(orchestrators)))

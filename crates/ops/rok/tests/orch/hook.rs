@@ -10,7 +10,7 @@ use std::process::Command;
 const NO_TABS: &str = "type: validator\nchannel: canary\ntags: [pre-commit]\nfiles: [\"**/*.txt\"]\nentrypoint: { run: \"printf '%s\\\\n' \\\"$COMPONENT_FILES\\\" > \\\"${COMPONENT_WORKTREE:-.}/seen\\\"; grep -n bad $COMPONENT_FILES && exit 1; exit 0\" }";
 
 /// git, with `rok` on the path, in an environment of its own.
-fn git(bench: &Bench, args: &[&str]) -> Ran {
+pub(super) fn git(bench: &Bench, args: &[&str]) -> Ran {
     let rok = Path::new(env!("CARGO_BIN_EXE_rok"));
     let here = rok
         .parent()
@@ -31,7 +31,7 @@ fn git(bench: &Bench, args: &[&str]) -> Ran {
     Ran::from(command.output().expect("git starts"))
 }
 
-fn repository() -> Bench {
+pub(super) fn repository() -> Bench {
     let bench = bench(&[("words", NO_TABS)]);
     git(&bench, &["init", "-q"]).exits(0);
     bench
@@ -81,13 +81,13 @@ fn only_components_that_staged_files_concern_run_and_see_only_those() {
 }
 
 /// Everything of the folder, committed without a hook.
-fn commit_all(bench: &Bench) {
+pub(super) fn commit_all(bench: &Bench) {
     git(bench, &["add", "-A"]).exits(0);
     git(bench, &["commit", "-q", "--no-verify", "-m", "all"]).exits(0);
 }
 
 /// The copies of what is staged that are left.
-fn copies(bench: &Bench) -> Vec<String> {
+pub(super) fn copies(bench: &Bench) -> Vec<String> {
     let entries = fs::read_dir(bench.path()).expect("the folder").flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     names
@@ -185,6 +185,18 @@ fn a_component_that_changes_what_it_judges_lets_no_commit_pass() {
         report["messages"][0],
         "changed meanwhile: a.txt; what was looked at is not what is staged"
     );
+    // The run's own record says so, whoever reads it.
+    let run = report["run_id"].as_str().expect("a run");
+    let summary = bench.rok(["summary", run, "--json"]).exits(0).json();
+    assert_eq!(
+        (&summary["status"], &summary["outcome"]),
+        (&"failed".into(), &"failed".into())
+    );
+    let told = summary["error"]["reason"].to_string();
+    assert!(told.contains("changed meanwhile: a.txt"), "{told}");
+    let listed = bench.rok(["ls"]).exits(0).out;
+    assert!(listed.to_lowercase().contains("failed"), "{listed}");
+    bench.rok(["verify", run]).exits(0);
     git(&bench, &["add", "a.txt"]).exits(0);
     orch(&bench, "--stage pre-commit").exits(0);
 }

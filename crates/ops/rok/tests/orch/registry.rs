@@ -71,3 +71,35 @@ fn a_dry_run_of_the_registry_changes_nothing() {
     orch(&bench, "--stage registry --action remove=fmt --dry-run").exits(2);
     orch(&bench, "--stage registry --action inspect=fmt").exits(0);
 }
+
+#[test]
+fn a_registry_that_is_not_sound_passes_no_stage_of_its_own() {
+    let requires = |other: &str| format!("{FMT}\nrequires: {{ {other}: \"*\" }}");
+    let bench = bench(&[
+        ("a", &requires("b")),
+        ("b", &requires("a")),
+        ("old", &format!("status: archived\n{FMT}")),
+    ]);
+    for words in ["--stage registry", "--stage registry --action list"] {
+        let report = orch(&bench, words).exits(3).json();
+        assert_eq!(report["status"], "failed");
+        let told = report["error"]["message"].as_str().expect("why");
+        assert!(
+            told.contains("components require each other: a@1.0.0 → b@1.0.0 → a@1.0.0"),
+            "{told}"
+        );
+        assert_eq!(result(&report, "old")["status"], "skip");
+        assert_eq!(
+            result(&report, "old")["messages"],
+            json!(["archived: never runs"])
+        );
+    }
+    component(&bench, "a", FMT);
+    orch(&bench, "--stage registry").exits(0);
+    // Nothing that is meant ever runs, or what is required never does.
+    orch(&bench, "--stage registry --name old").exits(3);
+    component(&bench, "a", &requires("old"));
+    let report = orch(&bench, "--stage registry").exits(3).json();
+    let told = report["error"]["message"].as_str().expect("why");
+    assert!(told.contains("of old there is 1.0.0 (archived)"), "{told}");
+}

@@ -252,3 +252,63 @@ fn an_unknown_format_is_refused_before_anything_runs() {
     assert!(ran.err.contains("did you mean `json`?"), "{}", ran.err);
     assert!(!bench.runs().exists());
 }
+
+/// What a soft policy says is told in every format, and what a check warns of.
+#[test]
+fn what_is_only_warned_of_is_told_in_every_format() {
+    let warns = "type: test\nentrypoint: { run: \"echo '{\\\"warnings\\\": [{\\\"message\\\": \\\"first word\\\", \\\"file\\\": \\\"a.rs\\\", \\\"line\\\": 3}, \\\"second word\\\"]}' > \\\"$ROK_OUTPUT\\\"\" }";
+    let copies = "type: test\nentrypoint: { run: [touch, x] }";
+    let bench = bench(&[("copies", copies), ("warns", warns)]);
+    let policies = "policies:\n  - { type: security, scope: org, enforcement_level: soft, payload: { id: rule-1, reason: not by touch, deny: { commands: [touch] } } }\n  - { type: security, scope: org, enforcement_level: soft, payload: { id: rule-2, reason: whose it is, require: { labels: { owner: null } } } }\n";
+    bench.write("soft.yaml", policies);
+    for format in ["human", "json", "yaml", "junit", "sarif", "github"] {
+        let words = format!("--stage test --policy soft.yaml --format {format}");
+        let ran = orch(&bench, &words).exits(0);
+        for text in ["first word", "second word", "not by touch", "whose it is"] {
+            assert!(ran.out.contains(text), "{format}: {text}\n{}", ran.out);
+        }
+    }
+    let report = orch(&bench, "--stage test --policy soft.yaml")
+        .exits(0)
+        .json();
+    assert_eq!(result(&report, "copies")["status"], "warn");
+}
+
+#[test]
+fn a_long_line_is_told_whole_and_what_never_began_is_no_run() {
+    let long = "x".repeat(6000);
+    let fails = format!("type: test\nentrypoint: {{ run: \"echo begin{long}end; exit 1\" }}");
+    let bench = bench(&[("long", &fails)]);
+    for format in ["json", "yaml", "junit", "sarif", "github"] {
+        let ran = orch(&bench, &format!("--stage test --format {format}")).exits(1);
+        let whole = format!("begin{long}end");
+        assert!(ran.out.contains(&whole), "{format}\n{}", ran.out);
+    }
+    let shown = orch(&bench, "--stage test --format human").exits(1).out;
+    assert!(shown.contains(" run 0"), "{shown}");
+    assert!(
+        shown.contains("more lines"),
+        "what is left out is marked\n{shown}"
+    );
+    // Refused, or only looked at: there is no such run.
+    let refused = orch(&bench, "--stage test --name no --format human").exits(3);
+    assert!(!refused.out.contains(" run 0"), "{}", refused.out);
+    let dry = orch(&bench, "--stage test --dry-run --format human").exits(0);
+    assert!(!dry.out.contains(" run 0"), "{}", dry.out);
+    bench
+        .rok(["--json", "orch", "--stage", "test", "--format", "junit"])
+        .exits(2);
+}
+
+#[test]
+fn a_secrets_file_that_is_not_there_is_a_mistake_of_usage() {
+    let bench = bench(&[(
+        "a",
+        "type: test\nsecrets: [TOKEN]\nentrypoint: { run: [\"true\"], env: { T: \"${{ secrets.TOKEN }}\" } }",
+    )]);
+    let report = orch(&bench, "--stage test --secrets none.env")
+        .exits(2)
+        .json();
+    assert_eq!(report["error"]["code"], "ROK0110");
+    assert_eq!(report["run_id"], Value::Null);
+}

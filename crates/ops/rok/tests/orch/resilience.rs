@@ -135,3 +135,44 @@ fn a_component_s_secret_reaches_it_and_no_report() {
     );
     component(&bench, "a", "type: test\nentrypoint: { run: [\"true\"] }");
 }
+
+#[test]
+fn a_trial_of_a_run_that_nobody_drives_makes_room_at_once() {
+    let fails = "type: test\nentrypoint: { run: \"test -e well || exit 75; touch begun; for i in $(seq 1200); do test -e go && exit 0; sleep 0.05; done\" }";
+    let bench = bench(&[("flaky", fails)]);
+    bench.write(
+        "rok.toml",
+        "breaker_failures = 1\nbreaker_cool_down_ms = 1\n",
+    );
+    orch(&bench, "--stage test").exits(1);
+    bench.write("well", "");
+    let begun = bench.path().join("begun");
+    let trial = |run: &str| {
+        let _ = std::fs::remove_file(&begun);
+        let command = bench.command(["orch", "--stage", "test", "--correlation-id", run]);
+        let running = Running::start(command);
+        for _ in 0..1200 {
+            if begun.exists() {
+                return running;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{:?}", running.finish());
+    };
+    let running = trial("r-1");
+    // While it goes on nobody else tries, and is told why.
+    let report = orch(&bench, "--stage test").exits(1).json();
+    let why = result(&report, "flaky")["errors"][0]["message"].clone();
+    let why = why.as_str().expect("why");
+    assert!(
+        why.contains("half open: run r-1 tries it out since"),
+        "{why}"
+    );
+    running.signal(Signal::INT);
+    running.finish().exits(130);
+    let running = trial("r-2");
+    running.signal(Signal::KILL);
+    running.finish().exits(-1);
+    bench.write("go", "");
+    orch(&bench, "--stage test").exits(0);
+}

@@ -47,10 +47,7 @@ fn it_opens_rests_and_tries() {
     let (trial, half) = breaker.admit(at(12), &RULES);
     assert_eq!(trial, Admission::Trial);
     // One alone is let in.
-    assert_eq!(
-        half.admit(at(13), &RULES).0,
-        Admission::Refused { until: at(112) }
-    );
+    assert_eq!(half.admit(at(13), &RULES).0, on_trial(None, 12));
 
     let closed = half.record(at(14), Outcome::Succeeded, &RULES);
     assert_eq!(closed, Breaker::default());
@@ -83,10 +80,38 @@ fn a_trial_of_which_nothing_is_heard_makes_room_for_the_next() {
     let (_, half) = opened().admit(at(12), &RULES);
     let (trial, next) = half.admit(at(112), &RULES);
     assert_eq!(trial, Admission::Trial);
+    assert_eq!(next.admit(at(113), &RULES).0, on_trial(None, 112));
+}
+
+/// What whoever asks is told while somebody tries it out since then.
+fn on_trial(by: Option<&str>, since: i64) -> Admission {
+    Admission::OnTrial {
+        by: by.map(ToString::to_string),
+        since: at(since),
+        until: at(since + 100),
+    }
+}
+
+#[test]
+fn a_trial_whose_owner_is_gone_makes_room_at_once() {
+    let never = |_: &str, _| false;
+    let (trial, half) = opened().admit_by("r-1", never, at(12), &RULES);
+    assert_eq!(trial, Admission::Trial);
     assert_eq!(
-        next.admit(at(113), &RULES).0,
-        Admission::Refused { until: at(212) }
+        Breaker::parse(half.to_text().as_bytes()).as_ref(),
+        Ok(&half)
     );
+    let (refused, same) = half.admit_by("r-2", never, at(13), &RULES);
+    assert_eq!((refused, &same), (on_trial(Some("r-1"), 12), &half));
+    let gone = |by: &str, since| by == "r-1" && since == at(12);
+    let (trial, next) = half.admit_by("r-2", gone, at(13), &RULES);
+    assert_eq!(trial, Admission::Trial);
+    // It rests as long as if the first one had never been.
+    let BreakerState::Open { since, until } = fail(&next, 14).state else {
+        panic!("{next:?}");
+    };
+    assert_eq!((since, until), (at(14), at(34)));
+    assert_eq!(next.admit(at(15), &RULES).0, on_trial(Some("r-2"), 13));
 }
 
 #[rstest]
@@ -120,6 +145,7 @@ fn an_answer_between_failures_begins_the_count_anew() {
 #[case(r#"{"state":"open","failures":1}"#)]
 #[case(r#"{"state":"ajar","failures":1}"#)]
 #[case(r#"{"state":"closed","failures":0,"more":1}"#)]
+#[case(r#"{"state":"closed","failures":0,"by":"r"}"#)]
 #[case(r#"{"state":"closed","failures":1,"last_class":"timeout"}"#)]
 fn a_state_that_cannot_be_read_is_refused(#[case] text: &str) {
     assert!(Breaker::parse(text.as_bytes()).is_err());

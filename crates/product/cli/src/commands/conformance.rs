@@ -27,7 +27,7 @@ pub(crate) fn conformance(
         }
         return Ok(Exit::Success);
     }
-    let format = chosen_format(args.format.as_deref(), terminal);
+    let format = chosen_format(args.format.as_deref(), terminal)?;
     // Before anything runs: a report that nobody can write is of no use.
     let formatter = service.format(&format)?;
     let junit = service.format("junit")?;

@@ -41,7 +41,7 @@ fn stage(
     terminal: &mut Terminal,
     args: StageArgs,
 ) -> Result<Exit, ServiceError> {
-    let format = chosen_format(args.format.as_deref(), terminal);
+    let format = chosen_format(args.format.as_deref(), terminal)?;
     // Before anything runs: a report that nobody can write is of no use.
     let formatter = service.format(&format)?;
     let context = context(args, format)?;
@@ -88,10 +88,24 @@ fn tell_error(terminal: &mut Terminal, report: &RunReport, format: &str) {
     terminal.complain(&text);
 }
 
-/// The format that was asked for, else the one for who reads.
-pub(super) fn chosen_format(asked: Option<&str>, terminal: &Terminal) -> String {
-    let format = asked.unwrap_or_else(|| default_format(terminal));
-    format.to_owned()
+/// The format that was asked for, else the one for who reads. Two that
+/// contradict each other are refused.
+pub(super) fn chosen_format(
+    asked: Option<&str>,
+    terminal: &Terminal,
+) -> Result<String, ServiceError> {
+    let switch = match (terminal.yaml, terminal.json) {
+        (true, _) => Some("yaml"),
+        (_, true) => Some("json"),
+        _ => None,
+    };
+    match (asked, switch) {
+        (Some(asked), Some(switch)) if asked != switch => Err(ServiceError::BadName {
+            what: format!("--{switch} and --format {asked} contradict each other: say one of them"),
+        }),
+        (Some(asked), _) => Ok(asked.to_owned()),
+        (None, _) => Ok(default_format(terminal).to_owned()),
+    }
 }
 
 pub(super) fn look(terminal: &Terminal) -> FormatLook {
@@ -215,6 +229,20 @@ mod tests {
         assert_eq!(default_format(&asked), "json");
         asked.yaml = true;
         assert_eq!(default_format(&asked), "yaml");
+    }
+
+    #[test]
+    fn two_formats_contradict_each_other() {
+        let mut terminal = Terminal::in_memory().0.pretend(true, false, false);
+        let chosen = |terminal: &Terminal, asked| chosen_format(asked, terminal).ok();
+        assert_eq!(chosen(&terminal, Some("junit")).as_deref(), Some("junit"));
+        terminal.json = true;
+        assert_eq!(chosen(&terminal, Some("json")).as_deref(), Some("json"));
+        assert_eq!(chosen(&terminal, None).as_deref(), Some("json"));
+        assert_eq!(chosen(&terminal, Some("human")), None);
+        terminal.yaml = true;
+        assert_eq!(chosen(&terminal, Some("yaml")).as_deref(), Some("yaml"));
+        assert_eq!(chosen(&terminal, Some("json")), None);
     }
 
     #[test]

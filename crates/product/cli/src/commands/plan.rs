@@ -159,8 +159,17 @@ fn list(service: &Service, terminal: &mut Terminal) -> Result<Exit, ServiceError
 fn show(service: &Service, terminal: &mut Terminal, name: &str) -> Result<Exit, ServiceError> {
     if terminal.json {
         let canonical = service.plan_canonical(name)?;
-        terminal.show(&String::from_utf8_lossy(&canonical))?;
-        terminal.show("\n")?;
+        if terminal.yaml {
+            let plan: serde_json::Value =
+                serde_json::from_slice(&canonical).map_err(|error| ServiceError::Output {
+                    why: error.to_string(),
+                })?;
+            terminal.show_json(&plan)?;
+        } else {
+            // Byte for byte: its digest is the plan's.
+            terminal.show(&String::from_utf8_lossy(&canonical))?;
+            terminal.show("\n")?;
+        }
     } else {
         let text = render::plan(&service.plan_view(name)?, terminal.out_look);
         terminal.show(&text)?;

@@ -126,6 +126,9 @@ fn breaker(view: &BreakerView) -> String {
     if let (Some(since), Some(until)) = (view.since, view.until) {
         let _ = write!(text, ", since {since}, until {until}");
     }
+    if let Some(by) = &view.by {
+        let _ = write!(text, ", run {} tries it out", clean(by));
+    }
     if view.failures > 0 {
         let _ = write!(text, ", {} failures in a row", view.failures);
     }

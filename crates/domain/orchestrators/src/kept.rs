@@ -1,0 +1,186 @@
+//! What is kept for a run outside of the work tree while it may go on: what was
+//! staged, by name, and a copy of it where one is looked at.
+//!
+//! It lies in a folder of its own that only this user may look into. It goes
+//! with the run's end; what a run left that died goes when the next one begins.
+//! Nothing is taken away that does not say whose it is, and no link is followed.
+
+use rok_vocabulary::RunId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{Error, Result, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// What the folders are called, before the run's id.
+const PREFIX: &str = "rok-staged-";
+
+/// Says whose a folder is; locked by whoever is about to begin the run.
+const OWNER: &str = "owner";
+
+/// What was staged: entries of git's index, a NUL behind each.
+const LISTING: &str = "staged";
+
+/// The copy.
+const TREE: &str = "tree";
+
+/// More than this is no owner's word.
+const MAX_OWNER: u64 = 64 * 1024;
+
+/// A list of what a million long names come to.
+const MAX_LISTING: u64 = 512 * 1024 * 1024;
+
+/// Whose a folder is.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Owner {
+    run: RunId,
+    /// Where the record of the run is.
+    runs: PathBuf,
+}
+
+/// What is kept for a run. It goes with this, unless it is left to the run.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    root: PathBuf,
+    left: bool,
+    /// Holds the lock.
+    _owner: File,
+}
+
+impl Kept {
+    /// Makes the folder of a run whose record will be in `runs`.
+    pub(crate) fn make(run: &RunId, runs: &Path, entries: &BTreeSet<String>) -> Result<Self> {
+        let root = place()?.join(format!("{PREFIX}{run}"));
+        DirBuilder::new().mode(0o700).create(&root)?;
+        let made = || -> Result<File> {
+            let mut owner = new_file(&root.join(OWNER))?;
+            owner.try_lock()?;
+            let word = Owner {
+                run: run.clone(),
+                runs: runs.to_owned(),
+            };
+            serde_json::to_writer(&owner, &word)?;
+            owner.flush()?;
+            new_file(&root.join(LISTING))?.write_all(listing(entries).as_bytes())?;
+            Ok(owner)
+        };
+        match made() {
+            Ok(owner) => Ok(Self {
+                root,
+                left: false,
+                _owner: owner,
+            }),
+            Err(error) => {
+                let _ = fs::remove_dir_all(&root);
+                Err(error)
+            }
+        }
+    }
+
+    /// Where a copy goes.
+    pub(crate) fn tree(&self) -> PathBuf {
+        self.root.join(TREE)
+    }
+
+    /// Leaves it to a run that is not at its end, and tells where it is.
+    pub(crate) fn leave(&mut self) -> &Path {
+        self.left = true;
+        &self.root
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if !self.left {
+            // What a component left unremovable, the system's own sweep takes.
+            let _ = fs::remove_dir_all(&self.root);
+        }
+    }
+}
+
+/// What was staged when a run began, where that is still known.
+pub(crate) fn listed(run: &RunId) -> Option<BTreeSet<String>> {
+    let root = place().ok()?.join(format!("{PREFIX}{run}"));
+    let bytes = rok_files::read(&root.join(LISTING), MAX_LISTING).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let entries = text.split('\0').filter(|entry| !entry.is_empty());
+    Some(entries.map(str::to_owned).collect())
+}
+
+/// Takes away what is kept for a run whose last step this is.
+pub(crate) fn take_away(run: &RunId) {
+    let Ok(place) = place() else { return };
+    let root = place.join(format!("{PREFIX}{run}"));
+    if is_ours(&root) && owner(&root).is_some_and(|owner| owner.run == *run) {
+        let _ = fs::remove_dir_all(&root);
+    }
+}
+
+/// Takes away what runs recorded in `runs` have left that have ended, or never
+/// began. Best effort: what cannot be judged stays.
+pub(crate) fn sweep(runs: &Path, is_over: impl Fn(&RunId) -> bool) {
+    let Some(entries) = place().ok().and_then(|place| fs::read_dir(place).ok()) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let run = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let Some(run) = run.and_then(|run| run.parse::<RunId>().ok()) else {
+            continue;
+        };
+        let root = entry.path();
+        if !is_ours(&root) {
+            continue;
+        }
+        // Whoever is about to begin the run holds it.
+        let Ok(file) = rok_files::open(&root.join(OWNER)) else {
+            continue;
+        };
+        if file.try_lock().is_err() {
+            continue;
+        }
+        let word = owner(&root);
+        let said = word.is_some_and(|word| word.run == run && word.runs == runs);
+        if said && is_over(&run) {
+            let _ = fs::remove_dir_all(&root);
+        }
+    }
+}
+
+/// The folder that these folders are made in.
+fn place() -> Result<PathBuf> {
+    std::env::temp_dir().canonicalize()
+}
+
+/// A folder of this user, that nobody else may look into; no link to one.
+fn is_ours(root: &Path) -> bool {
+    let me = rustix::process::geteuid().as_raw();
+    fs::symlink_metadata(root)
+        .is_ok_and(|found| found.is_dir() && found.uid() == me && found.mode() & 0o077 == 0)
+}
+
+fn owner(root: &Path) -> Option<Owner> {
+    let bytes = rok_files::read(&root.join(OWNER), MAX_OWNER).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+fn new_file(path: &Path) -> Result<File> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    file.map_err(|error| Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+/// Entries as one text: what their digest is of.
+pub(crate) fn listing(entries: &BTreeSet<String>) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        text += entry;
+        text.push('\0');
+    }
+    text
+}
