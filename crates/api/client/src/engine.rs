@@ -164,6 +164,16 @@ fn asked(submission: Submission) -> Result<SubmitRequest, RunsError> {
     })
 }
 
+/// A server signs by its own key, or not at all.
+fn without_key(error: RunsError) -> RunsError {
+    match error.code {
+        "ROK0140" => error.help(
+            "the server has none: who runs it sets `signing_key_file`; or `rok export RUN`, and import and sign it here, without a server",
+        ),
+        _ => error,
+    }
+}
+
 /// Values of secrets do not travel: a server has its own.
 fn refuse_secrets(file: Option<&Path>) -> Result<(), RunsError> {
     match file {
@@ -231,6 +241,13 @@ impl RunsEngine for RemoteRuns {
             Err(error) if error.code == "ROK0002" => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn known_plans(&self) -> Result<Option<Vec<Value>>, RunsError> {
+        let page: Value = self.connection.get(&["api", "v1", "plans"], &[])?;
+        let plans = page["plans"].as_array();
+        let plans = plans.ok_or_else(|| unreachable("the server's list of plans is none"))?;
+        Ok(Some(plans.clone()))
     }
 
     fn check_plans(&self, _: &[u8], _: &str, _: &Path) -> Result<(), RunsError> {
@@ -628,7 +645,8 @@ impl RunsEngine for RemoteRuns {
                 "leave --key out, and the server signs by its own; or export the run, import it here, and attest that",
             ));
         }
-        self.connection.tell(&path(run, &["attest"]))
+        let attested = self.connection.tell(&path(run, &["attest"]));
+        attested.map_err(without_key)
     }
 
     fn checkpoint(&self, run: &RunId, options: &AttestOptions) -> Result<Checkpoint, RunsError> {
@@ -639,7 +657,8 @@ impl RunsEngine for RemoteRuns {
                 "leave --key out, and the server signs by its own; `rok cosign --key FILE --run RUN` adds yours, once you have seen the log",
             ));
         }
-        proof::checkpoint(&self.connection, run, &path(run, &["checkpoint"]))
+        let checkpoint = proof::checkpoint(&self.connection, run, &path(run, &["checkpoint"]));
+        checkpoint.map_err(without_key)
     }
 
     fn head_at(&self, run: &RunId, lines: u64) -> Result<Option<Head>, RunsError> {
@@ -662,7 +681,13 @@ impl RunsEngine for RemoteRuns {
         let limit = options.limit.map(|limit| ("max_bytes", limit.to_string()));
         let query: Query = limit.into_iter().collect();
         let path = ["api", "v1", "bundles"];
-        let imported: Imported = self.connection.send_file(&path, &query, &options.file)?;
+        let imported = self.connection.send_file(&path, &query, &options.file);
+        let imported: Imported = imported.map_err(|error| match error.code {
+            "ROK0116" => error.help(
+                "it is never touched by an import; `rok verify RUN` says what the server has, and `rok import FILE --dir DIR`, without a server, takes the bundle in here",
+            ),
+            _ => error,
+        })?;
         let folder = self.connection.shown(&self::path(&imported.run_id, &[]));
         Ok(Imported {
             folder: folder.into(),

@@ -72,6 +72,9 @@ impl App {
         ];
         let database = settings.store.as_ref();
         hide.extend(database.map(|file| file.display().to_string()));
+        // Whole: the database's name begins this one.
+        let files = settings.files_of_store();
+        hide.extend(files.map(|folder| folder.display().to_string()));
         // A folder of one letter would take letters out of every word.
         hide.retain(|path| path.len() > 1);
         hide.sort_by_key(|path| std::cmp::Reverse(path.len()));

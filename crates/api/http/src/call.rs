@@ -4,6 +4,7 @@ use crate::problem::Problem;
 use crate::query::Values;
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use rok_executor::strict_json;
 use rok_service::Incoming;
 use rok_service::views::{Actor, RunIdentity};
 use serde::de::DeserializeOwned;
@@ -57,7 +58,11 @@ impl Call {
         if bytes.trim_ascii_start().first() == Some(&b'[') {
             return Err(Problem::bad("the body is a list, and an object is needed"));
         }
-        serde_json::from_slice(bytes).map_err(|error| Problem::bad(fault(&error)))
+        let read = serde_json::from_slice(bytes).map_err(|error| Problem::bad(fault(&error)))?;
+        // Of what the operation has no fields for, inputs above all, the last
+        // would win.
+        strict_json(bytes).map_err(|error| Problem::bad(format!("the body: {error}")))?;
+        Ok(read)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::service::{RunRequest, Service};
 use rok_facades::runs::{BatchResult, BatchSubmission, ErrorKind, RunsError};
 use rok_plan::{Plan, parse_input, parse_input_list, parse_inputs};
 use rok_vocabulary::{BatchId, InputName};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -130,6 +131,13 @@ fn lines(bytes: &[u8], plan: &Plan) -> Result<Items, ServiceError> {
     let filled = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
     let (mut items, mut faults) = (Vec::new(), Vec::new());
     for (n, (at, line)) in filled.enumerate() {
+        if let Err(error) = serde_json::from_slice::<IgnoredAny>(line) {
+            // Each line is one of its own: the error's line is always the first.
+            let column = error.column();
+            let what = format!("item {} (line {}): this is not JSON", n + 1, at + 1);
+            faults.push(format!("{what} (column {column})"));
+            continue;
+        }
         match parse_inputs(plan, line, "item") {
             Ok(item) => items.push(item),
             Err(errors) => {

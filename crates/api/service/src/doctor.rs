@@ -158,7 +158,8 @@ impl Service {
         )];
         checks.extend(ill.into_iter().map(|plan| {
             let faults = plan.faults;
-            Check::warning("plans", format!("{faults} faults, if it is a plan"))
+            let noun = if faults == 1 { "fault" } else { "faults" };
+            Check::warning("plans", format!("{faults} {noun}, if it is a plan"))
                 .of(plan.source.clone())
                 .help(format!("rok plan validate {}", plan.source))
         }));

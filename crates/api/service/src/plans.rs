@@ -9,10 +9,11 @@ mod view;
 use crate::error::ServiceError;
 use crate::plan_file::{self, PlanText};
 use crate::service::Service;
+use rok_facades::runs::{ErrorKind, RunsError};
 use rok_plan::{Action, PlanErrors, Step, Syntax};
 use rok_vocabulary::PlanId;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use heads::{Heads, PlanHead};
@@ -20,7 +21,7 @@ pub use import::{ImportFormat, ImportRequest, ImportTasks, PlanImport};
 pub use view::{InputView, PlanView, StepView};
 
 /// A plan that can be run from here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanListing {
     /// Its id; absent where the file has faults.
     pub plan: Option<String>,
@@ -113,6 +114,19 @@ impl Service {
             .chain(self.plan_files())
             .filter_map(|source| listing(&self.plan_text(&source).ok()?))
             .collect()
+    }
+
+    /// The plans that can be named here: the server's, where one is asked.
+    pub fn plans_at_hand(&self) -> Result<Vec<PlanListing>, ServiceError> {
+        if self.config().settings.server.is_none() {
+            return Ok(self.plans());
+        }
+        let plans = self.runs()?.known_plans()?.unwrap_or_default();
+        let plans = plans.into_iter().map(serde_json::from_value);
+        plans.collect::<Result<_, _>>().map_err(|error| {
+            let message = format!("the server's list of plans cannot be read: {error}");
+            RunsError::new(ErrorKind::Storage, "ROK0213", message).into()
+        })
     }
 
     /// The names of the files in the current folder that may be plans.

@@ -19,8 +19,8 @@ pub(crate) use request::item_request;
 use request::{id_of, request_of};
 use rok_events::RequestData;
 use rok_facades::runs::{
-    DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, ResumeOptions, RunsError, StopSignal,
-    Submission,
+    BATCH_LABEL, DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, ResumeOptions, RunsError,
+    StopSignal, Submission,
 };
 use rok_kernel::Resumability;
 use rok_log::{CommitResult, Document, DocumentKind};
@@ -163,8 +163,19 @@ impl Runs {
         }
         let log = home.read(run).map_err(|error| fault::store(&error))?;
         let created = crate::load::created_of(run, &log);
-        match created.ok().and_then(|created| created.request) {
-            Some(made) if made == *request => Ok(Some(run.clone())),
+        let created = created.ok();
+        let batch = { created.as_ref() }.and_then(|created| created.labels.get(BATCH_LABEL));
+        // An item's key is the id of its run: nobody gave it.
+        let batch = batch.filter(|_| request.key == run.as_str()).cloned();
+        match (created.and_then(|created| created.request), batch) {
+            (Some(made), _) if made == *request => Ok(Some(run.clone())),
+            (_, Some(batch)) => {
+                let message = format!(
+                    "batch `{batch}` was submitted before, and this is another one: its plan, its items or who submits it differ (run {run})"
+                );
+                Err(RunsError::new(ErrorKind::State, "ROK0121", message)
+                    .help("give the same plan and items again, or take another batch id"))
+            }
             _ => {
                 let message = format!(
                     "idempotency key `{}` was used for another request, which made run {run}",

@@ -56,6 +56,7 @@ pub(crate) fn schedule(schedule: &Schedule, entry: &Entry, now: Timestamp) -> Sc
         overlap: schedule.overlap.as_str().to_owned(),
         catch_up: schedule.catch_up.as_str().to_owned(),
         for_each: schedule.for_each.as_ref().map(|each| match each {
+            ForEach::Items(items) if items.len() == 1 => "1 item".to_owned(),
             ForEach::Items(items) => format!("{} items", items.len()),
             ForEach::File(path) => path.clone(),
         }),

@@ -59,6 +59,8 @@ mod runs;
 mod stubs;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "serve/texts.rs"]
+mod texts;
 #[path = "serve/tokens.rs"]
 mod tokens;
 #[path = "serve/truth.rs"]

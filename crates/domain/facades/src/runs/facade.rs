@@ -24,6 +24,7 @@ use super::views::{
 use crate::access::RunIdentity;
 use rok_attest::{Checkpoint, Head};
 use rok_vocabulary::{Actor, BatchId, PlanId, RunId};
+use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +42,12 @@ pub trait RunsEngine: Send + Sync {
     /// id; `None` where there is no such plan, or no such place.
     fn known_plan(&self, plan: &PlanId) -> Result<Option<Vec<u8>>, RunsError> {
         let _ = plan;
+        Ok(None)
+    }
+
+    /// The plans that are known where the runs are, as that place lists them;
+    /// `None` where there is no such place.
+    fn known_plans(&self) -> Result<Option<Vec<Value>>, RunsError> {
         Ok(None)
     }
 

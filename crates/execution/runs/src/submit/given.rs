@@ -2,8 +2,9 @@
 //! before a run exists. No secret's value gets into what is written.
 
 use crate::fault;
+use rok_executor::strict_json;
 use rok_facades::runs::{ErrorKind, RunsError, Submission};
-use rok_plan::{Plan, check_inputs, parse_input};
+use rok_plan::{Plan, ValueKind, check_inputs, parse_input};
 use rok_secrets::{Masker, Secrets};
 use rok_vocabulary::InputName;
 use serde_json::{Map, Value};
@@ -25,6 +26,16 @@ pub(crate) fn inputs_of(
             .parse::<InputName>()
             .ok()
             .and_then(|name| plan.inputs.get(&name));
+        // What is no text is JSON, and of a key that is there twice the last
+        // would win.
+        let twice = { spec.filter(|spec| spec.kind != ValueKind::String) }
+            .filter(|spec| parse_input(spec, text).is_ok())
+            .and_then(|_| strict_json(text.as_bytes()).err());
+        if let Some(error) = twice {
+            faults.push(format!("input `{name}`: {error}"));
+            misread.insert(name.as_str());
+            continue;
+        }
         match spec.map(|spec| parse_input(spec, text)) {
             Some(Ok(value)) => drop(given.insert(name.clone(), value)),
             Some(Err(fault)) => {

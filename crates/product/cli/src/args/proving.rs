@@ -18,13 +18,13 @@ pub(crate) struct HoldArgs {
 #[derive(Debug, Args)]
 pub(crate) struct GcArgs {
     /// Runs that were closed longer ago: 30d, 12h
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) older_than: Option<String>,
     /// Never the newest so many; alone: all others
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<usize>,
     /// The oldest, until no more is left: 10GB, 500MB
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub(crate) max_size: Option<String>,
     /// Only tells what would be collected
     #[arg(long)]

@@ -52,7 +52,8 @@ pub(super) fn run(
         service.check_batch(&batch)?;
         None
     };
-    terminal.note(&format!("batch {id}: {n} items\n"));
+    let noun = if n == 1 { "item" } else { "items" };
+    terminal.note(&format!("batch {id}: {n} {noun}\n"));
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let at_once = asked.max_runs.map_or(cpus, usize::from);
     let line = Line {

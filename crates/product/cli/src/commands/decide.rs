@@ -4,7 +4,7 @@ use crate::args::{CancelArgs, DecideArgs, OverrideArgs, PauseArgs};
 use crate::exit::Exit;
 use crate::render::{self, Caller};
 use crate::terminal::Terminal;
-use rok_service::views::{CommandAnswer, RunId, RunSummary};
+use rok_service::views::{CommandAnswer, HoldReason, RunId, RunSummary};
 use rok_service::{RunHandle, Service, ServiceError};
 use serde::Serialize;
 
@@ -130,6 +130,11 @@ fn tell(
     if let Some(gate) = gate.filter(|_| decision == "approved") {
         let text = format!("still waits: {}\n", render::clean(&gate.message));
         terminal.note(&text);
+    } else if let (true, Some(HoldReason::Pause)) = (
+        !summary.sealed && decision != "paused",
+        summary.hold.as_ref().map(|hold| hold.reason),
+    ) {
+        terminal.note(&format!("then:\n  {}\n", caller.command("unpause")));
     } else if !driven && goes_on(decision, &summary) {
         terminal.note(&format!("then:\n  {}\n", caller.command("resume")));
     }

@@ -146,7 +146,7 @@ fn verdict(report: &PlanReport) -> Verdict {
 }
 
 fn list(service: &Service, terminal: &mut Terminal) -> Result<Exit, ServiceError> {
-    let plans = service.plans();
+    let plans = service.plans_at_hand()?;
     if terminal.json {
         terminal.show_json(&plans)?;
     } else {

@@ -1,6 +1,7 @@
 //! What the doctor found, a line each.
 
 use super::paint::{Paint, clean};
+use super::tables::counted;
 use crate::terminal::Look;
 use rok_service::{Examination, Finding};
 use std::fmt::Write as _;
@@ -36,6 +37,7 @@ pub(crate) fn examination(examined: &Examination, look: Look) -> String {
         found.count()
     };
     let (faults, warnings) = (count(Finding::Fault), count(Finding::Warning));
-    let _ = writeln!(out, "\n{faults} faults, {warnings} warnings");
+    let (faults, warnings) = (counted(faults, "fault"), counted(warnings, "warning"));
+    let _ = writeln!(out, "\n{faults}, {warnings}");
     out
 }

@@ -29,6 +29,12 @@ pub(super) fn text(table: &Table) -> String {
     out
 }
 
+/// `1 fault`, `2 faults`.
+pub(super) fn counted(n: usize, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{plural}")
+}
+
 /// The plan, and whose run it is.
 fn plan_of(run: &RunListing) -> String {
     let plan = run.plan.as_ref().map(ToString::to_string);
@@ -103,7 +109,7 @@ pub(crate) fn plans(plans: &[PlanListing], look: Look) -> String {
         table.add_row([
             plan.plan
                 .clone()
-                .unwrap_or_else(|| format!("({} faults)", plan.faults)),
+                .unwrap_or_else(|| format!("({})", counted(plan.faults, "fault"))),
             number(plan.version),
             number(plan.steps.map(|n| n as u64)),
             clean(&plan.source),
