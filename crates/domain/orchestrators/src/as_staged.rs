@@ -94,7 +94,7 @@ pub(crate) fn step(after: &[String]) -> Value {
 /// them before they begin.
 #[must_use]
 pub fn with_checks(functions: Functions) -> Functions {
-    functions.register(FUNCTION, |call| judge(call))
+    functions.register(FUNCTION, judge)
 }
 
 fn judge(call: &Call<'_>) -> Result<Value, StepFailure> {

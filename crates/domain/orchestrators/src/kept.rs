@@ -158,7 +158,7 @@ fn place() -> Result<PathBuf> {
 fn is_ours(root: &Path) -> bool {
     let me = rustix::process::geteuid().as_raw();
     fs::symlink_metadata(root)
-        .is_ok_and(|found| found.is_dir() && found.uid() == me && found.mode() & 0o077 == 0)
+        .is_ok_and(|found| found.is_dir() && found.uid() == me && found.mode() & 0o777 == 0o700)
 }
 
 fn owner(root: &Path) -> Option<Owner> {
