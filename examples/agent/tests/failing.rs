@@ -15,7 +15,13 @@ fn path(folder: &Path) -> OsString {
     let programs = folder.join("programs");
     std::fs::create_dir(&programs).unwrap();
     let agent = PathBuf::from(env!("CARGO_BIN_EXE_rok-agent"));
-    let rok = agent.parent().unwrap().join("examples/agents-rok");
+    // `cargo test` builds the one, `cargo test --workspace --test '*'` the other.
+    let built = agent.parent().unwrap();
+    let mut roks = ["examples/agents-rok", "rok"]
+        .iter()
+        .map(|rok| built.join(rok));
+    let rok = roks.find(|rok| rok.exists());
+    let rok = rok.expect("`cargo build -p rok-agent --example agents-rok` makes one");
     symlink(&agent, programs.join("rok-agent")).unwrap();
     symlink(rok, programs.join("rok")).unwrap();
     let path = env::var_os("PATH").unwrap();
