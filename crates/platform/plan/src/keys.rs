@@ -111,7 +111,8 @@ pub(crate) enum Ty {
     Whole { min: i64, max: i64 },
     /// A number.
     Number,
-    /// One word of a set; the second list is of words that come later.
+    /// One word of a set; words of the second list belong to the format, and are
+    /// refused: no machine can hold a process to them.
     Words(&'static [&'static str], &'static [&'static str]),
     /// An error class that may be tried again.
     RetryClass,
@@ -178,10 +179,13 @@ impl Ty {
             Self::Whole { min, max: i64::MAX } => format!("whole number from {min}"),
             Self::Whole { min, max } => format!("whole number, {min} to {max}"),
             Self::Number => "number".to_string(),
-            Self::Words(words, later) => {
-                let now = words.iter().map(|word| format!("`{word}`"));
-                let later = later.iter().map(|word| format!("`{word}` (later)"));
-                now.chain(later).collect::<alloc::vec::Vec<_>>().join(", ")
+            Self::Words(words, refused) => {
+                let taken = words.iter().map(|word| format!("`{word}`"));
+                let refused = refused.iter().map(|word| format!("`{word}` (refused)"));
+                taken
+                    .chain(refused)
+                    .collect::<alloc::vec::Vec<_>>()
+                    .join(", ")
             }
             Self::RetryClass => "error class".to_string(),
             Self::Template => "text with `${{ }}`".to_string(),

@@ -155,19 +155,19 @@ fn a_hostile_file_name_is_shown_clean() {
     }
 }
 
-/// Values that come later are refused.
+/// Values that no machine can hold a process to are refused.
 #[rstest]
 #[case::loopback_of_all(
     "plan.yaml",
     "plan: p\ndefaults: { sandbox: { network: loopback } }\nsteps: { a: { run: x } }\n",
-    "not supported yet"
+    "the kernel can hold no process to it"
 )]
 #[case::loopback_of_a_step(
     "plan.yaml",
     "plan: p\nsteps: { a: { run: x, sandbox: { network: loopback } } }\n",
-    "not supported yet"
+    "the kernel can hold no process to it"
 )]
-fn later_values_are_refused(#[case] name: &str, #[case] text: &str, #[case] part: &str) {
+fn values_that_cannot_be_enforced_are_refused(#[case] name: &str, #[case] text: &str, #[case] part: &str) {
     let error = refused(&written(name, text.as_bytes()), name);
     assert!(error.contains(part), "{error}");
 }

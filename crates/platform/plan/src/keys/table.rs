@@ -196,7 +196,7 @@ pub const KEYS: &[KeySpec] = &[
 
     key(Sandbox, "read", Ty::List(&Ty::Text), "Files and folders that may be read and executed, besides the system's programs and libraries and the step's working directory: absolute, or relative to that. No expressions, no patterns, no symbolic links."),
     key(Sandbox, "write", Ty::List(&Ty::Text), "Files and folders that may be changed too, besides `ROK_ARTIFACTS` and a `TMPDIR` of the attempt's own."),
-    key(Sandbox, "network", Ty::Words(&["none", "any"], &["loopback"]), "Whom processes may talk to: nobody, not even sockets of this machine; or anybody.").or("`none`"),
+    key(Sandbox, "network", Ty::Words(&["none", "any"], &["loopback"]), "Whom processes may talk to: nobody, not even sockets of this machine; or anybody. This machine alone is nothing that the kernel can hold them to: name ports by `connect` and `bind`.").or("`none`"),
     key(Sandbox, "connect", Ty::List(&PORT), "TCP ports that they may connect to, of any machine. There is no other network then, no look-up of names over UDP either."),
     key(Sandbox, "bind", Ty::List(&PORT), "TCP ports that they may listen on, besides one that the kernel chooses for whoever names none. Without it they listen on none."),
     key(Sandbox, "max_cpu", POSITIVE, "Processor time of each process, in whole seconds.").or("no limit"),

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rok_vocabulary::{ErrorClass, InputName, PlanId, StepId, parse_duration};
 
-use super::{Spot, later};
+use super::Spot;
 use crate::fault::{FaultCode, Finding, is_harmful, quoted};
 use crate::keys::{Names, RETRYABLE, Ty};
 use crate::nearest::Nearest;
@@ -21,7 +21,7 @@ pub(super) fn check(spot: &Spot<'_>, ty: Ty, nearest: &Nearest) -> Result<(), Fi
         Ty::Whole { min, max } => whole(spot, min, max),
         Ty::Number => number(spot),
         Ty::Duration { zero } => duration(spot, zero),
-        Ty::Words(words, coming) => word(spot, words, coming, nearest),
+        Ty::Words(words, refused) => word(spot, words, refused, nearest),
         Ty::RetryClass => retry_class(spot, nearest),
         Ty::PlanId => id(spot, |text| {
             text.parse::<PlanId>()
@@ -225,7 +225,7 @@ fn duration(spot: &Spot<'_>, zero: bool) -> Result<(), Finding> {
 fn word(
     spot: &Spot<'_>,
     words: &[&'static str],
-    coming: &[&'static str],
+    refused: &[&'static str],
     nearest: &Nearest,
 ) -> Result<(), Finding> {
     let list = || {
@@ -241,11 +241,11 @@ fn word(
     if words.contains(&text) {
         return Ok(());
     }
-    if coming.contains(&text) {
-        return Err(later(
-            spot.span.clone(),
-            &format!("{} as {}", quoted(text), (spot.label)()),
-        ));
+    if refused.contains(&text) {
+        let what = format!("{} as {}", quoted(text), (spot.label)());
+        let what = format!("{what} is not supported: the kernel can hold no process to it");
+        let finding = Finding::new(FaultCode::NotSupported, spot.span.clone(), what);
+        return Err(finding.hint("name the ports that it needs by `connect` and `bind`"));
     }
     let hint = match nearest.of(text, words.iter().copied()) {
         Some(near) => format!("did you mean {}?", quoted(near)),
