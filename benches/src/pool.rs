@@ -17,8 +17,8 @@ use std::time::Duration;
 /// Longer than this nothing takes: a pool that is silent has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Threads that turn.
-pub(crate) const SHARDS: usize = 2;
+/// Threads that turn: two a processor, as a server's.
+pub(crate) const SHARDS: usize = 4;
 
 /// What is heard of the pool.
 enum News {

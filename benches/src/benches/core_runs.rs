@@ -11,7 +11,7 @@ use rok_facades::Facades;
 use rok_log::{EventReader, MemoryStore};
 use std::thread;
 
-const SHARDS: usize = crate::pool::SHARDS;
+const SHARDS: usize = 2;
 const RUNS: usize = 10_000;
 pub(super) const IN_FLIGHT: usize = 64;
 pub(super) const STEPS: usize = 10;

@@ -30,13 +30,14 @@ pub struct PoolSettings {
 }
 
 impl PoolSettings {
-    /// The documented defaults: a shard a core.
+    /// The documented defaults: two shards a core, one of which decides while the
+    /// other waits for the disk.
     #[must_use]
     pub fn new(owner: Owner) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             owner,
-            shards: cores,
+            shards: 2 * cores,
             in_flight: 256,
             lease: Duration::from_secs(30),
             grace: Duration::from_secs(30),

@@ -213,7 +213,7 @@ pub const KEYS: &[KeySpec] = &[
         None,
         Kind::Count,
         None,
-        "Threads that a server drives the runs of a database on; default: the CPUs.",
+        "Threads that a server drives the runs of a database on; default: two a CPU.",
     ),
     key(
         "in_flight",
