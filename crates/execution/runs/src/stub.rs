@@ -166,6 +166,7 @@ pub(crate) fn judge(
         wrong(report, STUB, what);
     }
     proved(&stub, report);
+    listed(store, run, &stub, report);
     match store.seal(run) {
         Ok(Some(seal)) if seal == stub.seal => {}
         Ok(Some(seal)) => {
@@ -233,6 +234,31 @@ fn proved(stub: &Stub, report: &mut VerifyReport) {
     if head != stub.head || sealed != Some(stub.seal) || stub.seal.seq.0 + 1 != stub.lines {
         let what = "its last lines do not lead to the head that it names";
         wrong(report, STUB, what.into());
+    }
+}
+
+/// What lists show of it is what its seal says, and in a shared store what the
+/// stub says.
+fn listed(store: &Home, run: &RunId, stub: &Stub, report: &mut VerifyReport) {
+    let (row, seal) = (&stub.row, &stub.seal);
+    let says = (row.phase, row.outcome, row.epoch, row.next_seq.0);
+    if says != (seal.phase, Some(seal.outcome), seal.epoch, stub.lines) {
+        wrong(
+            report,
+            STUB,
+            "says of the run what its seal does not".into(),
+        );
+    }
+    if !store.is_shared() {
+        return;
+    }
+    match store.get(run) {
+        Ok(held) if held.as_ref() == Some(row) => {}
+        Ok(_) => {
+            let what = "of the run says something else than its stub";
+            wrong(report, "the row", what.into());
+        }
+        Err(error) => wrong(report, "the row", fault::chain(&error)),
     }
 }
 

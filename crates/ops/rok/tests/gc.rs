@@ -208,6 +208,9 @@ fn a_stub_that_was_changed_is_broken() {
     change("/schema", json!(3));
     change("/submitter", json!(null));
     change("/last", json!([]));
+    change("/row/outcome", json!("failed"));
+    change("/row/phase", json!("FAILED"));
+    change("/row/next_seq", json!(1));
     let last = stub["last"][lines - 1].as_str().unwrap();
     change(
         &format!("/last/{}", lines - 1),

@@ -255,6 +255,33 @@ fn policies_decide_who_collects_and_who_sees_what_is_left() {
     }
 }
 
+/// Whatever is changed of a stub in a database, it does not verify any more.
+#[rstest]
+#[case::head(
+    "UPDATE stubs SET stub = json_set(stub, '$.head', stub ->> 'before')",
+    "stub.json"
+)]
+#[case::lines(
+    "UPDATE stubs SET stub = json_set(stub, '$.last', json('[]'))",
+    "stub.json"
+)]
+#[case::none("UPDATE stubs SET stub = 'gone'", "stub.json is no stub")]
+#[case::outcome("UPDATE runs SET outcome = 'failed'", "the row of the run")]
+#[case::label("UPDATE runs SET labels = '{}'", "the row of the run")]
+#[case::seal("UPDATE runs SET seal = NULL", "seal.json is missing")]
+fn a_stub_that_was_changed_in_a_database_is_broken(#[case] sql: &str, #[case] told: &str) {
+    let place = Place::new(Where::Database);
+    place.ran(LABELLED, "r1");
+    gc(&place, &["--older-than", "0s"]);
+    let changed = rusqlite::Connection::open(place.bench().path().join("rok.db"))
+        .and_then(|db| db.execute(sql, []));
+    assert_eq!(changed.expect("it is changed"), 1);
+    for at in [Where::Database, Where::Server] {
+        let broken = place.rok_at(at, &["verify", "r1"]).exits(4);
+        assert!(broken.out.contains(told), "{told}: {}", broken.out);
+    }
+}
+
 /// What waits for somebody stays, and goes on.
 #[rstest]
 fn an_open_run_is_kept_and_goes_on(#[values(Where::Database, Where::Server)] at: Where) {
