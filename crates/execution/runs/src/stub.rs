@@ -255,10 +255,10 @@ fn listed(store: &Home, run: &RunId, stub: &Stub, report: &mut VerifyReport) {
     match store.get(run) {
         Ok(held) if held.as_ref() == Some(row) => {}
         Ok(_) => {
-            let what = "of the run says something else than its stub";
-            wrong(report, "the row", what.into());
+            let what = "says something else than the stub";
+            wrong(report, "its row", what.into());
         }
-        Err(error) => wrong(report, "the row", fault::chain(&error)),
+        Err(error) => wrong(report, "its row", fault::chain(&error)),
     }
 }
 
