@@ -265,10 +265,10 @@ fn policies_decide_who_collects_and_who_sees_what_is_left() {
     "UPDATE stubs SET stub = json_set(stub, '$.last', json('[]'))",
     "stub.json"
 )]
-#[case::none("UPDATE stubs SET stub = 'gone'", "stub.json is no stub")]
-#[case::outcome("UPDATE runs SET outcome = 'failed'", "the row of the run")]
-#[case::label("UPDATE runs SET labels = '{}'", "the row of the run")]
-#[case::seal("UPDATE runs SET seal = NULL", "seal.json is missing")]
+#[case::none("UPDATE stubs SET stub = 'gone'", "stub.json: is no stub")]
+#[case::outcome("UPDATE runs SET outcome = 'failed'", "its row: says something else")]
+#[case::label("UPDATE runs SET labels = '{}'", "its row: says something else")]
+#[case::seal("UPDATE runs SET seal = NULL", "seal.json: is missing")]
 fn a_stub_that_was_changed_in_a_database_is_broken(#[case] sql: &str, #[case] told: &str) {
     let place = Place::new(Where::Database);
     place.ran(LABELLED, "r1");
