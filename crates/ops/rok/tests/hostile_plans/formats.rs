@@ -167,7 +167,11 @@ fn a_hostile_file_name_is_shown_clean() {
     "plan: p\nsteps: { a: { run: x, sandbox: { network: loopback } } }\n",
     "the kernel can hold no process to it"
 )]
-fn values_that_cannot_be_enforced_are_refused(#[case] name: &str, #[case] text: &str, #[case] part: &str) {
+fn values_that_cannot_be_enforced_are_refused(
+    #[case] name: &str,
+    #[case] text: &str,
+    #[case] part: &str,
+) {
     let error = refused(&written(name, text.as_bytes()), name);
     assert!(error.contains(part), "{error}");
 }
