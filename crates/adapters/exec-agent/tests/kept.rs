@@ -121,7 +121,7 @@ fn a_forger_is_not_asked_by_the_next_process_either() {
 
 #[test]
 fn who_answers_the_list_was_seen_just_then() {
-    let house = House::new(Manner::Does, 5);
+    let house = House::new(Manner::Works, 5);
     let first = house.listed().last_seen_at.expect("it answered");
     let now = loop {
         let now = rok_executor::wall_clock();
