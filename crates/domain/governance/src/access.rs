@@ -187,15 +187,15 @@ mod tests {
         false
     )]
     #[case(
-        "permit (principal, action, resource); forbid (principal, action, resource) when { context.is_submitter };",
+        "@id(\"all\") permit (principal, action, resource); @id(\"not\") forbid (principal, action, resource) when { context.is_submitter };",
         false
     )]
     #[case(
-        "permit (principal, action, resource) unless { resource.submitter == \"user:ceo\" };",
+        "permit (principal, action == Action::\"view\", resource is Run) unless { resource.submitter == \"user:ceo\" };",
         false
     )]
     #[case(
-        "permit (principal, action, resource); forbid (principal, action, resource) when { resource.submitter == \"user:ceo\" };",
+        "@id(\"all\") permit (principal, action, resource); @id(\"not\") forbid (principal, action == Action::\"view\", resource is Run) when { resource.submitter == \"user:ceo\" };",
         false
     )]
     fn whose_it_is_nobody_knows_is_seen_by_those_who_see_all(
