@@ -160,7 +160,7 @@ fn parameter(param: &Param) -> Value {
 fn schema(kind: Kind) -> Value {
     let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
     match kind {
-        Kind::RunId => text("^[A-Za-z0-9._-]{1,64}$"),
+        Kind::RunId => text("^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"),
         Kind::BatchId => text("^[A-Za-z0-9][A-Za-z0-9._-]{0,58}$"),
         Kind::PlanId => text("^[a-z0-9][a-z0-9-]{0,63}$"),
         Kind::StepId => text("^[A-Za-z_][A-Za-z0-9_-]{0,127}(\\[(0|[1-9][0-9]{0,8})\\])?$"),

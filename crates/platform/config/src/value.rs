@@ -147,6 +147,11 @@ fn url(text: &str) -> Result<String, String> {
         Some(rest) if !rest.is_empty() && !rest.contains(stray) => {
             Ok(text.trim_end_matches('/').to_owned())
         }
+        // It may hold a password: it is not shown.
+        _ if text.contains('@') => Err(
+            "the value is no address of a server (write https://host:port; who calls is told by `token`)"
+                .to_owned(),
+        ),
         _ => Err(format!(
             "{} is no address of a server (write https://host:port)",
             quoted(text)

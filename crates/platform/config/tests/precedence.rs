@@ -546,3 +546,16 @@ fn a_root_of_components_is_a_folder_or_a_server() {
     let inputs = place.inputs().env("ROK_REGISTRY_ROOTS", "a,http://x/y");
     assert!(inputs.resolve().is_err());
 }
+
+#[test]
+fn a_server_s_address_does_not_show_what_may_be_a_password() {
+    let inputs = Place::new()
+        .inputs()
+        .env("ROK_SERVER", "https://u:hunter2@x");
+    let error = inputs.resolve().unwrap_err().to_string();
+    let told = "the value is no address of a server";
+    assert!(
+        error.contains(told) && !error.contains("hunter2"),
+        "{error}"
+    );
+}

@@ -117,14 +117,14 @@ fn step_or_child(text: &str) -> bool {
 ids! {
     /// Identifies a run: the correlation key in every domain. Opaque, never a
     /// path; new ones are UUIDv7, so that they sort by time.
-    RunId, "run id", "[A-Za-z0-9._-]{1,64}, other than `.` and `..`", |text| {
-        text != "." && text != ".." && word(
-            text,
-            64,
-            |_| true,
-            |b| b.is_ascii_alphanumeric() || b"._-".contains(&b),
-        )
-    }
+    ///
+    /// It does not begin with a dot: a folder of runs has files of its own that do.
+    RunId, "run id", "[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", |text| word(
+        text,
+        64,
+        |b| b != b'.',
+        |b| b.is_ascii_alphanumeric() || b"._-".contains(&b),
+    )
 }
 
 ids! {
@@ -318,6 +318,8 @@ mod tests {
     #[case("", false)]
     #[case(".", false)]
     #[case("..", false)]
+    #[case(".tokens.json", false)]
+    #[case("_a.b-", true)]
     #[case("a/b", false)]
     #[case("a b", false)]
     fn run_ids(#[case] text: &str, #[case] valid: bool) {

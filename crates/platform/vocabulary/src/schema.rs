@@ -39,7 +39,7 @@ words! {
 
 schemas! {
     Domain: json_schema!({ "type": "string" });
-    RunId: json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" });
+    RunId: json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$" });
     BatchId: json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,58}$" });
     AgentId: json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" });
     Capability: json_schema!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9._:-]{0,63}$" });

@@ -154,8 +154,7 @@ async fn stream(
             .rsplit_once(':')
             .filter(|(of, _)| *of == run.id().as_str());
         let seen = seen.and_then(|(_, seq)| seq.parse::<u64>().ok());
-        let seen =
-            seen.ok_or_else(|| Problem::bad("`Last-Event-ID` is of no event of this run"))?;
+        let seen = seen.ok_or_else(no_event)?;
         query.from = Some(Seq(seen.saturating_add(1)));
         query.tail = None;
         if has_seen_all(app, &run, &query, seen).await? {
@@ -183,6 +182,10 @@ async fn stream(
     Ok(respond::document("text/event-stream", body))
 }
 
+fn no_event() -> Problem {
+    Problem::bad("`Last-Event-ID` is of no event of this run")
+}
+
 /// Whether the log is sealed, and nothing that is asked for comes after the
 /// event that a client saw.
 async fn has_seen_all(
@@ -197,8 +200,11 @@ async fn has_seen_all(
         ..EventQuery::default()
     };
     let left = app.blocking(move |_| reader.events(&from)).await?;
+    let Some(last) = left.last() else {
+        return Err(no_event());
+    };
     let more = left.iter().any(|event| query.fits(event));
-    Ok(!more && left.last().is_some_and(is_seal) && !app.drivers.has(run.id()))
+    Ok(!more && is_seal(last) && !app.drivers.has(run.id()))
 }
 
 /// The place of the first event that is asked for, or of the first of the last

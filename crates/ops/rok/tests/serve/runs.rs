@@ -104,11 +104,12 @@ fn whoever_was_cut_off_goes_on_after_the_last_event_that_they_saw() {
     let last = served.client.with("accept", "text/event-stream");
     let last = last.with("last-event-id", &all.last().expect("a seal").id);
     last.get("/api/v1/runs/r1/events").is(204);
-    let foreign = served.client.with("accept", "text/event-stream");
-    foreign
-        .with("last-event-id", "r2:4")
-        .get("/api/v1/runs/r1/events")
-        .is(400);
+    let beyond = format!("r1:{}", all.len());
+    for nobodys in ["r2:4", &beyond] {
+        let stream = served.client.with("accept", "text/event-stream");
+        let stream = stream.with("last-event-id", nobodys);
+        stream.get("/api/v1/runs/r1/events").is(400);
+    }
 
     let page = served
         .get("/api/v1/runs/r1/events?limit=3&type=step.*")
