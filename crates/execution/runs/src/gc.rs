@@ -289,7 +289,9 @@ fn stub_of(
         artifacts: artifacts.collect(),
         removed,
         kept: kept.map(|name| (*name).to_owned()).collect(),
-    })
+        digest: None,
+    }
+    .digested())
 }
 
 /// Every file below a folder that will be removed, with its digest.

@@ -3,7 +3,7 @@
 use crate::export::KEY;
 use crate::home::Home;
 use crate::record::{LINES, LOG, Statements};
-use rok_attest::{Envelope, PublicKey, Statement};
+use rok_attest::{Envelope, PublicKey, Statement, Subject};
 use rok_facades::runs::{
     AttestationView, SignatureCheck, VerifyFault, VerifyOptions, VerifyReport,
 };
@@ -36,12 +36,15 @@ fn fault(report: &mut VerifyReport, file: &str, what: impl Into<String>) {
     });
 }
 
+/// The log among the subjects: an artifact may be called like it.
+pub(crate) fn log_of(statement: &Statement) -> Option<&Subject> {
+    let mut subjects = statement.subject().iter();
+    subjects.find(|subject| subject.name == LOG && subject.annotations.contains_key(LINES))
+}
+
 /// How many lines a statement says that the log has.
 fn lines_of(statement: &Statement) -> Option<u64> {
-    let mut subjects = statement.subject().iter();
-    let log =
-        subjects.find(|subject| subject.name == LOG && subject.annotations.contains_key(LINES))?;
-    log.annotations.get(LINES)?.as_u64()
+    log_of(statement)?.annotations.get(LINES)?.as_u64()
 }
 
 impl Envelopes {

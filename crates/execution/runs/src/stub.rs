@@ -5,9 +5,10 @@
 use crate::checkpoint;
 use crate::fault;
 use crate::home::Home;
-use crate::proof::{ATTESTATION, PROVENANCE_FILE, names, read};
-use crate::record::{HEAD, LOG};
+use crate::proof::{ATTESTATION, PROVENANCE_FILE, log_of, names, read};
+use crate::record::HEAD;
 use rok_artifacts::Digest;
+use rok_attest::{Statement, Subject};
 use rok_chain::{ChainHash, Seal};
 use rok_facades::RunIdentity;
 use rok_facades::runs::{
@@ -17,16 +18,18 @@ use rok_facades::runs::{
 use rok_log::RunRow;
 use rok_vocabulary::{Actor, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// The stub's file.
 const STUB: &str = "stub.json";
 
-/// The version of a stub's meaning. One of version 1 names no submitter.
+/// The version of a stub's meaning. One of version 1 names no submitter, and
+/// has no digest.
 const SCHEMA: u32 = 2;
 const WITHOUT_SUBMITTER: u32 = 1;
 
 /// What is left of a run.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Stub {
     pub(crate) schema: u32,
@@ -54,6 +57,9 @@ pub(crate) struct Stub {
     /// Every file of the folder that is gone.
     pub(crate) removed: Vec<Content>,
     pub(crate) kept: Vec<String>,
+    /// Of all the rest: no part of it changes alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<String>,
 }
 
 /// A file by its content.
@@ -77,8 +83,30 @@ pub(crate) struct Artifact {
     pub(crate) bytes: u64,
 }
 
+impl Artifact {
+    /// As a statement names it.
+    fn subject(&self) -> Subject {
+        Subject::file(&self.path, &self.sha256).annotated("step", self.step.as_str())
+    }
+}
+
 impl Stub {
     pub(crate) const SCHEMA: u32 = SCHEMA;
+
+    /// The stub with its digest.
+    pub(crate) fn digested(mut self) -> Self {
+        self.digest = Some(self.digest_of_the_rest());
+        self
+    }
+
+    fn digest_of_the_rest(&self) -> String {
+        let rest = Self {
+            digest: None,
+            ..self.clone()
+        };
+        let text = serde_json::to_vec(&rest).expect("a stub holds words and numbers only");
+        Digest::of(&text).sha256
+    }
 
     /// What the stub of a run says of its version and of whose it is does not
     /// fit together.
@@ -86,13 +114,16 @@ impl Stub {
         if self.run_id != *run {
             return Some(format!("is of run {}", self.run_id));
         }
-        match (self.schema, &self.submitter) {
-            (SCHEMA, Some(_)) | (WITHOUT_SUBMITTER, None) => None,
-            (SCHEMA, None) => Some("names no submitter".to_owned()),
-            (WITHOUT_SUBMITTER, Some(_)) => {
-                Some("names a submitter, which those of its schema do not".to_owned())
+        match (self.schema, &self.submitter, &self.digest) {
+            (SCHEMA, Some(_), Some(digest)) => (*digest != self.digest_of_the_rest())
+                .then(|| "was changed: it is not what its digest is of".to_owned()),
+            (SCHEMA, None, _) => Some("names no submitter".to_owned()),
+            (SCHEMA, _, None) => Some("has no digest".to_owned()),
+            (WITHOUT_SUBMITTER, None, None) => None,
+            (WITHOUT_SUBMITTER, ..) => {
+                Some("names a submitter or a digest, which those of its schema do not".to_owned())
             }
-            (other, _) => Some(format!(
+            (other, ..) => Some(format!(
                 "is of schema {other}, this version reads {WITHOUT_SUBMITTER} and {SCHEMA}"
             )),
         }
@@ -170,11 +201,7 @@ pub(crate) fn judge(
     match store.seal(run) {
         Ok(Some(seal)) if seal == stub.seal => {}
         Ok(Some(seal)) => {
-            let what = format!(
-                "seals {}, the stub says {}",
-                seal.head.to_hex(),
-                stub.seal.head.to_hex()
-            );
+            let what = format!("is {}, and the stub says {}", told(&seal), told(&stub.seal));
             wrong(report, "seal.json", what);
         }
         Ok(None) => wrong(report, "seal.json", "is missing".into()),
@@ -200,6 +227,17 @@ pub(crate) fn judge(
     } else {
         VerifyVerdict::Broken
     };
+}
+
+/// A seal in words.
+fn told(seal: &Seal) -> String {
+    format!(
+        "{}, {} in epoch {}, of {}",
+        seal.phase,
+        seal.outcome,
+        seal.epoch,
+        seal.head.to_hex()
+    )
 }
 
 fn wrong(report: &mut VerifyReport, file: &str, what: String) {
@@ -293,33 +331,18 @@ fn attested(
                 continue;
             }
         };
-        let log = found
-            .statement
-            .subject()
-            .iter()
-            .find(|subject| subject.name == LOG);
-        let head = log.and_then(|log| log.digest.get(HEAD));
-        if found.lines == stub.lines && head != Some(&stub.head.to_hex()) {
-            wrong(report, file, "attests another log".into());
-        } else if found.lines < stub.lines {
-            let what = format!(
-                "covers lines 1 to {}, and the log had {}",
-                found.lines, stub.lines
-            );
-            if asked {
-                wrong(report, file, what);
-            } else {
-                report.notes.push(format!("{file} {what}"));
+        let covers = format!(
+            "covers lines 1 to {}, and the log had {}",
+            found.lines, stub.lines
+        );
+        match found.lines.cmp(&stub.lines) {
+            Ordering::Equal => {
+                if let Some(what) = contradicts(stub, &found.statement) {
+                    wrong(report, file, format!("attests {what}"));
+                }
             }
-        } else if found.lines > stub.lines {
-            wrong(
-                report,
-                file,
-                format!(
-                    "covers {} lines, and the log had {}",
-                    found.lines, stub.lines
-                ),
-            );
+            Ordering::Less if !asked => report.notes.push(format!("{file} {covers}")),
+            Ordering::Less | Ordering::Greater => wrong(report, file, covers),
         }
         report.attestations.push(AttestationView {
             file: file.into(),
@@ -334,6 +357,28 @@ fn attested(
             },
         });
     }
+}
+
+/// What a statement about the whole log says otherwise than the stub.
+fn contradicts(stub: &Stub, statement: &Statement) -> Option<&'static str> {
+    let log = log_of(statement)?;
+    let is_log = log.digest.get(HEAD) == Some(&stub.head.to_hex())
+        && log.digest.get("sha256") == stub.log.sha256.as_ref();
+    if !is_log {
+        return Some("another log than the stub is of");
+    }
+    let made = statement.subject().iter().filter(|one| *one != log);
+    if !made
+        .cloned()
+        .eq(stub.artifacts.iter().map(Artifact::subject))
+    {
+        return Some("other artifacts than the stub lists");
+    }
+    let plan = statement
+        .predicate()
+        .pointer("/buildDefinition/resolvedDependencies/0/digest/sha256");
+    plan.is_some_and(|plan| *plan != *stub.plan_sha256)
+        .then_some("another plan than the stub names")
 }
 
 /// What a log is, as a whole.

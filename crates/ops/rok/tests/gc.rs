@@ -211,6 +211,19 @@ fn a_stub_that_was_changed_is_broken() {
     change("/row/outcome", json!("failed"));
     change("/row/phase", json!("FAILED"));
     change("/row/next_seq", json!(1));
+    change("/why", json!("the auditor asked for it"));
+    change("/collected_by", json!("user:mallory"));
+    change("/collected_at", json!("2020-01-01T00:00:00.000Z"));
+    change("/submitter", json!("user:mallory"));
+    change("/plan_sha256", json!(zeros));
+    change("/log/sha256", json!(zeros));
+    change("/log/bytes", json!(1));
+    change("/row/plan", json!("another"));
+    change("/artifacts", json!([]));
+    change("/removed", json!([]));
+    change("/kept", json!(["attestation.dsse.json"]));
+    change("/digest", json!(zeros));
+    change("/digest", json!(null));
     let last = stub["last"][lines - 1].as_str().unwrap();
     change(
         &format!("/last/{}", lines - 1),
@@ -220,7 +233,9 @@ fn a_stub_that_was_changed_is_broken() {
     bench.rok(["verify", "a"]).exits(4);
     // Those of before said nothing of who submitted the run.
     let mut before = stub.clone();
-    before.as_object_mut().unwrap().remove("submitter");
+    for later in ["submitter", "digest"] {
+        before.as_object_mut().unwrap().remove(later);
+    }
     before["schema"] = json!(1);
     fs::write(&path, before.to_string()).unwrap();
     bench.rok(["verify", "a"]).exits(0);
@@ -231,6 +246,15 @@ fn a_stub_that_was_changed_is_broken() {
     bench.rok(["verify", "a"]).exits(4);
     fs::remove_file(&seal).unwrap();
     bench.rok(["verify", "a"]).exits(4);
+}
+
+/// A stub whose digest is that of what it says now.
+fn again_digested(stub: &Value) -> String {
+    let mut stub = stub.clone();
+    stub.as_object_mut().unwrap().remove("digest");
+    let digest = rok_artifacts::Digest::of(stub.to_string().as_bytes());
+    stub["digest"] = json!(digest.sha256);
+    stub.to_string()
 }
 
 #[test]
@@ -245,6 +269,16 @@ fn attestations_stay_and_are_checked_by_their_key() {
         .exits(0)
         .json();
     assert_eq!(report["attestations"][0]["signature"], "valid");
+    // A stub whose digest was made anew as well is held against the envelopes.
+    let path = bench.runs().join("a/stub.json");
+    let text = fs::read_to_string(&path).unwrap();
+    for pointer in ["/log/sha256", "/plan_sha256"] {
+        let mut stub: Value = serde_json::from_str(&text).unwrap();
+        *stub.pointer_mut(pointer).unwrap() = json!("0".repeat(64));
+        fs::write(&path, again_digested(&stub)).unwrap();
+        bench.rok(["verify", "a", "--key", public]).exits(4);
+    }
+    fs::write(&path, &text).unwrap();
     // The envelopes of another run are not those of this one.
     bench.rok(["attest", "b", "--key", key]).exits(0);
     for file in ["attestation.dsse.json", "provenance.dsse.json"] {
