@@ -39,7 +39,7 @@ pub use clock::{Clock, SystemClock, VirtualClock};
 pub use driver::{Driven, Go, drive};
 pub use error::RunnerError;
 pub use recorded::{Recorded, RecordedEnd, RecordedFailure};
-pub use row::newborn;
+pub use row::{newborn, row_of};
 pub use run_runner::{RunContext, RunRunner};
 pub use services::Services;
 pub use shard::{

@@ -60,6 +60,15 @@ impl Fixed {
     }
 }
 
+/// The row that a log says of its run: all but when it is to be looked at again,
+/// which is nobody's but the driver's.
+pub fn row_of(state: &RunState) -> RunRow {
+    RunRow {
+        next_seq: state.next_seq(),
+        ..Fixed::default().row(state, None)
+    }
+}
+
 /// When a run that nobody drives is to be claimed; `None`: when somebody asks
 /// for it.
 pub(crate) fn due(

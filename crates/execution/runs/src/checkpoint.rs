@@ -39,6 +39,8 @@ pub(crate) fn head_at(store: &Home, run: &RunId, lines: u64) -> Result<Option<He
             RunsError::new(ErrorKind::Protocol, "ROK0105", message).help("`rok verify` tells more")
         );
     }
+    // Of a run whose row is not what its log says, nothing is vouched for.
+    crate::verify::row::holds(store, run)?;
     let log = store.read(run).map_err(|error| fault::store(&error))?;
     Ok(after(run, &log.bytes, lines))
 }

@@ -437,10 +437,13 @@ fn make_dir(path: PathBuf) -> Result<(), StoreError> {
 /// one id alone.
 pub(crate) fn find(home: &Home, text: &str) -> Result<RunId, RunsError> {
     let failed = |error: StoreError| crate::fault::store(&error);
-    if let Ok(run) = text.parse::<RunId>()
-        && home.get(&run).map_err(failed)?.is_some()
-    {
-        return Ok(run);
+    if let Ok(run) = text.parse::<RunId>() {
+        match home.get(&run) {
+            Ok(None) => {}
+            // One whose row is none is there all the same.
+            Ok(Some(_)) | Err(StoreError::Corrupt { .. }) => return Ok(run),
+            Err(error) => return Err(failed(error)),
+        }
     }
     let page = RunFilter {
         after: Some(Cursor {

@@ -21,6 +21,7 @@ use rok_facades::runs::{
     ErrorKind, ImportOptions, Imported, RunsError, VerifyOptions, VerifyReport, VerifyVerdict,
 };
 use rok_log::{Commit, CommitResult, Document, DocumentKind, Durability, Record, StoreError};
+use rok_runner::row_of;
 use rok_vocabulary::{RunId, Seq};
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -256,8 +257,8 @@ impl Runs {
 fn commit_of(store: &Home, run: &RunId) -> Result<Commit, RunsError> {
     let failed = |error: StoreError| fault::store(&error);
     let chain = store.verify(run).map_err(failed)?;
-    let gone = || fault::folder(format!("run {run} is not where it was unpacked"));
-    let row = store.get(run).map_err(failed)?.ok_or_else(gone)?;
+    let loaded = Loaded::read(store, run)?;
+    let row = row_of(loaded.state());
     let lines = store.read_raw(run).map_err(failed)?;
     let events = u32::try_from(chain.events).map_err(|_| {
         let message = format!("the log of run {run} has more lines than one commit takes");
@@ -266,7 +267,6 @@ fn commit_of(store: &Home, run: &RunId) -> Result<Commit, RunsError> {
     })?;
     let mut commit = Commit::new(run.clone(), Seq::FIRST, lines, events, chain.head, row);
     commit.seal = store.seal(run).map_err(failed)?;
-    let loaded = Loaded::read(store, run)?;
     let own = (
         DocumentKind::Plan,
         loaded.state().plan().sha256().to_owned(),

@@ -4,9 +4,11 @@
 use crate::fault;
 use crate::load::Loaded;
 use crate::tables::{DomainTables, rows_of};
+use crate::verify::row::differences;
 use rok_facades::runs::RunsError;
 use rok_log::{KBASE, Record, RunEntry, RunFilter, StoreError};
 use rok_projections::{INCIDENTS, KbaseRow, LESSONS, Notices};
+use rok_runner::row_of;
 use rok_vocabulary::RunId;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +47,7 @@ pub struct Told {
     pub differences: Vec<Difference>,
     /// Rows to be put there, as the logs say them.
     pub put: Vec<Record>,
-    /// Runs whose row says another phase or outcome than their log.
+    /// Runs whose row says something else than their log.
     pub misplaced: Vec<String>,
     /// Runs whose logs cannot be read: their rows are left alone.
     pub unread: Vec<String>,
@@ -82,7 +84,7 @@ impl DomainTables {
             let state = loaded.state();
             // One that goes on may have moved since it was listed.
             let stands = row.next_seq == state.next_seq();
-            if stands && (row.phase, row.outcome) != (state.phase(), state.outcome()) {
+            if stands && !differences(&row, &row_of(state)).is_empty() {
                 told.misplaced.push(run.to_string());
             }
             for row in kbase_of(&loaded) {

@@ -1,6 +1,7 @@
 //! `verify`: chain, seal, plan, replay, artifacts. Writes nothing.
 
 pub(crate) mod files;
+pub(crate) mod row;
 
 use crate::fault;
 use crate::home::Home;
@@ -12,6 +13,7 @@ use crate::subruns::missing_plans;
 use rok_chain::{LogState, SealCheck};
 use rok_facades::runs::{RunsError, VerifyFault, VerifyOptions, VerifyReport, VerifyVerdict};
 use rok_kernel::{CompiledPlan, RunState};
+use rok_log::StoreError;
 use rok_projections::{Replay, ReplayError};
 use rok_vocabulary::RunId;
 use std::path::Path;
@@ -72,7 +74,14 @@ fn judge(
         faults: Vec::new(),
         notes: Vec::new(),
     };
-    if let Some(bytes) = store.stub(run).map_err(|error| fault::store(&error))? {
+    let stub = match store.stub(run) {
+        Err(StoreError::Corrupt { what, .. }) => {
+            report.faults.push(file_fault(row::ROW, what));
+            return Ok(report);
+        }
+        stub => stub.map_err(|error| fault::store(&error))?,
+    };
+    if let Some(bytes) = stub {
         let options = options.cloned().unwrap_or_default();
         crate::stub::judge(store, run, &bytes, &options, &mut report);
         return Ok(report);
@@ -80,7 +89,7 @@ fn judge(
     let chain = match store.verify(run) {
         Ok(chain) => chain,
         // A seal or log that cannot even be read is a finding, not a failure.
-        Err(rok_log::StoreError::Corrupt {
+        Err(StoreError::Corrupt {
             path,
             line,
             byte,
@@ -175,7 +184,15 @@ fn replay(
     place: Place,
     report: &mut VerifyReport,
 ) -> Result<(), RunsError> {
-    let log = store.read(run).map_err(|error| fault::store(&error))?;
+    let log = match store.read(run) {
+        // The row of a shared store says where the log ends.
+        Err(StoreError::Corrupt { what, line, .. }) if store.is_shared() => {
+            let what = format!("says that the log has line {line}, which {what}");
+            report.faults.push(file_fault(row::ROW, what));
+            return Ok(());
+        }
+        log => log.map_err(|error| fault::store(&error))?,
+    };
     if let Some(options) = options {
         crate::checkpoint::check_log(run, &log.bytes, options, report);
     }
@@ -270,7 +287,7 @@ fn replay(
         report.faults.push(file_fault(&file, what));
     }
     files::check(&loaded, &contents(store), place, report);
-    Ok(())
+    row::check(store, run, loaded.replay, report)
 }
 
 /// Folds a log, and compares what envelopes say with it at the lines that they

@@ -50,6 +50,8 @@ mod registry;
 mod remote;
 #[path = "serve/retention.rs"]
 mod retention;
+#[path = "serve/rows.rs"]
+mod rows;
 #[expect(dead_code, reason = "this file needs a part of it")]
 #[path = "support/running.rs"]
 mod running;

@@ -425,8 +425,8 @@ fn rebuilt(settings: &Settings) -> Result<Vec<Check>, RunsError> {
         checks.push(Check::warning("tables", more));
     }
     checks.extend(told.misplaced.iter().take(NAMED).map(|run| {
-        let said = "its row has another phase or outcome than its log";
-        let help = "the next event of the run writes its row anew; its log is what holds";
+        let said = "its row says something else than its log";
+        let help = format!("its log is what holds; rok verify {run}");
         Check::fault("tables", said).of(run.clone()).help(help)
     }));
     checks.extend(told.unread.iter().take(NAMED).map(|run| {
