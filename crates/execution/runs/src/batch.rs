@@ -5,7 +5,7 @@
 
 use crate::engine::Runs;
 use crate::fault;
-use crate::listing::listed;
+use crate::listing::{entry_of, listed};
 use crate::pooled::{Keyed, item_request};
 use crate::submit::{inputs_of, load_secrets, parsed, refuse_leaks};
 use crate::waits::WaitingParents;
@@ -144,17 +144,7 @@ impl Runs {
             return Ok(item);
         };
         let (home, failed) = (self.home(), |error: StoreError| fault::store(&error));
-        let stub = home.stub(&run).map_err(failed)?;
-        let entry = [match stub {
-            Some(_) => RunEntry::Collected {
-                run: run.clone(),
-                row,
-            },
-            None => RunEntry::Run {
-                run: run.clone(),
-                row,
-            },
-        }];
+        let entry = [entry_of(&home, run.clone(), row).map_err(failed)?];
         let waiting = WaitingParents::of_page(&home, &entry).map_err(failed)?;
         let [entry] = entry;
         item.held = match &entry {

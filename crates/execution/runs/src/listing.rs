@@ -111,16 +111,24 @@ fn exactly(store: &Home, name: &str, query: &ListQuery) -> Result<Option<RunList
     let Some(row) = row.filter(|row| filter(store, query).is_ok_and(|all| all.matches(row))) else {
         return Ok(None);
     };
-    let is_stub = store.stub(&run).map_err(failed)?.is_some();
-    let entry = [if is_stub {
-        RunEntry::Collected { run, row }
-    } else {
-        RunEntry::Run { run, row }
-    }];
+    let entry = [entry_of(store, run, row).map_err(failed)?];
     let waiting = WaitingParents::of_page(store, &entry).map_err(failed)?;
     let [entry] = entry;
     let run = listed(store, entry, &waiting);
     Ok(has_any(&run, &query.statuses).then_some(run))
+}
+
+/// A run of this row, or what is left of one.
+pub(crate) fn entry_of(store: &Home, run: RunId, row: RunRow) -> Result<RunEntry, StoreError> {
+    Ok(match store.stub(&run) {
+        Ok(Some(_)) => RunEntry::Collected { run, row },
+        Ok(None) => RunEntry::Run { run, row },
+        Err(error @ StoreError::Corrupt { .. }) => RunEntry::Broken {
+            name: run.to_string(),
+            why: fault::chain(&error),
+        },
+        Err(error) => return Err(error),
+    })
 }
 
 /// What of a query the store can tell, not less than what is asked for.

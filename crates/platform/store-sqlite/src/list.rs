@@ -5,6 +5,7 @@ mod ways;
 
 use crate::access::Access;
 use crate::fault::Failure;
+use crate::retention::STUB_IS_MISSING;
 use crate::row;
 use rok_log::{Cursor, Namespace, RunEntry, RunFilter, RunOrder, RunRow};
 use rok_vocabulary::{RunId, Timestamp};
@@ -59,13 +60,20 @@ pub(crate) fn list(
     }
     keys.truncate(filter.limit.unwrap_or(usize::MAX));
     let columns = row::COLUMNS;
-    let sql = format!("SELECT collected, {columns} FROM runs WHERE no = ?1");
+    let sql = format!(
+        "SELECT CASE WHEN collected THEN (SELECT count(*) FROM stubs WHERE run_no = no) END,
+           {columns} FROM runs WHERE no = ?1"
+    );
     let mut select = at.prepare_cached(&sql)?;
     let mut entries = Vec::with_capacity(keys.len());
     for key in keys {
         let read = |row: &Row<'_>| Ok((row.get(0)?, row::read(row, 1)?));
-        let (is_stub, read) = select.query_row([key.no], read)?;
-        entries.push(entry(key.id, is_stub, read));
+        let (stubs, read): (Option<i64>, _) = select.query_row([key.no], read)?;
+        let read = read.and_then(|row| match stubs {
+            Some(0) => Err(format!("its row {STUB_IS_MISSING}")),
+            _ => Ok(row),
+        });
+        entries.push(entry(key.id, stubs.is_some(), read));
     }
     Ok(entries)
 }

@@ -10,6 +10,9 @@ use rok_vocabulary::RunId;
 use rusqlite::OptionalExtension;
 use rusqlite::types::Value;
 
+/// What is wrong with a run of which nothing is left that proves it.
+pub(crate) const STUB_IS_MISSING: &str = "says that it was collected, and its stub is missing";
+
 /// What a run's row says of whether it may be collected.
 struct Standing {
     no: i64,
@@ -102,11 +105,15 @@ pub(crate) fn stub(
     run: &RunId,
 ) -> Result<Option<Vec<u8>>, Failure> {
     let mut select = at.prepare_cached(
-        "SELECT stub FROM runs LEFT JOIN stubs ON run_no = no WHERE namespace = ?1 AND id = ?2",
+        "SELECT collected, stub FROM runs LEFT JOIN stubs ON run_no = no
+         WHERE namespace = ?1 AND id = ?2",
     )?;
     let found = select.query_row([space.as_str(), run.as_str()], |row| {
-        row.get::<_, Option<Value>>(0)
+        Ok((row.get(0)?, row.get::<_, Option<Value>>(1)?))
     });
-    let stub = found.optional()?.ok_or_else(|| unknown(run))?;
-    Ok(stub.map(records::json))
+    match found.optional()?.ok_or_else(|| unknown(run))? {
+        (true, None) => Err(at.corrupt(run, 1, STUB_IS_MISSING)),
+        (false, Some(_)) => Err(at.corrupt(run, 1, "has a stub, and says that it has a log")),
+        (_, stub) => Ok(stub.map(records::json)),
+    }
 }

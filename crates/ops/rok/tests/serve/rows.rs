@@ -3,7 +3,7 @@
 
 use super::places::{Place, Where};
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const BAD: &str = "plan: bad
 labels: { team: data }
@@ -120,4 +120,41 @@ fn rows_that_nobody_edited_hold() {
     for at in [&place, &elsewhere] {
         at.rok(&["verify", "closed", "--sealed"]).exits(0);
     }
+}
+
+/// Such a row is shown as what the run was, which it says truly.
+const NOT_SAID: &str = "has a stub, and says that it has a log";
+
+/// What was collected and has no stub left is not proven by anything.
+#[rstest]
+#[case::gone(
+    "DELETE FROM stubs",
+    "says that it was collected, and its stub is missing"
+)]
+#[case::unsaid("UPDATE runs SET collected = 0", NOT_SAID)]
+fn a_stub_that_was_taken_away_is_missed(#[case] sql: &str, #[case] told: &str) {
+    let place = Place::new(Where::Database);
+    place.ran(BAD, "r1");
+    place.rok(&["gc", "--older-than", "0s"]).exits(0);
+    place.rok(&["verify", "r1"]).exits(0);
+    change(&place, sql);
+    for at in [Where::Database, Where::Server] {
+        for args in [&["verify", "r1"][..], &["verify", "r1", "--sealed"]] {
+            let broken = place.rok_at(at, args).exits(4);
+            let said = format!("{}{}", broken.out, broken.err);
+            let hides = at == Where::Server && broken.err.contains("ROK0105");
+            assert!(hides || said.contains(told), "{told}: {said}");
+        }
+        let listed = place.rok_at(at, &["ls", "--json"]).exits(0).json();
+        // A server shows nobody what it cannot tell the owner of.
+        let shown = listed.as_array().expect("a list").iter();
+        let shown: Vec<&Value> = shown.map(|run| &run["status"]).collect();
+        let broken = shown == ["broken"] || (at == Where::Server && shown.is_empty());
+        assert!(broken || *told == *NOT_SAID, "{listed}");
+        let rules = ["gc", "--older-than", "0s", "--json"];
+        let report = place.rok_at(at, &rules).exits(0).json();
+        assert_eq!(report["collected"], json!([]), "{report}");
+    }
+    let looked = place.rok(&["doctor"]).exits(1);
+    assert!(looked.out.contains("r1"), "{}", looked.out);
 }
