@@ -11,19 +11,28 @@ use rok_log::{Cursor, Namespace, RunEntry, RunFilter, RunOrder, RunRow};
 use rok_vocabulary::{RunId, Timestamp};
 use rusqlite::{OptionalExtension, Row};
 
-/// The run's row.
+/// The run's row. What it says beside its columns of where the log ends, and of
+/// whether the run is over, must fit them.
 pub(crate) fn get(
     at: Access<'_>,
     space: &Namespace,
     run: &RunId,
 ) -> Result<Option<RunRow>, Failure> {
     let sql = format!(
-        "SELECT {} FROM runs WHERE namespace = ?1 AND id = ?2",
+        "SELECT closed, head, seal, {} FROM runs WHERE namespace = ?1 AND id = ?2",
         row::COLUMNS
     );
     let mut select = at.prepare_cached(&sql)?;
     let found = select
-        .query_row([space.as_str(), run.as_str()], |row| row::read(row, 0))
+        .query_row([space.as_str(), run.as_str()], |row| {
+            let read = row::read(row, 3)?;
+            let end = row::End {
+                closed: row.get(0)?,
+                head: row.get(1)?,
+                seal: row.get(2)?,
+            };
+            Ok(read.and_then(|row| end.fits(&row).map(|()| row)))
+        })
         .optional()?;
     found
         .map(|read| read.map_err(|what| at.corrupt(run, 1, format!("of its row is none: {what}"))))

@@ -1,5 +1,6 @@
 //! A run's row in its columns.
 
+use rok_chain::Seal;
 use rok_log::{Concurrency, Labels, RunRow};
 use rok_vocabulary::{Epoch, Seq, Timestamp};
 use rusqlite::Row;
@@ -54,6 +55,34 @@ pub(crate) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Result<RunRow, 
         })
     };
     Ok(read())
+}
+
+/// What a row says of its run's end beside what lists show.
+pub(crate) struct End {
+    pub(crate) closed: bool,
+    pub(crate) head: Vec<u8>,
+    pub(crate) seal: Option<String>,
+}
+
+impl End {
+    /// What of it contradicts the row comes back in words. A seal that cannot be
+    /// read is told of where it is read.
+    pub(crate) fn fits(&self, row: &RunRow) -> Result<(), String> {
+        if self.closed != row.phase.is_terminal() {
+            let (closed, phase) = (self.closed, row.phase);
+            return Err(format!("its column closed: says {closed} of {phase}"));
+        }
+        let seal = self.seal.as_deref().map(str::as_bytes);
+        let seal = seal.and_then(|text| Seal::from_json(text).ok());
+        let seal = seal.filter(|seal| seal.seq.next() == row.next_seq);
+        match seal {
+            Some(seal) if seal.head.as_bytes()[..] != self.head[..] => {
+                let sealed = seal.head.to_hex();
+                Err(format!("its column head: its seal says {sealed}"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn word<T: FromStr<Err: Display>>(column: &str, text: &str) -> Result<T, String> {

@@ -60,6 +60,14 @@ fn change(place: &Place, sql: &str) {
     "its row: says that the log"
 )]
 #[case::shorter("UPDATE runs SET next_seq = next_seq - 1", "its row: says")]
+#[case::closed(
+    "UPDATE runs SET closed = 0",
+    "its column closed: says false of FAILED"
+)]
+#[case::head(
+    "UPDATE runs SET head = zeroblob(32)",
+    "its column head: its seal says"
+)]
 #[case::unknown("UPDATE runs SET phase = 'DONE'", "its row: cannot be believed")]
 fn a_row_that_was_edited_is_broken(#[case] sql: &str, #[case] told: &str) {
     let place = Place::new(Where::Database);
