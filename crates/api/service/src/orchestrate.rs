@@ -21,6 +21,11 @@ use std::process::{Command, Stdio};
 /// What a hook of ours begins with.
 const HOOK: &str = "#!/bin/sh
 # Installed by `rok orch install-hook`; it may be removed, and is never changed by hand.
+# Where git says which repository it is, it does not say where its top is.
+if [ -n \"$GIT_DIR\" ]; then
+  GIT_DIR=$(git rev-parse --absolute-git-dir) GIT_WORK_TREE=${GIT_WORK_TREE:-$PWD}
+  export GIT_DIR GIT_WORK_TREE
+fi
 ";
 
 /// What it runs, for the folder that it is run in: the top of the work tree.

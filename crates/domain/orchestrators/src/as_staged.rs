@@ -6,7 +6,7 @@ use crate::kept;
 use crate::staged::{self, Staged};
 use rok_chain::Digest;
 use rok_executor::{Call, Functions, StepFailure};
-use rok_vocabulary::ErrorClass;
+use rok_vocabulary::{ErrorClass, RunId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -54,7 +54,8 @@ impl State {
     }
 
     /// Which files are otherwise by now, in words; `None`: none is.
-    fn changed(&self, known: Option<&BTreeSet<String>>) -> Result<Option<String>, String> {
+    fn changed(&self, run: &RunId) -> Result<Option<String>, String> {
+        let known = kept::listed(run);
         let now = staged::entries(&self.tree)?;
         let mut names = BTreeSet::new();
         let mut unnamed = false;
@@ -68,9 +69,11 @@ impl State {
                 None => unnamed = true,
             }
         }
-        if !self.copied {
-            names.extend(staged::unstaged(&self.tree, "untracked")?);
-        }
+        names.extend(if self.copied {
+            staged::changed_in(&kept::copy(run)?, &self.tree, &now)?
+        } else {
+            staged::unstaged(&self.tree, "untracked")?
+        });
         let names: Vec<String> = names.into_iter().collect();
         Ok(match (names.is_empty(), unnamed) {
             (true, true) => Some("what is staged".to_owned()),
@@ -105,7 +108,7 @@ fn judge(call: &Call<'_>) -> Result<Value, StepFailure> {
     let state = call.input(INPUT).cloned().unwrap_or_default();
     let state: State = serde_json::from_value(state).map_err(|error| unfit(error.to_string()))?;
     let run = &call.attempt().run;
-    let changed = state.changed(kept::listed(run).as_ref()).map_err(unfit)?;
+    let changed = state.changed(run).map_err(unfit)?;
     // Nothing comes after this step that would look at it.
     kept::take_away(run);
     match changed {

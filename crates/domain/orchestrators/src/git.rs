@@ -1,6 +1,7 @@
 //! What git is asked.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -9,14 +10,27 @@ pub(crate) fn git<S: AsRef<OsStr>>(
     folder: &Path,
     words: impl IntoIterator<Item = S>,
 ) -> Result<Vec<u8>, String> {
-    let output = Command::new("git")
-        .args(words)
-        .current_dir(folder)
+    ask(Command::new("git").args(words).current_dir(folder), b"")
+}
+
+/// The same of a command that is set up, and is told something.
+pub(crate) fn ask(command: &mut Command, told: &[u8]) -> Result<Vec<u8>, String> {
+    let no_start = |error| format!("git does not start: {error}");
+    let mut child = command
         // Whoever commits holds the index, and it is only looked at here.
         .env("GIT_OPTIONAL_LOCKS", "0")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("git does not start: {error}"))?;
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(no_start)?;
+    let mut input = child.stdin.take().expect("it is a pipe");
+    let output = std::thread::scope(|scope| {
+        // One that reads none of it says why by its end.
+        scope.spawn(move || input.write_all(told));
+        child.wait_with_output()
+    });
+    let output = output.map_err(no_start)?;
     if output.status.success() {
         return Ok(output.stdout);
     }

@@ -109,6 +109,12 @@ pub(crate) fn listed(run: &RunId) -> Option<BTreeSet<String>> {
     Some(entries.map(str::to_owned).collect())
 }
 
+/// Where the copy is that a run looks at, or was.
+pub(crate) fn copy(run: &RunId) -> std::result::Result<PathBuf, String> {
+    let root = place().map_err(|error| error.to_string())?;
+    Ok(root.join(format!("{PREFIX}{run}")).join(TREE))
+}
+
 /// Takes away what is kept for a run whose last step this is.
 pub(crate) fn take_away(run: &RunId) {
     let Ok(place) = place() else { return };

@@ -4,8 +4,8 @@
 //! are alike the work tree is looked at; where they are not, a copy of what is
 //! staged, outside of it. Nothing in the work tree is ever moved or changed.
 
-use crate::git::{git, line, paths};
-use crate::kept::Kept;
+use crate::git::{ask, git, line, paths};
+use crate::kept::{self, Kept};
 use crate::trouble::config;
 use rok_orchestration::OrchestratorError;
 use rok_vocabulary::RunId;
@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What is staged for the next commit.
 #[derive(Debug)]
@@ -55,7 +56,11 @@ impl Staged {
                     which,
                     "-z",
                 ];
-                paths(git(folder, words)?)
+                let names = paths(git(folder, words)?)?;
+                match names.iter().find(|name| name.contains('\n')) {
+                    Some(name) => Err(format!("the name {name:?} has a line feed")),
+                    None => Ok(names),
+                }
             };
             let files = staged("--diff-filter=d")?;
             let deleted = staged("--diff-filter=D")?;
@@ -197,6 +202,28 @@ pub(crate) fn unstaged(tree: &Path, ignored: &str) -> Result<Vec<String>, String
         "-z",
     ];
     paths(git(tree, words)?)
+}
+
+/// The files of a copy of what is staged that are otherwise, or gone: compared
+/// by an index of its own, beside the copy, that was told nothing else.
+pub(crate) fn changed_in(
+    copy: &Path,
+    tree: &Path,
+    entries: &BTreeSet<String>,
+) -> Result<Vec<String>, String> {
+    let of = line(&git(tree, ["rev-parse", "--absolute-git-dir"])?);
+    let asked = |words: &[&str], told: &[u8]| {
+        let mut command = Command::new("git");
+        command.args(words).current_dir(copy);
+        command.env("GIT_DIR", &of).env("GIT_WORK_TREE", copy);
+        command.env("GIT_INDEX_FILE", copy.with_extension("index"));
+        ask(&mut command, told)
+    };
+    fs::create_dir_all(copy).map_err(|error| format!("{}: {error}", copy.display()))?;
+    let told = kept::listing(entries);
+    asked(&["update-index", "-z", "--index-info"], told.as_bytes())?;
+    let words = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z"];
+    paths(asked(&words, b"")?)
 }
 
 /// Files that git was told not to compare: it cannot say that they are as they

@@ -202,6 +202,39 @@ fn a_component_that_changes_what_it_judges_lets_no_commit_pass() {
 }
 
 #[test]
+fn a_component_that_changes_the_copy_that_it_judges_lets_no_commit_pass() {
+    let fixes = "type: validator\nchannel: canary\ntags: [pre-commit]\nentrypoint: { run: \"sed -i s/bad/good/ a.txt; touch beside\" }";
+    let bench = bench(&[("fixes", fixes)]);
+    git(&bench, &["init", "-q"]).exits(0);
+    commit_all(&bench);
+    bench.write("a.txt", "bad\n");
+    bench.write("empty.txt", "");
+    git(&bench, &["add", "a.txt"]).exits(0);
+    git(&bench, &["add", "--intent-to-add", "empty.txt"]).exits(0);
+    let report = orch(&bench, "--stage pre-commit").exits(1).json();
+    assert_eq!(
+        report["messages"][1], "changed meanwhile: a.txt; what was looked at is not what is staged",
+        "{report}"
+    );
+    bench.write("a.txt", "good\n");
+    git(&bench, &["add", "a.txt"]).exits(0);
+    orch(&bench, "--stage pre-commit").exits(0);
+    assert_eq!(copies(&bench), [""; 0]);
+}
+
+#[test]
+fn a_name_that_is_two_lines_is_refused() {
+    let bench = repository();
+    commit_all(&bench);
+    bench.write("a.txt\nb.txt", "bad\n");
+    bench.write("a.txt", "fine\n");
+    git(&bench, &["add", "-A"]).exits(0);
+    let report = orch(&bench, "--stage pre-commit").exits(2).json();
+    let told = report["error"].to_string();
+    assert!(told.contains("has a line feed"), "{told}");
+}
+
+#[test]
 fn what_git_was_told_not_to_compare_is_looked_at_as_it_is_staged() {
     for flag in ["--assume-unchanged", "--skip-worktree"] {
         let bench = repository();

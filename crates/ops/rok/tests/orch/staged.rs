@@ -254,6 +254,16 @@ fn the_hook_of_a_folder_below_runs_there_beside_that_of_the_top() {
     );
     tried("a.txt", "fine\n", "-a").exits(0);
     tried("it's sub/b.txt", "low\n", "-a").exits(1);
+    // Where git says which repository it is, the hook is told where its top is.
+    git(&bench, &["commit", "-q", "--no-verify", "-m", "low"]);
+    let tree = ["worktree", "add", "-q", "-b", "more", ".git/linked"];
+    git(&bench, &tree).exits(0);
+    let file = ".git/linked/it's sub/b.txt";
+    bench.write(file, "still low\n");
+    let linked = |words: &[&str]| git(&bench, &[&["-C", ".git/linked"], words].concat());
+    linked(&["commit", "-qam", "x"]).exits(1);
+    bench.write(file, "fine\n");
+    linked(&["commit", "-qam", "x"]).exits(0);
     // Of a line that was changed by hand nothing is known.
     let hook = bench.path().join(".git/hooks/pre-commit");
     let text = fs::read_to_string(&hook).expect("the hook");
