@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
-use rok_orchestration::{ComponentResult, Finding, Level, RunReport};
+use rok_orchestration::{ComponentResult, Finding, Level, ResultStatus, RunReport};
 use serde_json::{Value, json};
 
 /// The schema that the document says it follows.
@@ -43,9 +43,18 @@ pub(crate) fn write(report: &RunReport, _: Look) -> Result<String, FormatError> 
     } else {
         "error"
     };
-    let error = report.error.iter().map(|error| ("error", &error.message));
-    let messages = report.messages.iter().map(|message| (level, message));
-    let notes: Vec<Value> = error
+    let warned = report.results.iter();
+    let warned = warned.filter(|result| result.status == ResultStatus::Warn);
+    let warned = warned.flat_map(|result| {
+        let told = result.messages.iter();
+        told.map(|message| ("warning", format!("{}: {message}", result.component)))
+    });
+    let error = report.error.iter();
+    let error = error.map(|error| ("error", error.message.clone()));
+    let messages = report.messages.iter();
+    let messages = messages.map(|message| (level, message.clone()));
+    let notes: Vec<Value> = warned
+        .chain(error)
         .chain(messages)
         .map(|(level, text)| json!({ "level": level, "message": { "text": text } }))
         .collect();

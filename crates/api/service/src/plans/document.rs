@@ -6,7 +6,7 @@ use crate::service::Service;
 use rok_orchestration::{
     ExecutionNode, ExecutionPlan, NamedEdge, NamedNode, OrchestratorError, PlanEdge, Trouble,
 };
-use rok_plan::{CheckedFile, FaultCode, Gate, Plan, Step};
+use rok_plan::{CheckedFile, FaultCode, Gate, OnFailure, Plan, Step};
 use serde_json::Value;
 
 impl Service {
@@ -18,7 +18,14 @@ impl Service {
     ) -> Result<(ExecutionPlan, Vec<String>), ServiceError> {
         let text = self.plan_text(name)?;
         let plan = text.parse()?;
-        let decides: Vec<String> = plan.steps.iter().filter_map(decisive).collect();
+        let of_plan = [
+            (plan.on_failure != OnFailure::Stop).then_some("on_failure"),
+            plan.budget.as_ref().map(|_| "budget"),
+        ];
+        let of_plan = of_plan.into_iter().flatten().map(str::to_owned);
+        let decides: Vec<String> = of_plan
+            .chain(plan.steps.iter().filter_map(decisive))
+            .collect();
         if !decides.is_empty() {
             return Err(wrong(format!(
                 "an execution plan has no place for {}; without them it would be another plan",
@@ -109,6 +116,8 @@ fn decisive(step: &Step) -> Option<String> {
         step.gate.map(gate),
         step.for_each.as_ref().map(|_| "for_each"),
         step.fallback.map(|_| "fallback"),
+        step.compensate.as_ref().map(|_| "compensate"),
+        step.sandbox.as_ref().map(|_| "sandbox"),
     ];
     let found: Vec<&str> = found.into_iter().flatten().collect();
     (!found.is_empty()).then(|| format!("{} of step `{}`", found.join(", "), step.id))

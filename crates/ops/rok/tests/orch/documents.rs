@@ -63,6 +63,27 @@ fn what_a_node_requires_is_a_node_and_runs_before_it() {
     assert_eq!(shown["edges"], json!([{ "from": "fetch", "to": "check" }]));
 }
 
+/// What decides how a run goes and has no place in a document is not dropped.
+#[rstest]
+#[case("on_failure: rollback\n", "", "on_failure")]
+#[case("budget: { max_steps: 3 }\n", "", "budget")]
+#[case("", ", compensate: { run: ['true'] }", "compensate of step `a`")]
+#[case("", ", if: 'true'", "if of step `a`")]
+fn a_plan_that_says_more_than_a_document_is_none(
+    #[case] of_plan: &str,
+    #[case] of_step: &str,
+    #[case] told: &str,
+) {
+    let bench = bench(&[("fetch", STEP)]);
+    let plan = format!("plan: p\n{of_plan}steps: {{ a: {{ run: ['true']{of_step} }} }}\n");
+    bench.write("p.yaml", &plan);
+    bench.rok(["plan", "validate", "p.yaml"]).exits(0);
+    let show = ["plan", "show", "p.yaml", "--as", "execution-plan"];
+    let refused = bench.rok(show).exits(2);
+    let why = format!("has no place for {told}; ");
+    assert!(refused.err.contains(&why), "{}", refused.err);
+}
+
 /// Where its nodes run is kept, of the whole and of a node.
 #[rstest]
 #[case("distributed")]
