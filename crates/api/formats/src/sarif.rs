@@ -46,7 +46,8 @@ pub(crate) fn write(report: &RunReport, _: Look) -> Result<String, FormatError> 
     let warned = report.results.iter();
     let warned = warned.filter(|result| result.status == ResultStatus::Warn);
     let warned = warned.flat_map(|result| {
-        let told = result.messages.iter();
+        let is_result = |told: &&String| result.errors.iter().any(|one| one.message == **told);
+        let told = result.messages.iter().filter(move |told| !is_result(told));
         told.map(|message| ("warning", format!("{}: {message}", result.component)))
     });
     let error = report.error.iter();

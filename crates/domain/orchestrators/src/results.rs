@@ -193,9 +193,17 @@ fn warnings(result: &mut ComponentResult) {
         one => Vec::from_iter(one),
     };
     let listed = outputs.iter().filter_map(|output| output.get("warnings"));
-    let listed = listed.filter_map(Value::as_array).flatten();
+    // What is no list is a warning all the same.
+    let listed = listed.flat_map(|given| match given {
+        Value::Array(items) => items.as_slice(),
+        Value::Null => &[],
+        one => std::slice::from_ref(one),
+    });
     let listed = listed.take(MAX_FINDINGS);
     let findings = listed.map(|item| match item {
+        Value::String(message) if message.trim().is_empty() => {
+            Finding::error("a warning without a text")
+        }
         Value::String(message) => Finding::error(message),
         item => serde_json::from_value(item.clone())
             .unwrap_or_else(|_| Finding::error(&item.to_string())),

@@ -314,3 +314,20 @@ fn components_that_hand_on_warnings_are_to_be_looked_at() {
     assert_eq!(x["errors"][0]["file"], "a.rs");
     assert_eq!(x["errors"][1]["level"], "warning");
 }
+
+#[rstest]
+#[case("\\\"look\\\"", "look")]
+#[case("{ \\\"a\\\": 1 }", "{\\\"a\\\":1}")]
+#[case("[\\\"\\\"]", "a warning without a text")]
+fn warnings_of_another_form_are_told_all_the_same(#[case] given: &str, #[case] told: &str) {
+    let manifest = format!(
+        "type: test\nentrypoint: {{ run: \"echo '{{\\\"warnings\\\": {given}}}' > \\\"$ROK_OUTPUT\\\"\" }}"
+    );
+    let bench = bench(&[("unit", &manifest)]);
+    let report = orch(&bench, "--stage test").exits(0).json();
+    assert_eq!(ends(&report), [("unit", "warn")]);
+    assert_eq!(
+        result(&report, "unit")["messages"][0],
+        told.replace("\\\"", "\"")
+    );
+}
