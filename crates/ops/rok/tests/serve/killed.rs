@@ -13,7 +13,7 @@ const DATABASE: &[&str] = &["--insecure-no-auth", "--store", "sqlite:rok.db"];
 const SOON: Duration = Duration::from_secs(20);
 
 /// Waits until it is so.
-fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(super) fn until(what: &str, is_so: impl Fn() -> bool) {
     let by = Instant::now() + SOON;
     while !is_so() {
         assert!(Instant::now() < by, "{what}");

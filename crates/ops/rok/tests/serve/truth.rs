@@ -1,24 +1,13 @@
 //! What is said of runs of which not all is well: a server that was killed, a
 //! step that waits for a place, a record that was changed.
 
+use super::killed::until;
 use super::{Served, bench};
 use crate::support::{Bench, Ran};
 use rstest::rstest;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
 
 const STORE: [&str; 2] = ["--store", "sqlite:rok.db"];
-/// Longer than anything here takes, and shorter than the lease of a database.
-const SOON: Duration = Duration::from_secs(20);
-
-/// Waits until it is so.
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let by = Instant::now() + SOON;
-    while !is_so() {
-        assert!(Instant::now() < by, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 fn on_store(bench: &Bench, args: &[&str]) -> Ran {
     bench.rok(args.iter().chain(&STORE))
