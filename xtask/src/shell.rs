@@ -1,6 +1,6 @@
 //! Running programs and talking to the terminal: the only place that does.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -73,6 +73,31 @@ impl Call {
         }
     }
 
+    /// As [`Self::run`], and shows each line that it prints to `reader`, which
+    /// gets it without its end.
+    pub(crate) fn run_read(mut self, mut reader: impl FnMut(&str)) -> Ran {
+        tell(&format!("$ {}", self.shown));
+        let begun = Instant::now();
+        let ended = self
+            .command
+            .stdout(Stdio::piped())
+            .spawn()
+            .and_then(|mut child| {
+                let printed = child.stdout.take().expect("it was piped a line ago");
+                let passed_on = pass_on(BufReader::new(printed), io::stdout(), &mut reader);
+                let status = child.wait()?;
+                passed_on.map(|()| status.success())
+            });
+        let ok = ended.unwrap_or_else(|error| {
+            tell(&format!("error: cannot run `{}`: {error}", self.shown));
+            false
+        });
+        Ran {
+            ok,
+            took: begun.elapsed(),
+        }
+    }
+
     /// Runs it unseen, and tells all that it did.
     pub(crate) fn observe(mut self) -> Result<Observed, String> {
         let output = self
@@ -102,6 +127,22 @@ impl Call {
             Err(text(&output.stderr))
         }
     }
+}
+
+/// Copies every byte, a line at a time, and shows each line to `reader`.
+fn pass_on(
+    mut from: impl BufRead,
+    mut to: impl Write,
+    reader: &mut impl FnMut(&str),
+) -> io::Result<()> {
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line)? > 0 {
+        to.write_all(&line)?;
+        to.flush()?;
+        reader(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
+        line.clear();
+    }
+    Ok(())
 }
 
 /// What a program that was watched did.

@@ -6,6 +6,10 @@ use crate::needs::{is_there, missing};
 use crate::shell::{Call, Ran, tell};
 use crate::verifier;
 
+mod summary;
+
+use summary::Summary;
+
 /// How to run the tests.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -17,7 +21,9 @@ pub(crate) struct Args {
     rest: Vec<String>,
 }
 
-/// Runs them all. The runner's own summary is the last thing printed.
+/// Runs them all. The last thing printed is what the runner said of each
+/// failure, and the sum of its results: a log of which only the end is kept
+/// still tells what failed.
 pub(crate) fn run(root: &Path, args: &Args) -> Ran {
     let missing = missing(is_there);
     if !missing.is_empty() {
@@ -29,18 +35,20 @@ pub(crate) fn run(root: &Path, args: &Args) -> Ran {
         tell(&format!("error: {why}\n"));
     }
     let calls = plan(args);
+    let mut summary = Summary::default();
     let mut all = Ran {
         ok: prepared.is_ok(),
         took: std::time::Duration::ZERO,
     };
     for call in calls {
         let words: Vec<&str> = call.iter().map(String::as_str).collect();
-        let ran = Call::cargo(root, &words).run();
+        let ran = Call::cargo(root, &words).run_read(|line| summary.read(line));
         all = Ran {
             ok: all.ok && ran.ok,
             took: all.took + ran.took,
         };
     }
+    tell(&summary.to_string());
     all
 }
 
