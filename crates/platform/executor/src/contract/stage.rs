@@ -97,11 +97,11 @@ pub(super) type End = Result<StepSuccess, StepFailure>;
 impl<'s> Stage<'s> {
     pub(super) fn new(subject: &'s dyn Subject, rule: &str) -> Self {
         let (sender, reports) = channel();
-        let run = format!("contract-{}", rule.replace('_', "-"));
+        let run = format!("{}-{}", subject.runs(), rule.replace('_', "-"));
         Self {
             subject,
             executor: subject.executor(),
-            run: run.parse().expect("letters and dashes are an id"),
+            run: run.parse().expect("subjects name their runs well"),
             sender,
             reports: Mutex::new(reports),
         }
