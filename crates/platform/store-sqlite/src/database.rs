@@ -148,4 +148,4 @@ impl Database {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -452,7 +452,8 @@ fn what_is_due_again_is_told() {
     assert_eq!((strange, store.next_due().unwrap()), (0, Some(later)));
 }
 
-fn cancel() -> Command {
+/// Somebody asks that a run be cancelled.
+pub(crate) fn cancel() -> Command {
     Command {
         id: "c".parse::<CommandId>().unwrap(),
         kind: CommandKind::Cancel,

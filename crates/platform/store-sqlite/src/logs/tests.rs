@@ -1,14 +1,15 @@
 //! A file that is not what was written.
 
 use crate::SqliteStore;
+use crate::database::tests::cancel;
 use proptest::prelude::*;
 use rok_chain::verify_log;
 use rok_log::{
-    ClaimError, Command, CommandKind, CommitResult, Durability, EventReader, Fence, Inbox, Lease,
-    Owner, Pull, RunEntry, RunFilter, RunIndex, RunOrder, RunQueue, RunStore, SCRIPT_LEASE,
-    SCRIPT_START, Script, StoreError, WorkQueue,
+    ClaimError, CommitResult, Durability, EventReader, Fence, Inbox, Lease, Owner, Pull, RunEntry,
+    RunFilter, RunIndex, RunOrder, RunQueue, RunStore, SCRIPT_LEASE, SCRIPT_START, Script,
+    StoreError, WorkQueue,
 };
-use rok_vocabulary::{Actor, Outcome, RunId, RunPhase};
+use rok_vocabulary::{Outcome, RunId, RunPhase};
 use rstest::rstest;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -96,16 +97,7 @@ fn what_is_not_what_was_written_is_driven_by_nobody(#[case] sql: &str) {
     assert!(matches!(&pulled[..], [it] if matches!(it.claim, Err(StoreError::Corrupt { .. }))));
     assert_eq!(store.claim_due(&pull).unwrap().len(), 0);
     assert_eq!(store.next_due().unwrap(), None);
-    let cancel = Command {
-        id: "c".parse().unwrap(),
-        kind: CommandKind::Cancel,
-        step: None,
-        reason: None,
-        actor: Actor::Manual,
-        roles: Vec::new(),
-        at: SCRIPT_START,
-    };
-    store.put(&id("r"), &cancel).unwrap();
+    store.put(&id("r"), &cancel()).unwrap();
     assert_eq!(store.claim_due(&pull).unwrap().len(), 1);
     // And the others go on.
     fill(&mut store, "s");
