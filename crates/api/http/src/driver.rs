@@ -20,6 +20,11 @@ const STACK_BYTES: usize = 1024 * 1024;
 /// How long a store that could not be written is left alone.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// How soon a run is looked at again that somebody else has, and how often:
+/// whoever sends a command has it for a moment, and whoever drives it for long.
+const HELD_AGAIN_AFTER: Duration = Duration::from_millis(100);
+const HELD_LOOKS: usize = 100;
+
 /// How a run is driven.
 pub(crate) enum How {
     /// It was submitted just now.
@@ -275,8 +280,9 @@ impl Drivers {
     }
 
     /// Drives a run, again and again where it is the store that fails: a disk
-    /// that is full has room some time. `None`: the server goes down meanwhile,
-    /// and the next one goes on.
+    /// that is full has room some time. One that somebody else has is looked at
+    /// for a while. `None`: the server goes down meanwhile, and the next one
+    /// goes on.
     fn until_stored(
         &self,
         run: &RunHandle,
@@ -286,28 +292,36 @@ impl Drivers {
     ) -> Option<Driven> {
         let mut driven = attempt(run, how, stop, watching);
         let mut last = String::new();
+        let mut looks = 0;
         loop {
-            let error = match driven {
-                Ok(Err(error)) if !self.pooled && error.kind() == ErrorKind::Storage => error,
+            let (told, after) = match driven {
+                Ok(Err(error)) if !self.pooled && error.kind() == ErrorKind::Storage => {
+                    let told = format!("run {}: {error} [{}]", run.id(), error.code());
+                    watching.tell(Err(error));
+                    (format!("{told}; it is tried again"), TRY_AGAIN_AFTER)
+                }
+                Ok(Ok(None)) if !self.pooled && looks < HELD_LOOKS && is_open(run) => {
+                    looks += 1;
+                    let told = format!("run {}: somebody else has it for now", run.id());
+                    (told, HELD_AGAIN_AFTER)
+                }
                 other => return Some(other),
             };
-            let told = format!("run {}: {error} [{}]", run.id(), error.code());
             if told != last {
-                self.log.tell(&format!("{told}; it is tried again"));
+                self.log.tell(&told);
                 last = told;
             }
-            watching.tell(Err(error));
-            if !self.may_try_again() {
+            if !self.may_try_again(after) {
                 return None;
             }
             driven = attempt(run, How::GoOn, stop, watching);
         }
     }
 
-    /// Waits a while, for a store that could not be written may be mended
-    /// meanwhile. False: the server goes down, and the next one tries.
-    fn may_try_again(&self) -> bool {
-        let until = Instant::now() + TRY_AGAIN_AFTER;
+    /// Waits a while, for what was in the way may be gone then. False: the
+    /// server goes down, and the next one tries.
+    fn may_try_again(&self, after: Duration) -> bool {
+        let until = Instant::now() + after;
         let mut state = self.state();
         while !state.closed {
             let left = until.saturating_duration_since(Instant::now());
@@ -349,6 +363,11 @@ impl Drivers {
 }
 
 type Driven = std::thread::Result<Result<Option<DriveEnd>, ServiceError>>;
+
+/// Whether there is anything left to drive.
+fn is_open(run: &RunHandle) -> bool {
+    run.summary().is_ok_and(|summary| !summary.sealed)
+}
 
 /// Drives a run until it ends, is stopped, or cannot be driven.
 fn attempt(run: &RunHandle, how: How, stop: &StopSignal, watching: &mut Watching) -> Driven {

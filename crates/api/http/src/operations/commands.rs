@@ -119,12 +119,16 @@ fn told(
     what: Do,
 ) -> Answering {
     Box::pin(async move {
+        let drivers = Arc::clone(&app.drivers);
         let told = app
             .with_run(call, move |run, values| {
                 let step = values.text("step");
                 let answer = what(run, step.unwrap_or_default(), reason)?;
                 let (answer, driven) = match answer {
-                    CommandAnswer::Done { by_owner } => ("recorded", by_owner),
+                    // One that is driven from here may be taken up just now.
+                    CommandAnswer::Done { by_owner } => {
+                        ("recorded", by_owner || drivers.has(run.id()))
+                    }
                     CommandAnswer::Delivered => ("delivered", true),
                 };
                 Ok(Commanded {

@@ -122,3 +122,31 @@ fn a_run_that_was_removed_meanwhile_is_answered_for_no_more() {
     until("nothing is noted", || notes(&served).is_empty());
     served.get("/api/v1/runs/r1").is(404);
 }
+
+/// Whoever sends a command has the run while it turns once: the server that
+/// answers for it comes back to it.
+#[test]
+fn a_run_that_somebody_had_for_a_moment_is_driven_all_the_same() {
+    let mut served = Served::with(bench(), FOLDERS);
+    let asked = json!({ "plan": "hello", "run_id": "r1" });
+    served.post("/api/v1/runs?wait=20s", &asked).is(201);
+    served.child.kill().expect("it lives");
+    served.child.wait().expect("it is ours");
+    let lock = served.bench.runs().join("r1/lock");
+    let lock = std::fs::File::options().write(true).open(lock);
+    let lock = lock.expect("a lock");
+    lock.lock().expect("nobody has it");
+    served.restart(FOLDERS);
+    // It was looked at before this one was.
+    let asked = json!({ "plan": "hello", "run_id": "r2" });
+    served.post("/api/v1/runs?wait=20s", &asked).is(201);
+    drop(lock);
+    until("it is driven", || {
+        let summary = served.get("/api/v1/runs/r1/summary").is(200).json();
+        summary["driven_by"].is_string()
+    });
+    let why = json!({ "reason": "fine" });
+    let path = "/api/v1/runs/r1/steps/ask/approve";
+    served.post(path, &why).is(200);
+    until("it ends", || status(&served, "r1") == "succeeded");
+}

@@ -1,5 +1,6 @@
 //! The same server over a database: a pool drives the runs.
 
+use super::killed::until;
 use super::{Served, bench};
 use serde_json::json;
 
@@ -20,8 +21,11 @@ fn a_run_in_a_database_is_driven_by_the_pool_to_its_end() {
     assert_eq!(last.kind, "run.sealed");
     let ended = served.get("/api/v1/runs/r1").is(200).json();
     assert_eq!(ended["status"], "succeeded");
-    let text = served.get("/metrics").is(200).body;
-    assert!(text.contains("\nrok_pool_ended_total 1\n"), "{text}");
+    // They are counted a moment after the log was sealed.
+    until("it is counted", || {
+        let text = served.get("/metrics").is(200).body;
+        text.contains("\nrok_pool_ended_total 1\n")
+    });
     let (code, told) = served.stop();
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("worker.pool.stopped"), "{told}");
@@ -104,7 +108,7 @@ fn a_failed_run_in_a_database_begins_its_next_epoch_from_elsewhere() {
 }
 
 /// Waits until an answer says so.
-fn until(served: &Served, path: &str, says: impl Fn(&serde_json::Value) -> bool) {
+fn answers(served: &Served, path: &str, says: impl Fn(&serde_json::Value) -> bool) {
     let by = std::time::Instant::now() + std::time::Duration::from_secs(60);
     loop {
         let answer = served.get(path);
@@ -140,16 +144,16 @@ fn pausing_a_run_pauses_its_sub_runs_and_unpausing_lets_both_go_on() {
     let of_child = format!("/api/v1/runs/{child}/summary");
     let lunch = json!({ "reason": "lunch" });
     served.post("/api/v1/runs/r1/pause", &lunch).is(200);
-    until(&served, &of_child, |run| !run["hold"].is_null());
+    answers(&served, &of_child, |run| !run["hold"].is_null());
     // The step that ran ends; what follows it waits.
     served.bench.write("go", "");
-    until(&served, &of_child, |run| {
+    answers(&served, &of_child, |run| {
         run["steps"][0]["state"] == "succeeded"
     });
     let held = served.get(&of_child).is(200).json();
     assert_eq!(held["steps"][1]["state"], "pending", "{held}");
     served.post("/api/v1/runs/r1/unpause", &json!({})).is(200);
-    until(&served, "/api/v1/runs/r1", |run| {
+    answers(&served, "/api/v1/runs/r1", |run| {
         run["status"] == "succeeded"
     });
 
