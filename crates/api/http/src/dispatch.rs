@@ -79,7 +79,10 @@ async fn answer(
     let query = parts.uri.query().unwrap_or_default();
     let values = Values::read(operation, &path, query, &parts.headers)?;
     let run = match (&caller, operation.access) {
-        (Some(caller), Access::Run(action)) => Some(let_in(app, caller, &values, action).await?),
+        (Some(caller), Access::Run(action)) => {
+            let let_in = let_in(app, caller, &values, action).await;
+            Some(let_in.inspect_err(|problem| count(app, &values, problem))?)
+        }
         (Some(caller), Access::Server) => {
             app.may(caller, AccessAction::View, AccessTarget::Server)?;
             None
@@ -108,12 +111,26 @@ async fn answer(
         file,
         run,
     };
+    let asked = call.run.as_ref().map(|identity| identity.run.clone());
     let answering = (operation.handler)(Arc::clone(app), call);
-    if operation.patient {
-        return answering.await;
+    let answer = if operation.patient {
+        answering.await
+    } else {
+        let limited = tokio::time::timeout(app.options.limits.answer_time, answering).await;
+        limited.unwrap_or_else(|_| Err(Problem::busy("the answer took too long")))
+    };
+    answer.inspect_err(|problem| {
+        if let Some(run) = asked {
+            app.metrics.failed(run.as_str(), problem.code);
+        }
+    })
+}
+
+/// Counts the run in the path, where it is broken.
+fn count(app: &App, values: &Values, problem: &Problem) {
+    if let Some(run) = values.text("run") {
+        app.metrics.failed(run, problem.code);
     }
-    let limited = tokio::time::timeout(app.options.limits.answer_time, answering).await;
-    limited.unwrap_or_else(|_| Err(Problem::busy("the answer took too long")))
 }
 
 /// What holds for every request, whatever it asks for.

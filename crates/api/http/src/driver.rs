@@ -259,6 +259,7 @@ impl Drivers {
                 watching.tell(Ok(()));
             }
             Some(Ok(Err(error))) => {
+                self.metrics.failed(run.id().as_str(), error.code());
                 self.log
                     .tell(&format!("run {}: {error} [{}]", run.id(), error.code()));
                 watching.tell(Err(error));

@@ -5,23 +5,35 @@ use rok_service::views::{
     EndedRun, ErrorClass, EventQuery, PoolFigures, QueueFigures, RunsError, RunsPool,
 };
 use rok_telemetry::{RunMetrics, ServerMetrics};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+
+/// So many broken runs are told apart, and counted once each; more than anybody
+/// mends by hand. Beyond it none is counted.
+const MAX_BROKEN: usize = 10_000;
+
+/// The code of what a record that does not hold is refused with.
+const BROKEN: &str = "ROK0105";
 
 /// Counts runs that ended here, and requests.
 #[derive(Default)]
 pub(crate) struct Metrics {
     runs: RunMetrics,
     pool: OnceLock<Arc<dyn RunsPool>>,
+    broken: Mutex<BTreeSet<String>>,
     pub(crate) server: ServerMetrics,
 }
 
 impl Metrics {
-    /// Counts a run that ended, with its steps. What cannot be read is counted
-    /// as nothing: the record says what happened, metrics only how often.
+    /// Counts a run that ended, with its steps. Of one whose record does not hold
+    /// it is counted that it is broken, and nothing else.
     pub(crate) fn run_ended(&self, run: &RunHandle) {
-        let Ok(summary) = run.summary() else { return };
+        let summary = match run.summary() {
+            Ok(summary) => summary,
+            Err(error) => return self.failed(run.id().as_str(), error.code()),
+        };
         if let Some(outcome) = summary.outcome {
             let duration = Duration::from_millis(summary.duration_ms);
             self.runs.run_ended(&summary.plan, outcome, duration);
@@ -37,6 +49,21 @@ impl Metrics {
             let class = event.error_class.as_deref().unwrap_or_default();
             let class = class.parse().unwrap_or(ErrorClass::Unknown);
             self.runs.retries(class, 1);
+        }
+    }
+
+    /// Counts a run as broken, if this is how it is refused.
+    pub(crate) fn failed(&self, run: &str, code: &str) {
+        if code == BROKEN {
+            self.found_broken(run);
+        }
+    }
+
+    /// Counts a broken run, once.
+    pub(crate) fn found_broken(&self, run: &str) {
+        let mut known = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MAX_BROKEN && known.insert(run.to_owned()) {
+            self.server.found_broken();
         }
     }
 

@@ -120,6 +120,7 @@ impl Server {
         let (hub, log) = (Arc::clone(&self.app.hub), self.app.options.log.clone());
         let resting = Arc::clone(&hub);
         let metrics = Arc::clone(&self.app.metrics);
+        let counting = Arc::clone(&metrics);
         let pool = self.app.service.start_pool(PoolAsk {
             grace: self.app.options.grace,
             grown: Arc::new(move |run| match run {
@@ -128,6 +129,7 @@ impl Server {
             }),
             rests: Arc::new(move |run| resting.rests(run)),
             ended: Arc::new(move |run| metrics.closed(run)),
+            broken: Arc::new(move |run| counting.found_broken(run.as_str())),
             log: Arc::new(move |line| log.tell(line)),
         })?;
         let pool: Option<Arc<dyn RunsPool>> = pool.map(Arc::from);
@@ -155,6 +157,7 @@ impl Server {
                 driven => driven.map(drop),
             };
             if let Err(error) = driven {
+                app.metrics.failed(run.as_str(), error.code());
                 log.tell(&format!("run {run} is not gone on with: {error}"));
             }
         }

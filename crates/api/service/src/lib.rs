@@ -76,6 +76,7 @@ pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
 pub use doctor::{Check, Doctor, Examination, Finding, Logs, Rounds, Tables};
 pub use error::{Problem, ServiceError};
 pub use keys::KeyView;
+pub use metrics::{BrokenRun, RunFigures};
 pub use orchestrate::{HookInstalled, report_schema};
 pub use plan_file::PlanText;
 pub use plan_tests::{PlanTestReport, PlanTestRequest, TestFileReport, TestReport};

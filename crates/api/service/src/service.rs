@@ -2,7 +2,7 @@
 //! for, runs submitted, found and listed.
 
 use crate::error::ServiceError;
-use crate::metrics;
+use crate::metrics::{self, RunFigures};
 use crate::plan_file;
 use crate::plans::Heads;
 use crate::runs::RunHandle;
@@ -277,8 +277,9 @@ impl Service {
         Ok(self.runs()?.page(query)?)
     }
 
-    /// What the runs that match did, in the Prometheus text format.
-    pub fn metrics(&self, query: &ListQuery) -> Result<String, ServiceError> {
+    /// What the runs that match did, in the Prometheus text format. Of a run that
+    /// is broken it is counted that it is, and which it is comes with them.
+    pub fn metrics(&self, query: &ListQuery) -> Result<RunFigures, ServiceError> {
         metrics::metrics(&self.runs()?, &self.list(query)?)
     }
 

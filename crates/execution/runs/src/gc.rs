@@ -17,7 +17,7 @@ use crate::submit::{contents, owner};
 use crate::tables::{ROWS, kept_rows, rows_of};
 use house::{House, Resident};
 use rok_artifacts::measure;
-use rok_chain::LogState;
+use rok_chain::{LogState, Seal};
 use rok_facades::runs::{
     CollectReport, CollectRequest, CollectedRun, ErrorKind, KeptRun, RunsError, VerifyOptions,
 };
@@ -162,6 +162,8 @@ fn collect(
                 ClaimError::Held { by, .. } => Stays::Kept(format!("{by} drives it")),
                 ClaimError::Store(error) => Stays::Failed(fault::chain(&error)),
             })?;
+    let resealed = collecting.reseal();
+    resealed.map_err(|error| Stays::Failed(fault::chain(&error)))?;
     keep_rows(store, run)?;
     let stub = stub_of(store, run, why, request, now)?;
     let json =
@@ -249,9 +251,10 @@ fn stub_of(
             fault.file, fault.what
         ));
     }
-    let seal = store.seal(run).map_err(|error| fault::chain(&error))?;
-    let seal = seal.ok_or("its seal.json is missing: `rok resume` writes it again")?;
     let log = store.read_raw(run).map_err(|error| fault::chain(&error))?;
+    // Where seal.json holds this one not yet, collecting writes it first.
+    let last = chain.last_seal.ok_or("it is not sealed")?;
+    let seal = Seal::from_log(&log, last.seq, last.head).map_err(|error| fault::chain(&error))?;
     let loaded = Loaded::read(store, run).map_err(|error| error.message)?;
     let (before, last) = last_decision(run, &log);
     let row = store.get(run).map_err(|error| fault::chain(&error))?;

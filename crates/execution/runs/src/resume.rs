@@ -172,7 +172,7 @@ impl Runs {
         let (mut shard, claim) = self.take_over(run, options.secrets_file.as_deref())?;
         if let Err(error) = Self::say_resume(&mut shard, run, &claim, options, command) {
             shard.release(run);
-            return Err(error);
+            return Err(and_resealed(error, &claim));
         }
         let first = shard.turn().map_err(|error| fault::runner(&error))?;
         Ok((shard, first))
@@ -404,6 +404,16 @@ impl Runs {
         let recovered = shard.recover(run, owner().to_string(), repaired);
         recovered.map_err(|error| unrecovered(run, &error))
     }
+}
+
+/// A refusal that says what was done all the same.
+fn and_resealed(mut error: RunsError, claim: &Claim) -> RunsError {
+    if claim.resealed {
+        error
+            .message
+            .push_str("; its seal.json was missing or old, and is written again");
+    }
+    error
 }
 
 fn unrecovered(run: &RunId, error: &RecoverError) -> RunsError {

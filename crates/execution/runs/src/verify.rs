@@ -131,12 +131,19 @@ fn judge(
         None => {}
     }
     match chain.seal {
+        // Log and row are committed in one: no crash comes between them.
+        SealCheck::Missing | SealCheck::Behind { .. } if store.is_shared() => {
+            let what = "holds no seal or an older one, and the log is sealed";
+            report.faults.push(file_fault(row::ROW, what.into()));
+        }
         SealCheck::Missing => report.notes.push(
-            "the log is sealed and seal.json is missing; the next owner writes it again".into(),
+            "the log is sealed and seal.json is missing; `rok resume` and `rok gc` write it again when they take the run over"
+                .into(),
         ),
-        SealCheck::Behind { .. } => report
-            .notes
-            .push("seal.json is that of an earlier epoch; the next owner writes it again".into()),
+        SealCheck::Behind { .. } => report.notes.push(
+            "seal.json is that of an earlier epoch; `rok resume` and `rok gc` write it again when they take the run over"
+                .into(),
+        ),
         SealCheck::None | SealCheck::Matches | SealCheck::Contradicted => {}
     }
     if chain.fault.is_none() {

@@ -88,7 +88,7 @@ fn a_run_without_its_log_is_broken(#[case] left: &str, #[case] what: &str) {
         bench.rok(["status", run]).exits(4);
         bench.rok(["resume", run]).exits(4);
     }
-    let listed = bench.rok(["ls"]).exits(0);
+    let listed = bench.rok(["ls"]).exits(4);
     assert!(listed.out.contains("broken"), "{}", listed.out);
 }
 

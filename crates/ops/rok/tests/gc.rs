@@ -183,6 +183,70 @@ fn collected_runs_count_in_the_metrics() {
     count("rok_steps_total{state=\"succeeded\"} 1");
 }
 
+/// Of each run that is kept it is told once why.
+#[test]
+fn a_run_that_cannot_be_read_is_named_once() {
+    let bench = house();
+    fs::write(bench.runs().join("a/events.jsonl"), "no event\n").unwrap();
+    let report = gc(&bench, &["--older-than", "0s"]);
+    let kept = report["kept"].as_array().unwrap();
+    assert_eq!(kept.len(), 1, "{report}");
+    assert_eq!(kept[0]["run_id"], "a");
+    let why = kept[0]["why"].as_str().unwrap();
+    assert!(why.starts_with("it cannot be read: "), "{why}");
+    assert_eq!(report["collected"].as_array().unwrap().len(), 2);
+}
+
+/// A kill between the last line and seal.json leaves it missing: resuming a
+/// closed run writes it, and says so though there is nothing to resume.
+#[test]
+fn a_missing_seal_is_written_again_when_the_run_is_taken_over() {
+    let bench = house();
+    let seal = bench.runs().join("a/seal.json");
+    let before = fs::read_to_string(&seal).unwrap();
+    fs::remove_file(&seal).unwrap();
+    let told = bench.rok(["verify", "a"]).exits(0).out;
+    assert!(
+        told.contains("`rok resume` and `rok gc` write it again"),
+        "{told}"
+    );
+    let refused = bench.rok(["resume", "a"]).exits(1).err;
+    assert!(refused.contains("ROK0104"), "{refused}");
+    assert!(refused.contains("is written again"), "{refused}");
+    assert_eq!(fs::read_to_string(&seal).unwrap(), before);
+    let told = bench.rok(["verify", "a"]).exits(0).out;
+    assert!(!told.contains("seal.json"), "{told}");
+}
+
+/// Collecting writes it, too: a failed run would begin anew by being resumed.
+#[test]
+fn a_run_without_its_seal_is_collected_with_it() {
+    let bench = house();
+    bench.write("bad.yaml", "plan: bad\nsteps: { a: { run: 'exit 3' } }\n");
+    bench.rok(["run", "bad.yaml", "--run-id", "f"]).exits(1);
+    bench.rok(["resume", "f"]).exits(1);
+    // That of an earlier epoch is no better than none.
+    let old = fs::read_to_string(bench.runs().join("f/seal.json")).unwrap();
+    bench.rok(["resume", "f"]).exits(1);
+    for run in ["a", "b"] {
+        fs::remove_file(bench.runs().join(run).join("seal.json")).unwrap();
+    }
+    fs::write(bench.runs().join("f/seal.json"), old).unwrap();
+    let rules = ["--older-than", "0s"];
+    for more in [&["--dry-run"][..], &[]] {
+        let report = gc(&bench, &[&rules, more].concat());
+        assert_eq!(report["kept"], json!([]), "{report}");
+        assert_eq!(report["collected"].as_array().unwrap().len(), 4);
+        let there = bench.runs().join("b/seal.json").exists();
+        assert_eq!(there, more.is_empty());
+    }
+    for run in ["a", "b", "c", "f"] {
+        bench.rok(["verify", run]).exits(0);
+    }
+    let epoch = &bench.rok(["verify", "f", "--json"]).exits(0).json()["epoch"];
+    assert_eq!(*epoch, 2);
+}
+
 /// Whatever is changed in a stub, it does not verify any more.
 #[test]
 fn a_stub_that_was_changed_is_broken() {

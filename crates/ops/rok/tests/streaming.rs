@@ -202,8 +202,40 @@ fn metrics_count_what_the_log_says() {
     let broken = bench.runs().join("broken");
     std::fs::create_dir(&broken).expect("a folder");
     std::fs::write(broken.join("events.jsonl"), "no event\n").expect("a file");
-    let text = bench.rok(["metrics"]).exits(0).out;
+    let text = bench.rok(["metrics"]).exits(4).out;
     assert!(text.contains("rok_runs{status=\"broken\"} 1"), "{text}");
+}
+
+/// Metrics read each log: one that was changed where no list looks is counted as
+/// broken and as nothing else, and the others are counted all the same.
+#[test]
+fn metrics_of_the_others_come_where_one_run_is_broken() {
+    let bench = bench();
+    bench.write("one.yaml", "plan: one\nsteps: { a: { run: 'true' } }\n");
+    for id in ["r1", "r2"] {
+        bench.rok(["run", "one.yaml", "--run-id", id]).exits(0);
+    }
+    let sound = bench.rok(["metrics"]).exits(0);
+    assert!(sound.out.contains("\nrok_runs_broken 0\n"), "{}", sound.out);
+    bench.rok(["ls"]).exits(0);
+    let log = bench.runs().join("r1/events.jsonl");
+    let text = std::fs::read_to_string(&log).expect("a log");
+    let changed = text.replace("\"step.started\"", "\"step.starter\"");
+    assert_ne!(text, changed);
+    std::fs::write(&log, changed).expect("it is written");
+    let found = bench.rok(["metrics", "-o", "rok.prom"]).exits(4);
+    assert!(found.err.contains("run r1 is broken"), "{}", found.err);
+    assert!(!found.err.contains("r2"), "{}", found.err);
+    let file = std::fs::read_to_string(bench.path().join("rok.prom")).expect("it was written");
+    for line in [
+        "rok_runs_broken 1",
+        "rok_runs{status=\"broken\"} 1",
+        "rok_runs{status=\"succeeded\"} 1",
+        "rok_runs_total{outcome=\"succeeded\"} 1",
+        "rok_steps_total{state=\"succeeded\"} 1",
+    ] {
+        assert!(file.lines().any(|found| found == line), "{line:?}\n{file}");
+    }
 }
 
 #[test]

@@ -115,5 +115,16 @@ fn reseal(
     Ok(true)
 }
 
+/// The same for a run that is about to be collected, where its log is what was
+/// written: nobody claims it any more.
+pub(crate) fn reseal_before_collecting(folder: &Folder, disk: &Disk) -> Result<(), StoreError> {
+    let (log, seal) = (folder.raw()?, folder.seal()?);
+    let report = verify_log(&folder.run, &log, seal.as_ref());
+    if report.fault.is_none() {
+        reseal(folder, &log, &report, disk)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests;

@@ -122,6 +122,12 @@ fn is_abandoned(entry: &fs::DirEntry) -> bool {
 }
 
 impl Collecting<'_> {
+    /// Writes `seal.json` again where it is missing or that of an earlier epoch,
+    /// as a claim does. A log that is not what was written is left alone.
+    pub fn reseal(&self) -> Result<(), StoreError> {
+        crate::claim::reseal_before_collecting(&self.folder, &self.store.disk)
+    }
+
     /// Whether it is a stub already.
     pub fn is_collected(&self) -> Result<bool, StoreError> {
         Ok(self.folder.stub()?.is_some())

@@ -1,6 +1,7 @@
 //! Lists: keys first, from the index that fits the filter, then the rows of
 //! one page.
 
+mod ends;
 mod ways;
 
 use crate::access::Access;
@@ -71,17 +72,21 @@ pub(crate) fn list(
     let columns = row::COLUMNS;
     let sql = format!(
         "SELECT CASE WHEN collected THEN (SELECT count(*) FROM stubs WHERE run_no = no) END,
-           {columns} FROM runs WHERE no = ?1"
+           seal, {columns} FROM runs WHERE no = ?1"
     );
     let mut select = at.prepare_cached(&sql)?;
     let mut entries = Vec::with_capacity(keys.len());
     for key in keys {
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row::read(row, 1)?));
-        let (stubs, read): (Option<i64>, _) = select.query_row([key.no], read)?;
-        let read = read.and_then(|row| match stubs {
-            Some(0) => Err(format!("its row {STUB_IS_MISSING}")),
-            _ => Ok(row),
-        });
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row::read(row, 2)?));
+        let (stubs, seal, read): (Option<i64>, Option<String>, _) =
+            select.query_row([key.no], read)?;
+        let read = match (read, stubs) {
+            (Ok(_), Some(0)) => Err(format!("its row {STUB_IS_MISSING}")),
+            (Ok(row), None) if row.phase.is_terminal() => {
+                ends::check(at, key.no, &row, seal.as_deref())?.map(|()| row)
+            }
+            (read, _) => read,
+        };
         entries.push(entry(key.id, stubs.is_some(), read));
     }
     Ok(entries)

@@ -26,6 +26,7 @@ pub struct RunMetrics {
     durations: HistogramVec,
     runs: IntCounterVec,
     standing: IntGaugeVec,
+    broken: IntGaugeVec,
     steps: IntCounterVec,
     retries: IntCounterVec,
     plans: Mutex<BTreeSet<PlanId>>,
@@ -63,12 +64,17 @@ impl RunMetrics {
         let help = "Runs by where they stand now.";
         let standing = IntGaugeVec::new(Opts::new("rok_runs", help), &["status"]);
         let standing = standing.expect("a valid name and label");
+        let help = "Runs whose record cannot be read or is not what was written.";
+        let broken = IntGaugeVec::new(Opts::new("rok_runs_broken", help), &[]);
+        let broken = broken.expect("a valid name");
         let help = "From a run's start to its end, holds included.";
         let options = HistogramOpts::new("rok_run_duration_seconds", help);
         let options = options.buckets(BUCKETS.to_vec());
         let durations = HistogramVec::new(options, &["plan", "outcome"]);
         let durations = durations.expect("valid names, labels and buckets");
         let registered = registry.register(Box::new(standing.clone()));
+        registered.expect("each name is registered once");
+        let registered = registry.register(Box::new(broken.clone()));
         registered.expect("each name is registered once");
         let registered = registry.register(Box::new(durations.clone()));
         registered.expect("each name is registered once");
@@ -77,6 +83,7 @@ impl RunMetrics {
             durations,
             runs,
             standing,
+            broken,
             steps,
             retries,
             plans: Mutex::default(),
@@ -97,6 +104,13 @@ impl RunMetrics {
     /// One more run stands so: a word from the closed list of statuses.
     pub fn run_stands(&self, status: &'static str) {
         self.standing.with_label_values(&[status]).inc();
+    }
+
+    /// So many of the runs are broken. Until it is told, nobody has looked, and
+    /// there is no such figure.
+    pub fn broken(&self, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.broken.with_label_values(&[] as &[&str]).set(count);
     }
 
     /// So many more steps are in a state.
@@ -155,11 +169,14 @@ mod tests {
         metrics.steps(StepState::Skipped, 3);
         metrics.retries(ErrorClass::Timeout, 4);
         metrics.run_stands("blocked");
+        assert!(!metrics.text().contains("rok_runs_broken"));
+        metrics.broken(0);
         let text = metrics.text();
         for line in [
             "rok_steps_total{state=\"skipped\"} 5",
             "rok_step_retries_total{class=\"timeout\"} 4",
             "rok_runs{status=\"blocked\"} 1",
+            "rok_runs_broken 0",
             "# TYPE rok_steps_total counter",
         ] {
             assert!(text.contains(line), "{line:?} is not in\n{text}");

@@ -1,13 +1,14 @@
 //! The metrics of a server. Labels are closed words: an operation's name comes
 //! from the server's own table, never from a request.
 
-use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Counts what a server is asked, and how much it holds.
 #[derive(Debug)]
 pub struct ServerMetrics {
     registry: Registry,
     requests: IntCounterVec,
+    broken: IntCounter,
     connections: IntGauge,
     streams: IntGauge,
     driven: IntGauge,
@@ -45,9 +46,14 @@ impl ServerMetrics {
         let requests = requests.expect("a valid name and labels");
         let registered = registry.register(Box::new(requests.clone()));
         registered.expect("each name is registered once");
+        let help = "Runs that were found broken since the server was started.";
+        let broken = IntCounter::new("rok_runs_broken_total", help).expect("a valid name");
+        let registered = registry.register(Box::new(broken.clone()));
+        registered.expect("each name is registered once");
         Self {
             registry,
             requests,
+            broken,
             connections,
             streams,
             driven,
@@ -65,6 +71,11 @@ impl ServerMetrics {
             _ => "5xx",
         };
         self.requests.with_label_values(&[operation, class]).inc();
+    }
+
+    /// One more run was found broken.
+    pub fn found_broken(&self) {
+        self.broken.inc();
     }
 
     /// A connection was opened, or closed by `-1`.
@@ -107,6 +118,7 @@ mod tests {
         metrics.connections(2);
         metrics.connections(-1);
         metrics.runs(3, 4);
+        metrics.found_broken();
         let text = metrics.text();
         for line in [
             "rok_http_requests_total{operation=\"list_runs\",status=\"2xx\"} 2",
@@ -114,6 +126,7 @@ mod tests {
             "rok_http_connections 1",
             "rok_runs_driven 3",
             "rok_runs_queued 4",
+            "rok_runs_broken_total 1",
         ] {
             assert!(text.contains(line), "{line:?} is not in\n{text}");
         }

@@ -270,6 +270,7 @@ fn page(app: &App, call: &Call) -> Result<RunPage, Problem> {
         let found = found.map_err(|error| app.problem(&error))?;
         page.runs.extend(found.runs.into_iter().filter(|run| {
             if run.broken.is_some() {
+                app.metrics.found_broken(&run.run_id);
                 return keeper.is_ok();
             }
             let id = run.run_id.parse::<RunId>().ok();

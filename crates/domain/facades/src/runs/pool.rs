@@ -21,6 +21,8 @@ pub struct PoolAsk {
     pub rests: Arc<dyn Fn(&RunId) + Send + Sync>,
     /// Hears of runs that were closed here.
     pub ended: Arc<dyn Fn(&EndedRun) + Send + Sync>,
+    /// Hears of runs that could not be driven, as their record does not hold.
+    pub broken: Arc<dyn Fn(&RunId) + Send + Sync>,
     /// Hears what happens to the pool, a line at a time.
     pub log: Arc<dyn Fn(&str) + Send + Sync>,
 }

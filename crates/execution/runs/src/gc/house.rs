@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 pub(super) struct Resident {
     pub(super) run: RunId,
     pub(super) closed: bool,
+    /// It is told already that it is kept, and why.
+    broken: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
     bytes: u64,
@@ -142,6 +144,7 @@ impl<'a> House<'a> {
                     };
                     let resident = Resident {
                         closed: row.phase.is_terminal(),
+                        broken: false,
                         created_at: row.created_at,
                         updated_at: row.updated_at,
                         bytes: store.size(&run, names.log),
@@ -166,6 +169,7 @@ impl<'a> House<'a> {
             let (names, parent) = names(self.store, &run).map_err(failed)?;
             let resident = Resident {
                 closed: false,
+                broken: true,
                 created_at: Timestamp::default(),
                 updated_at: Timestamp::default(),
                 bytes: self.store.size(&run, names.log),
@@ -295,7 +299,7 @@ impl<'a> House<'a> {
         chosen: &mut BTreeMap<RunId, String>,
         report: &mut CollectReport,
     ) {
-        if newest.contains(&of.run) {
+        if of.broken || newest.contains(&of.run) {
             return;
         }
         match of.blocked(self.store) {

@@ -120,7 +120,7 @@ pub fn pooled(
         Signal::Rests(run) => rests(run),
         Signal::Command(_) | Signal::Answer(_) | Signal::Due => {}
     }));
-    let log = ask.log;
+    let (log, broken) = (ask.log, ask.broken);
     let courier = courier(settings, outbox, &log)?;
     let pool_settings = pool_settings(settings, ask.grace);
     let queue = Mutex::new(store.another());
@@ -131,6 +131,9 @@ pub fn pooled(
     let pool = PoolBuilder::new(pool_settings, store, services, outfitter)
         .gone(owner::is_gone)
         .log(Arc::new(move |event: &PoolEvent| {
+            if let PoolEvent::RunBroken { run, .. } = event {
+                broken(run);
+            }
             log(&event.to_string());
         }))
         .start();

@@ -3,13 +3,15 @@
 
 use super::places::{Place, Where};
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const BAD: &str = "plan: bad
 labels: { team: data }
 steps: { a: { run: ['false'] } }
 ";
 const GATE: &str = "plan: gated\nsteps: { ask: { run: ['true'], gate: manual } }\n";
+
+const GOOD: &str = "plan: good\nsteps: { a: { run: ['true'] } }\n";
 
 /// Changes what one row of the database says.
 fn change(place: &Place, sql: &str) {
@@ -107,6 +109,80 @@ fn a_row_that_was_edited_is_named_and_kept(#[case] sql: &str) {
     }
 }
 
+/// Who edits the seal with it is found out by the line that it names.
+#[rstest]
+#[case::everywhere(
+    "UPDATE runs SET phase = 'COMPLETED', outcome = 'succeeded',
+     seal = replace(replace(seal, 'FAILED', 'COMPLETED'), '\"failed\"', '\"succeeded\"')",
+    "its seal says COMPLETED and succeeded, the log says FAILED and failed"
+)]
+#[case::elsewhere(
+    "UPDATE runs SET phase = 'COMPLETED', outcome = 'succeeded', seal = replace(replace(replace(
+     seal, 'FAILED', 'COMPLETED'), '\"failed\"', '\"succeeded\"'), '\"seq\":', '\"seq\":1')",
+    "its row says COMPLETED"
+)]
+#[case::without_a_seal(
+    "UPDATE runs SET phase = 'COMPLETED', outcome = 'succeeded', seal = NULL",
+    "its row says COMPLETED, and holds no seal"
+)]
+fn a_list_does_not_believe_an_edited_row(#[case] sql: &str, #[case] told: &str) {
+    let place = Place::new(Where::Database);
+    place.ran(BAD, "r1");
+    place.ran(GOOD, "r2");
+    let all = place.rok(&["ls", "--json"]).exits(0).json();
+    assert_eq!(all[0]["status"], "failed", "{all}");
+    place.rok(&["metrics"]).exits(0);
+    change(&place, &format!("{sql} WHERE id = 'r1'"));
+    for args in [&["ls", "--json"][..], &["ls", "--limit", "9", "--json"]] {
+        let listed = place.rok(args).exits(4).json();
+        let runs = listed["runs"].as_array().or(listed.as_array());
+        let runs = runs.expect("a list");
+        let of = |id: &str| runs.iter().find(|run| run["run_id"] == id).expect("it");
+        assert_eq!(of("r1")["status"], "broken", "{listed}");
+        assert!(
+            of("r1")["broken"].as_str().expect("why").contains(told),
+            "{listed}"
+        );
+        assert_eq!(of("r2")["status"], "succeeded", "{listed}");
+    }
+    let good = place.rok(&["ls", "--status", "succeeded"]).exits(0).out;
+    assert!(!good.contains("r1") && good.contains("r2"), "{good}");
+    for at in [Where::Database, Where::Server] {
+        let figures = place.rok_at(at, &["metrics"]).exits(4);
+        assert!(figures.err.contains("run r1 is broken"), "{}", figures.err);
+        for line in [
+            "\nrok_runs_broken 1\n",
+            "\nrok_runs_total{outcome=\"succeeded\"} 1\n",
+        ] {
+            assert!(figures.out.contains(line), "{line}: {}", figures.out);
+        }
+        assert!(!figures.out.contains("failed"), "{}", figures.out);
+    }
+}
+
+/// A server counts a run once that it found broken, however often it is asked.
+#[test]
+fn a_server_counts_the_broken_runs_that_it_meets() {
+    let mut place = Place::new(Where::Database);
+    place.ran(BAD, "r1");
+    place.ran(GOOD, "r2");
+    let counted = |place: &mut Place, count: &str| {
+        let text = place.served().get("/metrics").is(200).body;
+        let line = format!("rok_runs_broken_total {count}");
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    };
+    counted(&mut place, "0");
+    change(
+        &place,
+        "UPDATE chunks SET lines = CAST(replace(CAST(lines AS TEXT), 'run.created', 'run.creator')
+         AS BLOB) WHERE seq = 0 AND run_no = (SELECT no FROM runs WHERE id = 'r1')",
+    );
+    for _ in 0..3 {
+        place.rok_at(Where::Server, &["events", "r1"]).exits(4);
+    }
+    counted(&mut place, "1");
+}
+
 /// What is not edited is what its log says: closed, waiting, imported.
 #[test]
 fn rows_that_nobody_edited_hold() {
@@ -130,16 +206,16 @@ fn rows_that_nobody_edited_hold() {
     }
 }
 
-/// Such a row is shown as what the run was, which it says truly.
-const NOT_SAID: &str = "has a stub, and says that it has a log";
-
 /// What was collected and has no stub left is not proven by anything.
 #[rstest]
 #[case::gone(
     "DELETE FROM stubs",
     "says that it was collected, and its stub is missing"
 )]
-#[case::unsaid("UPDATE runs SET collected = 0", NOT_SAID)]
+#[case::unsaid(
+    "UPDATE runs SET collected = 0",
+    "has a stub, and says that it has a log"
+)]
 fn a_stub_that_was_taken_away_is_missed(#[case] sql: &str, #[case] told: &str) {
     let place = Place::new(Where::Database);
     place.ran(BAD, "r1");
@@ -153,12 +229,8 @@ fn a_stub_that_was_taken_away_is_missed(#[case] sql: &str, #[case] told: &str) {
             let hides = at == Where::Server && broken.err.contains("ROK0105");
             assert!(hides || said.contains(told), "{told}: {said}");
         }
-        let listed = place.rok_at(at, &["ls", "--json"]).exits(0).json();
-        // A server shows nobody what it cannot tell the owner of.
-        let shown = listed.as_array().expect("a list").iter();
-        let shown: Vec<&Value> = shown.map(|run| &run["status"]).collect();
-        let broken = shown == ["broken"] || (at == Where::Server && shown.is_empty());
-        assert!(broken || *told == *NOT_SAID, "{listed}");
+        let listed = place.rok_at(at, &["ls", "--json"]).exits(4).json();
+        assert_eq!(listed[0]["status"], "broken", "{listed}");
         let rules = ["gc", "--older-than", "0s", "--json"];
         let report = place.rok_at(at, &rules).exits(0).json();
         assert_eq!(report["collected"], json!([]), "{report}");

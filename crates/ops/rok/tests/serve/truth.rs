@@ -182,7 +182,7 @@ fn a_list_ticks_nothing_that_was_changed(#[case] from: &str, #[case] to: &str, #
     let text = std::fs::read_to_string(&log).expect("a log");
     std::fs::write(&log, text.replace(from, to)).expect("it is written");
     bench.rok(["verify", "r1"]).exits(4);
-    let listed = bench.rok(["ls"]).exits(0).out;
+    let listed = bench.rok(["ls"]).exits(4).out;
     assert!(!listed.contains('✓'), "{listed}");
     assert!(
         listed.contains("✗ broken") && listed.contains(why),

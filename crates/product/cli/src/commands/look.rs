@@ -6,8 +6,8 @@ use crate::exit::Exit;
 use crate::render::{self, Caller};
 use crate::terminal::Terminal;
 use rok_service::views::{
-    Epoch, ErrorView, HoldView, ListQuery, Outcome, PageQuery, PlanId, RunId, RunPhase, RunSummary,
-    StepTotals, Timestamp, parse_duration,
+    Epoch, ErrorView, HoldView, ListQuery, Outcome, PageQuery, PlanId, RunId, RunListing, RunPhase,
+    RunSummary, StepTotals, Timestamp, parse_duration,
 };
 use rok_service::{Service, ServiceError};
 use serde::Serialize;
@@ -141,7 +141,7 @@ pub(crate) fn list(
         let text = render::runs(&runs, terminal.out_look);
         terminal.show(&text)?;
     }
-    Ok(Exit::Success)
+    Ok(of_list(&runs))
 }
 
 /// A page of runs; as JSON it says itself what comes next.
@@ -153,7 +153,7 @@ fn page(
     let mut page = service.page(query)?;
     if terminal.json {
         terminal.show_json(&page)?;
-        return Ok(Exit::Success);
+        return Ok(of_list(&page.runs));
     }
     // As in a whole list, the newest stands last.
     page.runs.reverse();
@@ -167,7 +167,7 @@ fn page(
         None if page.runs.is_empty() => terminal.note("no runs\n"),
         None => {}
     }
-    Ok(Exit::Success)
+    Ok(of_list(&page.runs))
 }
 
 /// What runs did, as metrics.
@@ -179,12 +179,31 @@ pub(crate) fn metrics(
     let instead = "`rok ls --json` and `rok summary RUN --json` have the same as data";
     only_text(terminal, "--json of metrics", instead)?;
     let since = args.since.as_deref().map(instant).transpose()?;
-    let text = service.metrics(&ListQuery {
+    let figures = service.metrics(&ListQuery {
         plan: args.plan,
         since,
         ..ListQuery::default()
     })?;
-    hand_over(service, terminal, args.output.as_deref(), &text)
+    let exit = hand_over(service, terminal, args.output.as_deref(), &figures.text)?;
+    if figures.broken.is_empty() {
+        return Ok(exit);
+    }
+    terminal.flush()?;
+    for run in &figures.broken {
+        let (name, why) = (render::clean(&run.run_id), render::clean(&run.why));
+        terminal.complain(&format!(
+            "warning: run {name} is broken, and counted as that alone: {why}\n"
+        ));
+    }
+    Ok(Exit::Protocol)
+}
+
+/// A list that shows a broken run is no success: somebody must look at it.
+fn of_list(runs: &[RunListing]) -> Exit {
+    if runs.iter().any(|run| run.broken.is_some()) {
+        return Exit::Protocol;
+    }
+    Exit::Success
 }
 
 /// An instant, or one that lies a duration before now.
