@@ -172,11 +172,13 @@ impl RegistryEngine for Registry {
         let all = snapshot.components();
         let selection = query.selector.select(&all, query.allow_draft);
         named_and_taken(&snapshot, &query.selector, &selection)?;
-        let resolution = resolve(&all, &selection.taken, query.allow_draft);
+        let resolution = resolve(&all, &selection.candidates(), query.allow_draft);
         let resolution = resolution.map_err(|faults| {
             let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
             refusals::broken(&told)
         })?;
+        let selection = selection.settled(&resolution.order);
+        named_and_taken(&snapshot, &query.selector, &selection)?;
         let order = resolution.order.iter();
         let held: Vec<&Held> = order
             .filter_map(|component| snapshot.of(component))
@@ -192,10 +194,7 @@ impl RegistryEngine for Registry {
                 requires: resolution.requires.get(name).cloned().unwrap_or_default(),
             }
         });
-        let taken =
-            |component: &Arc<Component>| held.iter().any(|h| Arc::ptr_eq(&h.component, component));
         let left = selection.left.iter();
-        let left = left.filter(|(component, _)| !taken(component));
         Ok(Found {
             components: components.collect(),
             left: left

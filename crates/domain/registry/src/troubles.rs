@@ -1,7 +1,7 @@
 //! What is wrong with a registry as a whole.
 
 use crate::snapshot::{Held, Snapshot};
-use rok_component::{Component, resolve};
+use rok_component::{Component, ResolveFault, Selector, resolve};
 use rok_facades::registry::RegistryTrouble;
 use rok_plan::PlanErrors;
 use rok_vocabulary::ComponentStatus;
@@ -28,6 +28,7 @@ impl Troubles {
         for held in &snapshot.held {
             found.of_component(snapshot, &all, held);
         }
+        found.of_all_together(snapshot, &all);
         for drift in snapshot.missing() {
             found.troubles.push(RegistryTrouble {
                 code: "ROK0233".to_owned(),
@@ -66,6 +67,35 @@ impl Troubles {
                 held.id()
             );
             self.warnings.push(trouble("ROK0232", held, message));
+        }
+    }
+
+    /// Components each of which may run, and which no stage can run beside each
+    /// other.
+    fn of_all_together(&mut self, snapshot: &Snapshot, all: &[Arc<Component>]) {
+        if !self.troubles.is_empty() {
+            return;
+        }
+        let selection = Selector::default().select(all, false);
+        for fault in resolve(all, &selection.candidates(), false)
+            .err()
+            .into_iter()
+            .flatten()
+        {
+            let name = match &fault {
+                ResolveFault::Unknown { by, .. } => Some(&by.name),
+                ResolveFault::Unmet { wanted, .. } => wanted.first().map(|(by, _)| &by.name),
+                ResolveFault::Cycle { cycle } => cycle.first().map(|id| &id.name),
+                ResolveFault::Unsettled { names, .. } => names.first(),
+            };
+            let mut held = snapshot.held.iter();
+            let held = held.find(|held| Some(&held.component.name) == name);
+            self.warnings.push(RegistryTrouble {
+                code: "ROK0232".to_owned(),
+                place: held.map_or_else(String::new, Held::source),
+                message: format!("{fault}: no stage can select them all"),
+                help: None,
+            });
         }
     }
 

@@ -7,14 +7,13 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use rok_vocabulary::{ComponentName, ComponentStatus};
+use rok_vocabulary::ComponentName;
 use semver::{Version, VersionReq};
 
+use self::search::{Search, World};
 use crate::model::{Component, ComponentId};
 
-/// Rounds in which choices may change each other. Each round honours one more
-/// link of a chain of requirements; longer chains are a mistake.
-const MAX_ROUNDS: usize = 64;
+mod search;
 
 /// Components with what they require.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -59,11 +58,13 @@ pub enum ResolveFault {
         /// The components, in order.
         cycle: Vec<ComponentId>,
     },
-    /// Choices that keep changing each other.
-    #[error("what {} require cannot be settled: each choice changes another", several(.names))]
+    /// Choices that stand in each other's way in too many ways.
+    #[error("{trials} choices among the versions of {} did not go together", several(.names))]
     Unsettled {
         /// The names concerned.
         names: Vec<ComponentName>,
+        /// How many were tried.
+        trials: usize,
     },
 }
 
@@ -98,154 +99,29 @@ fn several(names: &[ComponentName]) -> String {
     names.join(", ")
 }
 
-/// Finds what the chosen components require. Drafts are considered where they
-/// are allowed, archived ones never. Every fault comes back at once.
+/// Finds what the chosen components require. Of a name that stands among them
+/// more than once one is taken: the first that goes with all others. Drafts are
+/// considered where they are allowed, archived ones never. What nobody can meet
+/// comes back at once.
 pub fn resolve(
     all: &[Arc<Component>],
     chosen: &[Arc<Component>],
     drafts: bool,
 ) -> Result<Resolution, Vec<ResolveFault>> {
-    let mut by_name: BTreeMap<&ComponentName, Vec<&Arc<Component>>> = BTreeMap::new();
-    for component in all {
-        by_name.entry(&component.name).or_default().push(component);
-    }
-    for versions in by_name.values_mut() {
-        versions.sort_by(|a, b| b.version.cmp(&a.version));
-    }
-    let resolver = Resolver {
-        by_name,
-        chosen,
-        drafts,
-    };
-    let picked = resolver.settle()?;
+    let world = World::new(all, chosen, drafts);
+    let picked = Search::new(&world).run()?;
     order(&picked, chosen)
 }
 
 type Picked<'c> = BTreeMap<&'c ComponentName, &'c Arc<Component>>;
 
-struct Resolver<'c> {
-    by_name: BTreeMap<&'c ComponentName, Vec<&'c Arc<Component>>>,
-    chosen: &'c [Arc<Component>],
-    drafts: bool,
-}
-
-impl<'c> Resolver<'c> {
-    /// Chooses until nothing changes.
-    fn settle(&self) -> Result<Picked<'c>, Vec<ResolveFault>> {
-        let chosen = self.chosen.iter();
-        let fixed: Picked<'c> = chosen
-            .map(|component| (&component.name, component))
-            .collect();
-        let mut picked = fixed.clone();
-        for _ in 0..MAX_ROUNDS {
-            let next = self.round(&fixed, &picked)?;
-            if next.len() == picked.len()
-                && next.iter().zip(&picked).all(|(a, b)| Arc::ptr_eq(a.1, b.1))
-            {
-                return Ok(next);
-            }
-            picked = next;
-        }
-        let names = picked.keys().filter(|name| !fixed.contains_key(*name));
-        let names = names.map(|name| (*name).clone()).collect();
-        Err(Vec::from([ResolveFault::Unsettled { names }]))
-    }
-
-    /// What is required by what is picked, and the best of it.
-    fn round(
-        &self,
-        fixed: &Picked<'c>,
-        picked: &Picked<'c>,
-    ) -> Result<Picked<'c>, Vec<ResolveFault>> {
-        let mut wanted: BTreeMap<&'c ComponentName, Vec<(ComponentId, VersionReq)>> =
-            BTreeMap::new();
-        let mut faults = Vec::new();
-        let mut next = fixed.clone();
-        for component in picked.values() {
-            for (name, requirement) in &component.requires {
-                let want = (component.id(), requirement.clone());
-                wanted.entry(name).or_default().push(want);
-            }
-        }
-        for (name, wanted) in wanted {
-            match self.best(name, &wanted, fixed.get(name).copied()) {
-                Ok(best) => {
-                    next.insert(name, best);
-                }
-                Err(fault) => faults.push(fault),
-            }
-        }
-        if faults.is_empty() {
-            Ok(next)
-        } else {
-            Err(faults)
-        }
-    }
-
-    fn best(
-        &self,
-        name: &'c ComponentName,
-        wanted: &[(ComponentId, VersionReq)],
-        fixed: Option<&'c Arc<Component>>,
-    ) -> Result<&'c Arc<Component>, ResolveFault> {
-        let Some(versions) = self.by_name.get(name) else {
-            let (by, req) = wanted[0].clone();
-            let known = self.by_name.keys().filter(|name| ***name != by.name);
-            let known = known.map(|name| name.as_str());
-            let nearest = rok_plan::nearest(name.as_str(), known).map(ToString::to_string);
-            return Err(ResolveFault::Unknown {
-                by,
-                name: name.clone(),
-                wanted: req,
-                nearest,
-            });
-        };
-        let fits = |component: &Component| {
-            let mut wanted = wanted.iter();
-            wanted.all(|(_, requirement)| requirement.matches(&component.version))
-        };
-        let found = match fixed {
-            Some(fixed) => Some(fixed).filter(|component| fits(component)),
-            None => versions
-                .iter()
-                .find(|component| self.unusable(component).is_none() && fits(component))
-                .copied(),
-        };
-        found.ok_or_else(|| ResolveFault::Unmet {
-            name: name.clone(),
-            wanted: wanted.to_vec(),
-            found: versions
-                .iter()
-                .map(|component| {
-                    let other = fixed.filter(|fixed| !Arc::ptr_eq(fixed, component));
-                    let other = other.map(|_| "not selected");
-                    let why = self.unusable(component).or(other);
-                    (component.version.clone(), why)
-                })
-                .collect(),
-        })
-    }
-
-    /// Why a component cannot be used at all.
-    fn unusable(&self, component: &Component) -> Option<&'static str> {
-        match component.status {
-            ComponentStatus::Archived => Some("archived"),
-            ComponentStatus::Draft if !self.drafts => Some("draft"),
-            _ => None,
-        }
-    }
-}
-
 /// Whatever is required first; a cycle is named whole.
 fn order(picked: &Picked<'_>, chosen: &[Arc<Component>]) -> Result<Resolution, Vec<ResolveFault>> {
-    let mut walk = Walk {
-        picked,
-        done: BTreeSet::new(),
-        path: Vec::new(),
-        order: Vec::new(),
-    };
-    for name in picked.keys() {
-        walk.visit(name).map_err(|fault| Vec::from([fault]))?;
+    let required = |name: &ComponentName| picked[name].requires.keys().collect();
+    let (names, cycle) = walk(picked.keys().copied(), required);
+    if let Some(cycle) = cycle {
+        let cycle = cycle.iter().map(|name| picked[*name].id()).collect();
+        return Err(Vec::from([ResolveFault::Cycle { cycle }]));
     }
     let requires = picked.iter().map(|(name, component)| {
         let required = component.requires.keys().cloned().collect();
@@ -259,39 +135,45 @@ fn order(picked: &Picked<'_>, chosen: &[Arc<Component>]) -> Result<Resolution, V
             .filter(|name| !is_chosen(name))
             .map(|name| (*name).clone())
             .collect(),
-        order: walk.order,
+        order: names.iter().map(|name| Arc::clone(picked[*name])).collect(),
     })
 }
 
-struct Walk<'w, 'c> {
-    picked: &'w Picked<'c>,
-    done: BTreeSet<&'c ComponentName>,
-    path: Vec<&'c ComponentName>,
-    order: Vec<Arc<Component>>,
-}
+type Names<'c> = Vec<&'c ComponentName>;
 
-impl<'c> Walk<'_, 'c> {
-    /// As deep as the longest chain of requirements, which [`MAX_ROUNDS`]
-    /// bounds, unless it closes to a cycle, which ends it.
-    fn visit(&mut self, name: &'c ComponentName) -> Result<(), ResolveFault> {
-        if self.done.contains(name) {
-            return Ok(());
+/// Names, each after those that it leads to, and the first way that leads back
+/// to where it began.
+fn walk<'c>(
+    from: impl Iterator<Item = &'c ComponentName>,
+    leads_to: impl Fn(&'c ComponentName) -> Names<'c>,
+) -> (Names<'c>, Option<Names<'c>>) {
+    let (mut order, mut cycle) = (Vec::new(), None);
+    let mut seen = BTreeSet::new();
+    for first in from {
+        // The way to where the walk is, each name with how many of its own
+        // have been looked at.
+        let mut way: Vec<(&'c ComponentName, Names<'c>, usize)> = Vec::new();
+        if seen.insert(first) {
+            way.push((first, leads_to(first), 0));
         }
-        if let Some(from) = self.path.iter().position(|other| *other == name) {
-            let cycle = self.path[from..].iter().chain([&name]);
-            let cycle = cycle.map(|name| self.picked[*name].id()).collect();
-            return Err(ResolveFault::Cycle { cycle });
+        while let Some((name, next, looked)) = way.last_mut() {
+            let Some(&next) = next.get(*looked) else {
+                order.push(*name);
+                way.pop();
+                continue;
+            };
+            *looked += 1;
+            if seen.insert(next) {
+                way.push((next, leads_to(next), 0));
+            } else if cycle.is_none()
+                && let Some(from) = way.iter().position(|(name, ..)| *name == next)
+            {
+                let round = way[from..].iter().map(|(name, ..)| *name);
+                cycle = Some(round.chain([next]).collect());
+            }
         }
-        self.path.push(name);
-        let component: &'c Arc<Component> = self.picked[name];
-        for required in component.requires.keys() {
-            self.visit(required)?;
-        }
-        self.path.pop();
-        self.done.insert(name);
-        self.order.push(Arc::clone(component));
-        Ok(())
     }
+    (order, cycle)
 }
 
 #[cfg(test)]

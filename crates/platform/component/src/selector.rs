@@ -1,6 +1,7 @@
 //! Which components are meant: by type, lifecycle, tags, name and owner, and
 //! by what may run at all.
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -8,7 +9,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 use rok_plan::nearest;
-use rok_vocabulary::{Channel, ComponentStatus, ComponentType};
+use rok_vocabulary::{Channel, ComponentName, ComponentStatus, ComponentType};
 use semver::Version;
 
 use crate::decode::is_tag;
@@ -126,6 +127,8 @@ pub enum Left {
     Archived,
     /// A later version of it is taken.
     Older(Version),
+    /// An earlier version of it is taken: this one does not go with others.
+    Newer(Version),
 }
 
 impl fmt::Display for Left {
@@ -142,6 +145,10 @@ impl fmt::Display for Left {
             }
             Self::Archived => f.write_str("it is archived, and never runs"),
             Self::Older(version) => write!(f, "version {version} of it is taken"),
+            Self::Newer(version) => write!(
+                f,
+                "version {version} of it is taken, the latest that goes with what requires it and what it requires"
+            ),
         }
     }
 }
@@ -317,6 +324,59 @@ impl Selector {
 }
 
 impl Selection {
+    /// What may be taken of each name that is: the latest first, and after all
+    /// of them those that are deprecated, which a requirement may ask for.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<Arc<Component>> {
+        let names: BTreeSet<&ComponentName> = self.taken.iter().map(|t| &t.name).collect();
+        let left = |why: fn(&Left) -> bool| {
+            let left = self.left.iter().filter(move |(_, left)| why(left));
+            let left = left.filter(|(component, _)| names.contains(&component.name));
+            let mut left: Vec<_> = left.map(|(component, _)| Arc::clone(component)).collect();
+            left.sort_by(|a, b| b.version.cmp(&a.version));
+            left
+        };
+        let older = left(|left| matches!(left, Left::Older(_)));
+        let deprecated = left(|left| matches!(left, Left::Deprecated));
+        let taken = self.taken.iter().cloned();
+        taken.chain(older).chain(deprecated).collect()
+    }
+
+    /// The selection once it is known which of the candidates run.
+    #[must_use]
+    pub fn settled(self, run: &[Arc<Component>]) -> Self {
+        let by_name: BTreeMap<_, _> = run.iter().map(|run| (&run.name, run)).collect();
+        let other = |component: &Component| by_name.get(&component.name).copied();
+        let runs = |component: &Component| {
+            let other = other(component);
+            other.is_some_and(|other| other.version == component.version)
+        };
+        let candidates = self.candidates();
+        let mut settled = Self::default();
+        for component in &candidates {
+            let why = match other(component) {
+                Some(other) if runs(component) => {
+                    settled.taken.push(Arc::clone(other));
+                    continue;
+                }
+                Some(other) if component.version < other.version => {
+                    Left::Older(other.version.clone())
+                }
+                Some(other) => Left::Newer(other.version.clone()),
+                None => Left::Name,
+            };
+            settled.left.push((Arc::clone(component), why));
+        }
+        let known: BTreeSet<_> = candidates.iter().map(|candidate| candidate.id()).collect();
+        let others = self.left.into_iter();
+        let others =
+            others.filter(|(component, _)| !known.contains(&component.id()) && !runs(component));
+        settled.left.extend(others);
+        settled.taken.sort_by(|a, b| a.name.cmp(&b.name));
+        settled.left.sort_by_key(|(component, _)| component.id());
+        settled
+    }
+
     /// Takes a component, or leaves the older one of two versions.
     fn take(&mut self, component: &Arc<Component>) {
         let same = |other: &Arc<Component>| other.name == component.name;

@@ -167,6 +167,63 @@ fn requirements_that_cannot_be_met_are_named() {
     assert_eq!(places[0], "components/a@1.0.0.component.yaml");
 }
 
+/// What validates runs: the stage that takes the latest of each finds what the
+/// registry promises, under a lock as well.
+#[test]
+fn a_requirement_takes_an_earlier_version_of_what_is_selected_too() {
+    let bench = Bench::with(&[
+        ("check", "1.0.0", "tags: [ci]\nrequires: { schema: ^1 }"),
+        ("schema", "1.4.0", "tags: [ci]"),
+        ("schema", "2.0.0", "tags: [ci]"),
+    ]);
+    let registry = bench.registry();
+    for locked in [false, true] {
+        if locked {
+            registry.lock().unwrap();
+        }
+        assert_eq!(registry.validate().unwrap().troubles, []);
+        let found = registry.find(&query("tag=ci")).unwrap();
+        assert_eq!(ids(&found), ["schema@1.4.0", "check@1.0.0"]);
+        // It was selected itself, in whatever version.
+        assert!(!found.components[0].pulled_in);
+        assert_eq!(found.left.len(), 1);
+        assert_eq!(found.left[0].component, "schema@2.0.0");
+        assert!(found.left[0].why.contains("version 1.4.0"), "{found:?}");
+    }
+    // Whoever names a version means it.
+    let (code, told) = bench.refusal("name=check,name=schema@2.0.0");
+    assert_eq!(code, "ROK0232");
+    assert_eq!(
+        told,
+        "check@1.0.0 requires ^1: of schema there is 2.0.0, 1.4.0 (not selected)"
+    );
+    assert_eq!(
+        bench.refusal("name=check,name=schema,name=schema@2.0.0").1,
+        "component schema@2.0.0 is not run: version 1.4.0 of it is taken, the latest that goes \
+         with what requires it and what it requires"
+    );
+}
+
+#[test]
+fn what_cannot_run_in_one_stage_is_worth_a_warning() {
+    let bench = Bench::with(&[
+        ("a", "1.0.0", "requires: { c: ^1 }"),
+        ("b", "1.0.0", "requires: { c: ^2 }"),
+        ("c", "1.0.0", ""),
+        ("c", "2.0.0", ""),
+    ]);
+    let report = bench.registry().validate().unwrap();
+    assert_eq!(report.troubles, []);
+    assert_eq!(report.warnings.len(), 1);
+    assert_eq!(
+        report.warnings[0].message,
+        "a@1.0.0 requires ^1, b@1.0.0 requires ^2: of c there is 2.0.0, 1.0.0: \
+         no stage can select them all"
+    );
+    assert_eq!(bench.find("name=a").unwrap(), ["c@1.0.0", "a@1.0.0"]);
+    assert_eq!(bench.refusal("").0, "ROK0232");
+}
+
 #[test]
 fn a_folder_that_is_named_must_be_there() {
     let bench = Bench::new();

@@ -114,6 +114,158 @@ fn requirements_that_contradict_each_other_name_both() {
     );
 }
 
+/// Of each name the versions among those that are chosen, the best first.
+#[rstest]
+#[case::required_is_chosen_too(
+    &[("check", "1.0.0", "schema: ^1"), ("schema", "1.4.0", ""), ("schema", "2.0.0", "")],
+    &["schema@1.4.0", "check@1.0.0"]
+)]
+// Who requires comes before what is required, whatever their names.
+#[case::by_a_later_name(
+    &[("z", "1.0.0", ""), ("z", "2.0.0", "a: ^1"), ("a", "1.0.0", ""), ("a", "2.0.0", "")],
+    &["a@1.0.0", "z@2.0.0"]
+)]
+#[case::through_what_is_pulled_in(
+    &[("a", "1.0.0", "b: '*', c: '*'"), ("b", "1.0.0", "c: ^1"), ("c", "1.0.0", ""), ("c", "2.0.0", "")],
+    &["c@1.0.0", "b@1.0.0", "a@1.0.0"]
+)]
+// Two of which the latest do not go together: the first by name is the latest.
+#[case::an_earlier_one_that_requires(
+    &[("a", "1.0.0", "c: ^2"), ("a", "2.0.0", "c: ^1"), ("b", "1.0.0", "c: ^1"), ("b", "2.0.0", "c: ^2"),
+      ("c", "1.0.0", ""), ("c", "2.0.0", "")],
+    &["c@1.0.0", "a@2.0.0", "b@1.0.0"]
+)]
+// What was required by a choice that is made otherwise is not needed any more.
+#[case::and_what_it_required_falls_away(
+    &[("a", "1.0.0", "c: ^1"), ("b", "1.0.0", ""), ("b", "2.0.0", "c: ^2, d: '*'"),
+      ("c", "1.0.0", ""), ("c", "2.0.0", ""), ("d", "1.0.0", "")],
+    &["c@1.0.0", "a@1.0.0", "b@1.0.0"]
+)]
+fn the_latest_that_satisfies_everybody(
+    #[case] all: &[(&str, &str, &str)],
+    #[case] expected: &[&str],
+) {
+    let all = all
+        .iter()
+        .map(|(name, version, requires)| active(name, version, requires));
+    let all: Vec<_> = all.collect();
+    // What is chosen itself: all but the names that are only pulled in.
+    let chosen = all.iter().filter(|c| c.name.as_str() != "d").cloned();
+    let selection = crate::Selector::default().select(&chosen.collect::<Vec<_>>(), false);
+    let resolution = resolve(&all, &selection.candidates(), false).unwrap();
+    assert_eq!(ids(&resolution), expected);
+    let settled = selection.settled(&resolution.order);
+    let mut taken: Vec<String> = settled.taken.iter().map(|c| c.id().to_string()).collect();
+    taken.sort();
+    let mut wanted = expected.to_vec();
+    wanted.sort_unstable();
+    assert_eq!(taken, wanted);
+}
+
+#[test]
+fn what_does_not_run_says_which_version_does() {
+    let all = [
+        active("check", "1.0.0", "schema: ~1.4"),
+        active("schema", "1.3.0", ""),
+        active("schema", "1.4.0", ""),
+        active("schema", "2.0.0", ""),
+    ];
+    let selection = crate::Selector::default().select(&all, false);
+    let resolution = resolve(&all, &selection.candidates(), false).unwrap();
+    let left = selection.settled(&resolution.order).left;
+    let left: Vec<_> = left
+        .iter()
+        .map(|(c, why)| format!("{}: {why}", c.id()))
+        .collect();
+    assert_eq!(
+        left,
+        [
+            "schema@1.3.0: version 1.4.0 of it is taken",
+            "schema@2.0.0: version 1.4.0 of it is taken, the latest that goes with what requires it and what it requires",
+        ]
+    );
+}
+
+#[test]
+fn a_deprecated_version_is_taken_where_only_it_meets_a_requirement() {
+    let all = [
+        active("check", "1.0.0", "schema: ^1"),
+        component("schema", "1.0.0", "deprecated", ""),
+        active("schema", "2.0.0", ""),
+    ];
+    let selection = crate::Selector::default().select(&all, false);
+    let resolution = resolve(&all, &selection.candidates(), false).unwrap();
+    assert_eq!(ids(&resolution), ["schema@1.0.0", "check@1.0.0"]);
+    let selection = crate::Selector::default().select(&all[1..], false);
+    let resolution = resolve(&all, &selection.candidates(), false).unwrap();
+    assert_eq!(ids(&resolution), ["schema@2.0.0"]);
+}
+
+/// An earlier version is no way around a registry that is not sound.
+#[test]
+fn what_nothing_meets_is_not_gone_around() {
+    let all = [
+        active("a", "1.0.0", ""),
+        active("a", "2.0.0", "ghost: '*', b: ^7"),
+        active("b", "1.0.0", ""),
+    ];
+    let selection = crate::Selector::default().select(&all, false);
+    assert_eq!(
+        faults(&all, &selection.candidates()),
+        "a@2.0.0 requires ghost *, and there is no component ghost\n\
+         a@2.0.0 requires ^7: of b there is 1.0.0"
+    );
+}
+
+/// Eight that want one of seven slots each: no choice goes, and there are more
+/// of them than anybody waits for.
+#[test]
+fn a_riddle_is_given_up() {
+    let mut all = Vec::new();
+    for slot in 0..7 {
+        for version in 1..9 {
+            all.push(active(
+                &format!("slot{slot}"),
+                &format!("{version}.0.0"),
+                "",
+            ));
+        }
+    }
+    for who in 1..9 {
+        for slot in 0..7 {
+            let requires = format!("slot{slot}: '={who}'");
+            all.push(active(
+                &format!("who{who}"),
+                &format!("{}.0.0", slot + 1),
+                &requires,
+            ));
+        }
+    }
+    let chosen = crate::Selector::parse("name=who*").unwrap();
+    let told = faults(&all, &chosen.select(&all, false).candidates());
+    assert!(
+        told.starts_with("100000 choices among the versions of "),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_chain_of_any_length_is_followed() {
+    let all: Vec<_> = (0..5000)
+        .map(|at| {
+            active(
+                &format!("c{at:04}"),
+                "1.0.0",
+                &format!("c{:04}: '*'", at + 1),
+            )
+        })
+        .chain([active("c5000", "1.0.0", "")])
+        .collect();
+    let resolution = resolve(&all, &all[..1], false).unwrap();
+    assert_eq!(resolution.order.len(), 5001);
+    assert_eq!(resolution.order[0].name.as_str(), "c5000");
+}
+
 #[test]
 fn a_cycle_is_named_whole() {
     let all = [
@@ -128,31 +280,58 @@ fn a_cycle_is_named_whole() {
 }
 
 proptest! {
-    /// Whatever the requirements: an answer is closed, ordered and fits.
+    /// Whatever the requirements: an answer is closed, ordered and fits; and
+    /// there is none only where nothing fits.
     #[test]
-    fn an_answer_holds(edges in proptest::collection::vec((0..6_usize, 0..6_usize, 1..3_u64), 0..12)) {
+    fn an_answer_holds_and_none_is_missed(
+        edges in proptest::collection::vec((0..6_usize, 1..3_u64, 0..6_usize, 1..3_u64), 0..16)
+    ) {
         let names = ["a", "b", "c", "d", "e", "f"];
         let mut all = Vec::new();
         for (at, name) in names.iter().enumerate() {
             for version in 1..3_u64 {
                 let mut wants = BTreeMap::new();
-                for (_, to, req) in edges.iter().filter(|(from, to, _)| *from == at && to != from) {
+                let own = edges.iter().filter(|(from, of, to, _)| (*from, *of) == (at, version) && to != from);
+                for (_, _, to, req) in own {
                     wants.insert(names[*to], *req);
                 }
                 let wants: Vec<_> = wants.iter().map(|(n, r)| format!("{n}: ^{r}")).collect();
                 all.push(active(name, &format!("{version}.0.0"), &wants.join(", ")));
             }
         }
-        if let Ok(resolution) = resolve(&all, &all[1..2], false) {
-            let mut seen: BTreeMap<&ComponentName, &Version> = BTreeMap::new();
-            for component in &resolution.order {
-                for (name, requirement) in &component.requires {
-                    let version = seen.get(name).expect("what is required comes first");
-                    prop_assert!(requirement.matches(version));
+        // Both versions of `a` and of `b` are chosen, the latest first.
+        let chosen = [all[1].clone(), all[0].clone(), all[3].clone(), all[2].clone()];
+        match resolve(&all, &chosen, false) {
+            Ok(resolution) => {
+                let mut seen: BTreeMap<&ComponentName, &Version> = BTreeMap::new();
+                for component in &resolution.order {
+                    for (name, requirement) in &component.requires {
+                        let version = seen.get(name).expect("what is required comes first");
+                        prop_assert!(requirement.matches(version));
+                    }
+                    prop_assert!(seen.insert(&component.name, &component.version).is_none());
                 }
-                prop_assert!(seen.insert(&component.name, &component.version).is_none());
+                prop_assert!(seen.contains_key(&all[1].name) && seen.contains_key(&all[3].name));
             }
-            prop_assert!(seen.contains_key(&all[1].name));
+            Err(faults) if matches!(faults[0], ResolveFault::Cycle { .. }) => {}
+            Err(faults) => {
+                // Every way to take one version of each name.
+                for versions in 0..64_usize {
+                    let of = |at: usize| &all[2 * at + (versions >> at & 1)];
+                    let (mut needed, mut at, mut fits) = (Vec::from([0, 1]), 0, true);
+                    while let Some(place) = needed.get(at).copied() {
+                        at += 1;
+                        for (name, requirement) in &of(place).requires {
+                            let other = names.iter().position(|n| *n == name.as_str()).unwrap();
+                            fits &= requirement.matches(&of(other).version);
+                            if !needed.contains(&other) {
+                                needed.push(other);
+                            }
+                        }
+                    }
+                    prop_assert!(!fits, "{faults:?}");
+                }
+            }
         }
     }
 }
