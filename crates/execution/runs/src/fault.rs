@@ -7,6 +7,7 @@ use rok_runner::RunnerError;
 use rok_store_jsonl::ResolveError;
 use rok_vocabulary::RunId;
 use std::error::Error;
+use std::path::Path;
 
 /// An error with all its causes, in one line.
 pub(crate) fn chain(error: &dyn Error) -> String {
@@ -76,6 +77,14 @@ pub(crate) fn runner(error: &RunnerError) -> RunsError {
         _ => RunsError::new(ErrorKind::Storage, "ROK0114", chain(error))
             .help("this is a fault of rok; the run can be resumed"),
     }
+}
+
+/// The id of a run is that of another one, in this folder of runs.
+pub(crate) fn taken(run: &RunId, root: Option<&Path>) -> RunsError {
+    let place = root.map_or_else(String::new, |root| format!(" in {}", root.display()));
+    let message = format!("there is a run `{run}` already{place}");
+    RunsError::new(ErrorKind::Usage, "ROK0116", message)
+        .help("take another --run-id, or leave it out")
 }
 
 /// A file of the folder of run folders cannot be read or written.

@@ -96,9 +96,9 @@ impl Runs {
             }
             (Err(run), Some(request)) => match self.made_before(&run, &request)? {
                 Some(same) => Ok(same),
-                None => Err(exists(&run)),
+                None => Err(fault::taken(&run, None)),
             },
-            (Err(run), None) => Err(exists(&run)),
+            (Err(run), None) => Err(fault::taken(&run, None)),
         }
     }
 
@@ -109,7 +109,7 @@ impl Runs {
         within: NewRun,
     ) -> Result<RunId, RunsError> {
         let run = self.create_unclaimed(prepared, within)?;
-        run.map_err(|run| exists(&run))
+        run.map_err(|run| fault::taken(&run, None))
     }
 
     /// The run is returned as an error where there is one of that name.
@@ -277,13 +277,4 @@ impl Runs {
         shard.release(run);
         Ok(())
     }
-}
-
-fn exists(run: &RunId) -> RunsError {
-    RunsError::new(
-        ErrorKind::Usage,
-        "ROK0116",
-        format!("there is a run `{run}` already"),
-    )
-    .help("take another --run-id, or leave it out")
 }

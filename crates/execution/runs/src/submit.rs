@@ -214,6 +214,10 @@ impl Runs {
             children.serve(shard.handle());
         }
         let first = shard.turn().map_err(|error| fault::runner(&error))?;
+        // Whoever asks for a name at the same time may be the first to have it.
+        if first.lost.contains(&run) {
+            return Err(fault::taken(&run, Some(&self.setup.root)));
+        }
         Ok((run, (shard, first)))
     }
 
@@ -377,12 +381,7 @@ impl Runs {
     fn unused(&self, run: &RunId) -> Result<RunId, RunsError> {
         let store = self.home();
         if store.exists(run).map_err(|error| fault::store(&error))? {
-            let message = format!(
-                "there is a run `{run}` already in {}",
-                self.setup.root.display()
-            );
-            return Err(RunsError::new(ErrorKind::Usage, "ROK0116", message)
-                .help("take another --run-id, or leave it out"));
+            return Err(fault::taken(run, Some(&self.setup.root)));
         }
         Ok(run.clone())
     }

@@ -79,7 +79,8 @@ fn begin(
             create(engine, family, request, work).map(Begun::new)
         };
         match begun {
-            Err(error) if error.kind == ErrorKind::Busy => {
+            // Whoever was faster to create it drives it by now.
+            Err(error) if error.kind == ErrorKind::Busy || error.code == "ROK0116" => {
                 if link.stop.is_stopped() || link.ended_by().is_some() {
                     return Err(error);
                 }

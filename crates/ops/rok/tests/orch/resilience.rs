@@ -4,6 +4,7 @@ use super::{bench, component, orch, result};
 use crate::running::Running;
 use rstest::rstest;
 use rustix::process::Signal;
+use std::process::Stdio;
 use std::time::Duration;
 
 /// Fails for a reason that passes by itself, the first time.
@@ -175,4 +176,45 @@ fn a_trial_of_a_run_that_nobody_drives_makes_room_at_once() {
     running.finish().exits(-1);
     bench.write("go", "");
     orch(&bench, "--stage test").exits(0);
+}
+
+/// Of several that ask for one run at a time one has it, and the others are
+/// told what anybody is who comes later.
+#[test]
+fn of_racers_with_one_correlation_id_one_runs_and_the_others_are_refused() {
+    let bench = bench(&[(
+        "slow",
+        "type: test\nentrypoint: { run: \"echo x >> ran; sleep 0.3\" }",
+    )]);
+    for round in 0..4 {
+        let id = format!("round-{round}");
+        let racers: Vec<_> = (0..4)
+            .map(|_| {
+                let mut command =
+                    bench.command(["orch", "--stage", "test", "--correlation-id", &id]);
+                command.stdout(Stdio::piped()).stderr(Stdio::piped());
+                command.spawn().expect("rok starts")
+            })
+            .collect();
+        let mut won = 0;
+        for racer in racers {
+            let output = racer.wait_with_output().expect("rok ends");
+            let told =
+                String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+            match output.status.code() {
+                Some(0) => won += 1,
+                code => {
+                    assert_eq!(code, Some(2), "{told}");
+                    assert!(told.contains("ROK0116"), "{told}");
+                    assert!(
+                        told.contains(&format!("there is a run `{id}` already")),
+                        "{told}"
+                    );
+                }
+            }
+        }
+        assert_eq!(won, 1);
+    }
+    let ran = std::fs::read_to_string(bench.path().join("ran")).expect("it ran");
+    assert_eq!(ran.lines().count(), 4);
 }
