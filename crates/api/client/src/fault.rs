@@ -46,7 +46,14 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> RunsError {
         message.push_str(&line.message);
     }
     let mut error = RunsError::new(kind, code, message);
-    error.help = problem.help;
+    // The server tells how HTTP shows one; here it is a setting.
+    error.help = match status {
+        401 => Some(
+            "`ROK_TOKEN` is the token that is shown to the server; `rok token create`, where the server runs, makes one"
+                .to_owned(),
+        ),
+        _ => problem.help,
+    };
     error
 }
 
@@ -73,6 +80,9 @@ mod tests {
         let error = refused(409, body);
         assert_eq!((error.kind, error.code), (ErrorKind::State, UNKNOWN));
         assert_eq!(error.help.as_deref(), Some("wait"));
+        let body = br#"{"detail":"a token is needed","code":"ROK0201","help":"send it"}"#;
+        let help = refused(401, body).help.expect("a help");
+        assert!(help.starts_with("`ROK_TOKEN` is the token"), "{help}");
         assert_eq!(refused(502, b"<html>").kind, ErrorKind::Storage);
     }
 }

@@ -15,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use rok_exec_service::ServiceMap;
 use rok_service::views::{PoolAsk, RunsPool, StopSignal};
 use rok_service::{Service, ServiceError};
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -102,6 +102,10 @@ impl Server {
             .thread_name("http")
             .build()
             .map_err(failed)?;
+        if let Err(why) = self.app.ready() {
+            let told = format!("not ready, and nothing is accepted until it is: {why}");
+            self.app.options.log.tell(&told);
+        }
         let pool = self.start_pool()?;
         self.take_up();
         schedules::keep(&self.app, stop).map_err(failed)?;
@@ -325,7 +329,7 @@ fn refuse_unsafe(options: &ServeOptions) -> Result<(), ServiceError> {
     if options.no_auth {
         return Err(refused(
             "without authentication only loopback is served",
-            "listen on 127.0.0.1, or make tokens by `rok token create`",
+            "listen on 127.0.0.1, or leave out `--insecure-no-auth` and make tokens by `rok token create`",
         ));
     }
     if options.tls.is_none() && !options.behind_proxy {
@@ -345,8 +349,13 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ServiceError> {
     let chain =
         CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let chain = chain.map_err(|error| unfit(&files.cert, &error))?;
-    let key =
-        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unfit(&files.key, &error))?;
+    if chain.is_empty() {
+        return Err(unfit(&files.cert, &"it holds no certificate in PEM"));
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| match error {
+        PemError::NoItemsFound => unfit(&files.key, &"it holds no private key in PEM"),
+        error => unfit(&files.key, &error),
+    })?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

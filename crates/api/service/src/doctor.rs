@@ -129,6 +129,7 @@ impl Service {
         })?;
         let mut checks = vec![self.settings_check()];
         checks.extend(self.plan_checks());
+        checks.extend(self.token_check());
         checks.extend(doctor(&self.config().settings, rounds));
         let worst = checks.iter().map(|check| check.finding).max();
         Ok(Examination {
@@ -146,6 +147,30 @@ impl Service {
             _ => format!("{} settings, set are {}", entries.len(), set.join(", ")),
         };
         Check::ok("settings", said)
+    }
+
+    /// The tokens of a server with these settings. Looking makes no database, and
+    /// what is wrong with one is told of the store.
+    fn token_check(&self) -> Option<Check> {
+        let settings = &self.config().settings;
+        let file = settings.store.clone();
+        let file = file.unwrap_or_else(|| settings.tokens_file());
+        if settings.server.is_some() || !file.exists() {
+            return None;
+        }
+        let listed = self.tokens().ok()?.list().map_err(ServiceError::from);
+        let check = match listed {
+            Ok(tokens) => {
+                let live = tokens.iter().filter(|token| token.revoked_at.is_none());
+                Check::ok("tokens", format!("{} that are not revoked", live.count()))
+            }
+            Err(error) => {
+                let check = Check::fault("tokens", error.to_string());
+                let help = error.problems().into_iter().find_map(|told| told.help);
+                help.into_iter().fold(check, Check::help)
+            }
+        };
+        Some(check.of(file.display().to_string()))
     }
 
     /// The plans that can be run from here. A file with faults may be none.

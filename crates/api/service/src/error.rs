@@ -304,6 +304,10 @@ impl ServiceError {
             Self::Token(TokenError::Unknown(_)) => {
                 Some("`rok token list` shows the tokens that there are".to_owned())
             }
+            Self::Token(TokenError::File { .. }) => Some(
+                "put the file back from a copy, or move it away and make tokens anew by `rok token create`"
+                    .to_owned(),
+            ),
             Self::NotSupported { instead, .. } => Some((*instead).to_owned()),
             Self::Key { .. } => Some(
                 "`rok key new --out FILE` makes a key; `rok key show FILE` tells what a file holds"

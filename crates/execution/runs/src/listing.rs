@@ -122,6 +122,15 @@ fn exactly(store: &Home, name: &str, query: &ListQuery) -> Result<Option<RunList
 pub(crate) fn entry_of(store: &Home, run: RunId, row: RunRow) -> Result<RunEntry, StoreError> {
     Ok(match store.stub(&run) {
         Ok(Some(_)) => RunEntry::Collected { run, row },
+        Ok(None) if store.is_shared() && row.phase.is_terminal() => {
+            match against_seal(store, &run, &row) {
+                Some(why) => RunEntry::Broken {
+                    name: run.to_string(),
+                    why,
+                },
+                None => RunEntry::Run { run, row },
+            }
+        }
         Ok(None) => RunEntry::Run { run, row },
         Err(error @ StoreError::Corrupt { .. }) => RunEntry::Broken {
             name: run.to_string(),
@@ -289,13 +298,23 @@ fn contradiction(store: &Home, run: &RunId, row: &RunRow) -> Option<String> {
     if !row.phase.is_terminal() {
         return None;
     }
-    let told = row.outcome.map_or("no outcome", Outcome::as_str);
     let is_good = row.outcome.is_some_and(Outcome::may_complete);
     if row.phase == RunPhase::Completed && !is_good {
         return Some(format!(
-            "its log says COMPLETED and {told}, which no run is; `rok verify` tells more"
+            "its log says COMPLETED and {}, which no run is; `rok verify` tells more",
+            row.outcome.map_or("no outcome", Outcome::as_str)
         ));
     }
+    // The list of a shared store has held its rows against the log.
+    if store.is_shared() {
+        return None;
+    }
+    against_seal(store, run, row)
+}
+
+/// What it says of its end that its seal does not say.
+fn against_seal(store: &Home, run: &RunId, row: &RunRow) -> Option<String> {
+    let told = row.outcome.map_or("no outcome", Outcome::as_str);
     let seal = match store.seal(run) {
         Ok(seal) => seal?,
         Err(error) => return Some(fault::chain(&error)),

@@ -168,6 +168,102 @@ fn a_database_is_opened_written_and_read_whole() {
     );
 }
 
+/// Said once, with what is to be done and nothing beside the point.
+#[test]
+fn a_database_of_a_later_version_is_refused_in_one_line() {
+    let bench = Bench::new();
+    let file = bench.path().join("rok.db");
+    drop(SqliteStore::open(&file, Durability::Flush).expect("it opens"));
+    let db = rusqlite::Connection::open(&file).expect("a database");
+    db.pragma_update(None, "user_version", 99).expect("written");
+    drop(db);
+    let at = ["--store", "sqlite:rok.db"];
+    let ran = bench.rok(["ls"].iter().chain(&at)).exits(1);
+    let (name, known) = (
+        file.display(),
+        "and this version of rok knows schemas up to",
+    );
+    let told = format!("error[ROK0106]: {name} has schema 99, {known}");
+    assert!(ran.err.starts_with(&told), "{}", ran.err);
+    assert!(!ran.err.contains("help:"), "{}", ran.err);
+    let ran = doctor(&bench, &at).exits(1);
+    assert_eq!(found(&ran, "store")[1], format!("{name} fault"));
+    assert_eq!(found(&ran, "start"), ["fault"]);
+}
+
+#[test]
+fn tokens_that_cannot_be_read_are_told() {
+    let bench = Bench::new();
+    let make = ["token", "create", "--user", "ada", "--role", "admin"];
+    bench.rok(make).exits(0);
+    let file = bench.runs().join(".tokens.json");
+    let ran = doctor(&bench, &[]).exits(0);
+    assert_eq!(found(&ran, "tokens"), [format!("{} ok", file.display())]);
+    std::fs::write(&file, "{ junk").expect("it is ours");
+    let ran = doctor(&bench, &[]).exits(1);
+    assert_eq!(found(&ran, "tokens"), [format!("{} fault", file.display())]);
+    let served = bench.rok(["serve", "--listen", "127.0.0.1:0"]).exits(2);
+    for said in ["ROK0212", "make tokens anew by `rok token create`"] {
+        assert!(served.err.contains(said), "{said}: {}", served.err);
+        assert!(said == "ROK0212" || ran.out.contains(said), "{}", ran.out);
+    }
+}
+
+/// What a server does not start with, it says before it listens.
+#[test]
+fn a_server_says_why_it_does_not_start() {
+    let bench = Bench::new();
+    bench.write("chain.pem", "no PEM\n");
+    bench.write("later.toml", "durabilty = 'flush'\n");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("it listens").to_string();
+    let tls = ["--tls-cert", "chain.pem", "--tls-key", "chain.pem"];
+    for (args, code, error, said) in [
+        (
+            &["--listen", "127.0.0.1"][..],
+            2,
+            "ROK0004",
+            "such as 127.0.0.1:5000",
+        ),
+        (
+            &["--listen", &taken, "--insecure-no-auth"],
+            2,
+            "ROK0211",
+            "already in use",
+        ),
+        (
+            &["--listen", "0.0.0.0:0", "--insecure-no-auth"],
+            2,
+            "ROK0211",
+            "leave out `--insecure-no-auth`",
+        ),
+        (&["--listen", "0.0.0.0:0"], 2, "ROK0211", "`--behind-proxy`"),
+        (
+            &tls,
+            2,
+            "ROK0211",
+            "chain.pem: it holds no certificate in PEM",
+        ),
+        (
+            &["--config", "later.toml"],
+            2,
+            "ROK0007",
+            "did you mean `durability`?",
+        ),
+        (
+            &["--store", "sqlite:chain.pem"],
+            1,
+            "ROK0106",
+            "is no store of rok",
+        ),
+    ] {
+        let ran = bench.rok(["serve"].iter().chain(args)).exits(code);
+        for said in [error, said] {
+            assert!(ran.err.contains(said), "{args:?}, {said}: {}", ran.err);
+        }
+    }
+}
+
 #[test]
 fn settings_that_cannot_be_read_are_refused_whole() {
     let bench = Bench::new();

@@ -8,11 +8,11 @@ use rok_facades::runs::{
     EndedRun, ErrorKind, PoolAsk, PoolFigures, QueueFigures, RunsError, RunsFacade, RunsPool,
 };
 use rok_kernel::RunState;
-use rok_log::{Durability, LogBytes, PoolStore, Signal, Subscription};
+use rok_log::{Durability, LogBytes, PoolStore, Signal, StoreError, Subscription};
 use rok_notify::{Courier, Outbox};
 use rok_runner::{Clock as _, ShardHandle, SystemClock};
 use rok_runs::{Needs, RunsOutfitter};
-use rok_store_sqlite::SqliteStore;
+use rok_store_sqlite::{OpenError, SqliteStore};
 use rok_vocabulary::{ErrorClass, RunId};
 use rok_worker_pool::{Outfit, Outfitter, PoolBuilder, PoolEvent, PoolSettings, WorkerPool};
 use std::num::NonZeroU32;
@@ -23,9 +23,15 @@ use std::time::Duration;
 /// Opens the database, which need not be there yet.
 pub(super) fn opened(file: &Path, durability: Durability) -> Result<SqliteStore, RunsError> {
     SqliteStore::open(file, durability).map_err(|error| {
-        let message = format!("{}: {}", file.display(), super::told(&error));
-        RunsError::new(ErrorKind::Storage, "ROK0106", message)
-            .help("`--store sqlite:PATH` names a file in a folder that is there and can be written")
+        let refused = RunsError::new(ErrorKind::Storage, "ROK0106", super::told(&error));
+        match error {
+            OpenError::Store(StoreError::Full { .. }) => refused.help("make room, then ask again"),
+            OpenError::Store(_) => refused.help(
+                "`--store sqlite:PATH` names a file in a folder that is there and can be written",
+            ),
+            // The others say themselves what is to be done.
+            _ => refused,
+        }
     })
 }
 
