@@ -1,4 +1,4 @@
-//! The suite over an engine, as a report.
+//! The suite over an engine or an executor, as a report.
 
 use crate::cases::{Case, cases};
 use crate::engine::{Engine, Fault};
@@ -11,13 +11,36 @@ pub fn conform<'c>(
     engine: &Engine,
     cases: impl IntoIterator<Item = &'c Case>,
     clock: impl Fn() -> Timestamp,
+    told: impl FnMut(&ComponentResult),
+) -> RunReport {
+    let checks = cases.into_iter().map(|case| Check {
+        name: case.full_name(),
+        about: None,
+        verdict: Box::new(move || case.check(engine)),
+    });
+    report("engine", checks, clock, told)
+}
+
+/// One case, over what is held against it.
+pub(crate) struct Check<'c> {
+    pub(crate) name: String,
+    /// What holds, where the name alone does not say it.
+    pub(crate) about: Option<&'static str>,
+    pub(crate) verdict: Box<dyn FnOnce() -> Result<(), Fault> + 'c>,
+}
+
+/// The report of these checks over an engine or an executor.
+pub(crate) fn report<'c>(
+    of: &str,
+    checks: impl IntoIterator<Item = Check<'c>>,
+    clock: impl Fn() -> Timestamp,
     mut told: impl FnMut(&ComponentResult),
 ) -> RunReport {
     let began = clock();
     let id = format!("conformance-{}", began.as_millis());
     let mut report = RunReport::begun("conformance", "ConformanceSuite", &id, began);
-    for case in cases {
-        let result = result_of(case, engine, &clock);
+    for check in checks {
+        let result = result_of(check, &clock);
         told(&result);
         report.results.push(result);
     }
@@ -31,12 +54,15 @@ pub fn conform<'c>(
         }
         0 => (None, None),
         all if all == report.results.len() => {
-            let why = "no case could be shown with this engine".to_owned();
+            let why = format!("no case could be shown with this {of}");
             (Some(ReportStatus::Failed), Some(why))
         }
         _ => {
             let partial = !report.results.iter().any(failed);
-            let why = format!("{unshown} cases could not be shown with this engine");
+            let why = match unshown {
+                1 => format!("1 case could not be shown with this {of}"),
+                _ => format!("{unshown} cases could not be shown with this {of}"),
+            };
             (partial.then_some(ReportStatus::Partial), Some(why))
         }
     };
@@ -45,15 +71,15 @@ pub fn conform<'c>(
     report
 }
 
-fn result_of(case: &Case, engine: &Engine, clock: impl Fn() -> Timestamp) -> ComponentResult {
+fn result_of(check: Check<'_>, clock: impl Fn() -> Timestamp) -> ComponentResult {
     let began = clock();
-    let checked = case.check(engine);
+    let checked = (check.verdict)();
     let status = match checked {
         Ok(()) => ResultStatus::Pass,
         Err(Fault::Broken(_)) => ResultStatus::Fail,
         Err(Fault::Unshown(_)) => ResultStatus::Skip,
     };
-    let mut result = ComponentResult::new(&case.full_name(), status);
+    let mut result = ComponentResult::new(&check.name, status);
     result.kind = Some("test".to_owned());
     result.attempts = 1;
     result.duration_ms = u64::try_from(clock().since(began).as_millis()).unwrap_or(u64::MAX);
@@ -61,8 +87,10 @@ fn result_of(case: &Case, engine: &Engine, clock: impl Fn() -> Timestamp) -> Com
         Ok(()) => {}
         Err(Fault::Broken(why)) => {
             let mut finding = Finding::error(&why);
-            finding.rule = Some(case.full_name());
+            finding.rule = Some(check.name);
             result.errors.push(finding);
+            let about = check.about.map(|about| format!("the rule: {about}"));
+            result.messages.extend(about);
         }
         Err(unshown) => result.messages.push(unshown.to_string()),
     }

@@ -1,23 +1,23 @@
 //! Agents of the suite's own on loopback, each of which fails in one way; and
 //! the policies that it is about. Both are files that an engine is given.
 
+use crate::loopback::{Asked, Said, serve};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rok_agents::{
-    AgentCard, AgentSpec, OfferAnswer, Order, PROTOCOL, Signed, SignedWhat, WorkResult, WorkStatus,
+    AgentCard, AgentSpec, OfferAnswer, Order, PROTOCOL, Signed, SignedWhat, WorkError, WorkResult,
+    WorkStatus,
 };
 use rok_attest::SigningKey;
-use rok_vocabulary::TrustLevel;
+use rok_vocabulary::{ErrorClass, TrustLevel};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::{Mutex, PoisonError};
 
 /// The policies that an engine must be under to be held against the cases about
 /// them. They cover two steps of the suite's own plans, and nothing else.
@@ -33,8 +33,10 @@ pub const POLICIES: &str = r#"{ "policies": [
 
 /// How an agent behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manner {
+pub(crate) enum Manner {
     Works,
+    /// Says that the work failed, and why.
+    Fails(&'static str),
     /// Cuts every connection once it has work.
     Dies,
     /// Never comes to an end.
@@ -53,9 +55,6 @@ const AGENTS: [(&str, Manner); 6] = [
     ("works", Manner::Works),
 ];
 
-/// The largest request that an engine sends to an agent of the suite.
-const MAX_BODY: u64 = 1024 * 1024;
-
 /// Files for an engine; the agents live as long as this process.
 #[derive(Debug, Clone)]
 pub struct House {
@@ -72,21 +71,13 @@ impl House {
         fs::write(&policies, POLICIES)?;
         let mut text = "heartbeat = '50ms'\nsilence = '1s'\n".to_owned();
         for (name, manner) in AGENTS {
-            let key = SigningKey::generate().map_err(io::Error::other)?;
-            let file = format!("conformance-{name}.pub");
-            fs::write(folder.join(&file), key.public().to_pem())?;
-            let url = Agent::start(name, manner, key)?;
             // The one that works can do what all the others can.
             let can: Vec<String> = match manner {
                 Manner::Works => AGENTS.iter().map(|(name, _)| capability(name)).collect(),
                 _ => vec![capability(name)],
             };
-            let _ = write!(
-                text,
-                "[agents.conformance-{name}]\nurl = '{url}'\ncapabilities = {can:?}\n\
-                 trust_level = 'SIGNED'\nkey = '{file}'\nslots = 8\nlocal = {}\n",
-                manner == Manner::Works
-            );
+            text += &table(folder, name, manner, &can)?;
+            let _ = writeln!(text, "local = {}", manner == Manner::Works);
         }
         let agents = folder.join("conformance-agents.toml");
         fs::write(&agents, text)?;
@@ -94,8 +85,27 @@ impl House {
     }
 }
 
-fn capability(name: &str) -> String {
+/// What an agent of the suite is called, and what it can do.
+pub(crate) fn capability(name: &str) -> String {
     format!("conformance-{name}")
+}
+
+/// Starts an agent, writes its key into a folder, and says how an agents' file
+/// there names it.
+pub(crate) fn table(
+    folder: &Path,
+    name: &'static str,
+    manner: Manner,
+    can: &[String],
+) -> io::Result<String> {
+    let key = SigningKey::generate().map_err(io::Error::other)?;
+    let file = format!("conformance-{name}.pub");
+    fs::write(folder.join(&file), key.public().to_pem())?;
+    let url = Agent::start(name, manner, key)?;
+    Ok(format!(
+        "[agents.conformance-{name}]\nurl = '{url}'\ncapabilities = {can:?}\n\
+         trust_level = 'SIGNED'\nkey = '{file}'\nslots = 8\n"
+    ))
 }
 
 /// One agent on loopback.
@@ -112,79 +122,34 @@ struct Agent {
 impl Agent {
     /// Starts it; its address.
     fn start(name: &'static str, manner: Manner, key: SigningKey) -> io::Result<String> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let agent = Arc::new(Self {
+        let agent = Self {
             name,
             manner,
             key,
             forged: SigningKey::generate().map_err(io::Error::other)?,
             orders: Mutex::default(),
             beats: Mutex::default(),
-        });
-        thread::Builder::new()
-            .name(format!("agent {name}"))
-            .spawn(move || {
-                for stream in listener.incoming().flatten() {
-                    let agent = Arc::clone(&agent);
-                    // A connection that breaks is the engine's to deal with.
-                    thread::spawn(move || agent.serve(stream));
-                }
-            })?;
-        Ok(url)
-    }
-
-    /// Answers one request, and closes.
-    fn serve(&self, stream: TcpStream) -> io::Result<()> {
-        let mut reader = BufReader::new(stream);
-        let mut first = String::new();
-        reader.read_line(&mut first)?;
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
-                break;
-            }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().unwrap_or(0);
-            }
-        }
-        let mut body = Vec::new();
-        reader
-            .by_ref()
-            .take(MAX_BODY.min(length))
-            .read_to_end(&mut body)?;
-        let mut words = first.split(' ');
-        let (Some(method), Some(target)) = (words.next(), words.next()) else {
-            return Ok(());
         };
-        let Some((code, said)) = self.answer(method, target, &body) else {
-            return Ok(());
-        };
-        let said = said.to_string();
-        let head = format!(
-            "HTTP/1.1 {code} .\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-            said.len()
-        );
-        let mut stream = reader.into_inner();
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(said.as_bytes())
+        serve(&format!("agent {name}"), move |asked| {
+            match agent.answer(asked) {
+                Some((code, said)) => Said::Json(code, said),
+                None => Said::Cut,
+            }
+        })
     }
 
     /// The status and the answer; none where it is dead.
-    fn answer(&self, method: &str, target: &str, body: &[u8]) -> Option<(u16, Value)> {
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    fn answer(&self, asked: &Asked) -> Option<(u16, Value)> {
+        let (method, path) = (asked.method.as_str(), asked.path.as_str());
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         match (method, path.trim_start_matches('/').split_once('/')) {
-            ("GET", None) => Some((200, self.card(query))),
+            ("GET", None) => Some((200, self.card(&asked.query))),
             ("POST", None) if path == "/offers" => {
                 let answer = serde_json::to_value(OfferAnswer::accepted()).ok()?;
                 Some((200, answer))
             }
             ("POST", None) => {
-                let order: Order = serde_json::from_slice(body).ok()?;
+                let order: Order = serde_json::from_slice(&asked.body).ok()?;
                 orders.insert(order.offer.nonce.clone(), order);
                 Some((202, json!({})))
             }
@@ -226,7 +191,14 @@ impl Agent {
             return serde_json::to_value(WorkStatus::Running { beat }).ok();
         }
         let agent = capability(self.name).parse().ok()?;
-        let result = WorkResult::of(&order.offer, agent, json!({ "by": self.name }));
+        let mut result = WorkResult::of(&order.offer, agent, json!({ "by": self.name }));
+        if let Manner::Fails(reason) = self.manner {
+            result.outputs = Value::Null;
+            result.error = Some(WorkError {
+                class: ErrorClass::ValidationFailed,
+                reason: reason.to_owned(),
+            });
+        }
         let key = match self.manner {
             Manner::Forges => &self.forged,
             _ => &self.key,

@@ -70,7 +70,10 @@ pub use bundles::Incoming;
 pub use callers::{AskedPlan, AskedRun};
 pub use checkpoints::{CheckpointText, CosignRequest, Cosigned};
 pub use codes::{ERROR_PAGES, ErrorPage};
-pub use conformance::{CONFORMANCE_POLICIES, conformance_cases};
+pub use conformance::{
+    AgentAsk, CONFORMANCE_POLICIES, ConformanceSuite, ExecutorAsk, ExecutorKind, Executors,
+    OneAgent,
+};
 pub use desk::{DeskBook, IncidentAsk, LessonAsk};
 pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
 pub use doctor::{Check, Doctor, Examination, Finding, Logs, Rounds, Tables};

@@ -1,6 +1,7 @@
 //! What the composition root hands in: how runs are composed once the settings
 //! are known.
 
+use crate::conformance::Executors;
 use crate::doctor::{Check, Doctor, Rounds};
 use rok_config::{Inputs, Settings};
 use rok_facades::agents::AgentsFacade;
@@ -58,6 +59,7 @@ pub struct Wiring {
     pub(crate) policies: Option<Box<ComposePolicies>>,
     pub(crate) doctor: Option<Box<Doctor>>,
     pub(crate) registry: Option<Box<ComposeRegistry>>,
+    pub(crate) executors: Option<Box<dyn Executors>>,
     pub(crate) inputs: Option<Inputs>,
 }
 
@@ -81,6 +83,7 @@ impl Wiring {
             policies: None,
             doctor: None,
             registry: None,
+            executors: None,
             inputs: None,
         }
     }
@@ -209,6 +212,14 @@ impl Wiring {
         doctor: impl Fn(&Settings, Rounds) -> Vec<Check> + Send + Sync + 'static,
     ) -> Self {
         self.doctor = Some(Box::new(doctor));
+        self
+    }
+
+    /// Holds these executors against their contract, one by one; without them
+    /// only engines are held against anything.
+    #[must_use]
+    pub fn executors(mut self, executors: impl Executors + 'static) -> Self {
+        self.executors = Some(Box::new(executors));
         self
     }
 

@@ -3,6 +3,7 @@
 mod agents;
 mod desk;
 mod doctor;
+mod executors;
 mod first_of;
 mod injected;
 mod orchestrators;
@@ -13,6 +14,7 @@ mod registry;
 pub use agents::Agents;
 pub use desk::desk;
 pub use doctor::doctor;
+pub use executors::OneByOne;
 use first_of::first_of;
 pub use orchestrators::orchestrators;
 pub use pool::pooled;

@@ -2,8 +2,8 @@
 //! is added here.
 
 use crate::compose::{
-    Agents, Host, access, beside, desk, doctor, orchestrators, plan_tests, policies, pooled,
-    registry, runs, schedules,
+    Agents, Host, OneByOne, access, beside, desk, doctor, orchestrators, plan_tests, policies,
+    pooled, registry, runs, schedules,
 };
 use rok_executor::Functions;
 use rok_sandbox::{LAUNCH, launch};
@@ -32,6 +32,7 @@ pub fn program() -> ExitCode {
     let of_pool = agents.clone();
     let wiring = wiring
         .pool(move |settings, ask| pooled(settings, Functions::new(), &of_pool, Host::Binary, ask));
+    let wiring = wiring.executors(OneByOne::new(agents.clone(), Host::Binary));
     let wiring = wiring.agents(move |settings| agents.facade(settings));
     rok_cli::run(wiring.plan_tests(plan_tests()).access(access))
 }

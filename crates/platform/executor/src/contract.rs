@@ -80,8 +80,8 @@ pub trait Subject {
 
     /// What the ids of its runs begin with. Who remembers work by run and step,
     /// and outlives a check, is to see another one each time.
-    fn runs(&self) -> &str {
-        "contract"
+    fn runs(&self) -> String {
+        "contract".to_owned()
     }
 
     /// The secrets of the run, [`SECRET`] among them; needed where work blabs.
@@ -139,7 +139,7 @@ pub struct Rule {
     pub name: &'static str,
     /// What holds, in a sentence.
     pub about: &'static str,
-    rule: fn(&stage::Stage<'_>) -> Result<(), Fault>,
+    holds: fn(&stage::Stage<'_>) -> Result<(), Fault>,
 }
 
 impl fmt::Debug for Rule {
@@ -161,62 +161,62 @@ pub const RULES: [Rule; 12] = [
     Rule {
         name: "a_success_is_reported_once",
         about: "work that succeeds is reported once, as a success, with outputs that can be kept and the time at which it began",
-        rule: ends::a_success_is_reported_once,
+        holds: ends::a_success_is_reported_once,
     },
     Rule {
         name: "a_failure_is_reported_once_with_its_reason",
         about: "work that fails is reported once, as a failure that says why",
-        rule: ends::a_failure_is_reported_once_with_its_reason,
+        holds: ends::a_failure_is_reported_once_with_its_reason,
     },
     Rule {
         name: "many_attempts_at_once_are_told_apart",
         about: "of many attempts at once each is reported once, with its own end",
-        rule: ends::many_attempts_at_once_are_told_apart,
+        holds: ends::many_attempts_at_once_are_told_apart,
     },
     Rule {
         name: "a_secret_is_never_told",
         about: "neither outputs nor reasons have a secret of the run in them",
-        rule: ends::a_secret_is_never_told,
+        holds: ends::a_secret_is_never_told,
     },
     Rule {
         name: "foreign_work_is_refused_and_reported",
         about: "work of another kind is not accepted; started all the same, it is reported as a failure",
-        rule: ends::foreign_work_is_refused_and_reported,
+        holds: ends::foreign_work_is_refused_and_reported,
     },
     Rule {
         name: "sound_work_has_no_fault_beforehand",
         about: "its own work is accepted, and nothing is found wrong with it before it starts",
-        rule: ends::sound_work_has_no_fault_beforehand,
+        holds: ends::sound_work_has_no_fault_beforehand,
     },
     Rule {
         name: "a_deadline_ends_work_as_a_timeout",
         about: "work that takes longer than it may is ended, as `timeout`",
-        rule: stops::a_deadline_ends_work_as_a_timeout,
+        holds: stops::a_deadline_ends_work_as_a_timeout,
     },
     Rule {
         name: "a_stop_ends_work_for_its_reason",
         about: "work that is stopped ends as what it was stopped for",
-        rule: stops::a_stop_ends_work_for_its_reason,
+        holds: stops::a_stop_ends_work_for_its_reason,
     },
     Rule {
         name: "a_stop_right_after_the_start_is_heard",
         about: "a stop that comes before the work has begun is not lost",
-        rule: stops::a_stop_right_after_the_start_is_heard,
+        holds: stops::a_stop_right_after_the_start_is_heard,
     },
     Rule {
         name: "a_stop_ends_one_attempt_and_no_other",
         about: "a stop ends the attempt that it names, and no other",
-        rule: stops::a_stop_ends_one_attempt_and_no_other,
+        holds: stops::a_stop_ends_one_attempt_and_no_other,
     },
     Rule {
         name: "a_stop_of_what_is_over_is_nothing",
         about: "a stop of what has ended, or never began, does nothing",
-        rule: stops::a_stop_of_what_is_over_is_nothing,
+        holds: stops::a_stop_of_what_is_over_is_nothing,
     },
     Rule {
         name: "what_remains_is_ended_twice_over",
         about: "what an earlier owner left can be ended, and asking again does no harm",
-        rule: stops::what_remains_is_ended_twice_over,
+        holds: stops::what_remains_is_ended_twice_over,
     },
 ];
 
@@ -224,7 +224,7 @@ impl Rule {
     /// Holds a subject against this rule.
     pub fn check(&self, subject: &dyn Subject) -> Finding {
         let stage = stage::Stage::new(subject, self.name);
-        match (self.rule)(&stage).and_then(|()| stage.nothing_more_came()) {
+        match (self.holds)(&stage).and_then(|()| stage.nothing_more_came()) {
             Ok(()) => Finding::Kept,
             Err(Fault::Broken(why)) => Finding::Broken(why),
             Err(Fault::Unshown(deed)) => Finding::Unshown(deed),

@@ -10,6 +10,16 @@ use rok_log::Cells;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The agents' file that the settings name; without one it is empty.
+pub(super) fn file(settings: &Settings) -> Result<AgentsFile, RunsError> {
+    let file = settings.agents.as_deref().map(AgentsFile::read);
+    let file = file.unwrap_or_else(|| Ok(AgentsFile::default()));
+    file.map_err(|error| {
+        RunsError::new(ErrorKind::Usage, "ROK0172", told(&error))
+            .help("mend the file that the setting `agents` names")
+    })
+}
+
 /// Made once for the file that the settings name, and where what is known of
 /// its agents is kept.
 type Made = Option<([Option<PathBuf>; 3], Arc<AgentExecutor>)>;
@@ -48,12 +58,7 @@ impl Agents {
         {
             return Ok(Arc::clone(executor));
         }
-        let file = settings.agents.as_deref().map(AgentsFile::read);
-        let file = file.unwrap_or_else(|| Ok(AgentsFile::default()));
-        let file = file.map_err(|error| {
-            RunsError::new(ErrorKind::Usage, "ROK0172", told(&error))
-                .help("mend the file that the setting `agents` names")
-        })?;
+        let file = file(settings)?;
         let directory = AgentDirectory::new(file, self.functions.iter().cloned());
         let cells: Arc<dyn Cells> = match super::pool::made(settings)? {
             Some(store) => Arc::new(store),

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+/// Attempts that are over, and who was told.
+type Over = Arc<Mutex<Vec<(AttemptRef, Arc<dyn ReportSink>)>>>;
+
 /// What is wrong with an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
@@ -57,7 +60,7 @@ struct Flawed {
     begun: Mutex<Vec<AttemptRef>>,
     /// What began last, unless a stop came since.
     last: Mutex<Option<AttemptRef>>,
-    over: Arc<Mutex<Vec<(AttemptRef, Arc<dyn ReportSink>)>>>,
+    over: Over,
 }
 
 fn functions() -> Functions {

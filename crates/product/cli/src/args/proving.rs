@@ -113,8 +113,22 @@ pub(crate) struct CosignArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Without --server it is the embedded engine, in a folder of its own.")]
+#[command(
+    after_help = "Without --executor and --agent it is an engine: that of --server, or else the embedded one, in a folder of its own."
+)]
 pub(crate) struct ConformanceArgs {
+    /// Holds an executor of this rok against the contract of executors: run, call, http, service, agent
+    #[arg(long, value_name = "KIND")]
+    pub(crate) executor: Option<String>,
+    /// Holds an agent of the agents' file against it, by its id or its address
+    #[arg(long, value_name = "AGENT", conflicts_with = "executor")]
+    pub(crate) agent: Option<String>,
+    /// What the agent is asked for; default: `run`, or the only thing that it can do
+    #[arg(long, value_name = "NAME", requires = "agent")]
+    pub(crate) capability: Option<String>,
+    /// Work of the agent that answers, fails or stays: `answers={"n": 7}`, as a step's `with` says it
+    #[arg(long = "work", value_name = "WHAT=JSON", requires = "agent")]
+    pub(crate) works: Vec<String>,
     /// Only cases whose names begin so: `chaos`, `retry/tries_end`
     #[arg(long = "case", value_name = "NAME")]
     pub(crate) cases: Vec<String>,
@@ -122,7 +136,7 @@ pub(crate) struct ConformanceArgs {
     #[arg(long)]
     pub(crate) list: bool,
     /// Prints the policies that a server must be under to be held against the cases about them
-    #[arg(long, conflicts_with_all = ["cases", "list"])]
+    #[arg(long, conflicts_with_all = ["cases", "list", "executor", "agent"])]
     pub(crate) show_policies: bool,
     /// human, json, yaml, junit, sarif, github [default: human, or json where no terminal is]
     #[arg(long, value_name = "FORMAT")]
