@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod support;
+
 use rstest::rstest;
 use std::env;
 use std::ffi::OsString;
@@ -15,15 +17,8 @@ fn path(folder: &Path) -> OsString {
     let programs = folder.join("programs");
     std::fs::create_dir(&programs).unwrap();
     let agent = PathBuf::from(env!("CARGO_BIN_EXE_rok-agent"));
-    // `cargo test` builds the one, `cargo test --workspace --test '*'` the other.
-    let built = agent.parent().unwrap();
-    let mut roks = ["examples/agents-rok", "rok"]
-        .iter()
-        .map(|rok| built.join(rok));
-    let rok = roks.find(|rok| rok.exists());
-    let rok = rok.expect("`cargo build -p rok-agent --example agents-rok` makes one");
     symlink(&agent, programs.join("rok-agent")).unwrap();
-    symlink(rok, programs.join("rok")).unwrap();
+    symlink(support::rok(), programs.join("rok")).unwrap();
     let path = env::var_os("PATH").unwrap();
     let all = std::iter::once(programs).chain(env::split_paths(&path));
     env::join_paths(all).unwrap()

@@ -102,20 +102,10 @@ impl fmt::Debug for Stand {
 impl Stand {
     /// Starts what the kind needs, and writes what it is told by into a folder.
     pub fn open(kind: ExecutorKind, folder: &Path) -> io::Result<Self> {
-        let made = |name: &str| {
-            let place = folder.join(name);
-            fs::create_dir_all(&place).map(|()| place)
-        };
-        let workspace = Workspace {
-            logs: made("logs")?,
-            artifacts: made("artifacts")?,
-            procs: made("procs")?,
-            scratch: made("scratch")?,
-        };
         let mut stand = Self {
             kind,
             folder: folder.to_owned(),
-            workspace: Arc::new(workspace),
+            workspace: workspace_in(folder)?,
             url: String::new(),
             services: None,
             agents: None,
@@ -189,6 +179,20 @@ impl Stand {
             }
         }
     }
+}
+
+/// Places below a folder where attempts may write.
+pub(crate) fn workspace_in(folder: &Path) -> io::Result<Arc<Workspace>> {
+    let made = |name: &str| {
+        let place = folder.join(name);
+        fs::create_dir_all(&place).map(|()| place)
+    };
+    Ok(Arc::new(Workspace {
+        logs: made("logs")?,
+        artifacts: made("artifacts")?,
+        procs: made("procs")?,
+        scratch: made("scratch")?,
+    }))
 }
 
 fn failed(reason: &str) -> StepFailure {

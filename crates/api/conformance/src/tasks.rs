@@ -1,12 +1,14 @@
 //! What an agent that is not of the suite is asked to do.
 
 use crate::executors::ExecutorBench;
-use crate::stand::agent_work;
+use crate::stand::{agent_work, workspace_in};
 use rok_agents::RUN;
 use rok_executor::contract::{Deed, SECRET, a_call};
 use rok_executor::{Executor, Work};
 use rok_vocabulary::Capability;
 use serde_json::{Map, Value, json};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Work of one capability, and what a step's `with` says to have it done so.
@@ -66,14 +68,14 @@ impl AgentTasks {
             .map(|(_, with)| with)
     }
 
-    /// Executors that are made so, and this work for them. The agent has not seen
-    /// runs of this name before.
-    #[must_use]
+    /// Executors that are made so, and this work for them; they may write into
+    /// the folder. The agent has not seen runs of this name before.
     pub fn bench(
         self,
         make: impl Fn() -> Arc<dyn Executor> + Send + Sync + 'static,
         runs: String,
-    ) -> ExecutorBench {
+        folder: &Path,
+    ) -> io::Result<ExecutorBench> {
         let work = move |deed| {
             if deed == Deed::Foreign {
                 return Ok(a_call());
@@ -82,7 +84,8 @@ impl AgentTasks {
             let work = agent_work(&self.capability, with.clone());
             Ok(Work::Agent(Box::new(work)))
         };
-        ExecutorBench::new(make, work).called(runs)
+        let bench = ExecutorBench::new(make, work).called(runs);
+        Ok(bench.writing_to(workspace_in(folder)?))
     }
 }
 

@@ -8,7 +8,7 @@ mod support;
 #[path = "conformance/twins.rs"]
 mod twins;
 
-use rok_conformance::{Case, Engine, Fault, House, cases, conform};
+use rok_conformance::{Case, Engine, Fault, House, cases, conform, executor_cases};
 use rok_exec_agent::{AgentDirectory, AgentExecutor, AgentsFile};
 use rok_exec_process::ProcessExecutor;
 use rok_execution_policy::ExecutionPolicy;
@@ -119,7 +119,53 @@ fn a_server_conforms() {
     assert!(table.contains("could not be shown"), "{table}");
 }
 
+/// Each executor as this rok has it, its own rules under hostile settings too:
+/// what the suite asks is the suite's own.
 #[rstest]
+fn every_executor_of_this_rok_keeps_its_contract(
+    #[values("run", "call", "http", "service", "agent")] kind: &str,
+) {
+    let bench = Bench::new();
+    bench.write("rok.toml", "egress_deny = [\"*\"]\n");
+    let suite = ["conformance", "--executor", kind, "--junit", "suite.xml"];
+    let done = bench.rok(suite.into_iter().chain(["--json"])).exits(0);
+    let report = done.json();
+    assert_eq!(report["status"], "success", "{report}");
+    let results = report["results"].as_array().expect("results");
+    let names = results.iter().filter_map(|one| one["component"].as_str());
+    let rules = executor_cases().map(|case| case.full_name());
+    assert_eq!(names.collect::<Vec<_>>(), rules.collect::<Vec<_>>());
+    let junit = std::fs::read_to_string(bench.path().join("suite.xml")).expect("a file");
+    assert_eq!(junit.matches("<testcase ").count(), results.len());
+}
+
+#[test]
+fn the_rules_of_executors_are_listed_with_what_they_say() {
+    let bench = Bench::new();
+    let list = ["conformance", "--executor", "run", "--list"];
+    let told = bench.rok(list).exits(0).out;
+    for case in executor_cases() {
+        let line = told
+            .lines()
+            .find(|line| line.starts_with(&case.full_name()));
+        assert!(
+            line.is_some_and(|line| line.ends_with(case.about())),
+            "{told}"
+        );
+    }
+    let some = list
+        .into_iter()
+        .chain(["--json", "--case", "executor/a_stop"]);
+    let some = bench.rok(some).exits(0).json();
+    assert_eq!(some.as_array().map(Vec::len), Some(4), "{some}");
+}
+
+#[rstest]
+#[case(&["conformance", "--executor", "plan"], 3, "ROK0241")]
+#[case(&["conformance", "--executor", "kaos"], 3, "ROK0241")]
+#[case(&["conformance", "--executor", "run", "--case", "chaos"], 3, "ROK0240")]
+#[case(&["conformance", "--executor", "run", "--server", "http://127.0.0.1:1"], 2, "ROK0241")]
+#[case(&["conformance", "--agent", "nobody"], 3, "ROK0173")]
 #[case(&["conformance", "--case", "kaos"], 3, "ROK0240")]
 #[case(&["conformance", "--format", "kunit"], 2, "ROK0220")]
 #[case(&["conformance", "--store", "sqlite:rok.db"], 2, "ROK0117")]

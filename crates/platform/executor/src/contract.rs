@@ -79,7 +79,8 @@ pub trait Subject {
     }
 
     /// What the ids of its runs begin with. Who remembers work by run and step,
-    /// and outlives a check, is to see another one each time.
+    /// and outlives a check, is to see another one each time. Letters, digits
+    /// and dashes, of which the first twenty count.
     fn runs(&self) -> String {
         "contract".to_owned()
     }

@@ -206,7 +206,7 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Looks at all that runs need here: store, keys, services, plans, policies, clock
     Doctor(DoctorArgs),
-    /// Holds an engine against what every engine must do
+    /// Holds an engine, an executor or an agent against what each must do
     Conformance(ConformanceArgs),
     /// Prints a shell's completions of every command and flag
     Completions(CompletionsArgs),

@@ -6,7 +6,7 @@ use crate::error::ServiceError;
 use crate::service::Service;
 use rok_config::Settings;
 pub use rok_conformance::ExecutorKind;
-use rok_conformance::{AgentTasks, Deed, ExecutorBench, ExecutorCase, Stand, conform_executor};
+use rok_conformance::{AgentTasks, Deed, ExecutorCase, Stand, conform_executor};
 use rok_executor::{Executor, Functions};
 use rok_facades::runs::{ErrorKind, RunsError};
 use rok_orchestration::{ComponentResult, RunReport};
@@ -121,15 +121,23 @@ impl Service {
                 let executor = executors.of_kind(&settings, *kind, Stand::functions())?;
                 stand.bench(executor)
             }
-            ExecutorAsk::Agent(ask) => bench_of(ask, executors.of_agent(&settings, &ask.who)?)?,
+            ExecutorAsk::Agent(ask) => {
+                let agent = executors.of_agent(&settings, &ask.who)?;
+                let tasks = tasks(ask, &agent.capabilities)?;
+                // An agent remembers its work for as long as it lives.
+                let runs = format!("contract-{:x}", now().as_millis());
+                let bench = tasks.bench(agent.make, runs, folder.path());
+                bench.map_err(filled(folder.path()))?
+            }
         };
         let cases = cases.iter().copied();
         Ok(conform_executor(&bench, cases, now, told))
     }
 }
 
-fn bench_of(ask: &AgentAsk, agent: OneAgent) -> Result<ExecutorBench, RunsError> {
-    let capability = capability(ask, &agent.capabilities)?;
+/// What the agent is to do.
+fn tasks(ask: &AgentAsk, can: &BTreeSet<Capability>) -> Result<AgentTasks, RunsError> {
+    let capability = capability(ask, can)?;
     let works = ask.works.iter().map(|text| work(text));
     let tasks = AgentTasks::of(capability.clone(), works.collect::<Result<_, _>>()?);
     if !tasks.answers() {
@@ -141,9 +149,7 @@ fn bench_of(ask: &AgentAsk, agent: OneAgent) -> Result<ExecutorBench, RunsError>
             "name what its `with` says: `--work answers=JSON`, and so `fails` and `stays`; of `run` it is known",
         ));
     }
-    // An agent remembers its work for as long as it lives.
-    let runs = format!("contract-{}", now().as_millis());
-    Ok(tasks.bench(agent.make, runs))
+    Ok(tasks)
 }
 
 /// What the agent is asked for.

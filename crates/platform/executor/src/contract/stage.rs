@@ -98,6 +98,8 @@ impl<'s> Stage<'s> {
     pub(super) fn new(subject: &'s dyn Subject, rule: &str) -> Self {
         let (sender, reports) = channel();
         let run = format!("{}-{}", subject.runs(), rule.replace('_', "-"));
+        // As long as an id may be.
+        let run: String = run.chars().take(64).collect();
         Self {
             subject,
             executor: subject.executor(),

@@ -52,6 +52,8 @@ enum Flaw {
     Rash,
     /// Cannot look for what remains.
     Blind,
+    /// None; its runs have long names.
+    Rambling,
 }
 
 struct Flawed {
@@ -238,6 +240,11 @@ impl Subject for Arc<Flawed> {
         }))
     }
 
+    fn runs(&self) -> String {
+        let more = if self.flaw == Flaw::Rambling { 99 } else { 0 };
+        format!("contract{}", "-again".repeat(more))
+    }
+
     fn secrets(&self) -> Secrets {
         Secrets::from_pairs([("token".parse().unwrap(), SECRET)]).unwrap()
     }
@@ -272,6 +279,15 @@ const BREAKS_ONE: [(Flaw, &str); RULES.len()] = [
     (Flaw::Haunted, "a_stop_of_what_is_over_is_nothing"),
     (Flaw::Blind, "what_remains_is_ended_twice_over"),
 ];
+
+/// However a subject calls its runs, their ids are none too long.
+#[test]
+fn long_names_of_runs_are_cut() {
+    let subject = flawed(Flaw::Rambling);
+    assert_kept(&subject);
+    let begun = subject.begun.lock().unwrap();
+    assert!(begun.iter().all(|attempt| attempt.run.as_str().len() == 64));
+}
 
 #[test]
 fn every_rule_is_broken_alone() {
