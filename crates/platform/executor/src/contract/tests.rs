@@ -179,17 +179,18 @@ impl Executor for Flawed {
             Flaw::Hasty if just_began => CancelReason::Interrupted,
             _ => reason,
         };
+        if self.flaw == Flaw::Haunted {
+            // Before the stop, which may end it at once.
+            let over = self.over.lock().unwrap();
+            if let Some((_, sink)) = over.iter().find(|(over, _)| over == attempt) {
+                sink.report(StepReport::not_started(attempt.clone(), reason.failure()));
+            }
+        }
         self.functions.cancel(attempt, reason);
         if self.flaw == Flaw::Rash {
             for other in self.begun.lock().unwrap().iter() {
                 self.functions.cancel(other, reason);
             }
-        }
-        let over = self.over.lock().unwrap();
-        if let Some((_, sink)) = over.iter().find(|(over, _)| over == attempt)
-            && self.flaw == Flaw::Haunted
-        {
-            sink.report(StepReport::not_started(attempt.clone(), reason.failure()));
         }
     }
 
