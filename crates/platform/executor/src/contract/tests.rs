@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-/// Attempts that are over, and who was told.
-type Over = Arc<Mutex<Vec<(AttemptRef, Arc<dyn ReportSink>)>>>;
+/// Reports of what is over, and who was told.
+type Over = Arc<Mutex<Vec<(StepReport, Arc<dyn ReportSink>)>>>;
 
 /// What is wrong with an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
     None,
-    /// Reports a success twice.
+    /// Reports a success twice: once more as the next work begins.
     Twice,
     /// Hands on what nobody can keep.
     Shapeless,
@@ -155,16 +155,18 @@ impl Executor for Flawed {
         drop(begun);
         *self.last.lock().unwrap() = Some(attempt);
         let over = Arc::clone(&self.over);
+        if let Some((report, sink)) = over.lock().unwrap().last()
+            && flaw == Flaw::Twice
+            && report.result.end.is_ok()
+        {
+            sink.report(report.clone());
+        }
         let spoiling = move |report: StepReport| {
-            let again = flaw == Flaw::Twice && report.result.end.is_ok();
-            let ended = (report.attempt.clone(), Arc::clone(&sink));
+            let ended = (report.clone(), Arc::clone(&sink));
             over.lock().unwrap().push(ended);
             let mut report = spoilt(flaw, timed, report);
             if let (Flaw::Forgetful, Some(first)) = (flaw, &first) {
                 report.attempt = first.clone();
-            }
-            if again {
-                sink.report(report.clone());
             }
             sink.report(report);
         };
@@ -182,7 +184,7 @@ impl Executor for Flawed {
         if self.flaw == Flaw::Haunted {
             // Before the stop, which may end it at once.
             let over = self.over.lock().unwrap();
-            if let Some((_, sink)) = over.iter().find(|(over, _)| over == attempt) {
+            if let Some((_, sink)) = over.iter().find(|(over, _)| over.attempt == *attempt) {
                 sink.report(StepReport::not_started(attempt.clone(), reason.failure()));
             }
         }
