@@ -335,7 +335,8 @@ impl RunsEngine for RemoteRuns {
             Verb::Unpause => self.told(run, &["unpause"], &body),
         }?;
         Ok(match told.answer.as_str() {
-            "delivered" => CommandAnswer::Delivered,
+            "delivered" if told.driven => CommandAnswer::Delivered,
+            "delivered" => CommandAnswer::Waits,
             _ => CommandAnswer::Done {
                 by_owner: told.driven,
             },

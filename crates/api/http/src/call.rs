@@ -2,7 +2,8 @@
 
 use crate::problem::Problem;
 use crate::query::Values;
-use axum::http::HeaderMap;
+use crate::schemas::UNFIT_REASON;
+use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use rok_executor::strict_json;
 use rok_service::Incoming;
@@ -58,12 +59,24 @@ impl Call {
         if bytes.trim_ascii_start().first() == Some(&b'[') {
             return Err(Problem::bad("the body is a list, and an object is needed"));
         }
-        let read = serde_json::from_slice(bytes).map_err(|error| Problem::bad(fault(&error)))?;
+        let read = serde_json::from_slice(bytes).map_err(|error| unfit(&error))?;
         // Of what the operation has no fields for, inputs above all, the last
         // would win.
         strict_json(bytes).map_err(|error| Problem::bad(format!("the body: {error}")))?;
         Ok(read)
     }
+}
+
+/// A reason that is none is refused as everywhere; it quotes nothing.
+fn unfit(error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    if error.is_data() && text.starts_with(UNFIT_REASON) {
+        let what = text.split(" at line ").next().unwrap_or_default();
+        let detail = format!("`reason`: {what}");
+        return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "ROK0112", detail)
+            .help("say why, in a few words: the record keeps it");
+    }
+    Problem::bad(fault(error))
 }
 
 /// What is wrong with a body, without a value of it: that may be a secret.

@@ -79,6 +79,11 @@ asked! {
     }
 }
 
+/// How the fault of a reason begins.
+pub(crate) const UNFIT_REASON: &str = "the reason";
+/// The longest reason over HTTP, in characters.
+const REASON_MAX: usize = 4096;
+
 /// Why somebody does something: it says something, and is no longer than a
 /// record should keep. The server refuses any other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -93,9 +98,15 @@ impl From<Reason> for String {
 impl<'de> Deserialize<'de> for Reason {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let fits = (1..=4096).contains(&text.chars().count()) && !text.trim().is_empty();
-        fits.then_some(Self(text))
-            .ok_or_else(|| D::Error::custom("no reason"))
+        if text.trim().is_empty() {
+            return Err(D::Error::custom(format!("{UNFIT_REASON} is empty")));
+        }
+        match text.chars().count() {
+            0..=REASON_MAX => Ok(Self(text)),
+            long => Err(D::Error::custom(format!(
+                "{UNFIT_REASON} is {long} characters long, and the limit is {REASON_MAX}"
+            ))),
+        }
     }
 }
 
@@ -109,7 +120,7 @@ impl JsonSchema for Reason {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1, "maxLength": 4096, "pattern": r"\S" })
+        json_schema!({ "type": "string", "minLength": 1, "maxLength": REASON_MAX, "pattern": r"\S" })
     }
 }
 
@@ -391,8 +402,9 @@ pub struct Commanded {
     pub step: Option<String>,
     /// `approved`, `rejected`, `overrode`, `paused`, `unpaused`, `cancelled`.
     pub decision: String,
-    /// `recorded`: in the log; `delivered`: its owner has it and had not
-    /// answered in time.
+    /// `recorded`: in the log; `delivered`: it lies in the run's inbox, durable,
+    /// and was not answered in time: whoever drives the run, or takes it up,
+    /// obeys.
     pub answer: String,
     /// Whether somebody drives the run, so that it goes on by itself.
     pub driven: bool,

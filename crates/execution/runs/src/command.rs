@@ -8,7 +8,7 @@ use crate::submit::{load_secrets, refuse_reason};
 use rok_facades::runs::{CommandAnswer, CommandRequest, ErrorKind, RunsError, Verb};
 use rok_kernel::{RunState, StepIx};
 use rok_log::{Answer, Command, CommandKind, REASON_MAX, Verdict};
-use rok_runner::{Clock, RunRunner, SystemClock, repair_of};
+use rok_runner::{Clock, RunRunner, RunnerError, SystemClock, repair_of};
 use rok_vocabulary::{RunId, RunPhase, StepState};
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ impl Runs {
         refuse_unfit_reason(request.reason.as_deref())?;
         let store = self.store_of(run);
         let loaded = self.load(run)?;
-        refuse_early(loaded.state(), run, &request.verb)?;
+        refuse_early(loaded.state(), &request.verb, self.is_pooled())?;
         // Whoever decides need not know the secrets; what is known is looked for.
         if let Ok(secrets) = load_secrets(loaded.state().plan().plan(), None) {
             refuse_reason(&secrets, request.reason.as_deref())?;
@@ -40,8 +40,13 @@ impl Runs {
         let until = Instant::now() + PATIENCE;
         loop {
             // Where a pool drives, it takes what waits too.
-            if !self.is_pooled() && self.take_here(run, &command)? {
-                return Self::answered(&store, run, &command, false);
+            if !self.is_pooled() {
+                match self.take_here(run, &command)? {
+                    Taken::Obeyed | Taken::Unwritten => {
+                        return Self::answered(&store, run, &command, false);
+                    }
+                    Taken::Held => {}
+                }
             }
             let step = Duration::from_secs(1).min(until.saturating_duration_since(Instant::now()));
             let answer = store
@@ -51,7 +56,7 @@ impl Runs {
                 return Self::answered(&store, run, &command, true);
             }
             if step.is_zero() {
-                return Ok(CommandAnswer::Delivered);
+                return unanswered(&store, run);
             }
             watch
                 .wait(Some(step))
@@ -70,11 +75,12 @@ impl Runs {
         put.map_err(|error| fault::store(&error))
     }
 
-    /// Takes the run, if nobody has it, and obeys. False: someone has it.
-    fn take_here(&self, run: &RunId, command: &Command) -> Result<bool, RunsError> {
+    /// Takes the run, if nobody has it, and obeys.
+    fn take_here(&self, run: &RunId, command: &Command) -> Result<Taken, RunsError> {
         let (mut shard, claim) = match self.take_over(run, None) {
             Ok(taken) => taken,
-            Err(error) if error.kind == ErrorKind::Busy => return Ok(false),
+            Err(error) if error.kind == ErrorKind::Busy => return Ok(Taken::Held),
+            Err(error) if error.code == "ROK0106" => return Ok(Taken::Unwritten),
             Err(error) => return Err(error),
         };
         let repaired = repair_of(&claim);
@@ -88,6 +94,10 @@ impl Runs {
             (cancels && !state.outstanding().is_empty())
                 || (state.phase() == RunPhase::Executing && state.hold().is_none())
         });
+        let unwritten = |error: RunnerError| match error {
+            RunnerError::Store(_) => Ok(Taken::Unwritten),
+            error => Err(fault::runner(&error)),
+        };
         let result = (|| {
             if repaired.is_some() || unfinished {
                 Self::say_recovered(&mut shard, run, repaired)?;
@@ -95,14 +105,18 @@ impl Runs {
                     // They are cancelled with it, and by nobody else.
                     shard.go_on_with_sub_runs(run);
                 }
-                shard.turn().map_err(|error| fault::runner(&error))?;
+                if let Err(error) = shard.turn() {
+                    return unwritten(error);
+                }
             }
             shard.read_inbox(run);
             loop {
-                shard.turn().map_err(|error| fault::runner(&error))?;
+                if let Err(error) = shard.turn() {
+                    return unwritten(error);
+                }
                 let sub_runs = cancels && shard.run(run).is_some_and(has_sub_runs);
                 if !shard.is_busy() && !sub_runs {
-                    return Ok(true);
+                    return Ok(Taken::Obeyed);
                 }
                 shard.wait();
             }
@@ -136,13 +150,33 @@ impl Runs {
                     None => RunsError::new(ErrorKind::State, "ROK0112", reason),
                 })
             }
-            None => Ok(CommandAnswer::Delivered),
+            None => unanswered(store, run),
         }
     }
 }
 
+/// What became of an attempt to obey here.
+enum Taken {
+    /// It was obeyed.
+    Obeyed,
+    /// Somebody has the run.
+    Held,
+    /// The store cannot be written now. The command is in it already, and
+    /// whoever takes the run up once it can obeys.
+    Unwritten,
+}
+
+/// What is so of a command that lies in the inbox.
+fn unanswered(store: &Home, run: &RunId) -> Result<CommandAnswer, RunsError> {
+    Ok(match store.driver(run) {
+        Ok(Some(_)) => CommandAnswer::Delivered,
+        // Where that cannot be told, nobody can drive it either.
+        Ok(None) | Err(_) => CommandAnswer::Waits,
+    })
+}
+
 /// A reason is kept for ever and read by people: some words, no book.
-fn refuse_unfit_reason(reason: Option<&str>) -> Result<(), RunsError> {
+pub(crate) fn refuse_unfit_reason(reason: Option<&str>) -> Result<(), RunsError> {
     let Some(reason) = reason else { return Ok(()) };
     let bytes = reason.len();
     if reason.trim().is_empty() {
@@ -159,13 +193,17 @@ fn refuse_unfit_reason(reason: Option<&str>) -> Result<(), RunsError> {
 }
 
 /// What can be told without asking the owner.
-fn refuse_early(state: &RunState, run: &RunId, verb: &Verb) -> Result<(), RunsError> {
-    let phase = state.phase();
+fn refuse_early(state: &RunState, verb: &Verb, is_pooled: bool) -> Result<(), RunsError> {
+    let (run, phase) = (state.run_id(), state.phase());
+    // A server alone drives the runs of a database.
+    let of_server = if is_pooled { " --server URL" } else { "" };
     // Only what follows a seal reaches a closed run.
     if phase.is_terminal() && !matches!(verb, Verb::Override(_)) {
         let help = match phase {
             RunPhase::Failed => {
-                format!("`rok resume {run}` begins the next epoch, where that is allowed")
+                format!(
+                    "`rok resume {run}{of_server}` begins the next epoch, where that is allowed"
+                )
             }
             _ => "start a new run".into(),
         };

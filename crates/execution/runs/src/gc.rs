@@ -288,6 +288,10 @@ fn stub_of(
         last,
         plan_sha256: loaded.state().plan().sha256().to_owned(),
         submitter: Some(loaded.state().submitter().clone()),
+        request: loaded
+            .state()
+            .created()
+            .and_then(|made| made.request.clone()),
         row: row.ok_or("it is not there any more")?,
         artifacts: artifacts.collect(),
         removed,

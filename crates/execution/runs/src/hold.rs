@@ -1,6 +1,7 @@
 //! Legal holds: a run that is held is never collected. Who held it, who
 //! released it and why stands beside the log, a line each, and stays.
 
+use crate::command::refuse_unfit_reason;
 use crate::engine::Runs;
 use crate::fault;
 use crate::home::Home;
@@ -83,6 +84,7 @@ impl Runs {
         run: &RunId,
         request: &HoldRequest,
     ) -> Result<HeldView, RunsError> {
+        refuse_unfit_reason(Some(&request.reason))?;
         let store = self.store_of(run);
         let loaded = self.load(run)?;
         store.make_dirs(run).map_err(|e| fault::store(&e))?;

@@ -161,14 +161,28 @@ impl Runs {
         if !home.exists(run).map_err(|error| fault::store(&error))? {
             return Ok(None);
         }
-        let log = home.read(run).map_err(|error| fault::store(&error))?;
-        let created = crate::load::created_of(run, &log);
-        let created = created.ok();
-        let batch = { created.as_ref() }.and_then(|created| created.labels.get(BATCH_LABEL));
+        let stub = home.stub(run).map_err(|error| fault::store(&error))?;
+        let is_stub = stub.is_some();
+        let (made, labels) = match stub {
+            Some(bytes) => crate::stub::made_by(&home, run, &bytes)?,
+            None => {
+                let log = home.read(run).map_err(|error| fault::store(&error))?;
+                let created = crate::load::created_of(run, &log).ok();
+                created.map_or_else(Default::default, |made| (made.request, made.labels))
+            }
+        };
         // An item's key is the id of its run: nobody gave it.
+        let batch = labels.get(BATCH_LABEL);
         let batch = batch.filter(|_| request.key == run.as_str()).cloned();
-        match (created.and_then(|created| created.request), batch) {
+        match (made, batch) {
             (Some(made), _) if made == *request => Ok(Some(run.clone())),
+            (None, _) if is_stub => {
+                let message = format!(
+                    "run {run} was collected, and what is left of it does not say which request made it"
+                );
+                Err(RunsError::new(ErrorKind::State, "ROK0121", message)
+                    .help("take another batch id, or another key, for what is left to do"))
+            }
             (_, Some(batch)) => {
                 let message = format!(
                     "batch `{batch}` was submitted before, and this is another one: its plan, its items or who submits it differ (run {run})"

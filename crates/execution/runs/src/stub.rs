@@ -10,6 +10,7 @@ use crate::record::HEAD;
 use rok_artifacts::Digest;
 use rok_attest::{Statement, Subject};
 use rok_chain::{ChainHash, Seal};
+use rok_events::RequestData;
 use rok_facades::RunIdentity;
 use rok_facades::runs::{
     AttestationView, ErrorKind, RunsError, SignatureCheck, VerifyFault, VerifyOptions,
@@ -19,6 +20,7 @@ use rok_log::RunRow;
 use rok_vocabulary::{Actor, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 /// The stub's file.
 const STUB: &str = "stub.json";
@@ -50,6 +52,9 @@ pub(crate) struct Stub {
     /// Who submitted it: what decides who may look at what is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) submitter: Option<Actor>,
+    /// The request that made it: the same one again finds it, and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) request: Option<RequestData>,
     /// As a list of runs shows it: its plan, its labels, when it was created.
     pub(crate) row: RunRow,
     /// Every artifact that the run made.
@@ -130,8 +135,8 @@ impl Stub {
     }
 }
 
-/// Whose the run was that a stub is left of.
-pub(crate) fn identity(run: &RunId, bytes: &[u8]) -> Result<RunIdentity, RunsError> {
+/// The stub of a run, where no part of it was changed alone.
+fn sound(run: &RunId, bytes: &[u8]) -> Result<Stub, RunsError> {
     let read = || -> Result<Stub, String> {
         let stub: Stub =
             serde_json::from_slice(bytes).map_err(|error| format!("is no stub: {error}"))?;
@@ -140,11 +145,36 @@ pub(crate) fn identity(run: &RunId, bytes: &[u8]) -> Result<RunIdentity, RunsErr
             None => Ok(stub),
         }
     };
-    let stub = read().map_err(|what| {
+    read().map_err(|what| {
         let message = format!("{STUB} of run {run} {what}");
         RunsError::new(ErrorKind::Protocol, "ROK0105", message)
             .help("`rok verify` names what is wrong")
-    })?;
+    })
+}
+
+/// The request that a collected run was made by, and the run's labels. A stub
+/// is believed where all that is left agrees with it.
+pub(crate) fn made_by(
+    store: &Home,
+    run: &RunId,
+    bytes: &[u8],
+) -> Result<(Option<RequestData>, BTreeMap<String, String>), RunsError> {
+    let stub = sound(run, bytes)?;
+    let report = crate::verify::without_envelopes(store, run)?;
+    if let Some(fault) = report.faults.first() {
+        let message = format!(
+            "what is left of run {run} proves nothing: {}: {}",
+            fault.file, fault.what
+        );
+        return Err(RunsError::new(ErrorKind::Protocol, "ROK0105", message)
+            .help("`rok verify` names what is wrong"));
+    }
+    Ok((stub.request, (*stub.row.labels).clone()))
+}
+
+/// Whose the run was that a stub is left of.
+pub(crate) fn identity(run: &RunId, bytes: &[u8]) -> Result<RunIdentity, RunsError> {
+    let stub = sound(run, bytes)?;
     Ok(RunIdentity {
         run: stub.run_id,
         plan: stub.row.plan,

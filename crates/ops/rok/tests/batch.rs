@@ -210,3 +210,43 @@ fn a_batch_that_is_killed_goes_on_and_runs_no_item_twice() {
             .exits(0);
     }
 }
+
+/// What was collected is done: the batch goes on with what is left of it.
+#[test]
+fn a_batch_goes_on_beside_what_was_collected() {
+    let bench = bench("who\nada\neve\ncyd\n");
+    let args = || GREETS.into_iter().chain(["--json"]);
+    bench.rok(args()).exits(1);
+    bench.rok(["gc", "--older-than", "0s"]).exits(0);
+    // As it is where it was interrupted before its last item.
+    std::fs::remove_dir_all(bench.runs().join("b1.2")).expect("it is ours");
+    let batch = bench.rok(args()).exits(1).json();
+    assert_eq!(statuses(&batch), ["collected", "collected", "succeeded"]);
+    let outcomes = ["succeeded", "failed", "succeeded"];
+    for (item, outcome) in batch["results"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .zip(outcomes)
+    {
+        assert_eq!(item["outcome"], outcome, "{batch}");
+    }
+    assert_eq!(batch["status"], "partial", "{batch}");
+
+    // Of other items it is another batch, and a stub that was changed is none.
+    bench.write("items.csv", "who\nbob\neve\ncyd\n");
+    let refused = bench.rok(args()).exits(2);
+    for part in ["ROK0123", "item 1", "this is another one"] {
+        assert!(refused.err.contains(part), "{part}: {}", refused.err);
+    }
+    bench.write("items.csv", "who\nada\neve\ncyd\n");
+    let stub = bench.runs().join("b1.0/stub.json");
+    let text = std::fs::read_to_string(&stub).expect("a stub");
+    let mut changed: Value = serde_json::from_str(&text).expect("JSON");
+    changed["request"]["sha256"] = json!("0");
+    std::fs::write(&stub, changed.to_string()).expect("it is ours");
+    let refused = bench.rok(args()).exits(2);
+    for part in ["ROK0123", "item 1", "was changed"] {
+        assert!(refused.err.contains(part), "{part}: {}", refused.err);
+    }
+}

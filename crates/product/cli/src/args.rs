@@ -61,7 +61,7 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The folder of run folders
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "server")]
     pub(crate) dir: Option<String>,
     /// sqlite:PATH: the runs in a database, in place of those in a folder
     #[arg(long, global = true, value_name = "STORE", conflicts_with = "server")]

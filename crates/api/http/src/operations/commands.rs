@@ -130,6 +130,7 @@ fn told(
                         ("recorded", by_owner || drivers.has(run.id()))
                     }
                     CommandAnswer::Delivered => ("delivered", true),
+                    CommandAnswer::Waits => ("delivered", drivers.has(run.id())),
                 };
                 Ok(Commanded {
                     run_id: run.id().clone(),

@@ -329,8 +329,11 @@ impl RunsFacade {
             Err(error) if error.kind == ErrorKind::State && error.code == "ROK0103" => {}
             driven => return driven.map(Some),
         }
-        if self.summary(run)?.driven_by.is_some() {
-            return Ok(None);
+        match self.summary(run) {
+            Ok(summary) if summary.driven_by.is_some() => return Ok(None),
+            // It has ended long since.
+            Err(error) if error.code == "ROK0160" => return Ok(None),
+            summary => drop(summary?),
         }
         let options = ResumeOptions {
             actor: actor.clone(),

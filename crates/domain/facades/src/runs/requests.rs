@@ -164,6 +164,9 @@ pub enum CommandAnswer {
     },
     /// A live owner has it, and had not answered in time; it is not lost.
     Delivered,
+    /// It waits in the run's inbox, durable: nobody drives the run now, and
+    /// whoever takes it up obeys.
+    Waits,
 }
 
 /// Watches a run that is being driven. Called on the driving thread, after the

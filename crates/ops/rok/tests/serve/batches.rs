@@ -145,3 +145,56 @@ fn the_terminal_runs_a_batch_at_a_server() {
     let refused = there(&[]).exits(2);
     assert!(refused.err.contains("item"), "{}", refused.err);
 }
+
+/// What was collected is done, and is asked for again without harm: over HTTP
+/// and from the terminal.
+#[rstest]
+#[case::folders(FOLDERS)]
+#[case::database(DATABASE)]
+fn a_batch_that_comes_again_finds_what_was_collected(#[case] flags: &[&str]) {
+    let served = Served::with(bench(), flags);
+    let items = json!([{ "who": "ada" }, { "who": "eve" }]);
+    let asked = json!({ "definition": PLAN, "batch_id": "b1", "items": items });
+    let made = served.post("/api/v1/batches", &asked).is(201).json();
+    ended(&served, &made);
+    let rule = json!({ "older_than": "0s" });
+    let collected = served.post("/api/v1/collect", &rule);
+    assert_eq!(collected.is(200).json()["collected"][0]["run_id"], "b1.0");
+    let again = served.post("/api/v1/batches", &asked).is(201).json();
+    assert_eq!(again["status"], "partial", "{again}");
+    let item = &again["results"][0];
+    assert_eq!(
+        (&item["status"], &item["outcome"]),
+        (&json!("collected"), &json!("succeeded"))
+    );
+    let items = json!([{ "who": "bob" }, { "who": "eve" }]);
+    let other = json!({ "definition": PLAN, "batch_id": "b1", "items": items });
+    let refused = served.post("/api/v1/batches", &other).is(422).json();
+    assert_eq!(refused["code"], "ROK0123", "{refused}");
+
+    // From the terminal it is a plan file; so is the request.
+    served.bench.write("greet.yaml", PLAN);
+    served
+        .bench
+        .write("items.jsonl", "{\"who\": \"ada\"}\n{\"who\": \"bob\"}\n");
+    let server = format!("http://{}", served.client.address());
+    let args = [
+        "run",
+        "greet.yaml",
+        "--batch",
+        "items.jsonl",
+        "--batch-id",
+        "b2",
+        "--json",
+        "--server",
+        &server,
+    ];
+    served.bench.rok(args).exits(0);
+    served
+        .bench
+        .rok(["gc", "--older-than", "0s", "--server", &server])
+        .exits(0);
+    let batch = served.bench.rok(args).exits(0).json();
+    assert_eq!(batch["status"], "success", "{batch}");
+    assert_eq!(batch["results"][1]["status"], "collected", "{batch}");
+}

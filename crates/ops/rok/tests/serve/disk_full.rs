@@ -153,8 +153,13 @@ fn a_full_disk_stops_what_cannot_be_stored_and_nothing_else(
     let problem = refused.json();
     assert!(problem["code"].is_string(), "{problem}");
     let approve = format!("/api/v1/runs/{gated}/steps/ask/approve");
-    let refused = server.served.post(&approve, &json!({ "reason": "fine" }));
-    assert!(refused.status >= 500, "{}", refused.body);
+    let told = server.served.post(&approve, &json!({ "reason": "fine" }));
+    // Refused, or stored in the inbox where what ended meanwhile left room.
+    let is_stored = told.status == 200;
+    assert!(is_stored || told.status >= 500, "{}", told.body);
+    if is_stored {
+        assert_eq!(told.json()["answer"], "delivered", "{}", told.body);
+    }
     // It lives, and what is stored can be read.
     server.served.get("/livez").is(200);
     let standing = server.served.get(&format!("/api/v1/runs/{gated}")).is(200);
@@ -166,6 +171,10 @@ fn a_full_disk_stops_what_cannot_be_stored_and_nothing_else(
     server.succeeds(&late);
     let third = id(&server.submit("three", "hello").is(201).json());
     for run in [&gated, &third] {
+        if is_stored && run == &gated {
+            server.succeeds(run);
+            continue;
+        }
         let wait = format!("/api/v1/runs/{run}/wait?wait=30s");
         assert_eq!(server.served.get(&wait).json()["status"], "blocked");
         let approve = format!("/api/v1/runs/{run}/steps/ask/approve");

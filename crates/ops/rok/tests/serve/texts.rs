@@ -1,5 +1,6 @@
 //! What is told can be followed where it is told, and names what was given.
 
+use super::places::{Place, Where};
 use super::{Served, bench};
 use crate::support::{Bench, Ran};
 use rstest::rstest;
@@ -21,6 +22,64 @@ fn with_plan() -> Bench {
     let bench = bench();
     bench.write("quick.yaml", QUICK);
     bench
+}
+
+/// A reason says something, whoever is asked and by whatever way.
+#[rstest]
+fn an_empty_reason_is_refused_alike(
+    #[values(Where::Folder, Where::Database, Where::Server)] at: Where,
+    #[values("", " \t")] reason: &str,
+) {
+    let place = Place::new(at);
+    place.ran(super::HELLO, "r1");
+    for command in [
+        &["hold", "r1"][..],
+        &["approve", "r1", "ask"],
+        &["reject", "r1", "ask"],
+        &["pause", "r1"],
+        &["cancel", "r1"],
+    ] {
+        let args = [command, &["--reason", reason]].concat();
+        let refused = place.rok(&args).exits(2).err;
+        for part in ["ROK0112", "the reason is empty"] {
+            assert!(refused.contains(part), "{args:?}: {refused}");
+        }
+    }
+    place.rok(&["hold", "r1", "--reason", "case 17"]).exits(0);
+}
+
+#[rstest]
+#[case("/api/v1/runs/r1/hold")]
+#[case("/api/v1/runs/r1/cancel")]
+#[case("/api/v1/runs/r1/steps/ask/approve")]
+fn a_reason_that_is_none_is_named_over_http(#[case] path: &str) {
+    let served = Served::open(with_plan());
+    let asked = json!({ "plan": "hello", "run_id": "r1" });
+    served.post("/api/v1/runs?wait=20s", &asked).is(201);
+    for (reason, why) in [
+        ("  ".to_owned(), "empty"),
+        ("x".repeat(4097), "4097 characters"),
+    ] {
+        let refused = served
+            .post(path, &json!({ "reason": reason }))
+            .is(422)
+            .json();
+        assert_eq!(refused["code"], "ROK0112", "{refused}");
+        let detail = refused["detail"].as_str().expect("a text");
+        assert!(
+            detail.starts_with("`reason`: ") && detail.contains(why),
+            "{detail}"
+        );
+    }
+    let run = served.get("/api/v1/runs/r1").is(200).json();
+    assert_eq!(run["status"], "blocked", "{run}");
+}
+
+#[test]
+fn a_folder_beside_a_server_is_no_place_for_runs() {
+    let args = ["ls", "--dir", "runs", "--server", "http://127.0.0.1:1"];
+    let refused = bench().rok(args).exits(2).err;
+    assert!(refused.contains("cannot be used with"), "{refused}");
 }
 
 /// Of a key that is given twice the last would win, and nobody would know.
@@ -72,6 +131,9 @@ fn a_key_that_an_input_has_twice_is_refused() {
             "--quiet",
         ])
         .exits(0);
+    let twice = ["run", "quick.yaml", "-i", "a=1", "-i", "a=2"];
+    let refused = bench.rok(twice).exits(2).err;
+    assert!(refused.contains("--input a is given twice"), "{refused}");
 }
 
 #[test]

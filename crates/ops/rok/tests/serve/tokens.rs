@@ -116,6 +116,31 @@ fn a_run_that_one_may_not_see_is_not_there() {
     assert_eq!(runs["runs"][0]["run_id"], "r1");
 }
 
+/// What is broken says of no run whose it is: whoever keeps the store sees it,
+/// and nobody else.
+#[test]
+fn broken_runs_are_listed_to_whoever_may_collect_and_to_nobody_else() {
+    let bench = bench();
+    let run = ["run", "hello.yaml", "--run-id", "r1", "--quiet"];
+    bench.rok(run).exits(1);
+    let cancel = ["cancel", "r1", "--reason", "no need"];
+    bench.rok(cancel).exits(0);
+    let log = bench.runs().join("r1/events.jsonl");
+    let text = std::fs::read_to_string(&log).expect("a log");
+    let changed = text.replace("\"outcome\":\"cancelled\"", "\"outcome\":\"succeeded\"");
+    assert_ne!(text, changed);
+    std::fs::write(&log, changed).expect("it is ours");
+    let who = ["viewer", "operator", "approver", "admin"];
+    let tokens = who.map(|role| token(&bench, role, role));
+    let served = Served::with(bench, &[]);
+    for (role, token) in who.iter().zip(&tokens) {
+        let page = as_who(&served, token).get("/api/v1/runs").is(200).json();
+        let runs = page["runs"].as_array().expect("a list");
+        assert_eq!(runs.len(), usize::from(*role == "admin"), "{role}: {page}");
+        assert!(runs.iter().all(|run| run["status"] == "broken"), "{page}");
+    }
+}
+
 /// The page's policies: who may only submit plans of the folder sends no commands.
 #[test]
 fn only_plans_of_the_folder() {

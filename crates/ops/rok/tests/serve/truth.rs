@@ -76,6 +76,74 @@ fn a_database_whose_server_was_killed_says_so_at_once() {
     });
 }
 
+/// A command is durable, and obeyed by whoever takes the run up; until then it
+/// is not said to be done.
+#[test]
+fn a_command_that_nobody_can_obey_now_waits_and_says_so() {
+    let flags = ["--insecure-no-auth", "--store", "sqlite:rok.db", "--quiet"];
+    let mut served = Served::with(bench(), &flags);
+    let asked = json!({ "plan": "hello", "run_id": "r1" });
+    served.post("/api/v1/runs?wait=20s", &asked).is(201);
+    served.child.kill().expect("it lives");
+    served.child.wait().expect("it is ours");
+    let told = on_store(&served.bench, &["cancel", "r1", "--reason", "no need"]).exits(0);
+    assert!(
+        told.out.contains("is not so yet") && told.out.contains("waits in its inbox"),
+        "{}",
+        told.out
+    );
+    let takes_up = "rok --store sqlite:rok.db serve\n";
+    assert!(told.err.contains(takes_up), "{}", told.err);
+    let status = on_store(&served.bench, &["status", "r1", "--json"]);
+    assert_eq!(status.exits(0).json()["status"], "blocked");
+    served.restart(&flags);
+    until("it is cancelled", || {
+        served.get("/api/v1/runs/r1").is(200).json()["sealed"] == true
+    });
+}
+
+/// In a folder whoever asks obeys, and where that cannot be the same is said.
+#[test]
+fn a_command_that_cannot_be_obeyed_here_waits_and_says_so() {
+    let bench = bench();
+    let run = ["run", "hello.yaml", "--run-id", "r1", "--quiet"];
+    bench.rok(run).exits(1);
+    let lock = bench.runs().join("r1/lock");
+    std::fs::remove_file(&lock).expect("it is ours");
+    std::fs::create_dir(&lock).expect("it is ours");
+    let told = bench.rok(["approve", "r1", "ask", "--reason", "fine", "--json"]);
+    let told = told.exits(0).json();
+    assert_eq!(
+        (&told["answer"], &told["driven"]),
+        (&json!("delivered"), &json!(false))
+    );
+    std::fs::remove_dir(&lock).expect("it is ours");
+    bench.rok(["resume", "r1", "--quiet"]).exits(0);
+    let status = bench.rok(["status", "r1", "--json"]).exits(0).json();
+    assert_eq!(status["status"], "succeeded");
+}
+
+/// What is advised of a database's run can be done.
+#[test]
+fn a_server_is_named_where_it_alone_can_resume() {
+    let place = super::places::Place::new(super::places::Where::Database);
+    place.ran(
+        "plan: bad\nsteps: { a: { run: ['false'], idempotent: true } }\n",
+        "bad",
+    );
+    let check = place.rok(&["resume", "bad", "--check"]).exits(0).out;
+    let explained = place.rok(&["explain", "bad"]).exits(0).out;
+    for told in [check, explained] {
+        assert!(told.contains("rok --server URL resume bad\n"), "{told}");
+    }
+    let closed = place.rok(&["cancel", "bad"]).exits(1).err;
+    assert!(closed.contains("`rok resume bad --server URL`"), "{closed}");
+    let there = super::places::Where::Server;
+    place.rok_at(there, &["resume", "bad"]).exits(1);
+    let again = place.rok(&["status", "bad", "--json"]).exits(0).json();
+    assert_eq!(again["epoch"], 1);
+}
+
 /// All runs of a database share the places for processes.
 #[test]
 fn a_step_that_waits_for_a_place_is_not_said_to_run() {

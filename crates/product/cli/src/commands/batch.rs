@@ -141,7 +141,11 @@ impl Line<'_> {
     fn drive(&self, run: &RunHandle) -> Result<Option<DriveEnd>, ServiceError> {
         let signal = self.stop.signal();
         if self.made.is_some() {
-            return run.drive(&self.options, signal, &mut ()).map(Some);
+            return match run.drive(&self.options, signal, &mut ()) {
+                // It had ended before it was collected.
+                Err(error) if error.code() == "ROK0160" => Ok(None),
+                driven => driven.map(Some),
+            };
         }
         let secrets = self.batch.common.secrets_file.as_deref();
         run.go_on_with(secrets, &self.options, signal, &mut ())

@@ -15,8 +15,8 @@ struct Decided<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<&'a str>,
     decision: &'a str,
-    /// `recorded`: in the log; `delivered`: its owner has it and had not
-    /// answered in time.
+    /// `recorded`: in the log; `delivered`: it lies in the run's inbox and was
+    /// not answered in time.
     answer: &'a str,
     /// Whether somebody drives the run, so that it goes on by itself.
     driven: bool,
@@ -98,6 +98,7 @@ fn tell(
     let (word, driven) = match answer {
         CommandAnswer::Done { by_owner } => ("recorded", *by_owner),
         CommandAnswer::Delivered => ("delivered", true),
+        CommandAnswer::Waits => ("delivered", false),
     };
     if terminal.json {
         terminal.show_json(&Decided {
@@ -116,9 +117,18 @@ fn tell(
     let more = match answer {
         CommandAnswer::Done { .. } => "",
         CommandAnswer::Delivered => " (delivered; the process that drives it has not answered yet)",
+        CommandAnswer::Waits => {
+            " is not so yet: nobody drives the run, and the command waits in its inbox"
+        }
     };
     terminal.show(&format!("{decision} {what}{more}\n"))?;
     terminal.flush()?;
+    if *answer == CommandAnswer::Waits {
+        let caller = Caller::new(&terminal.program, run.name());
+        let takes_up = caller.takes_up();
+        terminal.note(&format!("whoever takes the run up obeys:\n  {takes_up}\n"));
+        return Ok(Exit::Success);
+    }
     let summary = run.summary()?;
     let caller = Caller::new(&terminal.program, run.name());
     let gate = summary

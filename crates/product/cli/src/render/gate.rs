@@ -24,12 +24,42 @@ impl Caller {
 
     /// `rok VERB RUN`.
     pub(crate) fn command(&self, verb: &str) -> String {
-        format!("{} {verb} {}", self.program, self.run)
+        format!("{} {verb} {}", self.asking(verb), self.run)
     }
 
     /// A command that names the run by its id.
     pub(crate) fn of_id(&self, id: &str, command: &str) -> String {
-        format!("{} {}", self.program, command.replacen(id, &self.run, 1))
+        let program = self.asking(command);
+        format!("{program} {}", command.replacen(id, &self.run, 1))
+    }
+
+    /// What takes a run up that nobody drives.
+    pub(crate) fn takes_up(&self) -> String {
+        if self.store().is_some() {
+            format!("{} serve", self.program)
+        } else {
+            self.command("resume")
+        }
+    }
+
+    /// The program that does a command: a server alone drives the runs of a
+    /// database.
+    fn asking(&self, command: &str) -> String {
+        let verb = command.split(' ').next().unwrap_or_default();
+        match self.store() {
+            Some(store) if matches!(verb, "resume" | "rollback") => {
+                self.program.replacen(&store, "--server URL", 1)
+            }
+            _ => self.program.clone(),
+        }
+    }
+
+    /// The flag that names a database.
+    fn store(&self) -> Option<String> {
+        let at = self.program.find("--store ")?;
+        let rest = &self.program[at..];
+        let end = rest[2..].find(" --").map_or(rest.len(), |end| end + 2);
+        Some(rest[..end].to_owned())
     }
 }
 
@@ -110,6 +140,31 @@ pub(crate) fn left(caller: &Caller, look: Look) -> String {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case("rok", "rok resume r1", "rok resume r1")]
+    #[case("rok --dir x", "rok --dir x resume r1", "rok --dir x resume r1")]
+    #[case(
+        "rok --store 'sqlite:my db' --policies p",
+        "rok --server URL --policies p resume r1",
+        "rok --store 'sqlite:my db' --policies p serve"
+    )]
+    #[case(
+        "rok --store sqlite:a.db",
+        "rok --server URL resume r1",
+        "rok --store sqlite:a.db serve"
+    )]
+    fn a_command_that_drives_is_asked_of_whoever_can(
+        #[case] program: &str,
+        #[case] resume: &str,
+        #[case] takes_up: &str,
+    ) {
+        let caller = Caller::new(program, "r1");
+        assert_eq!(caller.command("resume"), resume);
+        assert_eq!(caller.of_id("r1", "resume r1"), resume);
+        assert_eq!(caller.command("events"), format!("{program} events r1"));
+        assert_eq!(caller.takes_up(), takes_up);
+    }
 
     #[rstest]
     #[case("runs/run_abc", "runs/run_abc")]
