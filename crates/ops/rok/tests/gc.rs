@@ -176,8 +176,8 @@ fn collected_runs_count_in_the_metrics() {
     };
     count("rok_steps_total{state=\"succeeded\"} 3");
     gc(&bench, &["--keep", "1"]);
-    count("rok_runs{status=\"collected\"} 2");
-    count("rok_runs{status=\"succeeded\"} 1");
+    count("rok_runs_by_status{status=\"collected\"} 2");
+    count("rok_runs_by_status{status=\"succeeded\"} 1");
     count("rok_runs_total{outcome=\"succeeded\"} 3");
     count("rok_run_duration_seconds_count{outcome=\"succeeded\",plan=\"p\"} 3");
     count("rok_steps_total{state=\"succeeded\"} 1");

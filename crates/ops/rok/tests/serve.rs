@@ -1,6 +1,8 @@
 //! `rok serve` over loopback: the real binary, its own folder, a client that
 //! speaks HTTP as it stands on the wire.
 
+#[path = "serve/access.rs"]
+mod access;
 #[path = "serve/batches.rs"]
 mod batches;
 #[path = "serve/client.rs"]
@@ -17,6 +19,8 @@ mod disk_full;
 mod elsewhere;
 #[path = "serve/everywhere.rs"]
 mod everywhere;
+#[path = "serve/exposition.rs"]
+mod exposition;
 #[path = "serve/hostile.rs"]
 mod hostile;
 #[path = "serve/howto.rs"]

@@ -185,7 +185,7 @@ fn metrics_count_what_the_log_says() {
     let text = run(&bench, "rok metrics").out;
     for line in [
         "rok_runs_total{outcome=\"partial\"} 1",
-        "rok_runs{status=\"partial\"} 1",
+        "rok_runs_by_status{status=\"partial\"} 1",
         "rok_run_duration_seconds_count{outcome=\"partial\",plan=\"streamed\"} 1",
         "rok_steps_total{state=\"failed\"} 1",
         "rok_steps_total{state=\"succeeded\"} 1",
@@ -203,7 +203,10 @@ fn metrics_count_what_the_log_says() {
     std::fs::create_dir(&broken).expect("a folder");
     std::fs::write(broken.join("events.jsonl"), "no event\n").expect("a file");
     let text = bench.rok(["metrics"]).exits(4).out;
-    assert!(text.contains("rok_runs{status=\"broken\"} 1"), "{text}");
+    assert!(
+        text.contains("rok_runs_by_status{status=\"broken\"} 1"),
+        "{text}"
+    );
 }
 
 /// Metrics read each log: one that was changed where no list looks is counted as
@@ -229,8 +232,8 @@ fn metrics_of_the_others_come_where_one_run_is_broken() {
     let file = std::fs::read_to_string(bench.path().join("rok.prom")).expect("it was written");
     for line in [
         "rok_runs_broken 1",
-        "rok_runs{status=\"broken\"} 1",
-        "rok_runs{status=\"succeeded\"} 1",
+        "rok_runs_by_status{status=\"broken\"} 1",
+        "rok_runs_by_status{status=\"succeeded\"} 1",
         "rok_runs_total{outcome=\"succeeded\"} 1",
         "rok_steps_total{state=\"succeeded\"} 1",
     ] {

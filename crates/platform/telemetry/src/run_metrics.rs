@@ -62,7 +62,7 @@ impl RunMetrics {
             "class",
         );
         let help = "Runs by where they stand now.";
-        let standing = IntGaugeVec::new(Opts::new("rok_runs", help), &["status"]);
+        let standing = IntGaugeVec::new(Opts::new("rok_runs_by_status", help), &["status"]);
         let standing = standing.expect("a valid name and label");
         let help = "Runs whose record cannot be read or is not what was written.";
         let broken = IntGaugeVec::new(Opts::new("rok_runs_broken", help), &[]);
@@ -175,7 +175,7 @@ mod tests {
         for line in [
             "rok_steps_total{state=\"skipped\"} 5",
             "rok_step_retries_total{class=\"timeout\"} 4",
-            "rok_runs{status=\"blocked\"} 1",
+            "rok_runs_by_status{status=\"blocked\"} 1",
             "rok_runs_broken 0",
             "# TYPE rok_steps_total counter",
         ] {

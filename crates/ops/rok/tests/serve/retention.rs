@@ -324,7 +324,7 @@ fn the_tables_of_a_database_with_stubs_are_sound() {
     assert_eq!(place.rok(&["incidents", "--json"]).exits(0).json(), before);
     let metrics = place.rok(&["metrics"]).exits(0).out;
     assert!(
-        metrics.contains("rok_runs{status=\"collected\"} 2"),
+        metrics.contains("rok_runs_by_status{status=\"collected\"} 2"),
         "{metrics}"
     );
 }

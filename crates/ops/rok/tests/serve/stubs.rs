@@ -117,7 +117,7 @@ fn lists_pages_and_counts_know_stubs() {
     assert_eq!(ids(&format!("?limit=3&cursor={cursor}")), ["old-1"]);
     let metrics = there(&served, None, &["metrics"]).exits(0).out;
     assert!(
-        metrics.contains("rok_runs{status=\"collected\"} 3"),
+        metrics.contains("rok_runs_by_status{status=\"collected\"} 3"),
         "{metrics}"
     );
     let gone = served.get("/api/v1/runs/old-1").is(409).json();

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
-fn token(bench: &Bench, user: &str, role: &str) -> Value {
+pub(crate) fn token(bench: &Bench, user: &str, role: &str) -> Value {
     let made = bench.rok(["token", "create", "--user", user, "--role", role, "--json"]);
     made.exits(0).json()
 }
 
-fn as_who(served: &Served, token: &Value) -> Client {
+pub(crate) fn as_who(served: &Served, token: &Value) -> Client {
     let token = token["token"].as_str().expect("a token");
     served
         .client
