@@ -74,11 +74,21 @@ fn annotate(out: &mut String, command: &str, title: &str, finding: &Finding) {
     let _ = writeln!(out, "::{command} {properties}::{message}");
 }
 
-/// What stands behind `::`: a line that could begin another command is none.
+/// What stands behind `::`: a line that could begin another command is none, and
+/// what a terminal would act on is told, not done.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '%' => out.push_str("%25"),
+            '\r' => out.push_str("%0D"),
+            '\n' => out.push_str("%0A"),
+            '\u{2028}' | '\u{2029}' => out.extend(c.escape_unicode()),
+            c if c.is_control() && c != '\t' => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 fn property(text: &str) -> String {

@@ -233,3 +233,36 @@ proptest! {
         prop_assert!(github.lines().all(|line| line.starts_with("::")), "{}", github);
     }
 }
+
+/// Nothing that a component prints is a command of its own, or anything that a
+/// terminal acts on.
+#[test]
+fn github_has_no_commands_and_no_control_characters_of_others() {
+    let mut report = report();
+    let hostile =
+        "a\u{1b}[31m\u{85}\u{b}b\r\n::set-output name=x::y%0A::error::z\u{2028}::warning::c\u{0}\t";
+    report.results[2].errors[0] = Finding {
+        file: Some(hostile.into()),
+        ..Finding::error(hostile)
+    };
+    report.results[1].messages.push(hostile.into());
+    report.messages.push(hostile.into());
+    let text = Formatters::standard().get("github").unwrap()(&report, Look::PLAIN).unwrap();
+    let ours = ["::error ", "::warning ", "::notice "];
+    for line in text.lines() {
+        assert!(ours.iter().any(|start| line.starts_with(start)), "{line:?}");
+        assert!(
+            !line.chars().any(|c| c.is_control() && c != '\t'),
+            "{line:?}"
+        );
+        assert!(!line.contains(['\u{2028}', '\u{85}']), "{line:?}");
+    }
+    assert!(
+        text.contains("a\\u{1b}[31m\\u{85}\\u{b}b%0D%0A::set-output"),
+        "{text}"
+    );
+    assert!(
+        text.contains("y%250A::error::z\\u{2028}::warning::c\\u{0}\t"),
+        "{text}"
+    );
+}

@@ -114,6 +114,8 @@ impl OrchestratorsEngine for Orchestrators {
     }
 
     fn operator_events(&self, run: &RunId) -> Result<Vec<OperatorEvent>, OrchestratorError> {
+        // A log that is not what was written tells operators nothing.
+        self.shared.runs.summary(run).map_err(of_runs)?;
         let events = self.shared.runs.events(run, &EventQuery::default());
         let events = events.map_err(of_runs)?;
         let mut told = Vec::new();

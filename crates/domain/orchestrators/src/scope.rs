@@ -73,7 +73,20 @@ pub(crate) fn about(context: &ExecutionContext, folder: &Path) -> Result<About, 
             let files: Result<Vec<String>, _> = files.collect();
             files.map(About::Listed)
         }
-        FileScope::Staged => Staged::ask(folder).map(About::Staged),
+        FileScope::Staged => {
+            let asked = Staged::ask(folder).map(About::Staged);
+            asked.map_err(|error| match is_repository(folder) {
+                true => error,
+                false => config(
+                    "ROK0223",
+                    format!(
+                        "--staged looks at what is staged, and {} lies in no git work tree",
+                        folder.display()
+                    ),
+                    "call it in a work tree, name the files by --files, or say --all-files",
+                ),
+            })
+        }
         FileScope::Default if context.stage == "pre-commit" && is_repository(folder) => {
             Staged::ask(folder).map(About::Staged)
         }
@@ -296,7 +309,10 @@ mod tests {
         if !is_repository(dir.path()) {
             assert!(about(&context, dir.path()).unwrap().files().is_none());
             context.files = FileScope::Staged;
-            assert_eq!(about(&context, dir.path()).unwrap_err().exit_code(), 2);
+            let error = about(&context, dir.path()).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            let told = error.to_string();
+            assert!(told.contains("lies in no git work tree"), "{told}");
         }
     }
 }

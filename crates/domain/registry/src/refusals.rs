@@ -93,6 +93,14 @@ pub(crate) fn unreadable(path: &Path, error: &io::Error) -> RegistryError {
         .into()
 }
 
+/// Something that is no manifest for its name alone.
+pub(crate) fn odd_name(path: &Path, why: &io::Error) -> RegistryError {
+    let message = format!("{}: {why}", path.display());
+    refused(ErrorKind::NotFound, "ROK0236", message)
+        .help("rename it, or take it out of the registry's folders")
+        .into()
+}
+
 /// A manifest that is none by its size.
 pub(crate) fn too_large(shown: &str, most: u64) -> RegistryError {
     let message = format!("{shown} has more than {most} bytes");

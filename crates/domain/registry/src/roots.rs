@@ -112,6 +112,9 @@ fn read_folder(
     let mut files = Vec::new();
     match walk(root, 0, &mut files) {
         Err((_, error)) if !required && absent(root, &error) => return Ok(()),
+        Err((path, error)) if error.kind() == io::ErrorKind::InvalidInput => {
+            return Err(refusals::odd_name(&path, &error));
+        }
         Err((path, error)) => return Err(refusals::unreadable(&path, &error)),
         Ok(()) => {}
     }
@@ -154,13 +157,29 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), (Pa
     for entry in std::fs::read_dir(folder).map_err(at)? {
         let entry = entry.map_err(at)?;
         let (name, kind) = (entry.file_name(), entry.file_type().map_err(at)?);
-        let Some(name) = name.to_str() else { continue };
-        if kind.is_dir() {
-            if !name.starts_with('.') {
-                walk(&entry.path(), depth + 1, files)?;
+        let shown = name.to_string_lossy();
+        let meant = suffix_of(&shown.to_lowercase());
+        match name.to_str() {
+            Some(name) if kind.is_dir() && meant.is_none() => {
+                if !name.starts_with('.') {
+                    walk(&entry.path(), depth + 1, files)?;
+                }
             }
-        } else if suffix_of(name).is_some() {
-            files.push(entry.path());
+            Some(name) if !kind.is_dir() && suffix_of(name).is_some() => files.push(entry.path()),
+            // A check that somebody wrote is not left out for its file's name.
+            _ => {
+                if let Some(suffix) = meant {
+                    let why = if kind.is_dir() {
+                        "it is named as a manifest is, and is a folder".to_owned()
+                    } else {
+                        format!(
+                            "it is named almost as a manifest is: the name must be UTF-8 and end in `{suffix}`"
+                        )
+                    };
+                    let odd = io::Error::new(io::ErrorKind::InvalidInput, why);
+                    return Err((entry.path(), odd));
+                }
+            }
         }
     }
     Ok(())

@@ -1,10 +1,13 @@
 //! What a log says beyond the run's state.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use rok_events::{AckData, ArtifactPlace, Body, ContentRef, Event, PolicyData, StepEndData};
+use rok_events::{
+    AckData, AgentData, ArtifactPlace, Body, ContentRef, Event, PolicyData, StepEndData,
+};
 use rok_kernel::{CompiledPlan, StepIx};
 use rok_rac::Duty;
 use rok_vocabulary::{Actor, Attempt, Epoch, StepId, Timestamp};
@@ -87,6 +90,11 @@ pub struct StepHistory {
     pub attempt: Attempt,
     /// How it went.
     pub end: Option<StepEndData>,
+    /// The attempts before it that failed and that agents were asked for, in
+    /// order, each with why it failed.
+    pub before: Vec<(Attempt, String, Box<AgentData>)>,
+    /// The last end, where it is one of those.
+    failed: Option<(Attempt, String, Box<AgentData>)>,
 }
 
 /// The history of a run.
@@ -184,11 +192,7 @@ impl History {
                     });
                 }
                 if let Some(ix) = self.plan.find(step) {
-                    let end = Some((**data).clone());
-                    self.steps[ix as usize] = StepHistory {
-                        attempt: *attempt,
-                        end,
-                    };
+                    self.ended(ix, *attempt, data, &event.body);
                 }
             }
             Body::ArtifactEmitted {
@@ -239,6 +243,21 @@ impl History {
             Body::RunRecovered { .. } => self.recoveries += 1,
             _ => {}
         }
+    }
+
+    /// What is known of the end before becomes part of the past.
+    fn ended(&mut self, ix: StepIx, attempt: Attempt, data: &StepEndData, body: &Body) {
+        let slot = &mut self.steps[ix as usize];
+        slot.before.extend(slot.failed.take());
+        let why = match body {
+            Body::StepFailed { reason, .. } => Some(reason),
+            _ => None,
+        };
+        slot.failed = why
+            .zip(data.agent.as_ref())
+            .map(|(why, agent)| (attempt, why.clone(), agent.clone()));
+        slot.attempt = attempt;
+        slot.end = Some(data.clone());
     }
 
     fn decided(

@@ -75,6 +75,35 @@ impl House {
     }
 }
 
+/// Each attempt is told, also where the last one found nobody.
+#[test]
+fn a_sole_agent_that_dies_is_told_with_each_attempt() {
+    let bench = Bench::new();
+    let agent = TestAgent::start("r1", Manner::Dies);
+    bench.write("r1.pub", &agent.key().to_pem());
+    let table = agent.table(TrustLevel::Verified);
+    let agents = format!("heartbeat = '50ms'\nsilence = '1s'\n{table}");
+    bench.write("agents.toml", &agents);
+    bench.write("rok.toml", "agents = \"agents.toml\"\n");
+    let retry = "    agent: sum\n    retry: { max: 1, base: 10ms }\n";
+    let plan = PLAN.replace("    agent: sum\n", retry);
+    bench.write("plan.yaml", &plan);
+    bench
+        .rok(["run", "plan.yaml", "--run-id", "r", "--quiet"])
+        .exits(1);
+    let explained = bench.rok(["explain", "r", "sum"]).exits(0).out;
+    let place = |what: &str| {
+        let found = explained.find(what);
+        found.unwrap_or_else(|| panic!("no {what} in {explained}"))
+    };
+    let first = place("attempt 1 failed: ");
+    let taken = place("it was taken away from agent `r1` (agent_lost)");
+    assert!(
+        first < taken && taken < place("no agent did it"),
+        "{explained}"
+    );
+}
+
 /// Who did the step and why the other did not, in an event and in words.
 #[rstest]
 #[case::works(Manner::Works, "", "agent r1")]

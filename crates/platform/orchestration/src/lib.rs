@@ -49,7 +49,9 @@ struct Readme;
 
 pub use context::{ExecutionContext, FileScope, PIPELINE, RegistryAction, Replay};
 pub use error::{OrchestratorError, Trouble};
-pub use execution_plan::{ExecutionNode, ExecutionPlan, NamedEdge, NamedNode, PlanEdge};
+pub use execution_plan::{
+    DocumentFault, ExecutionNode, ExecutionPlan, NamedEdge, NamedNode, PlanEdge,
+};
 pub use finding::{Finding, Level};
 pub use mode::ExecutionMode;
 pub use operators::{OperatorEvent, OperatorEventKind};

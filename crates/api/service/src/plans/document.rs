@@ -9,6 +9,9 @@ use rok_orchestration::{
 use rok_plan::{CheckedFile, FaultCode, Gate, OnFailure, Plan, Step};
 use serde_json::Value;
 
+/// Keys of a plan that decide nothing of a run.
+const SAYS_NOTHING: &[&str] = &["name", "labels", "version", "owner"];
+
 impl Service {
     /// A plan as an execution plan: its steps are nodes, its `needs` edges.
     /// What comes with it is left out, and told.
@@ -43,10 +46,6 @@ impl Service {
                 })
             })
         });
-        let mut notes = Vec::new();
-        if plan.steps.iter().any(|step| !step.after.is_empty()) {
-            notes.push("edges of `after` and `order` have no place in it".to_owned());
-        }
         let document = ExecutionPlan {
             plan_id: plan.id.to_string(),
             nodes: plan.steps.iter().map(|step| node(&plan, step)).collect(),
@@ -54,7 +53,55 @@ impl Service {
             default_mode: plan.default_mode,
             description: plan.description.clone(),
         };
+        let notes = self.as_another(&plan, &document)?;
         Ok((document, notes))
+    }
+
+    /// Refuses a document that would not be this plan again: what a node does is
+    /// what the registry has by its name. Comes with what is left out and decides
+    /// nothing.
+    fn as_another(
+        &self,
+        plan: &Plan,
+        document: &ExecutionPlan,
+    ) -> Result<Vec<String>, ServiceError> {
+        let refuse = |why: String| {
+            let help = "its nodes are components of the registry: `rok registry list`";
+            let trouble = Trouble::new("ROK0224", why).help(help);
+            ServiceError::Orchestrator(OrchestratorError::Config(trouble))
+        };
+        let again = self.plan_of_document(document).map_err(|error| {
+            refuse(format!(
+                "an execution plan of it could not be read again: {error}"
+            ))
+        })?;
+        let unread = |error: serde_json::Error| wrong(error.to_string());
+        let again = rok_plan::parse(&again, "plan.json")?.to_canonical_json();
+        let again: Value = serde_json::from_slice(&again).map_err(unread)?;
+        let this: Value = serde_json::from_slice(&plan.to_canonical_json()).map_err(unread)?;
+        for step in &plan.steps {
+            let id = step.id.to_string();
+            if this["steps"][&id] != again["steps"][&id] {
+                return Err(refuse(format!(
+                    "an execution plan has no place for what step `{id}` does: the component `{id}` of the registry is another one"
+                )));
+            }
+        }
+        let keys = this.as_object().into_iter().flat_map(serde_json::Map::keys);
+        let (notes, lost): (Vec<&String>, Vec<&String>) = keys
+            .filter(|key| this[*key] != again[*key] && *key != "steps")
+            .partition(|key| SAYS_NOTHING.contains(&key.as_str()));
+        if lost.is_empty() {
+            let notes = notes.iter();
+            return Ok(notes
+                .map(|key| format!("`{key}` has no place in it"))
+                .collect());
+        }
+        let lost: Vec<&str> = lost.iter().map(|key| key.as_str()).collect();
+        Err(refuse(format!(
+            "an execution plan has no place for {}; without them it would be another plan",
+            lost.join(", ")
+        )))
     }
 
     /// An execution plan as a plan file.
@@ -69,15 +116,21 @@ impl Service {
         let name = request.file.to_string_lossy();
         let file = CheckedFile::new(bytes, &name)?;
         let read = file.decode(|root, faults| {
-            let document = root.json().map_err(|fault| fault.to_string());
-            let document = document.and_then(|value| {
-                serde_json::from_value::<ExecutionPlan>(value).map_err(|error| error.to_string())
-            });
-            match document {
+            let mut wrong = |what: &dyn std::fmt::Display| {
+                let message = format!("it is no execution plan: {what}");
+                faults.tell(FaultCode::WrongValue, root.span(), message);
+            };
+            let document = match root.json() {
+                Ok(document) => document,
+                Err(fault) => {
+                    wrong(&fault);
+                    return None;
+                }
+            };
+            match ExecutionPlan::of_json(&document) {
                 Ok(document) => Some(document),
-                Err(why) => {
-                    let message = format!("it is no execution plan: {why}");
-                    faults.tell(FaultCode::WrongValue, root.span(), message);
+                Err(found) => {
+                    found.iter().for_each(|fault| wrong(fault));
                     None
                 }
             }
@@ -118,6 +171,7 @@ fn decisive(step: &Step) -> Option<String> {
         step.fallback.map(|_| "fallback"),
         step.compensate.as_ref().map(|_| "compensate"),
         step.sandbox.as_ref().map(|_| "sandbox"),
+        (!step.after.is_empty()).then_some("after"),
     ];
     let found: Vec<&str> = found.into_iter().flatten().collect();
     (!found.is_empty()).then(|| format!("{} of step `{}`", found.join(", "), step.id))

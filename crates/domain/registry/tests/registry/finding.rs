@@ -44,6 +44,29 @@ fn folders_below_are_looked_into_and_other_files_are_not() {
     assert_eq!(bench.find("").unwrap(), ["a@1.0.0", "b@1.0.0", "c@1.0.0"]);
 }
 
+/// What somebody wrote to be a check is not passed by for the name of its file.
+#[test]
+fn a_name_that_is_almost_one_of_a_manifest_is_refused() {
+    for name in [
+        "x.component.YAML",
+        "X.Component.yaml",
+        "deep/x.COMPONENT.json",
+    ] {
+        let bench = Bench::with(&[("a", "1.0.0", "")]);
+        bench.put(name, &tool("x", "1.0.0", ""));
+        let (code, told) = bench.refusal("");
+        assert_eq!(code, "ROK0236", "{told}");
+        assert!(told.contains(name.rsplit('/').next().unwrap()), "{told}");
+        assert!(told.contains("almost as a manifest"), "{told}");
+        assert_eq!(refusal(bench.registry().validate()).0, "ROK0236");
+    }
+    let bench = Bench::with(&[("a", "1.0.0", "")]);
+    bench.put("x.component.yaml/x.component.yaml", &tool("x", "1.0.0", ""));
+    let (code, told) = bench.refusal("");
+    assert_eq!(code, "ROK0236", "{told}");
+    assert!(told.contains("and is a folder"), "{told}");
+}
+
 #[test]
 fn one_faulty_manifest_refuses_all_and_every_fault_is_told() {
     let bench = Bench::with(&[("a", "1.0.0", "")]);

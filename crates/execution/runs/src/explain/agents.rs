@@ -1,7 +1,7 @@
 //! Which agent did a step, and why others did not.
 
 use super::Story;
-use rok_events::StepEndData;
+use rok_events::{AgentData, StepEndData};
 use rok_facades::runs::Explanation;
 use rok_kernel::StepIx;
 use rok_vocabulary::StepState;
@@ -17,19 +17,20 @@ impl Story<'_> {
 
     /// Tells whom the step was taken away from, why, and who had it last.
     pub(super) fn agents(&self, ix: StepIx, story: &mut Explanation) {
+        if self.state.child(ix).is_none() {
+            for (attempt, why, agent) in &self.loaded.history().step(ix).before {
+                let number = attempt.0 + 1;
+                story
+                    .because
+                    .push(format!("attempt {number} failed: {why}"));
+                story.because.extend(taken_away(agent));
+            }
+        }
         let Some(agent) = self.end_of(ix).and_then(|end| end.agent.as_deref()) else {
             return;
         };
         let succeeded = self.state.step(ix).state == StepState::Succeeded;
-        for tried in &agent.tried {
-            let (id, reason) = (&tried.agent, &tried.reason);
-            story.because.push(match tried.trigger {
-                Some(trigger) => {
-                    format!("it was taken away from agent `{id}` ({trigger}): {reason}")
-                }
-                None => format!("agent `{id}` did not take it: {reason}"),
-            });
-        }
+        story.because.extend(taken_away(agent));
         let why = agent.reason.as_deref();
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
         let did = if succeeded { "did it" } else { "had it last" };
@@ -39,4 +40,15 @@ impl Story<'_> {
             None => format!("no agent did it{why}"),
         });
     }
+}
+
+/// Whom an attempt was taken away from, and who did not take it.
+fn taken_away(agent: &AgentData) -> impl Iterator<Item = String> {
+    agent.tried.iter().map(|tried| {
+        let (id, reason) = (&tried.agent, &tried.reason);
+        match tried.trigger {
+            Some(trigger) => format!("it was taken away from agent `{id}` ({trigger}): {reason}"),
+            None => format!("agent `{id}` did not take it: {reason}"),
+        }
+    })
 }

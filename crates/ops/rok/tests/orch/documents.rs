@@ -1,6 +1,6 @@
 //! Execution plans: read and written.
 
-use super::bench;
+use super::{bench, component};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -69,19 +69,49 @@ fn what_a_node_requires_is_a_node_and_runs_before_it() {
 #[case("budget: { max_steps: 3 }\n", "", "budget")]
 #[case("", ", compensate: { run: ['true'] }", "compensate of step `a`")]
 #[case("", ", if: 'true'", "if of step `a`")]
+#[case("secrets: [TOKEN]\n", "", "secrets")]
 fn a_plan_that_says_more_than_a_document_is_none(
     #[case] of_plan: &str,
     #[case] of_step: &str,
     #[case] told: &str,
 ) {
     let bench = bench(&[("fetch", STEP)]);
-    let plan = format!("plan: p\n{of_plan}steps: {{ a: {{ run: ['true']{of_step} }} }}\n");
+    component(&bench, "a", STEP);
+    let imported = bench.write("p.json", r#"{"plan_id":"p","nodes":["a"]}"#);
+    let imported = imported.to_string_lossy();
+    let import = ["plan", "import", "--from", "execution-plan", &imported];
+    let plan = bench.rok(import).exits(0).out;
+    let plan = plan.replacen("\n", &format!("\n{of_plan}"), 1);
+    let more = of_step.trim_start_matches(", ");
+    let plan = plan.replacen("  a:\n", &format!("  a:\n    {more}\n"), 1);
     bench.write("p.yaml", &plan);
     bench.rok(["plan", "validate", "p.yaml"]).exits(0);
     let show = ["plan", "show", "p.yaml", "--as", "execution-plan"];
     let refused = bench.rok(show).exits(2);
     let why = format!("has no place for {told}; ");
     assert!(refused.err.contains(&why), "{}", refused.err);
+}
+
+/// Nodes are components: what a step does otherwise is not dropped.
+#[test]
+fn what_is_no_component_has_no_place_in_a_document() {
+    let bench = bench(&[("fetch", STEP)]);
+    let show = ["plan", "show", "p.yaml", "--as", "execution-plan"];
+    bench.write("p.yaml", "plan: p\nsteps: { inline: { run: ['true'] } }\n");
+    let refused = bench.rok(show).exits(2);
+    assert!(refused.err.contains("ROK0224"), "{}", refused.err);
+    assert!(refused.err.contains("inline"), "{}", refused.err);
+    assert_eq!(refused.out, "");
+    bench.write("p.yaml", "plan: p\nsteps: { fetch: { run: ['false'] } }\n");
+    let refused = bench.rok(show).exits(2);
+    let why = "has no place for what step `fetch` does";
+    assert!(refused.err.contains(why), "{}", refused.err);
+    bench.write(
+        "p.yaml",
+        "plan: p\nsteps: { a: { run: ['true'] }, b: { run: ['true'], after: [a] } }\n",
+    );
+    let refused = bench.rok(show).exits(2);
+    assert!(refused.err.contains("after of step `b`"), "{}", refused.err);
 }
 
 /// Where its nodes run is kept, of the whole and of a node.
@@ -131,6 +161,8 @@ fn a_document_may_be_yaml() {
 #[case(json!({"plan_id": "p", "nodes": ["fetch"], "edgs": []}), 2, "edgs")]
 #[case(json!({"plan_id": "p", "nodes": [{"id": "fetch", "mod": "local"}]}), 2, "no execution plan")]
 #[case(json!({"plan_id": "p", "nodes": ["fetch"], "default_mode": "remote"}), 2, "remote")]
+#[case(json!({"plan_id": "p", "nodes": [["fetch", "local"]]}), 2, "`nodes[0]` must be a component's id")]
+#[case(json!(["p", ["fetch"]]), 2, "must be an object, and is a list")]
 #[case(json!({"plan_id": "Not An Id", "nodes": ["fetch"]}), 2, "")]
 fn what_is_no_execution_plan_is_refused(
     #[case] document: Value,

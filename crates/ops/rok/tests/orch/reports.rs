@@ -312,3 +312,18 @@ fn a_secrets_file_that_is_not_there_is_a_mistake_of_usage() {
     assert_eq!(report["error"]["code"], "ROK0110");
     assert_eq!(report["run_id"], Value::Null);
 }
+
+/// What was changed behind rok's back tells operators nothing.
+#[test]
+fn a_tampered_run_has_no_operator_events() {
+    let bench = bench(&[("a", "type: test\nentrypoint: { run: [\"true\"] }")]);
+    let report = orch(&bench, "--stage test").exits(0).json();
+    let run = report["run_id"].as_str().expect("its run").to_owned();
+    orch(&bench, &format!("events {run}")).exits(0);
+    let path = bench.runs().join(&run).join("events.jsonl");
+    let log = std::fs::read_to_string(&path).expect("the log");
+    std::fs::write(&path, log.replace("step.succeeded", "step.skipped ")).expect("written");
+    let told = orch(&bench, &format!("events {run}")).exits(4);
+    assert!(told.err.contains("ROK0105"), "{}", told.err);
+    assert_eq!(told.out, "");
+}
