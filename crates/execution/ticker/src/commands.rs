@@ -2,6 +2,7 @@
 //! it orders is carried out by the next tick.
 
 use crate::entry::{Entry, TABLE, parse, store};
+use crate::submit::Standing;
 use crate::ticker::{Ticker, news};
 use crate::view;
 use rok_facades::runs::{ErrorKind, RunsError};
@@ -10,7 +11,7 @@ use rok_facades::schedules::{
 };
 use rok_log::Cells;
 use rok_schedule::{Asked, Item, Schedule, State, next_due_times};
-use rok_vocabulary::{Actor, Timestamp};
+use rok_vocabulary::{Actor, RunId, Timestamp};
 
 /// The ids of the schedules that are kept in cells.
 pub fn schedules_in(cells: &dyn Cells) -> Result<Vec<String>, RunsError> {
@@ -205,8 +206,13 @@ impl Ticker {
         self.fire(id, |entry, schedule| {
             let items = self.items_or_error(entry, schedule)?;
             self.settle(entry, schedule);
-            let asked = asked.clone();
-            rok_schedule::backfill(schedule, &entry.state, now, range, &items, asked).map_err(
+            // What cannot be told is ordered: a run is created once, come what may.
+            let has_run = |run: &RunId| {
+                let standing = self.submit.standing(run);
+                matches!(standing, Ok(Standing::GoesOn | Standing::Ended))
+            };
+            let (state, asked) = (&entry.state, asked.clone());
+            rok_schedule::backfill(schedule, state, now, range, &items, asked, has_run).map_err(
                 |error| {
                     let message = format!("schedule {id} cannot be backfilled: {error}");
                     RunsError::new(ErrorKind::Usage, "ROK0182", message).help(

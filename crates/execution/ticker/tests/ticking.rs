@@ -368,8 +368,26 @@ fn what_people_ask_of_it() {
         schedules.backfill("s", late, &ada(), None).map_err(code),
         Err("ROK0182")
     );
+    // However often it is asked for again: what had its run begins none.
+    for _ in 0..4 {
+        schedules.tick().expect("it ticks");
+        runs.end_all();
+        let again = schedules.backfill("s", range, &ada(), None);
+        assert!(!again.expect("it is filled").is_empty());
+    }
+    let made = runs.keys().len();
+    let again = schedules
+        .backfill("s", range, &ada(), None)
+        .expect("there is nothing to do");
+    let told: Vec<_> = { again.iter() }
+        .map(|f| (f.what.as_str(), f.why.as_deref(), f.count))
+        .collect();
+    let had = Some("it had its run before");
+    assert_eq!(told, [("skipped", had, 4)], "{again:#?}");
+    schedules.tick().expect("it ticks");
+    assert_eq!(runs.keys().len(), made);
     let removed = schedules.remove("s").expect("it is removed");
-    assert_eq!((removed.dropped, removed.running.len()), (3, 2));
+    assert_eq!((removed.dropped, removed.running.len()), (0, 0));
     assert_eq!(schedules.remove("s").map_err(code), Err("ROK0180"));
 }
 

@@ -4,7 +4,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
-use rok_vocabulary::Timestamp;
+use rok_vocabulary::{RunId, Timestamp};
 
 use crate::firing::{Asked, Cause, Firing};
 use crate::item::Item;
@@ -108,7 +108,7 @@ pub fn trigger(
 }
 
 /// Fires for each due time from `from` on and before `until`, one after
-/// another. What had its run already keeps it.
+/// another. What `has_run` says had its run already keeps it, and is not fired.
 pub fn backfill(
     schedule: &Schedule,
     state: &State,
@@ -116,6 +116,7 @@ pub fn backfill(
     (from, until): (Timestamp, Timestamp),
     items: &[Option<Item>],
     asked: Asked,
+    has_run: impl Fn(&RunId) -> bool,
 ) -> Result<State, BackfillError> {
     if until > now {
         return Err(BackfillError::Future { until, now });
@@ -139,7 +140,20 @@ pub fn backfill(
     let mut judge = Judge::new(schedule, state, now);
     judge.asked = Some(asked);
     for due in dues {
-        judge.fire(due, Cause::Backfill, items, true);
+        let mut left = Vec::with_capacity(items.len());
+        for item in items {
+            let firing = Firing::new(due, item.clone(), Cause::Backfill);
+            if !has_run(&firing.run_id(&schedule.id)) {
+                left.push(item.clone());
+            } else if judge.is_under_way(&key(item.as_ref()), &firing) {
+                judge.not_fired(&firing, Why::Already);
+            } else {
+                judge.not_fired(&firing, Why::Done);
+            }
+        }
+        if items.is_empty() || !left.is_empty() {
+            judge.fire(due, Cause::Backfill, &left, true);
+        }
     }
     judge.start_waiting();
     Ok(judge.state)

@@ -164,6 +164,8 @@ pub enum Why {
     Full,
     /// It is under way already.
     Already,
+    /// It had its run before.
+    Done,
     /// The list of items is empty.
     NoItems,
 }
@@ -180,6 +182,7 @@ impl Why {
             Self::Paused => "the schedule was paused",
             Self::Full => "too many wait already",
             Self::Already => "it is under way already",
+            Self::Done => "it had its run before",
             Self::NoItems => "there are no items",
         }
     }

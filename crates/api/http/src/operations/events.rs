@@ -32,7 +32,9 @@ pub(super) const OPERATIONS: &[Operation] =
             .doc(
                 "runs",
                 "The events of a run: a page of the log's own lines, or, for those who accept \
-             `text/event-stream`, each as it becomes durable.",
+             `text/event-stream`, each as it becomes durable. `timestamp_utc` is when \
+             something was decided: a step that was started may still wait for a place, \
+             and the run's summary tells it as queued until its work begins.",
             )
             .access(Access::Run(AccessAction::View))
             .params(&[

@@ -208,19 +208,58 @@ fn a_backfill_goes_one_after_another_and_ends_before_now() {
     let mut bench = Bench::new("");
     let now = at("2026-03-01T08:05:00Z");
     let range = (at("2026-03-01T07:00:00Z"), at("2026-03-01T07:20:00Z"));
-    bench.state = backfill(&bench.schedule, &bench.state, now, range, &[None], asked()).unwrap();
+    bench.state = backfill(
+        &bench.schedule,
+        &bench.state,
+        now,
+        range,
+        &[None],
+        asked(),
+        |_| false,
+    )
+    .unwrap();
     assert_eq!(bench.deliver(now).began(), ["backfill 07:00"]);
-    let again = backfill(&bench.schedule, &bench.state, now, range, &[None], asked()).unwrap();
+    let again = backfill(
+        &bench.schedule,
+        &bench.state,
+        now,
+        range,
+        &[None],
+        asked(),
+        |_| false,
+    )
+    .unwrap();
     assert_eq!(
         again.waiting, bench.state.waiting,
         "it is under way already"
     );
     assert_eq!(bench.end().look(6).began(), ["backfill 07:10"]);
+    let mut done = bench.end().state.clone();
+    done.recent.clear();
+    let done = backfill(&bench.schedule, &done, now, range, &[None], asked(), |_| {
+        true
+    })
+    .unwrap();
+    assert_eq!((done.waiting.len(), done.running.len()), (0, 0));
+    let whys: Vec<_> = done
+        .recent
+        .iter()
+        .map(|r| (r.what, r.why, r.count))
+        .collect();
+    assert_eq!(whys, [(What::Skipped, Some(Why::Done), 2)]);
     let fails = |from: &str, until: &str| {
         let range = (at(from), at(until));
-        backfill(&bench.schedule, &bench.state, now, range, &[None], asked())
-            .unwrap_err()
-            .to_string()
+        backfill(
+            &bench.schedule,
+            &bench.state,
+            now,
+            range,
+            &[None],
+            asked(),
+            |_| false,
+        )
+        .unwrap_err()
+        .to_string()
     };
     assert_eq!(
         fails("2026-03-01T07:01:00Z", "2026-03-01T07:09:00Z"),
@@ -230,7 +269,15 @@ fn a_backfill_goes_one_after_another_and_ends_before_now() {
     assert!(fails("2020-03-01T07:00:00Z", "2026-03-01T07:00:00Z").contains("more than 1000"));
     let items: Vec<_> = (0..900).map(|n| Some(Item(n.into()))).collect();
     let range = (at("2026-03-01T05:00:00Z"), at("2026-03-01T07:00:00Z"));
-    let full = backfill(&bench.schedule, &bench.state, now, range, &items, asked());
+    let full = backfill(
+        &bench.schedule,
+        &bench.state,
+        now,
+        range,
+        &items,
+        asked(),
+        |_| false,
+    );
     assert_eq!(full, Err(BackfillError::Full { firings: 10_800 }));
 }
 
