@@ -130,7 +130,9 @@ impl Service {
             match ExecutionPlan::of_json(&document) {
                 Ok(document) => Some(document),
                 Err(found) => {
-                    found.iter().for_each(|fault| wrong(fault));
+                    for fault in &found {
+                        wrong(fault);
+                    }
                     None
                 }
             }
