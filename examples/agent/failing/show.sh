@@ -8,7 +8,8 @@ folder=${2:-$(mktemp -d)}
 mkdir -p "$folder"
 cd "$folder"
 started=
-trap 'for pid in $started; do kill "$pid" 2>/dev/null || :; done' EXIT
+# The work of an agent that was killed outlives it.
+trap 'for pid in $started $(cat work.pid 2>/dev/null); do kill "$pid" 2>/dev/null || :; done' EXIT
 
 # Starts an agent: its id, its key, and its program. Its address is the one line that it prints.
 start() {
@@ -25,7 +26,7 @@ for key in far here somebody; do rok key new --out "$key.pem" >/dev/null; done
 count='grep -o "\"text\":\"[^\"]*" | wc -w | sed "s/.*/{\"words\": &}/"'
 signs=far.pem
 case $how in
-dies | late) program="touch begun; exec sleep 600" ;;
+dies | late) program="echo \$\$ >work.pid; touch begun; exec sleep 600" ;;
 forges) program=$count signs=somebody.pem ;;
 *) echo "dies, late or forges, not $how" >&2 && exit 2 ;;
 esac

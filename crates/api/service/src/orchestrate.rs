@@ -128,7 +128,10 @@ impl Service {
                 };
                 let knows = text.lines().any(|known| known == line);
                 if !knows {
-                    let text = format!("{text}{line}\n");
+                    // What an earlier version wrote of this folder is not done twice.
+                    let others = text.lines().filter(|known| !is_same_folder(known, &line));
+                    let others: Vec<&str> = others.collect();
+                    let text = format!("{}\n{line}\n", others.join("\n"));
                     rok_files::replace(&file, text.as_bytes()).map_err(unwritten)?;
                     let executable = fs::Permissions::from_mode(0o755);
                     fs::set_permissions(&file, executable).map_err(unwritten)?;
@@ -182,8 +185,35 @@ fn hook_line(folder: &str) -> Result<String, ServiceError> {
             "give it another one",
         ));
     }
-    let quoted = folder.replace('\'', "'\\''");
-    Ok(format!("(cd './{quoted}' && {CHECK}) || exit 1"))
+    Ok(line_of(&folder.replace('\'', "'\\''")))
+}
+
+/// The line of a folder, whose name is quoted. Where the folder is gone nothing is
+/// committed unseen, and it is said what to do.
+fn line_of(quoted: &str) -> String {
+    format!(
+        "(cd './{quoted}' 2>/dev/null || {{ echo >&2 'rok: nothing is committed: this folder, whose components check commits, \
+         is gone: ./{quoted}'; echo >&2 '  restore it, or take its line out of '\"$0\"; exit 1; }}; {CHECK}) || exit 1"
+    )
+}
+
+/// The folder of a line that is ours, quoted; `""` for the top.
+fn folder_of(line: &str) -> Option<&str> {
+    if line == format!("{CHECK} || exit 1") {
+        return Some("");
+    }
+    let rest = line.strip_prefix("(cd './")?;
+    // As earlier versions wrote it.
+    let old = format!("' && {CHECK}) || exit 1");
+    if let Some(quoted) = rest.strip_suffix(&old) {
+        return (!quoted.replace("'\\''", "").contains('\'')).then_some(quoted);
+    }
+    let (quoted, _) = rest.split_once("' 2>/dev/null || {")?;
+    (line == line_of(quoted)).then_some(quoted)
+}
+
+fn is_same_folder(line: &str, other: &str) -> bool {
+    folder_of(line).is_some_and(|folder| folder_of(other) == Some(folder))
 }
 
 /// Whether all of a hook was written here.
@@ -191,14 +221,7 @@ fn is_our_hook(text: &str) -> bool {
     let Some(lines) = text.strip_prefix(HOOK) else {
         return false;
     };
-    let top = format!("{CHECK} || exit 1");
-    let below = format!("' && {CHECK}) || exit 1");
-    let is_ours = |line: &str| {
-        let quoted = line.strip_prefix("(cd './");
-        let quoted = quoted.and_then(|rest| rest.strip_suffix(&below));
-        line == top || quoted.is_some_and(|name| !name.replace("'\\''", "").contains('\''))
-    };
-    !lines.is_empty() && lines.lines().all(is_ours)
+    !lines.is_empty() && lines.lines().all(|line| folder_of(line).is_some())
 }
 
 fn no_hook(why: &str, help: &str) -> ServiceError {

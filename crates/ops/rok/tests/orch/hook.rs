@@ -360,3 +360,50 @@ fn outside_a_repository_there_is_no_hook() {
     let refused = Ran::from(command.output().expect("rok starts")).exits(2);
     assert!(refused.err.contains("ROK0223"), "{}", refused.err);
 }
+
+/// A folder that went takes no check along in silence: the commit is refused, and
+/// it is said why and what to do.
+#[test]
+fn a_hook_of_a_folder_that_is_gone_says_so_and_lets_nothing_pass() {
+    let bench = repository();
+    commit_all(&bench);
+    for folder in ["sub", "it's"] {
+        let path = bench.path().join(folder);
+        fs::create_dir_all(path.join(".rok/components")).expect("a folder");
+        let mut command = bench.command(["orch", "install-hook"]);
+        let installed = command.current_dir(&path).output().expect("rok starts");
+        Ran::from(installed).exits(0);
+    }
+    let file = bench.path().join(".git/hooks/pre-commit");
+    let text = fs::read_to_string(&file).expect("the hook");
+    for folder in ["it's", "sub"] {
+        fs::remove_dir_all(bench.path().join(folder)).expect("it goes");
+    }
+    bench.write("a.txt", "fine\n");
+    git(&bench, &["add", "a.txt"]).exits(0);
+    let refused = git(&bench, &["commit", "-q", "-m", "one"]).exits(1);
+    assert!(refused.err.contains("is gone: ./sub\n"), "{}", refused.err);
+    let mends = "restore it, or take its line out of .git/hooks/pre-commit";
+    assert!(refused.err.contains(mends), "{}", refused.err);
+    // Without that line it is the other's turn.
+    let (lines, last) = text.trim_end().rsplit_once('\n').expect("two lines");
+    let without = |line: &str| {
+        let kept: Vec<&str> = text.lines().filter(|known| !known.contains(line)).collect();
+        fs::write(&file, kept.join("\n") + "\n").expect("the hook");
+    };
+    assert!(lines.contains("./sub") && last.contains("it"), "{text}");
+    without("./sub");
+    let refused = git(&bench, &["commit", "-q", "-m", "one"]).exits(1);
+    assert!(refused.err.contains("is gone: ./it's\n"), "{}", refused.err);
+    // A line as an earlier version wrote it is renewed, not added to.
+    let old = "(cd './sub' && rok orch --stage pre-commit --format human) || exit 1";
+    let head = text.split("(cd").next().expect("its head");
+    fs::write(&file, format!("{head}{old}\n")).expect("the hook");
+    fs::create_dir_all(bench.path().join("sub/.rok/components")).expect("a folder");
+    let mut command = bench.command(["orch", "install-hook"]);
+    let command = command.current_dir(bench.path().join("sub"));
+    Ran::from(command.output().expect("rok starts")).exits(0);
+    let renewed = fs::read_to_string(&file).expect("the hook");
+    assert_eq!(renewed.matches("(cd './sub'").count(), 1, "{renewed}");
+    assert!(!renewed.contains(old), "{renewed}");
+}
