@@ -56,7 +56,7 @@ impl Runs {
                 return Self::answered(&store, run, &command, true);
             }
             if step.is_zero() {
-                return unanswered(&store, run);
+                return Ok(unanswered(&store, run));
             }
             watch
                 .wait(Some(step))
@@ -150,7 +150,7 @@ impl Runs {
                     None => RunsError::new(ErrorKind::State, "ROK0112", reason),
                 })
             }
-            None => unanswered(store, run),
+            None => Ok(unanswered(store, run)),
         }
     }
 }
@@ -167,12 +167,12 @@ enum Taken {
 }
 
 /// What is so of a command that lies in the inbox.
-fn unanswered(store: &Home, run: &RunId) -> Result<CommandAnswer, RunsError> {
-    Ok(match store.driver(run) {
+fn unanswered(store: &Home, run: &RunId) -> CommandAnswer {
+    match store.driver(run) {
         Ok(Some(_)) => CommandAnswer::Delivered,
         // Where that cannot be told, nobody can drive it either.
         Ok(None) | Err(_) => CommandAnswer::Waits,
-    })
+    }
 }
 
 /// A reason is kept for ever and read by people: some words, no book.
