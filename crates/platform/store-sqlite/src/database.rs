@@ -98,25 +98,21 @@ impl Database {
     }
 
     /// Waits for work that was begun.
-    pub(crate) fn finish<T>(&self, mut posted: Posted<T>) -> Result<T, StoreError> {
-        if let Some(result) = posted.is_done() {
-            return result;
-        }
-        self.writer.hurry();
-        posted.wait()
+    pub(crate) fn finish<T>(&self, posted: &Posted<T>) -> Result<T, StoreError> {
+        self.writer.wait(posted)
     }
 
     /// Whether something is in line that nobody waits for.
     pub(crate) fn has_posted(&self) -> bool {
         let mut posted = self.lock();
-        posted.retain_mut(|posted| posted.is_done().is_none());
+        posted.retain(|posted| posted.is_done().is_none());
         !posted.is_empty()
     }
 
     fn settle(&self, posted: &mut Vec<Posted<bool>>) {
         for posted in posted.drain(..) {
             // A claim that could not be let go runs out.
-            drop(self.finish(posted));
+            drop(self.finish(&posted));
         }
     }
 

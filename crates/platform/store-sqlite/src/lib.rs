@@ -1,15 +1,16 @@
 //! The SQLite store: many runs in one file, for one node.
 //!
-//! One thread writes, and takes what many callers bring into one transaction
-//! and one sync; readers have connections of their own and never wait for it.
+//! One writes at a time, whoever waits first, and takes what many callers bring
+//! into one transaction and one sync; readers have connections of their own and
+//! never wait for it.
 //! It never reads a clock or an event beyond what frames it, never answers
 //! before the transaction is durable, and never opens a file that is not its
 //! own or is newer than itself.
 //!
 //! ```text
 //!  shards ── commit ──┐            ┌ BEGIN IMMEDIATE
-//!  pool ──── claim ───┼─▶ writer ──┤   a savepoint a caller; a claim goes with a commit
-//!  anyone ── put ─────┘  (thread)  └ COMMIT: synced, then all are answered
+//!  pool ──── claim ───┼─▶ line ────┤   a savepoint a caller; a claim goes with a commit
+//!  anyone ── put ─────┘ (one leads) └ COMMIT: synced, then all are answered
 //!                            │ after that: is the log to be copied (thread),
 //!                            │ has another process written?
 //!                            ▼

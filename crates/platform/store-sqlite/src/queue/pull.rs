@@ -140,7 +140,7 @@ pub(crate) fn begin_claim(store: &SqliteStore, pull: &Pull) -> Pulling {
     let posted = database.begin("claim runs of", move |at| claim_ready(at, &space, &mine));
     let store = store.clone();
     Pulling::new(move || {
-        let given = store.database.finish(posted)?;
+        let given = store.database.finish(&posted)?;
         Ok(prove_all(&store, given))
     })
 }

@@ -36,6 +36,7 @@ fn act(at: Access<'_>, key: &str) -> Result<(), Failure> {
             run: "d".parse().unwrap(),
         }
         .into()),
+        "p" => panic!("on purpose"),
         "e" => {
             at.execute_batch("ROLLBACK").unwrap();
             Ok(at.execute_batch("this is no SQL")?)
@@ -124,6 +125,78 @@ fn a_writer_that_panics_answers_nobody_any_more() {
 }
 
 #[test]
+fn work_that_panics_takes_no_other_caller_with_it() {
+    let (_folder, database) = database();
+    let results = together(&database, &["a", "p", "b"]);
+    for result in results {
+        assert!(
+            matches!(result, Err(StoreError::Poisoned { .. })),
+            "{result:?}"
+        );
+    }
+    let after = database.write("write", |at| act(at, "a"));
+    assert!(
+        matches!(after, Err(StoreError::Poisoned { .. })),
+        "{after:?}"
+    );
+    assert_eq!(keys(&database), "");
+}
+
+#[test]
+fn one_alone_writes_itself() {
+    let (_folder, database) = database();
+    let here = |_: Access<'_>| Ok(thread::current().id());
+    let who = database.write("write", here).unwrap();
+    assert_eq!(who, thread::current().id());
+    let begun = database.begin("claim", here);
+    assert_eq!(database.finish(&begun).unwrap(), thread::current().id());
+}
+
+/// Whoever finds the desk free writes for all that wait, and nobody is left
+/// behind by those who lead: each of many callers has its own answer.
+#[test]
+fn whoever_waits_writes_for_all_in_line() {
+    const CALLERS: u64 = 8;
+    const TIMES: u64 = 200;
+    let (_folder, database) = database();
+    let callers: Vec<_> = thread::scope(|scope| {
+        let spawn = |caller: u64| {
+            let database = &database;
+            scope.spawn(move || {
+                for time in 0..TIMES {
+                    let key = format!("{caller}:{time};");
+                    let told = key.clone();
+                    let work = move |at: Access<'_>| insert(at, &key).map(|()| key);
+                    assert_eq!(database.write("write", work).unwrap(), told);
+                }
+                thread::current().id()
+            })
+        };
+        let callers: Vec<_> = (0..CALLERS).map(spawn).collect();
+        let callers = callers.into_iter().map(|caller| caller.join().unwrap());
+        callers.collect()
+    });
+    assert_eq!(callers.len() as u64, CALLERS);
+    let written = keys(&database).matches(';').count() as u64;
+    assert_eq!(written, CALLERS * TIMES);
+}
+
+#[test]
+fn what_nobody_waits_for_is_done_all_the_same() {
+    let (folder, database) = database();
+    let (tell, told) = mpsc::channel();
+    let first = move || tell.send(()).unwrap();
+    database.post("let go", |at| act(at, "a").map(|()| true), first);
+    told.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert_eq!(keys(&database), "a");
+    // And by whoever closes the file, at the latest.
+    database.post("let go", |at| act(at, "b").map(|()| false), || {});
+    drop(database);
+    let place = Place::new(&folder.path().join("rok.db"), Durability::Flush).unwrap();
+    assert_eq!(keys(&Database::open(place).unwrap()), "ab");
+}
+
+#[test]
 fn a_commit_waits_for_the_disk_and_a_claim_alone_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::new(&folder.path().join("rok.db"), Durability::Fsync).unwrap();
@@ -158,9 +231,9 @@ fn what_is_in_no_hurry_goes_with_what_comes_next() {
     };
     let begun = database.begin("claim", level);
     database.write("write", |at| act(at, "a")).unwrap();
-    assert_eq!(database.finish(begun).unwrap(), full);
+    assert_eq!(database.finish(&begun).unwrap(), full);
     let begun = database.begin("claim", level);
-    assert_eq!(database.finish(begun).unwrap(), normal);
+    assert_eq!(database.finish(&begun).unwrap(), normal);
     // In line before what comes later, whoever waits for which.
     database.post("let go", |at| act(at, "b").map(|()| false), || {});
     assert!(database.has_posted());
