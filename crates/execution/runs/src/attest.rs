@@ -5,8 +5,9 @@ use crate::engine::Runs;
 use crate::fault;
 use crate::home::Home;
 use crate::load::plan_of;
-use crate::proof::{ATTESTATION, PROVENANCE_FILE, covered};
+use crate::proof::{ATTESTATION, PROVENANCE_FILE};
 use crate::record::Record;
+use crate::vouched::Vouched;
 use rok_attest::{Envelope, SigningKey};
 use rok_chain::LogState;
 use rok_facades::runs::{
@@ -84,9 +85,13 @@ impl Runs {
     ) -> Result<Attested, RunsError> {
         let key = self.key_of(options)?;
         let store = self.store_of(run);
-        let replaced = covered(&store, run);
-        refuse_unfit(&store, run)?;
+        let vouched = Vouched::read(&store, run);
+        let replaced = vouched.lines();
+        refuse_unfit(&store, run, &vouched)?;
         let log = store.read(run).map_err(|error| fault::store(&error))?;
+        // What a signature says once is not unsaid.
+        vouched.hold(run, &log.bytes)?;
+        vouched.may_be_replaced(run, &key.public())?;
         let (plan, _) = plan_of(&store, run, &log)?;
         let mut record = Record::new(plan, run.clone(), crate::submit::results(&store));
         for line in log.lines() {
@@ -158,9 +163,12 @@ fn unfit(run: &RunId, what: &str) -> RunsError {
 
 /// Only what verifies is signed. The envelopes that lie there are about to be
 /// replaced, and not asked.
-fn refuse_unfit(store: &Home, run: &RunId) -> Result<(), RunsError> {
+fn refuse_unfit(store: &Home, run: &RunId, vouched: &Vouched) -> Result<(), RunsError> {
     let chain = store.verify(run).map_err(|error| fault::store(&error))?;
     if matches!(chain.state, LogState::Open | LogState::Empty) {
+        // One that was signed was sealed once: more than that is wrong with it.
+        let log = store.read_raw(run).map_err(|error| fault::store(&error))?;
+        vouched.hold(run, &log)?;
         return Err(unsealed(run));
     }
     let report = crate::verify::without_envelopes(store, run)?;

@@ -4,6 +4,8 @@
 use crate::engine::Runs;
 use crate::fault;
 use crate::home::Home;
+use crate::verify::traces::Traces;
+use crate::vouched::Vouched;
 use rok_attest::{Checkpoint, Head, PublicKey};
 use rok_chain::ChainHash;
 use rok_facades::runs::{
@@ -32,6 +34,7 @@ impl Runs {
 
 /// The head of an intact log after so many lines.
 pub(crate) fn head_at(store: &Home, run: &RunId, lines: u64) -> Result<Option<Head>, RunsError> {
+    let (vouched, traces) = (Vouched::read(store, run), Traces::look(store, run));
     let chain = store.verify(run).map_err(|error| fault::store(&error))?;
     if let Some(fault) = chain.fault {
         let message = format!("the log of run {run} is not what was written: {fault}");
@@ -42,6 +45,13 @@ pub(crate) fn head_at(store: &Home, run: &RunId, lines: u64) -> Result<Option<He
     // Of a run whose row is not what its log says, nothing is vouched for.
     crate::verify::row::holds(store, run)?;
     let log = store.read(run).map_err(|error| fault::store(&error))?;
+    vouched.hold(run, &log.bytes)?;
+    if let Some(what) = traces.cut(chain.events) {
+        let message = format!("the log of run {run} is not what was written: {what}");
+        return Err(
+            RunsError::new(ErrorKind::Protocol, "ROK0105", message).help("`rok verify` tells more")
+        );
+    }
     Ok(after(run, &log.bytes, lines))
 }
 

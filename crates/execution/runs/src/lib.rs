@@ -70,6 +70,7 @@ mod summary;
 mod tables;
 mod timing;
 mod verify;
+mod vouched;
 mod waits;
 
 pub use attest::KeySource;

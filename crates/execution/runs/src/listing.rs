@@ -6,6 +6,7 @@ use crate::fault;
 use crate::home::Home;
 use crate::subruns::PARENT_RUN;
 use crate::summary::{BROKEN, COLLECTED, status};
+use crate::vouched::Vouched;
 use crate::waits::WaitingParents;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -296,7 +297,12 @@ fn listing(run_id: String, row: &RunRow, held: bool) -> RunListing {
 /// nothing is shown as done that does not hold.
 fn contradiction(store: &Home, run: &RunId, row: &RunRow) -> Option<String> {
     if !row.phase.is_terminal() {
-        return None;
+        // One that was signed once ended once: it has at least those lines.
+        let signed = Vouched::read(store, run).lines()?;
+        return (signed > row.next_seq.0).then(|| {
+            let has = row.next_seq;
+            format!("its log has {has} lines, and {signed} were attested; `rok verify` tells more")
+        });
     }
     let is_good = row.outcome.is_some_and(Outcome::may_complete);
     if row.phase == RunPhase::Completed && !is_good {

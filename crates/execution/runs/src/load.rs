@@ -3,6 +3,7 @@
 use crate::fault;
 use crate::home::{Home, Proven};
 use crate::submit::results;
+use crate::vouched::Vouched;
 use rok_chain::Digest;
 use rok_events::{Body, CreatedData, Event, decode};
 use rok_facades::runs::{ErrorKind, RunsError};
@@ -21,6 +22,7 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     pub(crate) fn read(store: &Home, run: &RunId) -> Result<Self, RunsError> {
+        let vouched = Vouched::read(store, run);
         // Whoever tells a run's state vouches for it.
         let log = match store.proven(run).map_err(|error| fault::store(&error))? {
             Proven::Intact(log) => log,
@@ -30,6 +32,7 @@ impl Loaded {
                     .help("`rok verify` tells more; `rok events` shows what stands there"));
             }
         };
+        vouched.hold(run, &log.bytes)?;
         let (plan, _) = plan_of(store, run, &log)?;
         let mut replay = Replay::new(plan, run.clone()).with_contents(results(store));
         replay.lines(&log.bytes).map_err(|error| {

@@ -17,7 +17,7 @@ pub(crate) const PROVENANCE_FILE: &str = "provenance.dsse.json";
 
 /// An envelope that could be read.
 pub(crate) struct Read {
-    file: &'static str,
+    pub(crate) file: &'static str,
     pub(crate) envelope: Envelope,
     pub(crate) statement: Statement,
     /// How many lines of the log it covers.
@@ -250,11 +250,4 @@ pub(crate) fn read(
         statement,
         lines,
     })
-}
-
-/// How many lines the envelope beside a log covers, if there is one and it can
-/// be read.
-pub(crate) fn covered(store: &Home, run: &RunId) -> Option<u64> {
-    let bytes = store.read_beside(run, ATTESTATION).ok()??;
-    read(ATTESTATION, &bytes, None).ok().map(|read| read.lines)
 }

@@ -10,6 +10,7 @@ use crate::load::{Loaded, plan_of};
 use crate::setup::{Governed, Needs};
 use crate::submit::{load_secrets, owner, refuse_reason};
 use crate::subruns::Lineage;
+use crate::vouched::Vouched;
 use rok_chain::Framing;
 use rok_facades::runs::{
     DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
@@ -264,7 +265,9 @@ impl Runs {
         claim: Claim,
         secrets_file: Option<&Path>,
     ) -> Result<(Shard, Claim), RunsError> {
+        let vouched = Vouched::read(&store, run);
         let log = store.read(run).map_err(|error| fault::store(&error))?;
+        vouched.hold(run, &log.bytes)?;
         let (plan, created) = plan_of(&store, run, &log)?;
         let processes = created.settings.max_processes;
         let needs = Needs::of(plan.plan(), created.cwd.as_deref(), processes);

@@ -2,6 +2,7 @@
 
 pub(crate) mod files;
 pub(crate) mod row;
+pub(crate) mod traces;
 
 use crate::fault;
 use crate::home::Home;
@@ -18,6 +19,7 @@ use rok_projections::{Replay, ReplayError};
 use rok_vocabulary::RunId;
 use std::path::Path;
 use std::sync::Arc;
+use traces::Traces;
 
 const LOG: &str = "events.jsonl";
 
@@ -191,6 +193,7 @@ fn replay(
     place: Place,
     report: &mut VerifyReport,
 ) -> Result<(), RunsError> {
+    let traces = Traces::look(store, run);
     let log = match store.read(run) {
         // The row of a shared store says where the log ends.
         Err(StoreError::Corrupt { what, line, .. }) if store.is_shared() => {
@@ -209,6 +212,7 @@ fn replay(
         .transpose()
         .map_err(|error| fault::store(&error))?;
     if log.bytes.is_empty() {
+        report.faults.extend(traces.of_nothing());
         if let Some((envelopes, options)) = envelopes {
             envelopes.conclude(0, false, options, report);
         }
@@ -293,6 +297,7 @@ fn replay(
         let file = format!("plans/{sha256}.json");
         report.faults.push(file_fault(&file, what));
     }
+    traces.check(loaded.state(), report);
     files::check(&loaded, &contents(store), place, report);
     row::check(store, run, loaded.replay, report)
 }

@@ -11,6 +11,8 @@ mod page;
 mod bundles;
 #[path = "attest/checkpoints.rs"]
 mod checkpoints;
+#[path = "attest/cutting.rs"]
+mod cutting;
 #[path = "attest/forging.rs"]
 mod forging;
 #[path = "attest/outside.rs"]

@@ -6,6 +6,7 @@ use crate::load::{event_of, plan_by};
 use crate::setup::{Governed, Needs};
 use crate::submit::load_secrets;
 use crate::subruns::Lineage;
+use crate::vouched::Vouched;
 use rok_events::{Body, CreatedData};
 use rok_kernel::{CompiledPlan, RunState};
 use rok_log::{LogBytes, PoolStore};
@@ -111,6 +112,9 @@ impl Outfitter for RunsOutfitter {
         _: &dyn PoolStore,
         _: &ShardHandle,
     ) -> Result<Outfit, String> {
+        let home = self.runs.home();
+        let vouched = Vouched::read(&home, run).hold(run, &log.bytes);
+        vouched.map_err(|error| error.message)?;
         let first = event_of(run, log)?;
         let submitter = first.actor;
         let Body::RunCreated { data: created, .. } = first.body else {
@@ -124,7 +128,6 @@ impl Outfitter for RunsOutfitter {
         let same = self.runs.hold_same_policies(run, of_run, ours);
         same.map_err(|error| error.message)?;
         let secrets = load_secrets(plan.plan(), None);
-        let home = self.runs.home();
         let context = self.runs.context(&home, run, submitter, secrets);
         let mut context = context.map_err(|error| error.message)?;
         if needs_folder(plan.plan()) {

@@ -127,7 +127,12 @@ impl Found {
                 "was overwritten by a later step, and is not in the store of contents".into(),
             ),
             (Err(_), true) if made.place == ArtifactPlace::Cwd => Self::MovedOn,
-            (Err(error), _) => Self::Wrong(fault::chain(&error)),
+            (Err(error), true) => Self::Wrong(format!(
+                "{}; the store has what was made, and `rok resume` of an open run puts it back: {}",
+                fault::chain(&error),
+                contents.path_of(&recorded.sha256).display()
+            )),
+            (Err(error), false) => Self::Wrong(fault::chain(&error)),
         }
     }
 }

@@ -169,7 +169,12 @@ fn a_log_that_was_rewritten_and_sealed_again_does_not_have_it() {
     desk.checkpoint("seen");
     desk.cosign(&["seen", "--run", RUN]).exits(0);
     rewrite(&desk, "\"seen\"", "\"never seen\"");
-    // By its writer's own key, with all that belongs to it.
+    // By its writer's own key, with all that belongs to it, once what was signed
+    // before is out of the way.
+    desk.rok(&["attest", RUN, "--key", "ours.key"]).exits(4);
+    for file in [super::AUDIT, super::PROVENANCE] {
+        fs::remove_file(desk.file(file)).unwrap();
+    }
     desk.rok(&["attest", RUN, "--key", "ours.key"]).exits(0);
     desk.verify().exits(0);
 
@@ -202,6 +207,10 @@ fn a_log_that_was_cut_does_not_have_it() {
     fs::remove_file(desk.file("seal.json")).unwrap();
     fs::remove_file(desk.file(super::AUDIT)).unwrap();
     fs::remove_file(desk.file(super::PROVENANCE)).unwrap();
+    // What tells of a cut without a checkpoint.
+    for traces in ["inbox", "logs"] {
+        fs::remove_dir_all(desk.file(traces)).unwrap();
+    }
     // At the end of the first decision, and to nothing at all.
     let end = log
         .lines()
