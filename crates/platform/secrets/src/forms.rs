@@ -1,5 +1,6 @@
 //! The forms in which a secret may stand in output: raw, trimmed, line by line,
-//! JSON-escaped, quoted by a shell, base64 (at each alignment) and URL-encoded.
+//! JSON-escaped, quoted by a shell, base64 (at each alignment) and URL-encoded
+//! as the usual libraries do it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,8 +12,32 @@ const MIN_FORM_BYTES: usize = 4;
 /// A base64 core shorter than this appears in unrelated text by chance.
 const MIN_BASE64_CHARS: usize = 6;
 
+/// What the usual libraries leave as it is in URLs, beside letters, digits, `-`,
+/// `.`, `_` and mostly `~`: nothing, Python's `quote` (an old one too),
+/// `encodeURIComponent`, `encodeURI`, segments and paths of RFC 3986, and Java's
+/// `URLEncoder`.
+const UNESCAPED: [&str; 8] = [
+    "~",
+    "~/",
+    "/",
+    "~!'()*",
+    "~!'()*;,/?:@&=+$#",
+    "~!$&'()*+,;=:@",
+    "~!$&'()*+,;=:@/",
+    "*",
+];
+
+/// A form of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Form {
+    /// It stands as it is.
+    Plain(Vec<u8>),
+    /// Base64: lines may break within it.
+    Base64(Vec<u8>),
+}
+
 /// All forms of a secret, without duplicates.
-pub(crate) fn all(secret: &str) -> BTreeSet<Vec<u8>> {
+pub(crate) fn all(secret: &str) -> BTreeSet<Form> {
     let mut out = BTreeSet::new();
     whole(secret, &mut out);
     whole(secret.trim(), &mut out);
@@ -33,28 +58,33 @@ fn is_telling(line: &str) -> bool {
     line.len() >= MIN_FORM_BYTES && !line.starts_with("-----")
 }
 
-fn whole(text: &str, out: &mut BTreeSet<Vec<u8>>) {
-    out.insert(text.as_bytes().to_vec());
+fn whole(text: &str, out: &mut BTreeSet<Form>) {
     let json = escape_json(text);
-    // Escaped twice: JSON inside a JSON string, as in structured logs.
-    out.insert(escape_json(&json).into_bytes());
-    // As PHP and Go write it.
-    out.insert(json.replace('/', "\\/").into_bytes());
-    out.insert(escape_html_json(&json).into_bytes());
-    out.insert(json.into_bytes());
-    out.insert(escape_ascii_json(text).into_bytes());
-    out.extend(shell_quoted(text).map(String::into_bytes));
-    for space_as_plus in [false, true] {
-        for upper in [false, true] {
-            out.insert(percent(text, space_as_plus, upper).into_bytes());
+    let mut plain = vec![
+        text.to_owned(),
+        // Escaped twice: JSON inside a JSON string, as in structured logs.
+        escape_json(&json),
+        // As PHP and Go write it.
+        json.replace('/', "\\/"),
+        escape_html_json(&json),
+        json,
+        escape_ascii_json(text),
+    ];
+    plain.extend(shell_quoted(text));
+    for unescaped in UNESCAPED {
+        for space_as_plus in [false, true] {
+            for upper in [false, true] {
+                plain.push(percent(text, unescaped, space_as_plus, upper));
+            }
         }
     }
+    out.extend(plain.into_iter().map(|form| Form::Plain(form.into_bytes())));
     for alignment in 0..3 {
         let core = base64_core(text.as_bytes(), alignment);
         if core.len() >= MIN_BASE64_CHARS {
             let url = core.replace('+', "-").replace('/', "_");
-            out.insert(core.into_bytes());
-            out.insert(url.into_bytes());
+            out.insert(Form::Base64(core.into_bytes()));
+            out.insert(Form::Base64(url.into_bytes()));
         }
     }
 }
@@ -112,14 +142,15 @@ fn shell_quoted(text: &str) -> [String; 4] {
     ]
 }
 
-fn percent(text: &str, space_as_plus: bool, upper: bool) -> String {
+fn percent(text: &str, unescaped: &str, space_as_plus: bool, upper: bool) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         let _ = match byte {
             b' ' if space_as_plus => write!(out, "+"),
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
                 write!(out, "{}", char::from(byte))
             }
+            _ if unescaped.as_bytes().contains(&byte) => write!(out, "{}", char::from(byte)),
             _ if upper => write!(out, "%{byte:02X}"),
             _ => write!(out, "%{byte:02x}"),
         };
@@ -168,8 +199,9 @@ mod tests {
             "a\\\"b \\u00fc/c",
             "a%22b%20%C3%BC%2Fc",
             "a%22b+%c3%bc%2fc",
+            "a%22b%20%C3%BC/c",
         ] {
-            assert!(forms.contains(form.as_bytes()), "{form}");
+            assert!(forms.contains(&Form::Plain(form.into())), "{form}");
         }
     }
 
@@ -184,16 +216,17 @@ mod tests {
             r"it's $1\/<a>\tb",
             r"it's $1/\u003ca\u003e\tb",
         ] {
-            let found = forms.iter().any(|known| known.starts_with(form.as_bytes()));
-            assert!(found, "{form}");
+            let begins = |known: &Form| matches!(known, Form::Plain(known) if known.starts_with(form.as_bytes()));
+            assert!(forms.iter().any(begins), "{form}");
         }
     }
 
     #[test]
     fn lines_stand_alone_but_not_a_pem_frame() {
         let forms = all("-----BEGIN KEY-----\nAbCdEfGh\nxy\n-----END KEY-----\n");
-        assert!(forms.contains(b"AbCdEfGh".as_slice()));
-        assert!(!forms.contains(b"xy".as_slice()));
-        assert!(!forms.contains(b"-----END KEY-----".as_slice()));
+        let has = |form: &str| forms.contains(&Form::Plain(form.into()));
+        assert!(has("AbCdEfGh"));
+        assert!(!has("xy"));
+        assert!(!has("-----END KEY-----"));
     }
 }

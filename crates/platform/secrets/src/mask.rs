@@ -1,18 +1,18 @@
-//! Masking and detection over one automaton of all forms of all secrets.
+//! Masking and detection: one scan of the bytes for all forms of all secrets.
 //!
 //! What is masked is the union of all occurrences, overlapping ones merged.
 //! So the result is a property of the whole text and cannot depend on where
 //! chunks end: a stream holds back only what may still become an occurrence.
 
-use crate::forms;
+mod automaton;
+mod scan;
+mod wrapped;
+
 use crate::values::Secrets;
-use aho_corasick::automaton::{Automaton as _, StateID};
-use aho_corasick::nfa::contiguous::NFA;
-use aho_corasick::{Anchored, MatchKind};
 use rok_vocabulary::InputName;
+use scan::{Patterns, Scan};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,71 +24,6 @@ pub const REPLACEMENT: &str = "***";
 pub struct Masker {
     /// `None` when there is nothing to mask.
     inner: Option<Arc<Patterns>>,
-}
-
-struct Patterns {
-    nfa: NFA,
-    start: StateID,
-    /// The length of the longest suffix that may become an occurrence, by state.
-    depth: HashMap<StateID, usize>,
-    /// Of each pattern: the secret that it is a form of.
-    names: Vec<InputName>,
-}
-
-impl Patterns {
-    fn new(secrets: &Secrets) -> Self {
-        let mut patterns: Vec<(Vec<u8>, InputName)> = Vec::new();
-        for (name, value) in secrets.iter() {
-            patterns.extend(
-                forms::all(value)
-                    .into_iter()
-                    .map(|form| (form, name.clone())),
-            );
-        }
-        let nfa = NFA::builder()
-            .match_kind(MatchKind::Standard)
-            .build(patterns.iter().map(|(form, _)| form))
-            .expect("secrets are far fewer and shorter than the automaton's limits");
-        let start = nfa
-            .start_state(Anchored::No)
-            .expect("an automaton built with defaults can search unanchored");
-        let mut depth = HashMap::from([(start, 0)]);
-        for (form, _) in &patterns {
-            let mut state = start;
-            for (at, byte) in form.iter().enumerate() {
-                state = nfa.next_state(Anchored::No, state, *byte);
-                depth.insert(state, at + 1);
-            }
-        }
-        let names = patterns.into_iter().map(|(_, name)| name).collect();
-        Self {
-            nfa,
-            start,
-            depth,
-            names,
-        }
-    }
-
-    fn next(&self, state: StateID, byte: u8) -> StateID {
-        self.nfa.next_state(Anchored::No, state, byte)
-    }
-
-    /// The longest occurrence that ends in this state, and whose it is.
-    fn longest(&self, state: StateID) -> Option<(usize, &InputName)> {
-        // Cheap: special states are the dead, the start and the matching ones.
-        if !self.nfa.is_special(state) || !self.nfa.is_match(state) {
-            return None;
-        }
-        (0..self.nfa.match_len(state))
-            .map(|index| self.nfa.match_pattern(state, index))
-            .max_by_key(|pattern| self.nfa.pattern_len(*pattern))
-            .map(|pattern| {
-                (
-                    self.nfa.pattern_len(pattern),
-                    &self.names[pattern.as_usize()],
-                )
-            })
-    }
 }
 
 impl Masker {
@@ -181,23 +116,17 @@ impl Masker {
     /// The name of the first secret that the bytes contain.
     #[must_use]
     pub fn find(&self, bytes: &[u8]) -> Option<&InputName> {
-        let patterns = self.inner.as_deref()?;
-        let mut state = patterns.start;
-        for byte in bytes {
-            state = patterns.next(state, *byte);
-            if let Some((_, name)) = patterns.longest(state) {
-                return Some(name);
-            }
-        }
-        None
+        let patterns = self.inner.as_ref()?;
+        let mut scan = Scan::new(Arc::clone(patterns));
+        let found = bytes.iter().find_map(|byte| scan.step(*byte))?;
+        Some(patterns.name(found.pattern))
     }
 
     /// A stream that masks chunk by chunk.
     #[must_use]
     pub fn stream(&self) -> MaskStream {
         MaskStream {
-            patterns: self.inner.clone(),
-            state: self.inner.as_deref().map(|patterns| patterns.start),
+            scan: self.inner.clone().map(Scan::new),
             pending: Vec::new(),
             hits: Vec::new(),
         }
@@ -207,8 +136,7 @@ impl Masker {
     #[must_use]
     pub fn detector(&self) -> Detector {
         Detector {
-            patterns: self.inner.clone(),
-            state: self.inner.as_deref().map(|patterns| patterns.start),
+            scan: self.inner.clone().map(Scan::new),
             found: None,
         }
     }
@@ -224,8 +152,8 @@ impl fmt::Debug for Masker {
 
 /// Masks a stream of chunks, whatever their borders.
 pub struct MaskStream {
-    patterns: Option<Arc<Patterns>>,
-    state: Option<StateID>,
+    /// `None` when there is nothing to mask.
+    scan: Option<Scan>,
     /// What was read and not yet written.
     pending: Vec<u8>,
     /// Merged occurrences within `pending`, as (start, end), in order.
@@ -235,25 +163,20 @@ pub struct MaskStream {
 impl MaskStream {
     /// Takes a chunk; appends to `out` what can be told already.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
-        let (Some(patterns), Some(mut state)) = (self.patterns.clone(), self.state) else {
+        let Some(mut scan) = self.scan.take() else {
             out.extend_from_slice(chunk);
             return;
         };
         for byte in chunk {
             self.pending.push(*byte);
-            state = patterns.next(state, *byte);
-            if let Some((len, _)) = patterns.longest(state) {
-                self.hit(self.pending.len() - len, self.pending.len());
+            if let Some(found) = scan.step(*byte) {
+                let end = self.pending.len();
+                self.hit(end.saturating_sub(found.length), end);
             }
         }
-        self.state = Some(state);
         // An occurrence yet to come begins at `open` or later.
-        let depth = patterns
-            .depth
-            .get(&state)
-            .copied()
-            .unwrap_or(self.pending.len());
-        let open = self.pending.len() - depth.min(self.pending.len());
+        let open = self.pending.len().saturating_sub(scan.open());
+        self.scan = Some(scan);
         let crossing = self.hits.iter().find(|(_, end)| *end > open);
         let border = crossing.map_or(open, |(start, _)| open.min(*start));
         self.flush(border, out);
@@ -262,7 +185,9 @@ impl MaskStream {
     /// The end of the stream: appends what was held back.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.flush(self.pending.len(), out);
-        self.state = self.patterns.as_deref().map(|patterns| patterns.start);
+        if let Some(scan) = &mut self.scan {
+            scan.restart();
+        }
     }
 
     fn hit(&mut self, start: usize, end: usize) {
@@ -308,28 +233,22 @@ impl fmt::Debug for MaskStream {
 
 /// Looks for secrets in a stream of chunks, whatever their borders.
 pub struct Detector {
-    patterns: Option<Arc<Patterns>>,
-    state: Option<StateID>,
+    /// `None` when there is nothing to find.
+    scan: Option<Scan>,
     found: Option<InputName>,
 }
 
 impl Detector {
     /// Takes a chunk.
     pub fn push(&mut self, chunk: &[u8]) {
-        let (Some(patterns), Some(mut state)) = (self.patterns.as_deref(), self.state) else {
-            return;
-        };
         if self.found.is_some() {
             return;
         }
-        for byte in chunk {
-            state = patterns.next(state, *byte);
-            if let Some((_, name)) = patterns.longest(state) {
-                self.found = Some(name.clone());
-                return;
-            }
+        if let Some(scan) = &mut self.scan
+            && let Some(found) = chunk.iter().find_map(|byte| scan.step(*byte))
+        {
+            self.found = Some(scan.name(found.pattern).clone());
         }
-        self.state = Some(state);
     }
 
     /// The name of the first secret met so far.

@@ -22,6 +22,7 @@ const WAYS: &str = r#"
       done
   json: { run: 'printf %s "$T" | sed "s/[\\\\\"]/\\\\&/g" | awk "{ printf \"%s%s\", sep, \$0; sep = \"\\\\\\\\n\" }"' }
   base64: { run: 'printf %s "$T" | base64 -w 0; printf "u:%s" "$T" | base64 -w 0; printf "xy%s" "$T" | base64 -w 0' }
+  base64_lines: { run: 'for w in 4 20 76; do printf "%s%s" "$T" "$T" | base64 -w $w; printf "u:%s" "$T" | base64 -w $w | tee /dev/stderr; done; exit 65', required: false }
   wrapped: { run: 'env' }
   traced: { run: 'set -x; : "$T"' }
   traced_bash: { shell: bash, run: 'set -x; : "$T"; printf %q "$T"' }
@@ -41,12 +42,23 @@ const WAYS: &str = r#"
 #[case::url("ab/cd+ef==&<gh>")]
 #[case::lines("first-line 7Q\nsecond\"line 8W\n\nthird'line 9E\n")]
 #[case::beyond_ascii("pässwörd-€-𝄞-9")]
+#[case::longer_than_a_line_of_base64(
+    "github_pat_11ABCDEFG0aBcDeFgHiJkL_mNoPqRsTuVwXyZ0123456789aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567"
+)]
 #[case::blanks("  two  words\tand a tab ")]
 fn printing_shows_nothing(#[case] value: &str) {
     let vault = Vault::new(value, WAYS);
     let mut said = vec![vault.run_all().exits(0)];
     let shown = |step: &str| vault.bench.rok(["logs", "r", step]).exits(0);
-    for step in ["plain", "json", "base64", "traced", "failing", "slow"] {
+    for step in [
+        "plain",
+        "json",
+        "base64",
+        "base64_lines",
+        "traced",
+        "failing",
+        "slow",
+    ] {
         let log = shown(step);
         assert!(log.out.contains("***"), "{step}: {}", log.out);
         said.push(log);

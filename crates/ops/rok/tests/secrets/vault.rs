@@ -100,8 +100,13 @@ impl Vault {
 
     fn form_in(&self, bytes: &[u8]) -> Option<&'static str> {
         let text = String::from_utf8_lossy(bytes);
+        // Base64 may stand in lines.
+        let unbroken: String = text.split_whitespace().collect();
         let mut forms = self.forms.iter();
-        let found = forms.find(|(_, form)| text.contains(form));
+        let shows = |name: &str, form: &str| {
+            text.contains(form) || name.contains("base64") && unbroken.contains(form)
+        };
+        let found = forms.find(|(name, form)| shows(name, form));
         found.map(|(name, _)| *name)
     }
 }
