@@ -112,7 +112,10 @@ pub(crate) fn is_new(incident: &Incident, handling: &Handling) -> Result<bool, E
             "{id} is an occurrence of {first}; handle that one"
         )));
     }
-    if incident.status == handling.to && incident.handled_by.as_ref() == Some(&handling.by) {
+    // Another reason is no repetition: it would be dropped unsaid.
+    let same_words = incident.note.as_ref() == Some(&handling.reason);
+    let same_person = incident.handled_by.as_ref() == Some(&handling.by);
+    if incident.status == handling.to && same_person && same_words {
         return Ok(false);
     }
     if incident.status.leads_to(handling.to) {

@@ -65,6 +65,12 @@ fn the_same_again_changes_nothing_and_the_impossible_is_refused() {
     let before = cells.cell(TABLE, "a").unwrap();
     facade.resolve("a", &ada(), "cable", at(6)).unwrap();
     assert_eq!(cells.cell(TABLE, "a").unwrap(), before);
+    let other = facade.resolve("a", &ada(), "dust", at(6)).unwrap_err();
+    assert!(
+        other.to_string().contains("a is RESOLVED already"),
+        "{other}"
+    );
+    assert_eq!(cells.cell(TABLE, "a").unwrap(), before);
     let late = facade.acknowledge("a", &ada(), "late", at(7)).unwrap_err();
     assert!(late.to_string().contains("a is RESOLVED already"), "{late}");
     let further = facade.acknowledge("b", &ada(), "x", at(7)).unwrap_err();
