@@ -264,8 +264,15 @@ impl RunsEngine for RemoteRuns {
 
     fn replay(&self, run: &RunId, request: ReplayRequest) -> Result<RunId, RunsError> {
         refuse_secrets(request.secrets_file.as_deref())?;
+        let Some(from) = request.from else {
+            return Err(elsewhere(
+                "replays of whole runs",
+                "are of stages, which run where they are asked for",
+                "leave --server and ROK_SERVER out",
+            ));
+        };
         let body = ReplayBody {
-            from: request.from,
+            from,
             run_id: request.run_id,
             reason: request.reason.map(Reason),
         };

@@ -60,7 +60,7 @@ impl Service {
             .transpose()
             .map_err(bad)?;
         let request = ReplayRequest {
-            from,
+            from: Some(from),
             run_id,
             submitter: original.actor().clone(),
             reason: options.reason,

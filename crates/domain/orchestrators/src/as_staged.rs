@@ -3,6 +3,7 @@
 //! own record tells it, and not a report alone.
 
 use crate::kept;
+use crate::not_started;
 use crate::staged::{self, Staged};
 use rok_chain::Digest;
 use rok_executor::{Call, Functions, StepFailure};
@@ -97,7 +98,7 @@ pub(crate) fn step(after: &[String]) -> Value {
 /// them before they begin.
 #[must_use]
 pub fn with_checks(functions: Functions) -> Functions {
-    functions.register(FUNCTION, judge)
+    not_started::register(functions.register(FUNCTION, judge))
 }
 
 fn judge(call: &Call<'_>) -> Result<Value, StepFailure> {

@@ -1,6 +1,7 @@
 //! Components to one ordinary plan: a step each, under its own name.
 
 use crate::as_staged::{self, State};
+use crate::not_started::{self, Refused};
 use crate::pipe;
 use crate::trouble::{config, of_plan};
 use rok_component::Component;
@@ -49,7 +50,19 @@ pub fn plan_of_components(components: &[Arc<Component>]) -> Result<Plan, Orchest
             tree: None,
         })
         .collect();
-    plan(&ExecutionContext::of_stage("components"), "", &parts, None)
+    let context = ExecutionContext::of_stage("components");
+    plan(&context, "", &parts, &Beside::default())
+}
+
+/// What a plan holds besides the components that run.
+#[derive(Debug, Default)]
+pub(crate) struct Beside<'c> {
+    /// The parts that are refused, by name: each fails with its reason.
+    pub(crate) refused: Refused,
+    /// The components that no file concerns, and why.
+    pub(crate) left_out: &'c [(FoundComponent, String)],
+    /// What is staged, where the plan is about that.
+    pub(crate) staged: Option<&'c State>,
 }
 
 /// The parts of a stage's plan: what a component requires comes before it, and
@@ -116,9 +129,9 @@ pub(crate) fn plan(
     context: &ExecutionContext,
     orchestrator: &str,
     parts: &[Part<'_>],
-    staged: Option<&State>,
+    beside: &Beside<'_>,
 ) -> Result<Plan, OrchestratorError> {
-    let document = document(context, orchestrator, parts, staged)?;
+    let document = document(context, orchestrator, parts, beside)?;
     let bytes = document.to_string();
     let parsed = rok_plan::parse(bytes.as_bytes(), "orchestrated.json");
     parsed.map_err(|errors: PlanErrors| of_plan(&errors))
@@ -128,13 +141,24 @@ fn document(
     context: &ExecutionContext,
     orchestrator: &str,
     parts: &[Part<'_>],
-    staged: Option<&State>,
+    beside: &Beside<'_>,
 ) -> Result<Value, OrchestratorError> {
     let mut steps = Map::new();
     for part in parts {
-        steps.insert(part.component.name.to_string(), Value::Object(step(part)));
+        let name = part.component.name.to_string();
+        let step = if beside.refused.contains_key(&name) {
+            not_started::refused(part.component, &told(part.component))
+        } else {
+            step(part)
+        };
+        steps.insert(name, Value::Object(step));
     }
-    if staged.is_some() {
+    for (found, why) in beside.left_out {
+        let component = &found.component;
+        let step = not_started::left_out(component, &told(component), why);
+        steps.insert(component.name.to_string(), Value::Object(step));
+    }
+    if beside.staged.is_some() {
         let all: Vec<String> = steps.keys().cloned().collect();
         steps.insert(as_staged::STEP.to_owned(), as_staged::step(&all));
     }
@@ -151,20 +175,30 @@ fn document(
         let message = format!("`{name}`: inputs that begin with `{OURS}` are rok's own");
         return Err(config("ROK0222", message, "leave it out"));
     }
-    let mut inputs = inputs(parts)?;
-    for part in parts {
+    // What does not run takes nothing.
+    let runs = parts
+        .iter()
+        .filter(|part| !beside.refused.contains_key(part.component.name.as_str()));
+    let parts: Vec<&Part<'_>> = runs.collect();
+    let mut inputs = inputs(&parts)?;
+    for part in &parts {
         if let Some(name) = batched(context, part)? {
             let given = json!({ "type": "array", "default": batches(part.files.unwrap_or(&[])) });
             inputs.insert(name, given);
         }
     }
-    if let Some(staged) = staged
-        && inputs
-            .insert(as_staged::INPUT.to_owned(), staged.input())
-            .is_some()
-    {
-        let message = format!("no component takes an input `{}`", as_staged::INPUT);
-        return Err(config("ROK0222", message, "call it otherwise"));
+    let refused = || not_started::input(&beside.refused);
+    let refused = (!beside.refused.is_empty()).then(refused);
+    let ours = [
+        (as_staged::INPUT, beside.staged.map(State::input)),
+        (not_started::INPUT, refused),
+    ];
+    for (name, input) in ours {
+        let Some(input) = input else { continue };
+        if inputs.insert(name.to_owned(), input).is_some() {
+            let message = format!("no component takes an input `{name}`");
+            return Err(config("ROK0222", message, "call it otherwise"));
+        }
     }
     if !inputs.is_empty() {
         document["inputs"] = Value::Object(inputs);
@@ -237,7 +271,7 @@ fn batches(files: &[String]) -> Vec<String> {
 }
 
 /// The inputs of all components. One name is one input.
-fn inputs(parts: &[Part<'_>]) -> Result<Map<String, Value>, OrchestratorError> {
+fn inputs(parts: &[&Part<'_>]) -> Result<Map<String, Value>, OrchestratorError> {
     let mut all: Map<String, Value> = Map::new();
     let mut whose: BTreeMap<String, String> = BTreeMap::new();
     for part in parts {
@@ -280,15 +314,16 @@ fn piped(part: &Part<'_>) -> BTreeSet<String> {
     names.filter(|name| handed.contains_key(name)).collect()
 }
 
+/// Which component a step is, to the byte.
+fn told(component: &Component) -> String {
+    let id = component.id();
+    format!("component {id}, sha-256 {}", component.fingerprint)
+}
+
 fn step(part: &Part<'_>) -> Map<String, Value> {
     let component = part.component;
     let mut step = component.step_json();
-    let told = format!(
-        "component {}, sha-256 {}",
-        component.id(),
-        component.fingerprint
-    );
-    step.insert("description".into(), told.into());
+    step.insert("description".into(), told(component).into());
     if !step.contains_key("name") {
         step.insert("name".into(), component.id().to_string().into());
     }

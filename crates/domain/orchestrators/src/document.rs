@@ -68,7 +68,7 @@ pub(crate) fn plan_of(
         })
         .collect();
     let context = ExecutionContext::of_stage(&document.plan_id);
-    let plan = compile::plan(&context, "", &parts, None)?;
+    let plan = compile::plan(&context, "", &parts, &compile::Beside::default())?;
     finished(&plan.to_canonical_json(), document)
 }
 

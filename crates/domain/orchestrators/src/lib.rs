@@ -27,6 +27,7 @@ mod query;
 mod as_staged;
 mod git;
 mod kept;
+mod not_started;
 mod scope;
 mod staged;
 

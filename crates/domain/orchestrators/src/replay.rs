@@ -2,16 +2,17 @@
 
 use crate::as_staged;
 use crate::engine::Shared;
+use crate::not_started;
 use crate::order::needs_first;
 use crate::results;
-use crate::run::{A_COPY, LOOKED_AT, NOT_STARTED, TAILS, Watch};
-use crate::trouble::{config, of_plan, of_runs};
+use crate::run::{A_COPY, LOOKED_AT, TAILS, Watch};
+use crate::trouble::{config, of_plan, of_runs, of_taken};
 use rok_facades::runs::{ReplayRequest, RunSelector, RunSummary};
 use rok_orchestration::{
     ComponentResult, ExecutionContext, OrchestratorError, ReplayReport, ReportStatus, RunReport,
     Trouble,
 };
-use rok_vocabulary::{RunId, StepId};
+use rok_vocabulary::{IdError, RunId, StepId};
 
 impl Shared {
     /// Replays the run that the context names. Its plan is the recorded one;
@@ -48,38 +49,27 @@ impl Shared {
             let trouble = Trouble::new("ROK0150", message).help(help);
             return Err(OrchestratorError::Execution(trouble));
         }
-        let from = match &asked.from {
-            Some(from) => from.clone(),
-            None => recorded
-                .steps
-                .first()
-                .map(|s| s.id.clone())
-                .unwrap_or_default(),
-        };
-        let step: StepId = from.parse().map_err(|error: rok_vocabulary::IdError| {
-            config("ROK0220", error.to_string(), "name a component of that run")
-        })?;
+        let bad =
+            |error: IdError| config("ROK0220", error.to_string(), "name a component of that run");
+        let from = asked.from.as_deref().map(str::parse::<StepId>);
+        let from = from.transpose().map_err(bad)?;
         let request = ReplayRequest {
-            from: step,
+            from: from.clone(),
             run_id: report.correlation_id.parse().ok(),
             submitter: self.submitter(context),
             reason: context.reason.clone(),
             secrets_file: context.secrets_file.as_ref().map(|f| self.folder.join(f)),
         };
-        let run = self.runs.replay(&original, request).map_err(of_runs)?;
+        let run = self.runs.replay(&original, request).map_err(of_taken)?;
         report.correlation_id = run.to_string();
         report.run_id = Some(run.clone());
         let end = self.drive(&run, watch)?;
         let summary = self.runs.summary(&run).map_err(of_runs)?;
         report.results = self.recorded_results(&run, &summary)?;
-        for name in not_started(&recorded) {
-            let why = format!("it was not started in run {original}, which a replay cannot mend");
-            report.results.push(results::never_started(name, &why));
-        }
         let divergences = divergences(&recorded, &summary);
         report.replay = Some(ReplayReport {
             replays: original.to_string(),
-            from,
+            from: from.map(|from| from.to_string()),
             diverged: !divergences.is_empty(),
             divergences,
         });
@@ -115,16 +105,14 @@ impl Shared {
                     "ROK0105", message,
                 )));
             };
-            found.push(results::of_recorded(step, summary, &tails, &self.folder));
+            let mut result = results::of_recorded(step, summary, &tails, &self.folder);
+            if not_started::is_step(&plan, id) {
+                result.attempts = 0;
+            }
+            found.push(result);
         }
         Ok(found)
     }
-}
-
-/// The components that failed without being started.
-fn not_started(recorded: &RunSummary) -> impl Iterator<Item = &str> {
-    let names = recorded.labels.get(NOT_STARTED);
-    names.into_iter().flat_map(|names| names.split(','))
 }
 
 /// What came out otherwise. Times never count.

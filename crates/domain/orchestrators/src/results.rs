@@ -1,7 +1,6 @@
 //! A run's summary to results: what came of each component.
 
 use rok_component::Component;
-use rok_facades::registry::FoundComponent;
 use rok_facades::runs::{LogTail, RunSummary, StepSummary, ViolationView};
 use rok_orchestration::{
     ComponentArtifact, ComponentResult, Finding, Level, ResultStatus, RunReport,
@@ -13,21 +12,6 @@ use std::path::Path;
 /// So many findings of a component are reported; a tool that has more to say
 /// is not read to its end anyway.
 const MAX_FINDINGS: usize = 1000;
-
-/// The result of a component that was not started.
-pub(crate) fn not_run(component: &Component, status: ResultStatus, why: &str) -> ComponentResult {
-    told(of(component, status), why)
-}
-
-/// A result, with why it is none.
-fn told(mut result: ComponentResult, why: &str) -> ComponentResult {
-    if result.status == ResultStatus::Fail {
-        result.errors.push(Finding::error(why));
-    } else {
-        result.messages.push(why.to_owned());
-    }
-    result
-}
 
 /// The result of a component that is a step of the run.
 pub(crate) fn of_component(
@@ -45,11 +29,12 @@ pub(crate) fn of_component(
             tails,
             folder,
         ),
-        None => not_run(
-            component,
-            ResultStatus::Fail,
-            "the run does not know its step",
-        ),
+        None => {
+            let mut unknown = of(component, ResultStatus::Fail);
+            let why = Finding::error("the run does not know its step");
+            unknown.errors.push(why);
+            unknown
+        }
     }
 }
 
@@ -64,12 +49,28 @@ pub(crate) fn of_recorded(
     let mut result = ComponentResult::new(&step.id, status(step.state));
     let version = step.name.as_ref().and_then(|name| name.split_once('@'));
     result.version = version.map(|(_, version)| version.to_owned());
-    of_step(result, step, summary, tails, folder)
+    let mut result = of_step(result, step, summary, tails, folder);
+    if let Some(run) = &step.cached_from {
+        recorded(&mut result, run);
+    }
+    result
 }
 
-/// The result of a component that was not started when its run was recorded.
-pub(crate) fn never_started(name: &str, why: &str) -> ComponentResult {
-    told(ComponentResult::new(name, ResultStatus::Fail), why)
+/// What a replay took from the record did not run: it is no pass.
+fn recorded(result: &mut ComponentResult, run: &str) {
+    result.attempts = 0;
+    result.duration_ms = 0;
+    let how = match result.status {
+        ResultStatus::Pass => "passed",
+        ResultStatus::Warn => "passed with warnings",
+        ResultStatus::Skip => "was skipped",
+        ResultStatus::Fail => "failed",
+    };
+    let why = format!("recorded, not run: it {how} in run {run}");
+    result.messages.insert(0, why);
+    if result.status != ResultStatus::Fail {
+        result.status = ResultStatus::Skip;
+    }
 }
 
 /// What came of a step, added to a result with its status: the one way from a
@@ -151,16 +152,6 @@ pub(crate) fn of_run_as_a_whole(summary: &RunSummary) -> Vec<String> {
         ));
     }
     told
-}
-
-/// Puts results in the order of these components; what is none of them last.
-pub(crate) fn sort(results: &mut [ComponentResult], order: &[FoundComponent]) {
-    let place = |result: &ComponentResult| {
-        let mut all = order.iter();
-        all.position(|found| found.component.name.as_str() == result.component)
-            .unwrap_or(order.len())
-    };
-    results.sort_by_key(place);
 }
 
 fn of(component: &Component, status: ResultStatus) -> ComponentResult {

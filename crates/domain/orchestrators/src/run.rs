@@ -1,13 +1,14 @@
 //! The way of a stage: select, compile, submit, drive, report.
 
 use crate::as_staged::{self, State};
-use crate::compile::{self, Part};
+use crate::compile::{self, Beside, Part};
 use crate::engine::Shared;
 use crate::kept;
+use crate::not_started::{self, Refusal, Refused};
 use crate::order;
 use crate::results;
 use crate::scope::{self, About, Scoped};
-use crate::trouble::{of_registry, of_runs};
+use crate::trouble::{of_registry, of_runs, of_taken};
 use rok_component::{Admission, Outcome as BreakerOutcome};
 use rok_facades::orchestrators::Orchestrator;
 use rok_facades::registry::{Asker, FoundComponent, LeftOut};
@@ -33,10 +34,6 @@ pub(crate) const TAILS: TailQuery = TailQuery {
     max_bytes: 1024 * 1024,
     total_bytes: 16 * 1024 * 1024,
 };
-
-/// The label of a run that names, with commas between, the components that
-/// failed without being started.
-pub(crate) const NOT_STARTED: &str = "not_started";
 
 /// The label of a run that looked at a copy of what was staged, and its value.
 pub(crate) const LOOKED_AT: &str = "looked_at";
@@ -109,30 +106,24 @@ impl Shared {
             scoped.staged = Some(State::of(staged));
             report.messages.extend(staged.otherwise());
         }
-        for (found, why) in &scoped.skipped {
-            let skipped = results::not_run(&found.component, ResultStatus::Skip, why);
-            report.results.push(skipped);
-        }
         if context.mode() == ExecutionMode::DryRun {
             self.dry_run(who, context, &scoped, &left, report)?;
             return Ok(None);
         }
         let run = report.correlation_id.parse();
         let run = run.unwrap_or_else(|_| Self::new_id());
-        let refused = self.admit(&run, &scoped.parts(context)?, report)?;
-        let all = scoped.kept.clone();
-        scoped
-            .kept
-            .retain(|found| !refused.contains(found.component.name.as_str()));
-        if scoped.kept.is_empty() {
-            return Ok(None);
-        }
         let parts = scoped.parts(context)?;
-        let plan = compile::plan(context, who.name(), &parts, scoped.staged.as_ref())?;
-        let what = (&plan, &*scoped.kept, run);
-        let ended = self.perform(context, what, &about, &mut watch, report);
-        results::sort(&mut report.results, &all);
-        ended
+        let refused = self.admit(&run, &parts)?;
+        // What was staged matters to what looks at it.
+        let looks = scoped.looks(&refused);
+        let beside = Beside {
+            refused,
+            left_out: &scoped.skipped,
+            staged: scoped.staged.as_ref().filter(|_| looks),
+        };
+        let plan = compile::plan(context, who.name(), &parts, &beside)?;
+        let about = if looks { &about } else { &About::All };
+        self.perform(context, (&plan, &scoped, run), about, &mut watch, report)
     }
 
     /// The folders that manifests come from.
@@ -148,7 +139,7 @@ impl Shared {
     fn perform(
         &self,
         context: &ExecutionContext,
-        (plan, kept, run): (&Plan, &[FoundComponent], RunId),
+        (plan, scoped, run): (&Plan, &Scoped, RunId),
         about: &About,
         watch: &mut Watch<'_>,
         report: &mut RunReport,
@@ -170,8 +161,8 @@ impl Shared {
                 report.messages.push(message);
             }
         }
-        let summary = self.results(&run, kept, folder, report)?;
-        self.record(kept, &summary)?;
+        let summary = self.results(&run, (plan, scoped), folder, report)?;
+        self.record(plan, &scoped.kept, &summary)?;
         if context.mode() == ExecutionMode::Profile {
             report.profile = Some(self.profile(&run)?);
         }
@@ -189,22 +180,15 @@ impl Shared {
 
     /// Asks the breakers. One that refuses fails its component, and what needs
     /// it does not run: an attempt that is not made is no success.
-    fn admit(
-        &self,
-        run: &RunId,
-        parts: &[Part<'_>],
-        report: &mut RunReport,
-    ) -> Result<BTreeSet<String>, OrchestratorError> {
-        let mut refused = BTreeSet::new();
+    fn admit(&self, run: &RunId, parts: &[Part<'_>]) -> Result<Refused, OrchestratorError> {
+        let mut refused = Refused::new();
+        let mut out: BTreeSet<&str> = BTreeSet::new();
         // What is needed comes before what needs it.
         for part in parts {
             let component = part.component;
-            let name = component.name.to_string();
-            if let Some(missing) = part.needs.iter().find(|need| refused.contains(*need)) {
-                let why = format!("it needs {missing}, which was not started");
-                let skipped = results::not_run(component, ResultStatus::Skip, &why);
-                report.results.push(skipped);
-                refused.insert(name);
+            // Nobody would tell what came of a trial of it.
+            if part.needs.iter().any(|need| out.contains(&**need)) {
+                out.insert(component.name.as_str());
                 continue;
             }
             let is_gone = |run: &RunId, since| self.is_gone(run, since);
@@ -213,11 +197,10 @@ impl Shared {
                 is_gone: &is_gone,
             };
             let admission = self.registry.admit(component, &who).map_err(of_registry)?;
-            if let Some(why) = not_admitted(&admission) {
-                let mut result = results::not_run(component, ResultStatus::Fail, &why);
-                result.error_class = Some(ErrorClass::TransientIo.to_string());
-                report.results.push(result);
-                refused.insert(name);
+            if let Some(reason) = not_admitted(&admission) {
+                let class = ErrorClass::TransientIo;
+                refused.insert(component.name.to_string(), Refusal { class, reason });
+                out.insert(component.name.as_str());
             }
         }
         Ok(refused)
@@ -237,11 +220,15 @@ impl Shared {
     /// Tells the breakers what came of what they let in.
     fn record(
         &self,
+        plan: &Plan,
         kept: &[FoundComponent],
         summary: &RunSummary,
     ) -> Result<(), OrchestratorError> {
         for found in kept {
             let name = found.component.name.as_str();
+            if not_started::is_step(plan, name) {
+                continue;
+            }
             let step = summary.steps.iter().find(|step| step.id == name);
             let outcome = match step.map(|step| (step.state, &step.error)) {
                 Some((StepState::Succeeded, _)) => BreakerOutcome::Succeeded,
@@ -290,16 +277,8 @@ impl Shared {
             let labels = &mut submission.labels;
             labels.insert(LOOKED_AT.to_owned(), A_COPY.to_owned());
         }
-        // A replay must not come to a success that the run was none of.
-        let failed = report.results.iter();
-        let failed = failed.filter(|result| result.status == ResultStatus::Fail);
-        let failed: Vec<&str> = failed.map(|result| &*result.component).collect();
-        if !failed.is_empty() {
-            let labels = &mut submission.labels;
-            labels.insert(NOT_STARTED.to_owned(), failed.join(","));
-        }
         submission.run_id = Some(run);
-        let run = self.runs.submit(submission).map_err(of_runs)?;
+        let run = self.runs.submit(submission).map_err(of_taken)?;
         report.correlation_id = run.to_string();
         report.run_id = Some(run.clone());
         Ok(run)
@@ -319,14 +298,19 @@ impl Shared {
     fn results(
         &self,
         run: &RunId,
-        kept: &[FoundComponent],
+        (plan, scoped): (&Plan, &Scoped),
         folder: &Path,
         report: &mut RunReport,
     ) -> Result<RunSummary, OrchestratorError> {
         let summary = self.runs.summary(run).map_err(of_runs)?;
         let tails = self.runs.log_tails(run, &TAILS).map_err(of_runs)?;
-        for found in kept {
-            let result = results::of_component(&found.component, &summary, &tails, folder);
+        let left_out = scoped.skipped.iter().map(|(found, _)| found);
+        for found in scoped.kept.iter().chain(left_out) {
+            let component = &found.component;
+            let mut result = results::of_component(component, &summary, &tails, folder);
+            if not_started::is_step(plan, component.name.as_str()) {
+                result.attempts = 0;
+            }
             report.results.push(result);
         }
         report.messages.extend(results::of_run_as_a_whole(&summary));
@@ -410,7 +394,6 @@ impl Shared {
         report: &mut RunReport,
     ) -> Result<(), OrchestratorError> {
         let mut dry = DryRunReport::default();
-        let mut denied = false;
         for left in left {
             let (name, version) = left
                 .component
@@ -431,26 +414,29 @@ impl Shared {
                 ..PlannedComponent::default()
             });
         }
-        if !scoped.kept.is_empty() {
-            let parts = scoped.parts(context)?;
-            let plan = compile::plan(context, who.name(), &parts, scoped.staged.as_ref())?;
-            let submission = self.submission(context, &plan, &self.folder);
-            let told = self.runs.dry_run(submission).map_err(of_runs)?;
-            dry.plan = serde_json::from_slice(&plan.to_canonical_json()).unwrap_or(Value::Null);
-            dry.plan_sha256.clone_from(&told.plan_sha256);
-            for (part, found) in parts.iter().zip(&scoped.kept) {
-                dry.components.push(self.planned(part, found, &told)?);
-            }
-            // In the order in which they would run.
-            let place =
-                |c: &PlannedComponent| told.steps.iter().position(|step| step.id == c.component);
-            dry.components.sort_by_key(place);
-            denied = told.refused.as_ref().is_some_and(|refusal| refusal.denied);
-            dry.refused = told.refused.as_ref().map(|refusal| refusal.reason.clone());
-            let findings = told.findings.iter();
-            let findings = findings.map(|f| format!("{}: {}", f.step, f.reason));
-            dry.findings.extend(findings);
+        let parts = scoped.parts(context)?;
+        let beside = Beside {
+            left_out: &scoped.skipped,
+            staged: scoped.staged.as_ref().filter(|_| !scoped.kept.is_empty()),
+            ..Beside::default()
+        };
+        let plan = compile::plan(context, who.name(), &parts, &beside)?;
+        let submission = self.submission(context, &plan, &self.folder);
+        let told = self.runs.dry_run(submission).map_err(of_runs)?;
+        dry.plan = serde_json::from_slice(&plan.to_canonical_json()).unwrap_or(Value::Null);
+        dry.plan_sha256.clone_from(&told.plan_sha256);
+        for (part, found) in parts.iter().zip(&scoped.kept) {
+            dry.components.push(self.planned(part, found, &told)?);
         }
+        // In the order in which they would run.
+        let place =
+            |c: &PlannedComponent| told.steps.iter().position(|step| step.id == c.component);
+        dry.components.sort_by_key(place);
+        let denied = told.refused.as_ref().is_some_and(|refusal| refusal.denied);
+        dry.refused = told.refused.as_ref().map(|refusal| refusal.reason.clone());
+        let findings = told.findings.iter();
+        let findings = findings.map(|f| format!("{}: {}", f.step, f.reason));
+        dry.findings.extend(findings);
         let refused = told_refusal(&dry, denied);
         report.dry_run = Some(dry);
         refused.map_or(Ok(()), Err)

@@ -2,6 +2,7 @@
 
 use crate::as_staged::State;
 use crate::compile::{self, Part};
+use crate::not_started::Refused;
 use crate::staged::Staged;
 use crate::trouble::config;
 use rok_facades::registry::{Found, FoundComponent};
@@ -25,6 +26,12 @@ pub(crate) struct Scoped {
 }
 
 impl Scoped {
+    /// Whether any component looks at the files: what is refused does not.
+    pub(crate) fn looks(&self, refused: &Refused) -> bool {
+        let mut kept = self.kept.iter();
+        kept.any(|found| !refused.contains_key(found.component.name.as_str()))
+    }
+
     /// The parts of a plan of what is run.
     pub(crate) fn parts(
         &self,
@@ -150,11 +157,22 @@ pub(crate) fn scoped(found: Found, files: Option<&[String]>, deleted: &[String])
             .insert(found.component.name.to_string(), concerned);
         scoped.kept.push(found);
     }
-    // What only those that are left out require is left out with them.
     let needed = |name: &str, kept: &[FoundComponent]| {
         let mut all = kept.iter().flat_map(|found| &found.requires);
         all.any(|required| required.as_str() == name)
     };
+    // What another one requires that runs runs as well, whatever the files.
+    while let Some(at) = out
+        .iter()
+        .position(|(found, _)| needed(found.component.name.as_str(), &scoped.kept))
+    {
+        let (mut found, _) = out.remove(at);
+        found.pulled_in = true;
+        let name = found.component.name.to_string();
+        scoped.files.insert(name, Vec::new());
+        scoped.kept.push(found);
+    }
+    // What only those that are left out require is left out with them.
     while let Some(at) = scoped
         .kept
         .iter()

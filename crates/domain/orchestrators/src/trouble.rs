@@ -5,6 +5,9 @@ use rok_facades::runs::{ErrorKind, RunsError};
 use rok_orchestration::{OrchestratorError, Trouble};
 use rok_plan::PlanErrors;
 
+/// The code of an id that another run has.
+const TAKEN: &str = "ROK0116";
+
 /// A refusal of the domain of runs.
 pub(crate) fn of_runs(error: RunsError) -> OrchestratorError {
     let kind = error.kind;
@@ -22,6 +25,15 @@ pub(crate) fn of_runs(error: RunsError) -> OrchestratorError {
             OrchestratorError::Execution(trouble)
         }
     }
+}
+
+/// The same, of a run that is to have an id: a stage has its own word for that.
+pub(crate) fn of_taken(mut error: RunsError) -> OrchestratorError {
+    if error.code == TAKEN {
+        let help = "take another --correlation-id, or leave it out";
+        error.help = Some(help.to_owned());
+    }
+    of_runs(error)
 }
 
 /// A refusal of the registry.

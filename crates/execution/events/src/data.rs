@@ -113,8 +113,9 @@ pub struct ReplaysData {
     /// The run.
     pub run: RunId,
     /// The step from which on it is executed anew; every step that does not
-    /// come after it takes its recorded result.
-    pub from: StepId,
+    /// come after it takes its recorded result. `None`: all of it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<StepId>,
 }
 
 /// Which duties a transition declared and which are open.

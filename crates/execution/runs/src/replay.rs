@@ -38,8 +38,10 @@ impl Runs {
         let loaded = self.load(run)?;
         let state = loaded.state();
         let plan = state.plan().plan();
-        if state.find(request.from.as_str()).is_none() {
-            return Err(fault::unknown_step_of(state, request.from.as_str()));
+        if let Some(from) = &request.from
+            && state.find(from.as_str()).is_none()
+        {
+            return Err(fault::unknown_step_of(state, from.as_str()));
         }
         if let Some(gone) = gone(state) {
             let why = format!("the folder that it ran in is gone: {}", gone.display());
@@ -110,7 +112,10 @@ impl Runs {
         let run = &replays.run;
         let state = loaded.state();
         let plan = state.plan().plan();
-        let again = after(plan, &replays.from);
+        let again = match &replays.from {
+            Some(from) => after(plan, from),
+            None => vec![true; plan.steps.len()],
+        };
         let open: Vec<&str> = (0..plan.steps.len())
             .filter(|at| {
                 let reached = matches!(

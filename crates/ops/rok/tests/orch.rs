@@ -17,6 +17,8 @@ mod hook;
 mod modes;
 #[path = "orch/own.rs"]
 mod own;
+#[path = "orch/record.rs"]
+mod record;
 #[path = "orch/registry.rs"]
 mod registry;
 #[path = "orch/reports.rs"]

@@ -158,8 +158,9 @@ const fn is_zero(number: &u32) -> bool {
 pub struct ReplayReport {
     /// The run that was replayed.
     pub replays: String,
-    /// The component from which on it was executed anew.
-    pub from: String,
+    /// The component from which on it was executed anew; absent: all of it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Whether anything but times differs.
     pub diverged: bool,
     /// What, a line each.

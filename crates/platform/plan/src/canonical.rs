@@ -226,6 +226,7 @@ fn step(plan: &Plan, at: usize, step: &Step) -> Json {
         "if",
         step.condition.as_ref().map(rok_expr::Condition::source),
     );
+    keys.text("skip_reason", step.skip_reason.as_deref());
     keys.text(
         "for_each",
         step.for_each.as_ref().map(rok_expr::Items::source),

@@ -202,6 +202,8 @@ pub struct Step {
     pub fallback: Option<usize>,
     /// Runs only if this holds; otherwise it is skipped, which is no failure.
     pub condition: Option<Condition>,
+    /// Why it is skipped where that does not hold.
+    pub skip_reason: Option<String>,
     /// The list that it is fanned out over: one child for each item.
     pub for_each: Option<Items>,
     /// Children at once; `None`: as many as the run has places for.

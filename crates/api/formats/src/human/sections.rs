@@ -73,11 +73,11 @@ impl Page {
         } else {
             "came out alike"
         };
-        let from = &replay.from;
-        self.text(
-            0,
-            &format!("replay of {} from {from}: {verdict}", replay.replays),
-        );
+        let from = match &replay.from {
+            Some(from) => format!(" from {from}"),
+            None => String::new(),
+        };
+        self.text(0, &format!("replay of {}{from}: {verdict}", replay.replays));
         for divergence in &replay.divergences {
             self.text(2, divergence);
         }

@@ -53,8 +53,8 @@ pub struct Submission {
 /// A run that is to be replayed.
 #[derive(Debug, Clone)]
 pub struct ReplayRequest {
-    /// The step from which on it is executed anew.
-    pub from: StepId,
+    /// The step from which on it is executed anew; `None`: all of it.
+    pub from: Option<StepId>,
     /// The replay's id; `None`: a new one.
     pub run_id: Option<RunId>,
     /// Who asks.

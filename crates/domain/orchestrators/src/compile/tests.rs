@@ -27,7 +27,7 @@ fn compiled(
 ) -> Result<Plan, OrchestratorError> {
     let files = BTreeMap::new();
     let parts = parts(context, found, &files, None)?;
-    plan(context, "X", &parts, None)
+    plan(context, "X", &parts, &Beside::default())
 }
 
 fn pipeline(chain: &[&str]) -> ExecutionContext {
@@ -181,7 +181,7 @@ fn files_reach_their_component_as_texts() {
     let list = vec!["a b.rs".to_owned(), "${{ x }}.rs".to_owned()];
     let files = BTreeMap::from([("fmt".to_owned(), list)]);
     let parts = parts(&context, &found, &files, Some("/w ${{ x }}")).unwrap();
-    let plan = plan(&context, "X", &parts, None).unwrap();
+    let plan = plan(&context, "X", &parts, &Beside::default()).unwrap();
     let env = &steps(&plan)["fmt"]["env"];
     assert_eq!(env["COMPONENT_FILES"], "a b.rs\n$${{ x }}.rs");
     assert_eq!(env["COMPONENT_WORKTREE"], "/w $${{ x }}");
@@ -194,7 +194,7 @@ fn more_files_than_one_list_holds_are_given_in_parts() {
     let files = BTreeMap::from([("check-it".to_owned(), names.clone())]);
     let context = ExecutionContext::of_stage("ci");
     let all = parts(&context, &found, &files, None).unwrap();
-    let plan = plan(&context, "X", &all, None).unwrap();
+    let plan = plan(&context, "X", &all, &Beside::default()).unwrap();
     let document: Value = serde_json::from_slice(&plan.to_canonical_json()).unwrap();
     assert_eq!(
         document["steps"]["check-it"]["for_each"],

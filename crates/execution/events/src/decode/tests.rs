@@ -105,7 +105,7 @@ fn bodies() -> Vec<Body> {
                 }),
                 replays: Some(ReplaysData {
                     run: "run_old".parse().unwrap(),
-                    from: "build".parse().unwrap(),
+                    from: Some("build".parse().unwrap()),
                 }),
                 plans: BTreeMap::from([(
                     "other".parse().unwrap(),

@@ -115,7 +115,8 @@ impl RunOrchestrationKernel {
         };
         match verdict {
             Ok(false) => {
-                let reason = "its condition is false".into();
+                let told = step.skip_reason.as_deref();
+                let reason = told.unwrap_or("its condition is false").into();
                 return self.skip(ix, SkipCause::Condition, reason, now);
             }
             Err(error) => {

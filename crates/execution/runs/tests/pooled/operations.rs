@@ -183,7 +183,7 @@ fn a_run_is_replayed_from_a_step(#[values(In::Memory, In::Sqlite)] of: In) {
     let run = house.submit("steps: { a: { call: ok }, b: { call: bad, needs: [a] } }");
     assert_eq!(house.outcome(&run), Outcome::Failed);
     let request = ReplayRequest {
-        from: "b".parse().unwrap(),
+        from: Some("b".parse().unwrap()),
         run_id: None,
         submitter: ann(),
         reason: None,

@@ -44,7 +44,9 @@ impl<'c> World<'c> {
     fn unusable(&self, component: &Component) -> Option<&'static str> {
         match component.status {
             ComponentStatus::Archived => Some("archived"),
-            ComponentStatus::Draft if !self.drafts => Some("draft"),
+            ComponentStatus::Draft if !self.drafts => {
+                Some("a draft, which runs with --allow-draft only")
+            }
             _ => None,
         }
     }

@@ -71,8 +71,14 @@ fn a_choice_that_falls_away_takes_its_requirements_along() {
     "bb: ^1",
     "a@1.0.0 requires bb ^1, and there is no component bb (did you mean `b`?)"
 )]
-#[case::unmet("b: ^3", "a@1.0.0 requires ^3: of b there is 2.0.0 (draft), 1.0.0")]
-#[case::draft("b: ^2", "a@1.0.0 requires ^2: of b there is 2.0.0 (draft), 1.0.0")]
+#[case::unmet(
+    "b: ^3",
+    "a@1.0.0 requires ^3: of b there is 2.0.0 (a draft, which runs with --allow-draft only), 1.0.0"
+)]
+#[case::draft(
+    "b: ^2",
+    "a@1.0.0 requires ^2: of b there is 2.0.0 (a draft, which runs with --allow-draft only), 1.0.0"
+)]
 #[case::archived("old: ^1", "a@1.0.0 requires ^1: of old there is 1.0.0 (archived)")]
 fn what_cannot_be_met_is_named(#[case] requires: &str, #[case] expected: &str) {
     let all = [

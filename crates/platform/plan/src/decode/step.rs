@@ -43,6 +43,7 @@ pub(super) struct StepDraft<'t> {
     pub(super) mode: PlanMode,
     pub(super) place: StepPlace,
     pub(super) condition: Option<Written<'t, Condition>>,
+    pub(super) skip_reason: Option<String>,
     pub(super) gate: Option<Gate>,
     pub(super) approvers: Approvers,
     pub(super) expires: Option<Duration>,
@@ -118,6 +119,7 @@ impl Decoder<'_> {
             condition: node
                 .get("if")
                 .and_then(|node| self.written(Condition::parse(node.text()?), node)),
+            skip_reason: self.skip_reason(node),
             gate,
             approvers: self.approvers(node, gate),
             expires: read::duration(node, "expires"),
@@ -400,6 +402,16 @@ impl Decoder<'_> {
         artifacts
     }
 
+    /// Why a step is skipped whose condition does not hold.
+    fn skip_reason(&mut self, node: &Node) -> Option<String> {
+        if node.get("if").is_none() {
+            let entries = node.map().unwrap_or(&[]).iter();
+            let without = entries.filter(|entry| entry.key == "skip_reason");
+            self.without_effect(without, "on a step without `if`");
+        }
+        read::text(node, "skip_reason")
+    }
+
     /// Refuses a pattern that no file can have.
     fn refuse_flaw(&mut self, node: &Node, path: Option<&Written<'_, Template>>) {
         if let Some((message, hint)) = path.and_then(|path| pattern::flaw(&path.expression)) {
@@ -438,6 +450,7 @@ impl StepDraft<'_> {
             after: graph.after(at).to_vec(),
             fallback: graph.fallback(at),
             condition: self.condition.map(|condition| condition.expression),
+            skip_reason: self.skip_reason,
             for_each: self.for_each.map(|items| items.expression),
             max_parallel: self.max_parallel,
             gate: self.gate,

@@ -97,6 +97,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Step, "needs", STEP_IDS, "Runs only if these steps succeeded; if one failed or was skipped, this step is skipped."),
     key(Step, "after", STEP_IDS, "Order only: runs once these steps are finished, however they finished."),
     key(Step, "if", Ty::Condition, "Runs only if this holds; otherwise it is skipped, which is no failure."),
+    key(Step, "skip_reason", Ty::Text, "Why it is skipped where its `if` does not hold: the record says so.").or("`its condition is false`"),
     key(Step, "gate", Ty::Words(&["hard", "manual"], &[]), "What it guards: the failure of a `hard` gate stops whatever has not started; a `manual` gate waits for a person before it runs."),
     key(Step, "approvers", Ty::Object(Approvers), "Who may approve a manual gate, and how many must.").or("anybody, one person"),
     key(Step, "expires", POSITIVE, "How long a manual gate waits, in wall time, before it fails.").or("for ever"),

@@ -468,6 +468,9 @@ fn steps(#[case] text: &str, #[case] expected: &[&str]) {
 #[case::no_gate(r"plan: p
 steps:
   a: { run: x, approvers: { count: 2 }, expires: 1h }", &["3:16: `approvers` has no effect on a step that is no manual gate (remove it)", "3:41: `expires` has no effect on a step that is no manual gate (remove it)"])]
+#[case::no_condition(r"plan: p
+steps:
+  a: { run: x, skip_reason: never }", &["3:16: `skip_reason` has no effect on a step without `if` (remove it)"])]
 #[case::hard_gate(r"plan: p
 steps:
   a: { run: x, gate: hard, expires: 1h }", &["3:28: `expires` has no effect on a step that is no manual gate (remove it)"])]
