@@ -2,6 +2,7 @@
 //! one page.
 
 mod ends;
+pub(crate) mod labels;
 mod ways;
 
 use crate::access::Access;
@@ -87,6 +88,7 @@ pub(crate) fn list(
             }
             (read, _) => read,
         };
+        let read = read.and_then(|row| labels::said(&row, &filter.labels).map(|()| row));
         entries.push(entry(key.id, stubs.is_some(), read));
     }
     Ok(entries)

@@ -152,6 +152,7 @@ pub(crate) fn rebuild(
         remove_row(at, space, kind, key)?;
     }
     let space = space.as_str();
+    crate::list::labels::rebuild(at, space)?;
     at.prepare("DELETE FROM kbase_events WHERE namespace = ?1")?
         .execute([space])?;
     at.prepare("DELETE FROM worker_failures WHERE namespace = ?1")?

@@ -73,6 +73,11 @@ impl SqliteStore {
         })
     }
 
+    /// Where the table of labels says something else than the runs' rows.
+    pub fn label_differences(&self) -> Result<Vec<String>, StoreError> {
+        self.database.read("read", list::labels::differences)
+    }
+
     /// Ids of rows of `kbase_events` that are not what their records say.
     pub fn kbase_differences(&self) -> Result<Vec<String>, StoreError> {
         self.database

@@ -151,6 +151,12 @@ fn database(store: &SqliteStore, name: &str) -> Vec<Check> {
         Err(error) => Check::fault("store", super::told(&error)),
     };
     checks.push(sound.of(name));
+    match store.label_differences() {
+        Ok(found) => checks.extend(found.into_iter().map(|what| {
+            Check::fault("labels", what).help("rok doctor --rebuild makes the lists by label anew")
+        })),
+        Err(error) => checks.push(Check::fault("labels", super::told(&error))),
+    }
     match store.backlog(SystemClock.now()) {
         Ok(queue) => {
             let said = format!(

@@ -105,6 +105,41 @@ fn what_is_not_what_was_written_is_driven_by_nobody(#[case] sql: &str) {
     assert_eq!(claim.unwrap().fence, Fence(2));
 }
 
+/// Lists find runs by a table of their own: it is held against the rows.
+#[rstest]
+#[case::hidden("DELETE FROM labels", "r: the list of label team does not have it")]
+#[case::forged(
+    "INSERT INTO labels SELECT namespace, 'team', 'core', created_at, id, no FROM runs
+     WHERE id = 's'",
+    "s: it is in the list of label team, which its row does not say"
+)]
+fn a_table_of_labels_that_was_edited_is_found_and_made_anew(#[case] sql: &str, #[case] told: &str) {
+    let (_folder, path, mut store) = stored();
+    fill(&mut store, "s");
+    tamper(
+        &path,
+        "UPDATE runs SET labels = '{\"team\":\"core\"}' WHERE id = 'r'",
+    );
+    store.rebuild(Vec::new(), Vec::new()).unwrap();
+    assert_eq!(store.label_differences().unwrap(), Vec::<String>::new());
+    let of_team = RunFilter {
+        labels: [("team".to_owned(), "core".to_owned())].into(),
+        ..RunFilter::default()
+    };
+    let listed = |store: &SqliteStore| store.list(&of_team).unwrap();
+    assert!(matches!(&listed(&store)[..], [RunEntry::Run { run, .. }] if run.as_str() == "r"));
+    tamper(&path, sql);
+    assert_eq!(store.label_differences().unwrap(), [told]);
+    for entry in listed(&store) {
+        // What is forged is shown as broken.
+        let broken = matches!(&entry, RunEntry::Broken { name, .. } if name == "s");
+        assert!(broken || entry.name() == "r", "{entry:?}");
+    }
+    store.rebuild(Vec::new(), Vec::new()).unwrap();
+    assert_eq!(store.label_differences().unwrap(), Vec::<String>::new());
+    assert_eq!(listed(&store).len(), 1);
+}
+
 #[rstest]
 #[case::the_phase("UPDATE runs SET phase = 'DREAMING'")]
 #[case::the_outcome("UPDATE runs SET outcome = 'splendid'")]
