@@ -57,11 +57,15 @@ pub(crate) fn store(error: &StoreError) -> RunsError {
 pub(crate) fn claim(error: &ClaimError) -> RunsError {
     match error {
         ClaimError::Store(error) => store(error),
-        held @ ClaimError::Held { .. } => {
-            RunsError::new(ErrorKind::Busy, "ROK0103", held.to_string())
-                .help("wait for it, follow it with `rok events RUN --follow`, or stop it with `rok cancel RUN`")
-        }
+        held @ ClaimError::Held { .. } => driven(held.to_string()),
     }
+}
+
+/// Another process drives the run.
+pub(crate) fn driven(message: String) -> RunsError {
+    RunsError::new(ErrorKind::Busy, "ROK0103", message).help(
+        "wait for it, follow it with `rok events RUN --follow`, or stop it with `rok cancel RUN`",
+    )
 }
 
 pub(crate) fn runner(error: &RunnerError) -> RunsError {

@@ -1,6 +1,7 @@
 //! Waiting for a place: how a run with a `concurrency` key comes to go on.
 
 use crate::engine::Runs;
+use crate::fault;
 use crate::slots::{Asker, AtStart, Place, Slot, Slots, Ticket, of_plan};
 use crate::submit::Prepared;
 use rok_facades::runs::{CommandRequest, ErrorKind, RunsError, StopSignal, Verb};
@@ -221,6 +222,11 @@ impl Runs {
         let Some(waiting) = Waiting::of(self, state)? else {
             return Ok(true);
         };
+        // Its own place is what it would wait for.
+        let driver = self.home().driver(run);
+        if let Some(driver) = driver.map_err(|error| fault::store(&error))? {
+            return Err(fault::driven(format!("run {run} is driven by {driver}")));
+        }
         if waiting.on_limit == OnLimit::Reject {
             let slot = self.place_at_once(&waiting.slots, &waiting.key, &waiting.asker)?;
             self.keep_place(run, slot);
