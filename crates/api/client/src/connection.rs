@@ -34,6 +34,8 @@ pub(crate) struct Connection {
     client: Client,
     base: Url,
     token: Option<HeaderValue>,
+    /// How long an answer may take.
+    answer: Duration,
 }
 
 impl Connection {
@@ -60,7 +62,14 @@ impl Connection {
             client,
             base,
             token: token.transpose()?,
+            answer: ANSWER_TIMEOUT,
         })
+    }
+
+    /// Waits no longer than this for an answer.
+    pub(crate) fn answers_within(mut self, answer: Duration) -> Self {
+        self.answer = answer;
+        self
     }
 
     /// The address of an operation, each part of its path on its own.
@@ -107,17 +116,12 @@ impl Connection {
         path: &[&str],
         query: &[(&'static str, String)],
     ) -> Result<T, RunsError> {
-        read(
-            self.send(
-                self.request(Method::GET, path, query)
-                    .timeout(ANSWER_TIMEOUT),
-            )?,
-        )
+        read(self.send(self.request(Method::GET, path, query).timeout(self.answer))?)
     }
 
     /// Looks at bytes.
     pub(crate) fn bytes(&self, path: &[&str]) -> Result<Vec<u8>, RunsError> {
-        bytes(self.send(self.request(Method::GET, path, &[]).timeout(ANSWER_TIMEOUT))?)
+        bytes(self.send(self.request(Method::GET, path, &[]).timeout(self.answer))?)
     }
 
     /// Asks for something to be done. A key makes it safe to send twice.

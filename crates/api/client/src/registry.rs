@@ -5,12 +5,16 @@ use rok_chain::Digest;
 use rok_component::{ManifestSource, Offer, SourceError};
 use rok_http::ComponentPage;
 use rok_service::views::RunsError;
+use std::time::Duration;
 
 /// Components on a page: as many as the server gives at once.
 const PAGE: usize = 500;
 
 /// More than a registry takes.
 const MAX_OFFERS: usize = 10_000;
+
+/// How long a server may take to answer: whoever commits waits for it.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// The components of a server.
 pub struct RemoteComponents {
@@ -22,7 +26,7 @@ impl RemoteComponents {
     /// The components of the server at this address. Nothing is asked yet.
     pub fn at(server: &str, token: Option<&str>) -> Result<Self, RunsError> {
         Ok(Self {
-            connection: Connection::to(server, token)?,
+            connection: Connection::to(server, token)?.answers_within(ANSWER),
             address: server.to_owned(),
         })
     }

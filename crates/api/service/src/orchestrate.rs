@@ -248,6 +248,10 @@ fn git_says(folder: &Path, words: &[&str]) -> Result<String, ServiceError> {
 
 /// Where git looks for the hook.
 fn hook_file(folder: &Path) -> Result<PathBuf, ServiceError> {
+    if git_says(folder, &["rev-parse", "--is-inside-work-tree"])? != "true" {
+        let why = "git has no work tree here, and nobody commits where there is none";
+        return Err(no_hook(why, "change into a git work tree"));
+    }
     let path = git_says(folder, &["rev-parse", "--git-path", "hooks/pre-commit"])?;
     Ok(folder.join(path))
 }

@@ -2,6 +2,7 @@
 //! at is not what is staged, whoever drives the run to its end. So the run's
 //! own record tells it, and not a report alone.
 
+use crate::index::{self, Entries};
 use crate::kept;
 use crate::not_started;
 use crate::staged::{self, Staged};
@@ -32,6 +33,9 @@ pub(crate) struct State {
     sha256: String,
     /// Whether a copy is looked at, and not the work tree.
     copied: bool,
+    /// Whether components are shown an index that is kept for the run.
+    #[serde(default, skip_serializing_if = "is_not")]
+    shown: bool,
 }
 
 impl State {
@@ -41,6 +45,7 @@ impl State {
             tree: staged.tree.clone(),
             sha256: digest(&staged.entries),
             copied: !staged.differing.is_empty(),
+            shown: staged.in_another || !staged.differing.is_empty(),
         }
     }
 
@@ -56,26 +61,39 @@ impl State {
 
     /// Which files are otherwise by now, in words; `None`: none is.
     fn changed(&self, run: &RunId) -> Result<Option<String>, String> {
-        let known = kept::listed(run);
-        let now = staged::entries(&self.tree)?;
+        let known = kept::listed(run).filter(|known| digest(known) == self.sha256);
+        let now = index::entries(&self.tree)?;
+        let mut held = vec![&now];
+        let shown;
+        if self.shown {
+            shown = index::entries_of(&kept::index(run)?, &self.tree)?;
+            held.push(&shown);
+        }
         let mut names = BTreeSet::new();
         let mut unnamed = false;
-        if digest(&now) != self.sha256 {
-            match known.filter(|known| digest(known) == self.sha256) {
-                Some(known) => names.extend(
-                    known
-                        .symmetric_difference(&now)
-                        .filter_map(|entry| Some(entry.split_once('\t')?.1.to_owned())),
-                ),
+        for held in held {
+            if digest(held) == self.sha256 {
+                continue;
+            }
+            match &known {
+                Some(known) => {
+                    let entries = known.symmetric_difference(held);
+                    let files = entries.filter_map(|entry| index::apart(entry));
+                    names.extend(files.map(|(_, file)| file));
+                }
                 None => unnamed = true,
             }
         }
-        names.extend(if self.copied {
-            staged::changed_in(&kept::copy(run)?, &self.tree, &now)?
-        } else {
-            staged::unstaged(&self.tree, "untracked")?
-        });
-        let names: Vec<String> = names.into_iter().collect();
+        let copy = kept::copy(run)?;
+        let (work, ignored) = match self.copied {
+            true => (&copy, "none"),
+            false => (&self.tree, "untracked"),
+        };
+        // Of a replay nothing is kept.
+        let _made = kept::make_if_gone(run, &self.tree, &now)?;
+        let scratch = kept::scratch(run)?;
+        names.extend(index::changed(work, &self.tree, &now, &scratch, ignored)?);
+        let names: Vec<PathBuf> = names.into_iter().collect();
         Ok(match (names.is_empty(), unnamed) {
             (true, true) => Some("what is staged".to_owned()),
             (true, false) => None,
@@ -101,6 +119,11 @@ pub fn with_checks(functions: Functions) -> Functions {
     not_started::register(functions.register(FUNCTION, judge))
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks it so")]
+fn is_not(told: &bool) -> bool {
+    !told
+}
+
 fn judge(call: &Call<'_>) -> Result<Value, StepFailure> {
     let unfit = |why: String| {
         let reason = format!("cannot tell whether what is staged was looked at: {why}");
@@ -121,6 +144,6 @@ fn judge(call: &Call<'_>) -> Result<Value, StepFailure> {
     }
 }
 
-fn digest(entries: &BTreeSet<String>) -> String {
-    Digest::of(kept::listing(entries).as_bytes()).to_hex()
+fn digest(entries: &Entries) -> String {
+    Digest::of(&kept::listing(entries)).to_hex()
 }

@@ -34,8 +34,8 @@ pub(crate) struct Part<'c> {
     pub(crate) piped_from: Option<&'c Arc<Component>>,
     /// The files that concern it; `None`: all of them.
     pub(crate) files: Option<&'c [String]>,
-    /// The work tree, where what is staged is looked at.
-    pub(crate) tree: Option<&'c str>,
+    /// Variables that all components are given.
+    pub(crate) around: &'c [(&'static str, String)],
 }
 
 /// The plan of components, in their order, each on its own.
@@ -47,7 +47,7 @@ pub fn plan_of_components(components: &[Arc<Component>]) -> Result<Plan, Orchest
             needs: Vec::new(),
             piped_from: None,
             files: None,
-            tree: None,
+            around: &[],
         })
         .collect();
     let context = ExecutionContext::of_stage("components");
@@ -71,7 +71,7 @@ pub(crate) fn parts<'c>(
     context: &ExecutionContext,
     found: &'c [FoundComponent],
     files: &'c BTreeMap<String, Vec<String>>,
-    tree: Option<&'c str>,
+    around: &'c [(&'static str, String)],
 ) -> Result<Vec<Part<'c>>, OrchestratorError> {
     let mut parts: Vec<Part<'_>> = found
         .iter()
@@ -80,7 +80,7 @@ pub(crate) fn parts<'c>(
             needs: found.requires.iter().map(ToString::to_string).collect(),
             piped_from: None,
             files: files.get(found.component.name.as_str()).map(Vec::as_slice),
-            tree,
+            around,
         })
         .collect();
     if context.stage == PIPELINE {
@@ -365,8 +365,8 @@ fn step(part: &Part<'_>) -> Map<String, Value> {
             given.push(("COMPONENT_FILES", literal(&files.join("\n"))));
         }
     }
-    if let Some(tree) = part.tree {
-        given.push(("COMPONENT_WORKTREE", literal(tree)));
+    for (name, value) in part.around {
+        given.push((name, literal(value)));
     }
     if step.contains_key("run") && !given.is_empty() {
         let env = step.entry("env").or_insert_with(|| json!({}));

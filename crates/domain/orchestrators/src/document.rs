@@ -64,7 +64,7 @@ pub(crate) fn plan_of(
             needs,
             piped_from: None,
             files: None,
-            tree: None,
+            around: &[],
         })
         .collect();
     let context = ExecutionContext::of_stage(&document.plan_id);

@@ -31,6 +31,10 @@ pub struct Setup {
     /// Where the records of runs are, absolute: what is kept for a run outside
     /// of them belongs to this place.
     pub records: PathBuf,
+    /// Files and folders that say what is judged and how, besides manifests,
+    /// absolute: settings, the lock, policies. What is staged is judged by what
+    /// is staged of them.
+    pub rules: Vec<PathBuf>,
 }
 
 /// What all orchestrators share.
@@ -41,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) folder: PathBuf,
     pub(crate) actor: Actor,
     pub(crate) records: PathBuf,
+    pub(crate) rules: Vec<PathBuf>,
 }
 
 impl Shared {
@@ -80,6 +85,7 @@ impl Orchestrators {
             folder: setup.folder,
             actor: setup.actor,
             records: setup.records,
+            rules: setup.rules,
         });
         let of = || Arc::clone(&shared);
         let all: Vec<Arc<dyn Orchestrator>> = vec![

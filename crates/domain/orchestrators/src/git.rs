@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What git says to these words in a folder, or why it says nothing.
@@ -38,15 +39,33 @@ pub(crate) fn ask(command: &mut Command, told: &[u8]) -> Result<Vec<u8>, String>
     Err(said.lines().next().unwrap_or("git fails").to_owned())
 }
 
-/// The paths of an answer that has a NUL behind each.
-pub(crate) fn paths(answer: Vec<u8>) -> Result<Vec<String>, String> {
-    let names = String::from_utf8(answer).map_err(|_| "a file's name is not UTF-8".to_owned())?;
-    let names = names.split('\0').filter(|name| !name.is_empty());
-    Ok(names.map(str::to_owned).collect())
+/// The parts of an answer that has a NUL behind each.
+pub(crate) fn parts(answer: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let parts = answer.split(|byte| *byte == 0);
+    parts.filter(|part| !part.is_empty())
 }
 
-/// An answer of one line.
-pub(crate) fn line(answer: &[u8]) -> String {
-    let text = String::from_utf8_lossy(answer);
-    text.strip_suffix('\n').unwrap_or(&text).to_owned()
+/// A path, whatever bytes it is made of.
+pub(crate) fn path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(bytes))
+}
+
+/// The paths of an answer that has a NUL behind each.
+pub(crate) fn paths(answer: &[u8]) -> Vec<PathBuf> {
+    parts(answer).map(path).collect()
+}
+
+/// A path that is an answer of one line.
+pub(crate) fn line(answer: &[u8]) -> PathBuf {
+    path(answer.strip_suffix(b"\n").unwrap_or(answer))
+}
+
+/// A path as people are told it: what is not UTF-8 is escaped.
+pub(crate) fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        text += chunk.valid();
+        text += &chunk.invalid().escape_ascii().to_string();
+    }
+    text
 }

@@ -1,13 +1,15 @@
 //! What is kept for a run outside of the work tree while it may go on: what was
-//! staged, by name, and a copy of it where one is looked at.
+//! staged, by name and as an index of git, and a copy of it where one is looked
+//! at.
 //!
 //! It lies in a folder of its own that only this user may look into. It goes
 //! with the run's end; what a run left that died goes when the next one begins.
 //! Nothing is taken away that does not say whose it is, and no link is followed.
 
+use crate::git::parts;
+use crate::index::Entries;
 use rok_vocabulary::RunId;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Error, Result, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -24,6 +26,12 @@ const LISTING: &str = "staged";
 
 /// The copy.
 const TREE: &str = "tree";
+
+/// What git takes for the copy's own folder, with the index.
+const GIT: &str = "git";
+
+/// An index that is made to compare by, and to be forgotten.
+const SCRATCH: &str = "scratch";
 
 /// More than this is no owner's word.
 const MAX_OWNER: u64 = 64 * 1024;
@@ -51,7 +59,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// Makes the folder of a run whose record will be in `runs`.
-    pub(crate) fn make(run: &RunId, runs: &Path, entries: &BTreeSet<String>) -> Result<Self> {
+    pub(crate) fn make(run: &RunId, runs: &Path, entries: &Entries) -> Result<Self> {
         let root = place()?.join(format!("{PREFIX}{run}"));
         DirBuilder::new().mode(0o700).create(&root)?;
         let made = || -> Result<File> {
@@ -63,7 +71,7 @@ impl Kept {
             };
             serde_json::to_writer(&owner, &word)?;
             owner.flush()?;
-            new_file(&root.join(LISTING))?.write_all(listing(entries).as_bytes())?;
+            new_file(&root.join(LISTING))?.write_all(&listing(entries))?;
             Ok(owner)
         };
         match made() {
@@ -84,6 +92,11 @@ impl Kept {
         self.root.join(TREE)
     }
 
+    /// Where git's folder for it goes.
+    pub(crate) fn git(&self) -> PathBuf {
+        self.root.join(GIT)
+    }
+
     /// Leaves it to a run that is not at its end, and tells where it is.
     pub(crate) fn leave(&mut self) -> &Path {
         self.left = true;
@@ -101,18 +114,41 @@ impl Drop for Kept {
 }
 
 /// What was staged when a run began, where that is still known.
-pub(crate) fn listed(run: &RunId) -> Option<BTreeSet<String>> {
-    let root = place().ok()?.join(format!("{PREFIX}{run}"));
-    let bytes = rok_files::read(&root.join(LISTING), MAX_LISTING).ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    let entries = text.split('\0').filter(|entry| !entry.is_empty());
-    Some(entries.map(str::to_owned).collect())
+pub(crate) fn listed(run: &RunId) -> Option<Entries> {
+    let bytes = rok_files::read(&of(run).ok()?.join(LISTING), MAX_LISTING).ok()?;
+    Some(parts(&bytes).map(<[u8]>::to_vec).collect())
 }
 
 /// Where the copy is that a run looks at, or was.
 pub(crate) fn copy(run: &RunId) -> std::result::Result<PathBuf, String> {
-    let root = place().map_err(|error| error.to_string())?;
-    Ok(root.join(format!("{PREFIX}{run}")).join(TREE))
+    Ok(of(run)?.join(TREE))
+}
+
+/// Where the index is that a run judges.
+pub(crate) fn index(run: &RunId) -> std::result::Result<PathBuf, String> {
+    Ok(of(run)?.join(GIT).join("index"))
+}
+
+/// Where an index of a run may be made and forgotten.
+pub(crate) fn scratch(run: &RunId) -> std::result::Result<PathBuf, String> {
+    Ok(of(run)?.join(SCRATCH))
+}
+
+/// Makes the folder of a run where there is none, to be forgotten.
+pub(crate) fn make_if_gone(
+    run: &RunId,
+    runs: &Path,
+    entries: &Entries,
+) -> std::result::Result<Option<Kept>, String> {
+    let gone = fs::symlink_metadata(of(run)?).is_err();
+    let made = gone.then(|| Kept::make(run, runs, entries)).transpose();
+    made.map_err(|error| error.to_string())
+}
+
+/// The folder of a run.
+fn of(run: &RunId) -> std::result::Result<PathBuf, String> {
+    let place = place().map_err(|error| error.to_string())?;
+    Ok(place.join(format!("{PREFIX}{run}")))
 }
 
 /// Takes away what is kept for a run whose last step this is.
@@ -182,11 +218,11 @@ fn new_file(path: &Path) -> Result<File> {
 }
 
 /// Entries as one text: what their digest is of.
-pub(crate) fn listing(entries: &BTreeSet<String>) -> String {
-    let mut text = String::new();
+pub(crate) fn listing(entries: &Entries) -> Vec<u8> {
+    let mut text = Vec::new();
     for entry in entries {
-        text += entry;
-        text.push('\0');
+        text.extend_from_slice(entry);
+        text.push(0);
     }
     text
 }

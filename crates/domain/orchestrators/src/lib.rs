@@ -26,8 +26,10 @@ mod query;
 
 mod as_staged;
 mod git;
+mod index;
 mod kept;
 mod not_started;
+mod rules;
 mod scope;
 mod staged;
 

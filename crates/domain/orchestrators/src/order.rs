@@ -37,7 +37,7 @@ pub(crate) fn in_order(
     found: Vec<FoundComponent>,
 ) -> Result<Vec<FoundComponent>, OrchestratorError> {
     let none = BTreeMap::new();
-    let parts = compile::parts(context, &found, &none, None)?;
+    let parts = compile::parts(context, &found, &none, &[])?;
     let place = |name: &str| {
         let mut all = parts.iter();
         all.position(|part| part.component.name.as_str() == name)

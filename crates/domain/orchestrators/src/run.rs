@@ -3,13 +3,16 @@
 use crate::as_staged::{self, State};
 use crate::compile::{self, Beside, Part};
 use crate::engine::Shared;
+use crate::index;
 use crate::kept;
 use crate::not_started::{self, Refusal, Refused};
 use crate::order;
 use crate::results;
+use crate::rules;
 use crate::scope::{self, About, Scoped};
+use crate::staged;
 use crate::trouble::{of_registry, of_runs, of_taken};
-use rok_component::{Admission, Outcome as BreakerOutcome};
+use rok_component::{Admission, Outcome as BreakerOutcome, Selector};
 use rok_facades::orchestrators::Orchestrator;
 use rok_facades::registry::{Asker, FoundComponent, LeftOut};
 use rok_facades::runs::{
@@ -98,11 +101,24 @@ impl Shared {
         let about = scope::about(context, &self.folder)?;
         let mut scoped = scope::scoped(found, about.files(), about.deleted());
         scoped.kept = order::in_order(context, scoped.kept)?;
+        let run = report.correlation_id.parse();
+        let run = run.unwrap_or_else(|_| Self::new_id());
         if let About::Staged(staged) = &about {
+            let rules = self.rules(context)?;
+            rules::refuse_unstaged(staged, &rules)?;
+            report.messages.extend(rules::taken_away(staged, &rules));
             if !staged.differing.is_empty() {
-                staged.refuse_mixed(&self.registry_roots()?)?;
+                rules::refuse_missing(staged, &self.registry_roots()?)?;
+                staged.refuse_modules()?;
             }
-            scoped.tree = Some(self.folder.to_string_lossy().into_owned());
+            staged.refuse_unlisted(&scoped.files)?;
+            let tree = self.folder.to_string_lossy().into_owned();
+            scoped.around.push(("COMPONENT_WORKTREE", tree));
+            if staged.in_another {
+                let index = kept::index(&run).map_err(|why| staged::refuse(&why))?;
+                let index = index.to_string_lossy().into_owned();
+                scoped.around.push((index::VARIABLE, index));
+            }
             scoped.staged = Some(State::of(staged));
             report.messages.extend(staged.otherwise());
         }
@@ -110,8 +126,6 @@ impl Shared {
             self.dry_run(who, context, &scoped, &left, report)?;
             return Ok(None);
         }
-        let run = report.correlation_id.parse();
-        let run = run.unwrap_or_else(|_| Self::new_id());
         let parts = scoped.parts(context)?;
         let refused = self.admit(&run, &parts)?;
         // What was staged matters to what looks at it.
@@ -132,6 +146,23 @@ impl Shared {
         let roots = report.roots.iter().map(|root| self.folder.join(root));
         Ok(roots
             .map(|root| root.canonicalize().unwrap_or(root))
+            .collect())
+    }
+
+    /// The files and folders that say what is judged.
+    fn rules(&self, context: &ExecutionContext) -> Result<Vec<PathBuf>, OrchestratorError> {
+        let all = self.registry.list(&Selector::default());
+        let all = all.map_err(of_registry)?;
+        // What a server has is no file here.
+        let manifests = all.iter().filter(|view| !view.source.contains("://"));
+        let manifests = manifests.map(|view| self.folder.join(&view.source));
+        let given = context.policies.iter().map(|file| self.folder.join(file));
+        Ok(self
+            .rules
+            .iter()
+            .cloned()
+            .chain(given)
+            .chain(manifests)
             .collect())
     }
 

@@ -19,8 +19,8 @@ pub(crate) struct Scoped {
     pub(crate) skipped: Vec<(FoundComponent, String)>,
     /// The files that concern each, by name; empty where all files do.
     pub(crate) files: BTreeMap<String, Vec<String>>,
-    /// The work tree, where what is staged is looked at.
-    pub(crate) tree: Option<String>,
+    /// Variables of all of them, where what is staged is looked at.
+    pub(crate) around: Vec<(&'static str, String)>,
     /// What is staged, where that is looked at.
     pub(crate) staged: Option<State>,
 }
@@ -37,7 +37,7 @@ impl Scoped {
         &self,
         context: &ExecutionContext,
     ) -> Result<Vec<Part<'_>>, OrchestratorError> {
-        compile::parts(context, &self.kept, &self.files, self.tree.as_deref())
+        compile::parts(context, &self.kept, &self.files, &self.around)
     }
 }
 

@@ -4,16 +4,15 @@
 //! are alike the work tree is looked at; where they are not, a copy of what is
 //! staged, outside of it. Nothing in the work tree is ever moved or changed.
 
-use crate::git::{ask, git, line, paths};
-use crate::kept::{self, Kept};
+use crate::git::{git, line, parts, path, paths, shown};
+use crate::index::{self, Entries};
+use crate::kept::Kept;
 use crate::trouble::config;
 use rok_orchestration::OrchestratorError;
 use rok_vocabulary::RunId;
-use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// What is staged for the next commit.
 #[derive(Debug)]
@@ -22,18 +21,24 @@ pub(crate) struct Staged {
     pub(crate) files: Vec<String>,
     /// The files that it takes away, seen from the folder.
     pub(crate) deleted: Vec<String>,
+    /// Those of the files that no list can hold, and why.
+    unlisted: BTreeMap<String, String>,
+    /// The folder that `rok` is called in.
+    pub(crate) folder: PathBuf,
     /// The work tree.
     pub(crate) tree: PathBuf,
     /// Where in it the folder is.
-    prefix: String,
+    prefix: PathBuf,
     /// The files of the work tree that are otherwise, or that git does not
     /// know; seen from its root.
-    pub(crate) differing: Vec<String>,
-    /// What git keeps of each staged file: mode, content, path.
-    pub(crate) entries: BTreeSet<String>,
+    pub(crate) differing: Vec<PathBuf>,
+    /// What git keeps of each staged file.
+    pub(crate) entries: Entries,
+    /// Whether the commit is made in another index than the work tree's own.
+    pub(crate) in_another: bool,
 }
 
-fn refuse(why: &str) -> OrchestratorError {
+pub(crate) fn refuse(why: &str) -> OrchestratorError {
     config(
         "ROK0223",
         format!("cannot tell what is staged: {why}"),
@@ -56,34 +61,34 @@ impl Staged {
                     which,
                     "-z",
                 ];
-                let names = paths(git(folder, words)?)?;
-                match names.iter().find(|name| name.contains('\n')) {
-                    Some(name) => Err(format!("the name {name:?} has a line feed")),
-                    None => Ok(names),
-                }
+                Ok::<_, String>(paths(&git(folder, words)?))
             };
+            let lossy = |path: &PathBuf| path.to_string_lossy().into_owned();
             let files = staged("--diff-filter=d")?;
-            let deleted = staged("--diff-filter=D")?;
+            let unlisted = files
+                .iter()
+                .filter_map(|file| Some((lossy(file), why_unlisted(file)?)))
+                .collect();
             let tree = line(&git(folder, ["rev-parse", "--show-toplevel"])?);
-            let tree = PathBuf::from(tree);
-            let prefix = line(&git(folder, ["rev-parse", "--show-prefix"])?);
-            let differing = differing(&tree)?;
-            let entries = entries(&tree)?;
             Ok(Self {
-                files,
-                deleted,
+                files: files.iter().map(lossy).collect(),
+                deleted: staged("--diff-filter=D")?.iter().map(lossy).collect(),
+                unlisted,
+                folder: folder.to_owned(),
+                prefix: line(&git(folder, ["rev-parse", "--show-prefix"])?),
+                differing: differing(&tree)?,
+                entries: index::entries(&tree)?,
+                in_another: index::is_another(&tree)?,
                 tree,
-                prefix,
-                differing,
-                entries,
             })
         };
         ask().map_err(|why| refuse(&why))
     }
 
-    /// Keeps for a run, whose record will be in `runs`, what is staged by name,
-    /// and where the work tree differs a copy of all of it. Comes with the
-    /// folder that stands for the one that `rok` is called in, in a copy.
+    /// Keeps for a run, whose record will be in `runs`, what is staged by name
+    /// and as an index, and where the work tree differs a copy of all of it.
+    /// Comes with the folder that stands for the one that `rok` is called in, in
+    /// a copy.
     pub(crate) fn keep(
         &self,
         run: &RunId,
@@ -93,20 +98,12 @@ impl Staged {
             let place = std::env::temp_dir();
             let told = |error: std::io::Error| format!("{}: {error}", place.display());
             let kept = Kept::make(run, runs, &self.entries).map_err(told)?;
+            index::make_folder(&kept.git(), &self.tree, &self.entries)?;
             if self.differing.is_empty() {
                 return Ok((kept, None));
             }
             let tree = kept.tree();
-            fs::create_dir(&tree).map_err(told)?;
-            let mut prefix = OsString::from("--prefix=");
-            prefix.push(&tree);
-            prefix.push("/");
-            let words = ["checkout-index", "--all", "--force", "--quiet"];
-            let words = words.map(OsString::from).into_iter();
-            // An option that older versions of git do not know.
-            let hidden = hidden(&self.tree)?.skipped;
-            let all = hidden.then(|| OsString::from("--ignore-skip-worktree-bits"));
-            git(&self.tree, words.chain(all).chain([prefix]))?;
+            index::check_out(&kept.git(), &tree)?;
             let folder = tree.join(&self.prefix);
             // Where nothing of it is staged it is empty.
             fs::create_dir_all(&folder).map_err(told)?;
@@ -121,6 +118,23 @@ impl Staged {
         })
     }
 
+    /// Refuses what some component would have to be told, and cannot be.
+    pub(crate) fn refuse_unlisted(
+        &self,
+        concerned: &BTreeMap<String, Vec<String>>,
+    ) -> Result<(), OrchestratorError> {
+        for (component, files) in concerned {
+            if let Some(why) = files.iter().find_map(|file| self.unlisted.get(file)) {
+                return Err(config(
+                    "ROK0223",
+                    format!("{why}, and concerns component {component}, which cannot be told it"),
+                    "give the file another name (`git mv`), or leave it out of the commit (`git restore --staged`)",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Says that a copy is looked at, and why; nothing where none is.
     pub(crate) fn otherwise(&self) -> Option<String> {
         let names = named(&self.differing);
@@ -129,33 +143,20 @@ impl Staged {
         })
     }
 
-    /// Refuses what would be judged by manifests that are not staged so, and
-    /// submodules, whose files no copy has.
-    pub(crate) fn refuse_mixed(&self, roots: &[PathBuf]) -> Result<(), OrchestratorError> {
-        let known = |file: &str| {
-            let mut paths = self.entries.iter().filter_map(|it| it.split_once('\t'));
-            paths.any(|(_, path)| path == file)
-        };
-        let manifest = self.differing.iter().find(|file| {
-            let path = self.tree.join(file);
-            roots.iter().any(|root| path.starts_with(root)) && known(file)
-        });
-        if let Some(file) = manifest {
-            return Err(config(
-                "ROK0223",
-                format!("{file} is not staged as it is, and says what is run"),
-                "stage it, or put it back",
-            ));
-        }
-        // Mode, content and stage stand before the path.
-        let module = self.entries.iter().find(|it| it.starts_with("160000 "));
-        let module = module.and_then(|entry| Some(entry.split_once('\t')?.1));
-        match module {
-            Some(module) => Err(config(
+    /// What is staged: what is kept of each file, and its path.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = (&[u8], PathBuf)> {
+        self.entries.iter().filter_map(|entry| index::apart(entry))
+    }
+
+    /// Refuses submodules, whose files no copy has.
+    pub(crate) fn refuse_modules(&self) -> Result<(), OrchestratorError> {
+        match self.kept().find(|(kept, _)| kept.starts_with(b"160000 ")) {
+            Some((_, module)) => Err(config(
                 "ROK0223",
                 format!(
-                    "the work tree differs in {}, and a copy of what is staged would lack the submodule {module}",
-                    named(&self.differing)
+                    "the work tree differs in {}, and a copy of what is staged would lack the submodule {}",
+                    named(&self.differing),
+                    shown(&module),
                 ),
                 "stage or put aside what differs, name the files by --files, or say --all-files",
             )),
@@ -164,9 +165,18 @@ impl Staged {
     }
 }
 
+/// Why no list of files can hold a name; `None`: it can.
+fn why_unlisted(file: &Path) -> Option<String> {
+    match file.to_str() {
+        None => Some(format!("the name `{}` is not UTF-8", shown(file))),
+        Some(name) if name.contains('\n') => Some(format!("the name {name:?} has a line feed")),
+        Some(_) => None,
+    }
+}
+
 /// A few files by name, and how many there are besides.
-pub(crate) fn named(files: &[String]) -> String {
-    let shown: Vec<&str> = files.iter().take(3).map(String::as_str).collect();
+pub(crate) fn named(files: &[PathBuf]) -> String {
+    let shown: Vec<String> = files.iter().take(3).map(|file| shown(file)).collect();
     match files.len() - shown.len() {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
@@ -174,8 +184,16 @@ pub(crate) fn named(files: &[String]) -> String {
 }
 
 /// What of a work tree no commit of what is staged would hold.
-fn differing(tree: &Path) -> Result<Vec<String>, String> {
-    let mut differing = unstaged(tree, "none")?;
+fn differing(tree: &Path) -> Result<Vec<PathBuf>, String> {
+    let unstaged = [
+        "diff",
+        "--name-only",
+        "--no-relative",
+        "--no-renames",
+        "--no-ext-diff",
+        "--ignore-submodules=none",
+        "-z",
+    ];
     let unknown = [
         "ls-files",
         "--others",
@@ -184,83 +202,24 @@ fn differing(tree: &Path) -> Result<Vec<String>, String> {
         "--no-empty-directory",
         "-z",
     ];
-    differing.extend(paths(git(tree, unknown)?)?);
-    differing.extend(hidden(tree)?.files);
+    let mut differing = paths(&git(tree, unstaged)?);
+    differing.extend(paths(&git(tree, unknown)?));
+    differing.extend(hidden(tree)?);
     Ok(differing)
-}
-
-/// The tracked files that differ; of submodules all but what is `ignored`.
-pub(crate) fn unstaged(tree: &Path, ignored: &str) -> Result<Vec<String>, String> {
-    let submodules = format!("--ignore-submodules={ignored}");
-    let words = [
-        "diff",
-        "--name-only",
-        "--no-relative",
-        "--no-renames",
-        "--no-ext-diff",
-        &submodules,
-        "-z",
-    ];
-    paths(git(tree, words)?)
-}
-
-/// The files of a copy of what is staged that are otherwise, or gone: compared
-/// by an index of its own, beside the copy, that was told nothing else.
-pub(crate) fn changed_in(
-    copy: &Path,
-    tree: &Path,
-    entries: &BTreeSet<String>,
-) -> Result<Vec<String>, String> {
-    let of = line(&git(tree, ["rev-parse", "--absolute-git-dir"])?);
-    let asked = |words: &[&str], told: &[u8]| {
-        let mut command = Command::new("git");
-        command.args(words).current_dir(copy);
-        command.env("GIT_DIR", &of).env("GIT_WORK_TREE", copy);
-        command.env("GIT_INDEX_FILE", copy.with_extension("index"));
-        ask(&mut command, told)
-    };
-    fs::create_dir_all(copy).map_err(|error| format!("{}: {error}", copy.display()))?;
-    let told = kept::listing(entries);
-    asked(&["update-index", "-z", "--index-info"], told.as_bytes())?;
-    let words = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z"];
-    paths(asked(&words, b"")?)
 }
 
 /// Files that git was told not to compare: it cannot say that they are as they
 /// are staged.
-#[derive(Default)]
-struct Hidden {
-    files: Vec<String>,
-    /// Some are not even to be in the work tree.
-    skipped: bool,
-}
-
-fn hidden(tree: &Path) -> Result<Hidden, String> {
-    let mut hidden = Hidden::default();
-    for told in paths(git(tree, ["ls-files", "-v", "-z"])?)? {
-        let Some((tag, file)) = told.split_once(' ') else {
-            return Err(format!("git tells of `{told}`"));
+fn hidden(tree: &Path) -> Result<BTreeSet<PathBuf>, String> {
+    let mut hidden = BTreeSet::new();
+    for told in parts(&git(tree, ["ls-files", "-v", "-z"])?) {
+        let (Some(tag), Some(file)) = (told.first(), told.get(2..)) else {
+            return Err("git tells of no file".to_owned());
         };
-        // In small letters: assumed to be unchanged.
-        let skipped = tag.eq_ignore_ascii_case("s");
-        if skipped || tag.chars().any(char::is_lowercase) {
-            hidden.skipped |= skipped;
-            hidden.files.push(file.to_owned());
+        // In small letters: assumed to be unchanged; S: not even in the tree.
+        if tag.is_ascii_lowercase() || *tag == b'S' {
+            hidden.insert(path(file));
         }
     }
     Ok(hidden)
-}
-
-/// What is staged, file by file.
-pub(crate) fn entries(tree: &Path) -> Result<BTreeSet<String>, String> {
-    let told = paths(git(tree, ["ls-files", "--stage", "-z"])?)?;
-    // A conflict has more than one content of a file.
-    let open = told
-        .iter()
-        .filter_map(|entry| entry.split_once('\t'))
-        .find(|(kept, _)| !kept.ends_with(" 0"));
-    match open {
-        Some((_, file)) => Err(format!("{file} is in conflict")),
-        None => Ok(told.into_iter().collect()),
-    }
 }

@@ -31,6 +31,7 @@ type Now = dyn Fn() -> Timestamp + Send + Sync;
 pub struct Registry {
     pub(crate) roots: Vec<Root>,
     pub(crate) lock: PathBuf,
+    lock_required: bool,
     base: PathBuf,
     cells: Arc<dyn Cells>,
     rules: BreakerRules,
@@ -45,11 +46,24 @@ impl Registry {
         Self {
             roots,
             lock: lock.into(),
+            lock_required: false,
             base: PathBuf::new(),
             cells: Arc::new(MemoryCells::new()),
             rules: BreakerRules::default(),
             now: Arc::new(machine),
         }
+    }
+
+    /// Runs nothing where the lock is not there.
+    #[must_use]
+    pub fn require_lock(mut self, required: bool) -> Self {
+        self.lock_required = required;
+        self
+    }
+
+    /// Whether the lock should be there and is not.
+    fn lacks_lock(&self, snapshot: &Snapshot) -> bool {
+        self.lock_required && snapshot.lock.is_none()
     }
 
     /// Tells paths as they are seen from this folder.
@@ -157,6 +171,9 @@ impl Registry {
     /// components that are not there: what is gone would otherwise be a check
     /// that silently is not made.
     fn held_to_lock(&self, snapshot: &Snapshot, found: &[&Held]) -> Result<(), RegistryError> {
+        if self.lacks_lock(snapshot) {
+            return Err(refusals::lock_is_gone(&self.told(&self.lock)));
+        }
         let drifts = found.iter().filter_map(|held| snapshot.drift(held));
         let drifts: Vec<_> = drifts.chain(snapshot.missing()).collect();
         if drifts.is_empty() {
@@ -255,7 +272,10 @@ impl RegistryEngine for Registry {
 
     fn validate(&self) -> Result<RegistryReport, RegistryError> {
         let snapshot = self.look()?;
-        let found = Troubles::of(&snapshot);
+        let mut found = Troubles::of(&snapshot);
+        if self.lacks_lock(&snapshot) {
+            found.no_lock(self.told(&self.lock));
+        }
         Ok(RegistryReport {
             roots: self
                 .roots

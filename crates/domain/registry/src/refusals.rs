@@ -152,6 +152,22 @@ pub(crate) fn no_lock(path: &Path, why: &dyn Display) -> RegistryError {
         .into()
 }
 
+/// Why a registry with a lock in its settings and none on the disk runs nothing.
+pub(crate) fn why_no_lock(lock: &str) -> String {
+    format!("the lock {lock} is named in the settings, and is not there")
+}
+
+/// How to mend that.
+pub(crate) const RESTORE_LOCK: &str =
+    "restore it; or look at the components, then `rok registry lock`";
+
+/// A lock that is named and not there.
+pub(crate) fn lock_is_gone(lock: &str) -> RegistryError {
+    refused(ErrorKind::NotFound, "ROK0233", why_no_lock(lock))
+        .help(RESTORE_LOCK)
+        .into()
+}
+
 /// Something that cannot be written.
 pub(crate) fn unwritable(path: &Path, error: &io::Error) -> RegistryError {
     let message = format!("cannot write {}: {error}", path.display());

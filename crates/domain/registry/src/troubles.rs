@@ -1,5 +1,6 @@
 //! What is wrong with a registry as a whole.
 
+use crate::refusals;
 use crate::snapshot::{Held, Snapshot};
 use rok_component::{Component, ResolveFault, Selector, resolve};
 use rok_facades::registry::RegistryTrouble;
@@ -39,6 +40,16 @@ impl Troubles {
         }
         found.troubles.dedup();
         found
+    }
+
+    /// A lock that should be there, and is not.
+    pub(crate) fn no_lock(&mut self, lock: String) {
+        self.troubles.push(RegistryTrouble {
+            code: "ROK0233".to_owned(),
+            message: refusals::why_no_lock(&lock),
+            place: lock,
+            help: Some(refusals::RESTORE_LOCK.to_owned()),
+        });
     }
 
     fn of_component(&mut self, snapshot: &Snapshot, all: &[Arc<Component>], held: &Held) {

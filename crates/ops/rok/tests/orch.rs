@@ -13,6 +13,8 @@ mod table;
 mod documents;
 #[path = "orch/hook.rs"]
 mod hook;
+#[path = "orch/judged.rs"]
+mod judged;
 #[path = "orch/modes.rs"]
 mod modes;
 #[path = "orch/own.rs"]

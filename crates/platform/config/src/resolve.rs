@@ -31,7 +31,7 @@ impl Inputs {
         contradictions(&entries, &mut faults);
         if faults.is_empty() {
             Ok(Resolved {
-                settings: settings(&entries, &self.cwd),
+                settings: settings(&entries, &self.cwd, self.project_file().1),
                 entries,
             })
         } else {
@@ -48,16 +48,17 @@ impl Inputs {
             Some(folder) => file::read(&folder.join("rok/config.toml"), false, faults),
             None => Layer::new(),
         };
-        let named = self
-            .config
-            .clone()
-            .or_else(|| self.env.get("ROK_CONFIG").map(PathBuf::from));
-        let project = match &named {
-            Some(path) => self.cwd.join(path),
-            None => self.cwd.join("rok.toml"),
-        };
-        layer.extend(file::read(&project, named.is_some(), faults));
+        let (named, project) = self.project_file();
+        layer.extend(file::read(&project, named, faults));
         layer
+    }
+
+    /// The project's settings file, and whether somebody named it.
+    fn project_file(&self) -> (bool, PathBuf) {
+        let named = self.config.clone();
+        let named = named.or_else(|| self.env.get("ROK_CONFIG").map(PathBuf::from));
+        let file = named.as_deref().unwrap_or(Path::new("rok.toml"));
+        (named.is_some(), self.cwd.join(file))
     }
 
     fn variables(&self, faults: &mut Vec<ConfigFault>) -> Layer {
@@ -275,7 +276,7 @@ fn mail(entries: &[Entry]) -> Option<MailSettings> {
     })
 }
 
-fn settings(entries: &[Entry], cwd: &Path) -> Settings {
+fn settings(entries: &[Entry], cwd: &Path, project_file: PathBuf) -> Settings {
     let value = |key| find(entries, key).value.clone();
     let millis = |key| value(key).map(|value| value.millis()).unwrap_or_default();
     let flag = |key| value(key) == Some(Value::Bool(true));
@@ -288,6 +289,7 @@ fn settings(entries: &[Entry], cwd: &Path) -> Settings {
         };
     }
     Settings {
+        project_file,
         profile: get!(Profile, "profile"),
         enabled: flag("enabled"),
         rac_enabled: flag("rac_enabled"),
@@ -370,6 +372,7 @@ fn settings(entries: &[Entry], cwd: &Path) -> Settings {
             },
             seen_from: cwd.to_owned(),
             lock: get!(Path, "registry_lock"),
+            lock_named: find(entries, "registry_lock").source.is_explicit(),
             breaker_failures: get!(Count, "breaker_failures"),
             breaker_cool_down: millis("breaker_cool_down_ms"),
         },

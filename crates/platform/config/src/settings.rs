@@ -13,6 +13,8 @@ use std::time::Duration;
 /// The settings in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// The project's settings file, absolute, whether or not it is there.
+    pub project_file: PathBuf,
     /// How strictly the audit contract is enforced.
     pub profile: Profile,
     /// Whether lifecycle governance is on.
@@ -112,6 +114,8 @@ pub struct RegistrySettings {
     pub seen_from: PathBuf,
     /// The lock, absolute.
     pub lock: PathBuf,
+    /// Whether somebody named it: a lock that is named must be there.
+    pub lock_named: bool,
     /// Transient failures in a row that open a breaker.
     pub breaker_failures: NonZeroU32,
     /// How long it is open at first.

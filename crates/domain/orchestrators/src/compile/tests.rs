@@ -26,7 +26,7 @@ fn compiled(
     found: &[FoundComponent],
 ) -> Result<Plan, OrchestratorError> {
     let files = BTreeMap::new();
-    let parts = parts(context, found, &files, None)?;
+    let parts = parts(context, found, &files, &[])?;
     plan(context, "X", &parts, &Beside::default())
 }
 
@@ -180,7 +180,8 @@ fn files_reach_their_component_as_texts() {
     let context = ExecutionContext::of_stage("pre-commit");
     let list = vec!["a b.rs".to_owned(), "${{ x }}.rs".to_owned()];
     let files = BTreeMap::from([("fmt".to_owned(), list)]);
-    let parts = parts(&context, &found, &files, Some("/w ${{ x }}")).unwrap();
+    let around = [("COMPONENT_WORKTREE", "/w ${{ x }}".to_owned())];
+    let parts = parts(&context, &found, &files, &around).unwrap();
     let plan = plan(&context, "X", &parts, &Beside::default()).unwrap();
     let env = &steps(&plan)["fmt"]["env"];
     assert_eq!(env["COMPONENT_FILES"], "a b.rs\n$${{ x }}.rs");
@@ -193,7 +194,7 @@ fn more_files_than_one_list_holds_are_given_in_parts() {
     let names: Vec<String> = (0..50_000).map(|at| format!("folder/{at:060}")).collect();
     let files = BTreeMap::from([("check-it".to_owned(), names.clone())]);
     let context = ExecutionContext::of_stage("ci");
-    let all = parts(&context, &found, &files, None).unwrap();
+    let all = parts(&context, &found, &files, &[]).unwrap();
     let plan = plan(&context, "X", &all, &Beside::default()).unwrap();
     let document: Value = serde_json::from_slice(&plan.to_canonical_json()).unwrap();
     assert_eq!(

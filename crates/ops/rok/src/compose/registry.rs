@@ -33,6 +33,7 @@ pub fn registry(settings: &Settings) -> Result<RegistryFacade, RunsError> {
     let rules = breaker_rules(settings);
     let registry = Registry::new(roots, of.lock.clone()).state(cells);
     let registry = registry.rules(rules).seen_from(&of.seen_from);
+    let registry = registry.require_lock(of.lock_named);
     Ok(RegistryFacade::new(Arc::new(registry)))
 }
 

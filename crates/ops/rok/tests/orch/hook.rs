@@ -34,6 +34,7 @@ pub(super) fn git(bench: &Bench, args: &[&str]) -> Ran {
 pub(super) fn repository() -> Bench {
     let bench = bench(&[("words", NO_TABS)]);
     git(&bench, &["init", "-q"]).exits(0);
+    git(&bench, &["add", ".rok"]).exits(0);
     bench
 }
 
@@ -57,6 +58,7 @@ fn a_commit_with_a_bad_file_is_refused_and_a_good_one_is_made() {
 #[test]
 fn only_components_that_staged_files_concern_run_and_see_only_those() {
     let bench = repository();
+    commit_all(&bench);
     bench.write("bad.txt", "bad\n");
     bench.write("code.rs", "x\n");
     git(&bench, &["add", "code.rs"]).exits(0);
