@@ -85,9 +85,10 @@ impl State {
             }
         }
         let copy = kept::copy(run)?;
-        let (work, ignored) = match self.copied {
-            true => (&copy, "none"),
-            false => (&self.tree, "untracked"),
+        let (work, ignored) = if self.copied {
+            (&copy, "none")
+        } else {
+            (&self.tree, "untracked")
         };
         // Of a replay nothing is kept.
         let _made = kept::make_if_gone(run, &self.tree, &now)?;
