@@ -203,10 +203,10 @@ impl Server {
             }
         }
         drop(listener);
-        let drivers = Arc::clone(&self.app.drivers);
+        let (drivers, driving) = (Arc::clone(&self.app.drivers), pool.clone());
         let grace = self.app.options.grace;
         let stopped = tokio::task::spawn_blocking(move || {
-            if let Some(pool) = pool {
+            if let Some(pool) = driving {
                 pool.stop();
             }
             drivers.shut_down(grace);
@@ -215,6 +215,12 @@ impl Server {
         let left = async { while open.join_next().await.is_some() {} };
         // Those who are not done by now are cut off.
         let _ = tokio::time::timeout(LAST_WORDS, left).await;
+        if let Some(pool) = pool {
+            let closed = tokio::task::spawn_blocking(move || pool.close()).await;
+            if let Ok(Err(error)) = closed {
+                self.app.options.log.tell(&format!("{error}"));
+            }
+        }
         Ok(())
     }
 }

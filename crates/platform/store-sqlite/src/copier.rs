@@ -58,3 +58,9 @@ fn serve(place: &Place, orders: &Receiver<()>) {
 pub(crate) fn copy(db: &Connection) -> rusqlite::Result<i32> {
     db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))
 }
+
+/// Copies all of it and empties it; false where somebody reads or writes.
+pub(crate) fn copy_whole(db: &Connection) -> rusqlite::Result<bool> {
+    let busy: i32 = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(busy == 0)
+}

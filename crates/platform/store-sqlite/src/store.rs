@@ -5,7 +5,7 @@ use crate::access::Access;
 use crate::database::Database;
 use crate::fault::{Failure, OpenError};
 use crate::open::Place;
-use crate::{commit, inbox, list, logs, queue, records, retention};
+use crate::{commit, copier, inbox, list, logs, queue, records, retention};
 use rok_chain::{Digest, Seal};
 use rok_log::{
     Answer, Backlog, Claim, ClaimError, Collect, Collected, Command, Commit, CommitResult,
@@ -76,6 +76,18 @@ impl SqliteStore {
     /// Where the table of labels says something else than the runs' rows.
     pub fn label_differences(&self) -> Result<Vec<String>, StoreError> {
         self.database.read("read", list::labels::differences)
+    }
+
+    /// Copies the whole log of the file (`-wal`) into it and empties it, so that
+    /// a copy of the file alone has all that was written. False: somebody reads
+    /// or writes just now, and a part of the log is left.
+    pub fn copy_log(&self) -> Result<bool, StoreError> {
+        let place = &self.database.place;
+        let db = place
+            .copier()
+            .map_err(|error| error.to_store("open", &place.path))?;
+        let copied = copier::copy_whole(&db);
+        copied.map_err(|error| Failure::from(error).into_store("copy the log of", &place.path))
     }
 
     /// Ids of rows of `kbase_events` that are not what their records say.

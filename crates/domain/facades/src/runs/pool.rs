@@ -94,6 +94,11 @@ pub trait RunsPool: Send + Sync {
     /// the rest resumable. Returns once it drives nothing any more.
     fn stop(&self);
 
+    /// Leaves all that was written where a copy of the database's file has it.
+    /// To be called last; as far as others read it just now, it is for them to
+    /// do.
+    fn close(&self) -> Result<(), RunsError>;
+
     /// What it has done.
     fn figures(&self) -> PoolFigures;
 

@@ -104,7 +104,7 @@ pub fn pooled(
     let store = opened(file, settings.durability)?;
     super::desk::begin_filling(&store)
         .map_err(|error| RunsError::new(ErrorKind::Storage, "ROK0106", super::told(&error)))?;
-    let outbox = store.clone();
+    let (outbox, file) = (store.clone(), store.clone());
     let own = Vec::new();
     let made = composed(settings, functions, agents, own, host, Some(store.clone()))?;
     let (engine, services) = made;
@@ -149,6 +149,7 @@ pub fn pooled(
     })?;
     let driving = Driving {
         pool,
+        file,
         queue,
         courier: Mutex::new(courier),
         _heard: Mutex::new(heard),
@@ -212,6 +213,7 @@ impl Outfitter for Told {
 
 struct Driving {
     pool: WorkerPool,
+    file: SqliteStore,
     queue: Mutex<Box<dyn PoolStore>>,
     courier: Mutex<Option<Courier>>,
     _heard: Mutex<Subscription>,
@@ -224,6 +226,11 @@ impl RunsPool for Driving {
         // What it has not delivered waits in the outbox.
         let mut courier = self.courier.lock().unwrap_or_else(PoisonError::into_inner);
         drop(courier.take());
+    }
+
+    fn close(&self) -> Result<(), RunsError> {
+        let copied = self.file.copy_log().map(drop);
+        copied.map_err(|error| RunsError::new(ErrorKind::Storage, "ROK0106", super::told(&error)))
     }
 
     fn figures(&self) -> PoolFigures {

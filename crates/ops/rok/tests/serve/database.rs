@@ -200,3 +200,28 @@ fn becomes(served: &Served, status: u16) {
         std::thread::sleep(Duration::from_millis(100));
     }
 }
+
+/// A copy of what a clean end leaves is a backup.
+#[test]
+fn after_a_clean_end_the_file_alone_has_it_all() {
+    let mut served = served();
+    for run in ["r1", "r2"] {
+        let asked = json!({ "plan": "hello", "run_id": run });
+        served.post("/api/v1/runs?wait=30s", &asked).is(201);
+    }
+    assert_eq!(served.stop().0, Some(0));
+    let bench = &served.bench;
+    let log = bench.path().join("rok.db-wal");
+    assert!(!log.exists() || log.metadata().expect("it is there").len() == 0);
+    let copy = bench.path().join("copy.db");
+    std::fs::copy(bench.path().join("rok.db"), copy).expect("it is copied");
+    let listed = bench.rok(["--store", "sqlite:copy.db", "ls", "--json"]);
+    let listed = listed.exits(0).json();
+    let ids: Vec<_> = listed
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|run| &run["run_id"])
+        .collect();
+    assert_eq!(ids, ["r2", "r1"]);
+}
