@@ -82,16 +82,18 @@ pub(crate) fn about(context: &ExecutionContext, folder: &Path) -> Result<About, 
         }
         FileScope::Staged => {
             let asked = Staged::ask(folder).map(About::Staged);
-            asked.map_err(|error| match is_repository(folder) {
-                true => error,
-                false => config(
+            asked.map_err(|error| {
+                if is_repository(folder) {
+                    return error;
+                }
+                config(
                     "ROK0223",
                     format!(
                         "--staged looks at what is staged, and {} lies in no git work tree",
                         folder.display()
                     ),
                     "call it in a work tree, name the files by --files, or say --all-files",
-                ),
+                )
             })
         }
         FileScope::Default if context.stage == "pre-commit" && is_repository(folder) => {

@@ -8,6 +8,7 @@ mod page;
 #[path = "support/mod.rs"]
 mod support;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Stdio};
@@ -224,7 +225,7 @@ fn what_the_pages_show_is_what_rok_says() {
                     match rest.split_once(part.trim()) {
                         Some((_, behind)) => rest = behind,
                         None => {
-                            wrong += &format!("{code}: `{part}` is not in: {said}\n");
+                            let _ = writeln!(wrong, "{code}: `{part}` is not in: {said}");
                             break;
                         }
                     }
@@ -232,7 +233,7 @@ fn what_the_pages_show_is_what_rok_says() {
                 // A page of a fault says how the program ends; one of a server does not.
                 let exit = format!("Exit code {}", ran.code);
                 if !words(&text).contains(&exit) {
-                    wrong += &format!("{code}: the page does not say: {exit}\n");
+                    let _ = writeln!(wrong, "{code}: the page does not say: {exit}");
                 }
             });
         }

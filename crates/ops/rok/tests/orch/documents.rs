@@ -81,7 +81,7 @@ fn a_plan_that_says_more_than_a_document_is_none(
     let imported = imported.to_string_lossy();
     let import = ["plan", "import", "--from", "execution-plan", &imported];
     let plan = bench.rok(import).exits(0).out;
-    let plan = plan.replacen("\n", &format!("\n{of_plan}"), 1);
+    let plan = plan.replacen('\n', &format!("\n{of_plan}"), 1);
     let more = of_step.trim_start_matches(", ");
     let plan = plan.replacen("  a:\n", &format!("  a:\n    {more}\n"), 1);
     bench.write("p.yaml", &plan);

@@ -127,7 +127,7 @@ fn every_address_that_is_read_is_open_to_every_role_and_to_nobody_else() {
         .fold(path.clone(), |path, (name, value)| {
             path.replace(name, value)
         });
-        let place = place.replace('{', "").replace('}', "");
+        let place = place.replace(['{', '}'], "");
         let is_open = operation["security"] == json!([]);
         let nobody = served.client.get(&place).status;
         assert_eq!(nobody != 401, is_open, "{place} to nobody: {nobody}");

@@ -383,7 +383,9 @@ impl RunsEngine for Engine {
     }
 
     fn replay(&self, run: &RunId, request: ReplayRequest) -> Result<RunId, RunsError> {
-        self.0.ask(format!("replay {run} from {}", request.from))?;
+        let from = request.from.map(|step| format!(" from {step}"));
+        self.0
+            .ask(format!("replay {run}{}", from.unwrap_or_default()))?;
         Ok(run.clone())
     }
 
