@@ -211,9 +211,12 @@ impl Decision {
         } else if forbidden.is_empty() {
             format!("denied: {}, since no policy permits it", question.words())
         } else {
-            let said = violations.iter().find_map(|v| v.reason.as_deref());
-            let said = said.map(|said| format!(": {said}")).unwrap_or_default();
-            format!("forbidden by {}{said}", forbidden.join(", "))
+            // Each with its own reason: what soft ones say denies nothing.
+            let said = forbidden.iter().map(|id| match policies.reasons.get(id) {
+                Some(reason) => format!("{id}: {reason}"),
+                None => id.clone(),
+            });
+            format!("forbidden by {}", said.collect::<Vec<_>>().join("; "))
         };
         let mut policies = deciding;
         policies.extend(softly);

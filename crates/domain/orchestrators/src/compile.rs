@@ -153,6 +153,9 @@ fn document(
         };
         steps.insert(name, Value::Object(step));
     }
+    for part in parts {
+        narrow(part, &mut steps)?;
+    }
     for (found, why) in beside.left_out {
         let component = &found.component;
         let step = not_started::left_out(component, &told(component), why);
@@ -312,6 +315,36 @@ fn piped(part: &Part<'_>) -> BTreeSet<String> {
     let names = part.component.inputs().keys();
     let names = names.map(ToString::to_string);
     names.filter(|name| handed.contains_key(name)).collect()
+}
+
+/// Holds what the component before hands on to what this one takes: an input
+/// is checked by the same rules wherever its value comes from.
+fn narrow(part: &Part<'_>, steps: &mut Map<String, Value>) -> Result<(), OrchestratorError> {
+    let Some(before) = part.piped_from else {
+        return Ok(());
+    };
+    let handed = steps
+        .get_mut(before.name.as_str())
+        .and_then(|step| step.get_mut("outputs"))
+        .and_then(Value::as_object_mut);
+    let Some(handed) = handed else { return Ok(()) };
+    for (name, taken) in part.component.inputs_json() {
+        let (Some(Value::Object(given)), Value::Object(taken)) = (handed.get(&name), &taken) else {
+            continue;
+        };
+        let narrowed = pipe::narrowed(given, taken).map_err(|why| {
+            config(
+                "ROK0222",
+                format!(
+                    "the output `{name}` of `{}` {why} by `{}`",
+                    before.name, part.component.name
+                ),
+                "declare both alike, or put a component between them that hands on what is taken",
+            )
+        })?;
+        handed.insert(name, Value::Object(narrowed));
+    }
+    Ok(())
 }
 
 /// Which component a step is, to the byte.

@@ -1,8 +1,71 @@
 //! Output piped to input: a step's expressions, with inputs that come from the
 //! step before.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+
+/// An output's schema, narrowed to what an input takes that it fills: both are
+/// in the plan format's own keys. Of an output that can never fit, why.
+pub(crate) fn narrowed(
+    output: &Map<String, Value>,
+    input: &Map<String, Value>,
+) -> Result<Map<String, Value>, String> {
+    let kind = |schema: &Map<String, Value>| {
+        schema
+            .get("type")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    let mut narrow = output.clone();
+    match (kind(output), kind(input)) {
+        (given, taken) if given == taken => {}
+        (Some(given), Some(taken)) if given == "integer" && taken == "number" => {}
+        (Some(given), Some(taken)) if given == "number" && taken == "integer" => {
+            narrow.insert("type".into(), taken.into());
+        }
+        (given, taken) => {
+            let word = |kind: Option<String>| kind.unwrap_or_else(|| "anything".into());
+            return Err(format!(
+                "is of type {}, and {} is taken",
+                word(given),
+                word(taken)
+            ));
+        }
+    }
+    for (key, least) in [
+        ("minimum", true),
+        ("minLength", true),
+        ("maximum", false),
+        ("maxLength", false),
+    ] {
+        let Some(taken) = input.get(key) else {
+            continue;
+        };
+        let number = |value: &Value| value.as_f64();
+        let stricter = match output.get(key).and_then(number).zip(number(taken)) {
+            Some((given, taken)) => (taken > given) == least,
+            None => true,
+        };
+        if stricter {
+            narrow.insert(key.into(), taken.clone());
+        }
+    }
+    if let Some(Value::Array(taken)) = input.get("enum") {
+        let both = match output.get("enum") {
+            Some(Value::Array(given)) => given
+                .iter()
+                .filter(|value| taken.contains(value))
+                .cloned()
+                .collect(),
+            _ => taken.clone(),
+        };
+        if both.is_empty() {
+            return Err("is never one of the values that are taken".into());
+        }
+        narrow.insert("enum".into(), both.into());
+    }
+    Ok(narrow)
+}
 
 /// Rewrites `inputs.NAME` within `${{ }}` to the output of that name of another
 /// step, in every text of a step.
@@ -119,6 +182,44 @@ mod tests {
     use super::*;
     use rstest::rstest;
     use serde_json::json;
+
+    fn schema(value: Value) -> Map<String, Value> {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[rstest]
+    #[case(json!({"type": "string"}), json!({"type": "string", "default": "x"}), json!({"type": "string"}))]
+    #[case(json!({"type": "integer"}), json!({"type": "number", "maximum": 10}), json!({"type": "integer", "maximum": 10}))]
+    #[case(json!({"type": "number"}), json!({"type": "integer"}), json!({"type": "integer"}))]
+    #[case(json!({"type": "integer", "minimum": 3, "maximum": 5}), json!({"type": "integer", "minimum": 1, "maximum": 4}),
+        json!({"type": "integer", "minimum": 3, "maximum": 4}))]
+    #[case(json!({"type": "string", "minLength": 1}), json!({"type": "string", "minLength": 2, "maxLength": 9}),
+        json!({"type": "string", "minLength": 2, "maxLength": 9}))]
+    #[case(json!({"type": "string", "enum": ["a", "b"]}), json!({"type": "string", "enum": ["b", "c"]}),
+        json!({"type": "string", "enum": ["b"]}))]
+    #[case(json!({"type": "string"}), json!({"type": "string", "enum": ["b"]}), json!({"type": "string", "enum": ["b"]}))]
+    fn an_output_is_narrowed_to_what_is_taken(
+        #[case] output: Value,
+        #[case] input: Value,
+        #[case] both: Value,
+    ) {
+        assert_eq!(narrowed(&schema(output), &schema(input)), Ok(schema(both)));
+    }
+
+    #[rstest]
+    #[case(json!({"type": "string"}), json!({"type": "integer"}), "is of type string, and integer is taken")]
+    #[case(json!({"type": "string", "enum": ["a"]}), json!({"type": "string", "enum": ["b"]}),
+        "is never one of the values that are taken")]
+    fn an_output_that_never_fits_is_refused(
+        #[case] output: Value,
+        #[case] input: Value,
+        #[case] why: &str,
+    ) {
+        assert_eq!(
+            narrowed(&schema(output), &schema(input)),
+            Err(why.to_owned())
+        );
+    }
 
     #[rstest]
     #[case("${{ inputs.a }}", "${{ steps.t.outputs.a }}")]

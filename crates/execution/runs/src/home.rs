@@ -192,8 +192,17 @@ impl Home {
         if let Some(fault) = report.fault {
             return Ok(Proven::Broken(fault));
         }
+        let (next, head) = self.ending(run)?;
+        if report.events == next.0 && head.is_some_and(|head| head != report.head) {
+            return Err(StoreError::Corrupt {
+                path: PathBuf::from(format!("the log of run {run}")),
+                line: next.0,
+                byte: 0,
+                what: "is not the one that the run's row says is the last".into(),
+            });
+        }
         // Where it went on meanwhile, or is not whole, the store says so.
-        if report.events != self.next_seq(run)?.0 || report.torn_tail.is_some() {
+        if report.events != next.0 || report.torn_tail.is_some() {
             return self.read(run).map(Proven::Intact);
         }
         Ok(Proven::Intact(LogBytes {

@@ -31,6 +31,43 @@ struct Case {
     before: Vec<Value>,
 }
 
+/// What lies beside a log came after lines of it: an owner who died there has
+/// left nothing of what came later.
+fn leave_what_came_before(folder: &Path, events: &[Value]) {
+    let begun = attempts(events, "step.started");
+    let began = |name: &str| {
+        begun
+            .iter()
+            .any(|(step, attempt)| name == format!("{step}.{attempt}.log"))
+    };
+    let answered = |path: &Path| {
+        let answer = parse(&fs::read(path).expect("it is ours"));
+        answer["seq"]
+            .as_u64()
+            .is_none_or(|seq| seq < events.len() as u64)
+    };
+    let inside = |of: &str| {
+        fs::read_dir(folder.join(of))
+            .into_iter()
+            .flatten()
+            .flatten()
+    };
+    for log in inside("logs").map(|entry| entry.path()) {
+        let name = log
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("text");
+        if !began(name) {
+            fs::remove_file(&log).expect("it is ours");
+        }
+    }
+    for answer in inside("inbox").map(|entry| entry.path()) {
+        if answer.extension().is_some_and(|end| end == "answer") && !answered(&answer) {
+            fs::remove_file(&answer).expect("it is ours");
+        }
+    }
+}
+
 impl Case {
     fn new() -> Self {
         Self::of(&journal::plan())
@@ -52,7 +89,8 @@ impl Case {
         copy(&origin.bench.runs().join(RUN), &folder);
         fs::write(folder.join("events.jsonl"), log).expect("it is ours");
         let _ = fs::remove_file(folder.join("seal.json"));
-        let before = whole(log).iter().map(|line| parse(line)).collect();
+        let before: Vec<Value> = whole(log).iter().map(|line| parse(line)).collect();
+        leave_what_came_before(&folder, &before);
         Self { bench, before }
     }
 

@@ -235,7 +235,8 @@ fn metrics_of_the_others_come_where_one_run_is_broken() {
         "rok_runs_by_status{status=\"broken\"} 1",
         "rok_runs_by_status{status=\"succeeded\"} 1",
         "rok_runs_total{outcome=\"succeeded\"} 1",
-        "rok_steps_total{state=\"succeeded\"} 1",
+        // One of them is of the run that ended in part.
+        "rok_steps_total{state=\"succeeded\"} 2",
     ] {
         assert!(file.lines().any(|found| found == line), "{line:?}\n{file}");
     }

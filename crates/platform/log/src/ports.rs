@@ -4,7 +4,7 @@ use crate::{
     Answer, Command, Commit, CommitResult, Retention, RunEntry, RunFilter, RunQueue, RunRow,
     Signals, StoreError, WorkQueue,
 };
-use rok_chain::{Digest, Seal};
+use rok_chain::{ChainHash, Digest, Seal};
 use rok_vocabulary::{CommandId, RunId, Seq};
 use std::sync::Arc;
 
@@ -87,6 +87,12 @@ pub trait EventReader {
     /// How many lines the log has, and so the seq that is due.
     fn next_seq(&self, run: &RunId) -> Result<Seq, StoreError> {
         Ok(Seq(self.read(run)?.lines().count() as u64))
+    }
+
+    /// How many lines the log has, and its head, where the store keeps that
+    /// beside it.
+    fn ending(&self, run: &RunId) -> Result<(Seq, Option<ChainHash>), StoreError> {
+        Ok((self.next_seq(run)?, None))
     }
 
     /// Every byte of the log as it is stored, a torn tail too: for

@@ -53,6 +53,21 @@ pub(crate) fn next_seq(at: Access<'_>, space: &Namespace, run: &RunId) -> Result
     Ok(Seq(next as u64))
 }
 
+/// Where the run's row says that the log ends.
+pub(crate) fn ending(
+    at: Access<'_>,
+    space: &Namespace,
+    run: &RunId,
+) -> Result<(Seq, ChainHash), Failure> {
+    let (no, _) = at.log_of(space, run)?;
+    let mut select = at.prepare_cached("SELECT next_seq, head FROM runs WHERE no = ?1")?;
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let (next, head): (i64, Vec<u8>) = select.query_row([no], read)?;
+    let head = <[u8; 32]>::try_from(head)
+        .map_err(|_| at.corrupt(run, 1, "of its row is none: its column head is no hash"))?;
+    Ok((Seq(next.unsigned_abs()), ChainHash::from_bytes(head)))
+}
+
 /// The chunks from the one that holds line `from` up to the one that holds the
 /// line before `to`, and the seq of their first line; the log ends before `next`.
 fn chunks(

@@ -6,7 +6,7 @@ use crate::database::Database;
 use crate::fault::{Failure, OpenError};
 use crate::open::Place;
 use crate::{commit, copier, inbox, list, logs, queue, records, retention};
-use rok_chain::{Digest, Seal};
+use rok_chain::{ChainHash, Digest, Seal};
 use rok_log::{
     Answer, Backlog, Claim, ClaimError, Collect, Collected, Command, Commit, CommitResult,
     Durability, EventReader, Fence, Inbox, Lease, Listener, LogBytes, Namespace, Owner, PoolStore,
@@ -155,6 +155,11 @@ impl EventReader for SqliteStore {
 
     fn next_seq(&self, run: &RunId) -> Result<Seq, StoreError> {
         self.read("read", |at, space| logs::next_seq(at, space, run))
+    }
+
+    fn ending(&self, run: &RunId) -> Result<(Seq, Option<ChainHash>), StoreError> {
+        let ending = self.read("read", |at, space| logs::ending(at, space, run));
+        ending.map(|(next, head)| (next, Some(head)))
     }
 
     fn read_raw(&self, run: &RunId) -> Result<Vec<u8>, StoreError> {

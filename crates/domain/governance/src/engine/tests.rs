@@ -104,6 +104,25 @@ fn what_nobody_permits_is_denied() {
 }
 
 #[test]
+fn each_that_forbids_is_told_with_its_own_reason_and_no_soft_one() {
+    let text = format!(
+        "{PERMIT}\n\
+         @id(\"a\") forbid (principal, action == Action::\"run\", resource);\n\
+         @id(\"b\") @reason(\"not on Fridays\") forbid (principal, action == Action::\"run\", resource);\n\
+         @id(\"c\") @reason(\"frozen\") forbid (principal, action == Action::\"run\", resource);\n\
+         @id(\"d\") @reason(\"only noted\") @enforcement_level(\"soft\")\n\
+         forbid (principal, action == Action::\"run\", resource);"
+    );
+    let engine = engine(&text, "");
+    let answer = run(&engine, &facts());
+    assert!(!answer.granted);
+    assert_eq!(
+        answer.reason,
+        "forbidden by a; b: not on Fridays; c: frozen"
+    );
+}
+
+#[test]
 fn the_default_policies_permit_everything() {
     let engine = CedarEngine::permissive();
     assert!(engine.is_default() && engine.overview().unwrap().is_default);

@@ -72,7 +72,13 @@ fn wrong(
         }
         tries += 1;
         if held.next_seq <= logged.next_seq || tries == TRIES {
-            return Ok(differences(&held, &logged));
+            let mut wrong = differences(&held, &logged);
+            let (next, head) = store.ending(run)?;
+            let folded = replay.head();
+            if let Some(head) = head.filter(|head| next == logged.next_seq && *head != folded) {
+                wrong.push(format!("says head {head}, the log says {folded}"));
+            }
+            return Ok(wrong);
         }
         let more = store.read_from(run, logged.next_seq)?;
         if let Err(error) = replay.lines(&more.bytes) {

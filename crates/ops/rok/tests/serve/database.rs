@@ -223,5 +223,5 @@ fn after_a_clean_end_the_file_alone_has_it_all() {
         .iter()
         .map(|run| &run["run_id"])
         .collect();
-    assert_eq!(ids, ["r2", "r1"]);
+    assert_eq!(ids, ["r1", "r2"]);
 }

@@ -238,3 +238,28 @@ fn a_stub_that_was_taken_away_is_missed(#[case] sql: &str, #[case] told: &str) {
     let looked = place.rok(&["doctor"]).exits(1);
     assert!(looked.out.contains("r1"), "{}", looked.out);
 }
+
+/// The hash at the end of a run that waits is held against its log, too.
+#[test]
+fn an_open_run_whose_row_has_another_head_is_broken() {
+    let mut place = Place::new(Where::Database);
+    let asked = json!({ "definition": GATE, "run_id": "open" });
+    place.served().post("/api/v1/runs", &asked).is(201);
+    place.rok(&["verify", "open"]).exits(0);
+    change(&place, "UPDATE runs SET head = zeroblob(32)");
+    for at in [Where::Database, Where::Server] {
+        let told = place.rok_at(at, &["verify", "open"]).exits(4);
+        assert!(!told.out.contains("INTACT"), "{}", told.out);
+        for args in [
+            &["status", "open"][..],
+            &["explain", "open"],
+            &["approve", "open", "ask", "--reason", "ok"],
+            &["cancel", "open"],
+        ] {
+            let refused = place.rok_at(at, args).exits(4);
+            assert!(refused.err.contains("ROK0105"), "{}", refused.err);
+        }
+    }
+    let looked = place.rok(&["doctor", "--all-logs"]).exits(1);
+    assert!(looked.out.contains("open"), "{}", looked.out);
+}

@@ -86,9 +86,9 @@ fn a_command_that_nobody_can_obey_now_waits_and_says_so() {
     served.post("/api/v1/runs?wait=20s", &asked).is(201);
     served.child.kill().expect("it lives");
     served.child.wait().expect("it is ours");
-    let told = on_store(&served.bench, &["cancel", "r1", "--reason", "no need"]).exits(0);
+    let told = on_store(&served.bench, &["cancel", "r1", "--reason", "no need"]).exits(1);
     assert!(
-        told.out.contains("is not so yet") && told.out.contains("waits in its inbox"),
+        told.out.contains("not yet cancelled: r1") && told.out.contains("waits in its inbox"),
         "{}",
         told.out
     );
@@ -112,7 +112,7 @@ fn a_command_that_cannot_be_obeyed_here_waits_and_says_so() {
     std::fs::remove_file(&lock).expect("it is ours");
     std::fs::create_dir(&lock).expect("it is ours");
     let told = bench.rok(["approve", "r1", "ask", "--reason", "fine", "--json"]);
-    let told = told.exits(0).json();
+    let told = told.exits(1).json();
     assert_eq!(
         (&told["answer"], &told["driven"]),
         (&json!("delivered"), &json!(false))

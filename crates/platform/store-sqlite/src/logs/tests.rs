@@ -140,6 +140,22 @@ fn a_table_of_labels_that_was_edited_is_found_and_made_anew(#[case] sql: &str, #
     assert_eq!(listed(&store).len(), 1);
 }
 
+#[test]
+fn the_row_tells_where_the_log_ends() {
+    let (_folder, path, store) = stored();
+    let (next, head) = store.ending(&id("r")).unwrap();
+    let log = store.read_raw(&id("r")).unwrap();
+    let report = verify_log(&id("r"), &log, None);
+    assert_eq!((next.0, head), (report.events, Some(report.head)));
+    tamper(&path, "UPDATE runs SET head = zeroblob(32)");
+    assert_ne!(store.ending(&id("r")).unwrap().1, Some(report.head));
+    tamper(&path, "UPDATE runs SET head = x'00'");
+    assert!(matches!(
+        store.ending(&id("r")),
+        Err(StoreError::Corrupt { .. })
+    ));
+}
+
 #[rstest]
 #[case::the_phase("UPDATE runs SET phase = 'DREAMING'")]
 #[case::the_outcome("UPDATE runs SET outcome = 'splendid'")]

@@ -100,6 +100,8 @@ fn tell(
         CommandAnswer::Delivered => ("delivered", true),
         CommandAnswer::Waits => ("delivered", false),
     };
+    // What is only in the inbox may still be refused: it is not said to be done.
+    let is_done = matches!(answer, CommandAnswer::Done { .. });
     if terminal.json {
         terminal.show_json(&Decided {
             run_id: run.id(),
@@ -108,26 +110,31 @@ fn tell(
             answer: word,
             driven,
         })?;
-        return Ok(Exit::Success);
+        return Ok(if is_done { Exit::Success } else { Exit::Failed });
     }
     let what = match step {
         Some(step) => format!("{step} of {}", run.id()),
         None => run.id().to_string(),
     };
-    let more = match answer {
-        CommandAnswer::Done { .. } => "",
-        CommandAnswer::Delivered => " (delivered; the process that drives it has not answered yet)",
-        CommandAnswer::Waits => {
-            " is not so yet: nobody drives the run, and the command waits in its inbox"
-        }
+    let line = match answer {
+        CommandAnswer::Done { .. } => format!("{decision} {what}\n"),
+        CommandAnswer::Delivered => format!(
+            "not yet {decision}: {what}: the command is delivered, and the process that drives the run has not answered yet\n"
+        ),
+        CommandAnswer::Waits => format!(
+            "not yet {decision}: {what}: nobody drives the run, and the command waits in its inbox\n"
+        ),
     };
-    terminal.show(&format!("{decision} {what}{more}\n"))?;
+    terminal.show(&line)?;
     terminal.flush()?;
-    if *answer == CommandAnswer::Waits {
-        let caller = Caller::new(&terminal.program, run.name());
-        let takes_up = caller.takes_up();
-        terminal.note(&format!("whoever takes the run up obeys:\n  {takes_up}\n"));
-        return Ok(Exit::Success);
+    if !is_done {
+        if *answer == CommandAnswer::Waits {
+            let takes_up = Caller::new(&terminal.program, run.name()).takes_up();
+            terminal.note(&format!(
+                "it is judged by whoever takes the run up:\n  {takes_up}\n"
+            ));
+        }
+        return Ok(Exit::Failed);
     }
     let summary = run.summary()?;
     let caller = Caller::new(&terminal.program, run.name());

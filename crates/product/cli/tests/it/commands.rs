@@ -110,8 +110,11 @@ fn a_decision_tells_what_comes_next() {
     let mut fake = Fake::new();
     fake.answer = CommandAnswer::Delivered;
     let delivered = run(fake, &["approve", "run_abc", "p", "--reason", "ok"]);
+    // It may still be refused.
+    assert_eq!(delivered.code, 1);
     assert!(
-        delivered.out.contains("has not answered yet"),
+        delivered.out.contains("not yet approved: p of")
+            && delivered.out.contains("has not answered yet"),
         "{}",
         delivered.out
     );
