@@ -29,7 +29,7 @@ struct Walked {
     unreadable: Vec<Unreadable>,
     files: usize,
     /// Whether the library is `no_std`, and where it begins.
-    library: Option<(bool, Place)>,
+    lib_root: Option<(bool, Place)>,
 }
 
 /// Reads every member's sources into `graph`, on all cores: parsing is what the
@@ -54,7 +54,7 @@ pub(super) fn read_all(root: &Path, members: &[Member], graph: &mut Graph) {
         graph.unreadable.extend(found.unreadable);
         graph.files += found.files;
         if let Some(krate) = graph.crates.get_mut(&member.name)
-            && let Some((no_std, place)) = found.library
+            && let Some((no_std, place)) = found.lib_root
         {
             krate.no_std = no_std;
             krate.root = Some(place);
@@ -119,7 +119,7 @@ fn read_one(
     if is_library_root {
         let no_std = syntax.attrs.iter().any(|a| a.path().is_ident("no_std"));
         let first = text.lines().next().unwrap_or_default();
-        walked.library = Some((no_std, Place::new(&file, 1, first)));
+        walked.lib_root = Some((no_std, Place::new(&file, 1, first)));
     }
     let beside = next.path.parent().unwrap_or(Path::new(""));
     for (target, at) in found.includes {

@@ -2,6 +2,7 @@
 
 use super::killed::until;
 use super::{Served, bench};
+use crate::support::Ran;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -16,6 +17,22 @@ fn ended(served: &Served, batch: &Value) -> Value {
     }
     let id = batch["batch_id"].as_str().expect("an id");
     served.get(&format!("/api/v1/batches/{id}")).is(200).json()
+}
+
+/// What the terminal says to the batch `batch_id` of two items at the server.
+fn of_two(served: &Served, batch_id: &str, more: &[&str]) -> Ran {
+    served.bench.write("greet.yaml", PLAN);
+    let items = "{\"who\": \"ada\"}\n{\"who\": \"bob\"}\n";
+    served.bench.write("items.jsonl", items);
+    asked(served, batch_id, more)
+}
+
+/// What the terminal says to `greet.yaml` with `items.jsonl` as they lie there.
+fn asked(served: &Served, batch_id: &str, more: &[&str]) -> Ran {
+    let server = format!("http://{}", served.client.address());
+    let run = ["run", "greet.yaml", "--batch", "items.jsonl"];
+    let there = ["--batch-id", batch_id, "--server", &server];
+    served.bench.rok([&run, &there, more].concat())
 }
 
 #[rstest]
@@ -115,27 +132,11 @@ fn a_batch_goes_on_after_a_kill(#[case] flags: &[&str]) {
 #[test]
 fn the_terminal_runs_a_batch_at_a_server() {
     let served = Served::open(bench());
-    served.bench.write("greet.yaml", PLAN);
-    served
-        .bench
-        .write("items.jsonl", "{\"who\": \"ada\"}\n{\"who\": \"bob\"}\n");
-    let server = format!("http://{}", served.client.address());
-    let args = [
-        "run",
-        "greet.yaml",
-        "--batch",
-        "items.jsonl",
-        "--batch-id",
-        "b1",
-    ];
-    let there = |more: &[&str]| {
-        let args = [&args[..], &["--server", &server], more].concat();
-        served.bench.rok(args)
-    };
-    let batch = there(&["--json"]).exits(0).json();
+    let batch = of_two(&served, "b1", &["--json"]).exits(0).json();
     assert_eq!(batch["status"], "success");
-    assert_eq!(there(&["--json"]).exits(0).json(), batch);
-    there(&["--max-runs", "1"]).exits(2);
+    assert_eq!(of_two(&served, "b1", &["--json"]).exits(0).json(), batch);
+    of_two(&served, "b1", &["--max-runs", "1"]).exits(2);
+    let server = format!("http://{}", served.client.address());
     let shown = served
         .bench
         .rok(["batch", "show", "b1", "--json", "--server", &server]);
@@ -143,7 +144,7 @@ fn the_terminal_runs_a_batch_at_a_server() {
     served
         .bench
         .write("items.jsonl", "{\"who\": \"ada\"}\n{}\n");
-    let refused = there(&[]).exits(2);
+    let refused = asked(&served, "b1", &[]).exits(2);
     assert!(refused.err.contains("item"), "{}", refused.err);
 }
 
@@ -179,27 +180,12 @@ fn a_batch_that_comes_again_finds_what_was_collected(#[case] flags: &[&str]) {
     assert_eq!(refused["code"], "ROK0123", "{refused}");
 
     // From the terminal it is a plan file; so is the request.
-    served.bench.write("greet.yaml", PLAN);
-    served
-        .bench
-        .write("items.jsonl", "{\"who\": \"ada\"}\n{\"who\": \"bob\"}\n");
+    of_two(&served, "b2", &[]).exits(0);
     let server = format!("http://{}", served.client.address());
-    let args = [
-        "run",
-        "greet.yaml",
-        "--batch",
-        "items.jsonl",
-        "--batch-id",
-        "b2",
-        "--json",
-        "--server",
-        &server,
-    ];
-    served.bench.rok(args).exits(0);
     let gc = ["gc", "--older-than", "0s", "--server", &server];
     until("both are collected", || {
         served.bench.rok(gc).exits(0);
-        let batch = served.bench.rok(args).exits(0).json();
+        let batch = of_two(&served, "b2", &["--json"]).exits(0).json();
         assert_eq!(batch["status"], "success", "{batch}");
         let results = batch["results"].as_array().expect("results");
         results.iter().all(|item| item["status"] == "collected")
