@@ -208,27 +208,20 @@ fn a_backfill_goes_one_after_another_and_ends_before_now() {
     let mut bench = Bench::new("");
     let now = at("2026-03-01T08:05:00Z");
     let range = (at("2026-03-01T07:00:00Z"), at("2026-03-01T07:20:00Z"));
-    bench.state = backfill(
-        &bench.schedule,
-        &bench.state,
-        now,
-        range,
-        &[None],
-        asked(),
-        |_| false,
-    )
-    .unwrap();
+    let backfill = |bench: &Bench, range, items: &[Option<Item>]| {
+        backfill(
+            &bench.schedule,
+            &bench.state,
+            now,
+            range,
+            items,
+            asked(),
+            |_| false,
+        )
+    };
+    bench.state = backfill(&bench, range, &[None]).unwrap();
     assert_eq!(bench.deliver(now).began(), ["backfill 07:00"]);
-    let again = backfill(
-        &bench.schedule,
-        &bench.state,
-        now,
-        range,
-        &[None],
-        asked(),
-        |_| false,
-    )
-    .unwrap();
+    let again = backfill(&bench, range, &[None]).unwrap();
     assert_eq!(
         again.waiting, bench.state.waiting,
         "it is under way already"
@@ -236,7 +229,7 @@ fn a_backfill_goes_one_after_another_and_ends_before_now() {
     assert_eq!(bench.end().look(6).began(), ["backfill 07:10"]);
     let mut done = bench.end().state.clone();
     done.recent.clear();
-    let done = backfill(&bench.schedule, &done, now, range, &[None], asked(), |_| {
+    let done = super::backfill(&bench.schedule, &done, now, range, &[None], asked(), |_| {
         true
     })
     .unwrap();
@@ -249,17 +242,7 @@ fn a_backfill_goes_one_after_another_and_ends_before_now() {
     assert_eq!(whys, [(What::Skipped, Some(Why::Done), 2)]);
     let fails = |from: &str, until: &str| {
         let range = (at(from), at(until));
-        backfill(
-            &bench.schedule,
-            &bench.state,
-            now,
-            range,
-            &[None],
-            asked(),
-            |_| false,
-        )
-        .unwrap_err()
-        .to_string()
+        backfill(&bench, range, &[None]).unwrap_err().to_string()
     };
     assert_eq!(
         fails("2026-03-01T07:01:00Z", "2026-03-01T07:09:00Z"),
@@ -269,15 +252,7 @@ fn a_backfill_goes_one_after_another_and_ends_before_now() {
     assert!(fails("2020-03-01T07:00:00Z", "2026-03-01T07:00:00Z").contains("more than 1000"));
     let items: Vec<_> = (0..900).map(|n| Some(Item(n.into()))).collect();
     let range = (at("2026-03-01T05:00:00Z"), at("2026-03-01T07:00:00Z"));
-    let full = backfill(
-        &bench.schedule,
-        &bench.state,
-        now,
-        range,
-        &items,
-        asked(),
-        |_| false,
-    );
+    let full = backfill(&bench, range, &items);
     assert_eq!(full, Err(BackfillError::Full { firings: 10_800 }));
 }
 

@@ -108,19 +108,19 @@ fn one_caller_alone_is_rolled_back_alike() {
     assert_eq!(keys(&database), "a");
 }
 
+#[track_caller]
+fn is_poisoned(answer: &Result<(), StoreError>) {
+    let is = matches!(answer, Err(StoreError::Poisoned { .. }));
+    assert!(is, "{answer:?}");
+}
+
 #[test]
 fn a_writer_that_panics_answers_nobody_any_more() {
     let (_folder, database) = database();
     let broken = database.write("write", |_| -> Result<(), Failure> { panic!("on purpose") });
-    assert!(
-        matches!(broken, Err(StoreError::Poisoned { .. })),
-        "{broken:?}"
-    );
+    is_poisoned(&broken);
     let after = database.write("write", |at| act(at, "a"));
-    assert!(
-        matches!(after, Err(StoreError::Poisoned { .. })),
-        "{after:?}"
-    );
+    is_poisoned(&after);
     assert_eq!(keys(&database), "");
 }
 
@@ -129,16 +129,10 @@ fn work_that_panics_takes_no_other_caller_with_it() {
     let (_folder, database) = database();
     let results = together(&database, &["a", "p", "b"]);
     for result in results {
-        assert!(
-            matches!(result, Err(StoreError::Poisoned { .. })),
-            "{result:?}"
-        );
+        is_poisoned(&result);
     }
     let after = database.write("write", |at| act(at, "a"));
-    assert!(
-        matches!(after, Err(StoreError::Poisoned { .. })),
-        "{after:?}"
-    );
+    is_poisoned(&after);
     assert_eq!(keys(&database), "");
 }
 
