@@ -1,6 +1,7 @@
 //! Ctrl-C, SIGTERM and a terminal that closes: the first asks for a clean
 //! stop, the second does not wait for it. A terminal that closes says so twice,
-//! by its shell and by the kernel, and nobody is there to be impatient.
+//! by its shell and by the kernel, and nobody is there to be impatient. Who
+//! began the command with `nohup` wants it to go on.
 
 use rok_service::views::StopSignal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -81,7 +82,10 @@ fn listen(
 ) -> Option<Handle> {
     // Without handlers the signals end the process at once, which is safe: a
     // run's log is durable before any effect.
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).ok()?;
+    let mut signals = Signals::new([SIGINT, SIGTERM]).ok()?;
+    if !is_ignored(SIGHUP) {
+        signals.add_signal(SIGHUP).ok()?;
+    }
     let handle = signals.handle();
     let listener = move || {
         for signal in signals.forever() {
@@ -102,4 +106,12 @@ fn listen(
         .spawn(listener)
         .ok()?;
     Some(handle)
+}
+
+/// Whether whoever began this process had it ignore the signal.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let set = set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    set.is_some_and(|set| set & (1 << (signal - 1)) != 0)
 }

@@ -4,6 +4,7 @@ use crate::running::{Fifo, Running, Scene};
 use rstest::rstest;
 use rustix::process::{Signal, kill_process_group};
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// `first` finishes; `second` stays until it is told that it may pass.
@@ -27,6 +28,25 @@ fn resume(scene: &Scene) -> Running {
     Running::start(scene.bench.command(["resume", "r"]))
 }
 
+/// Runs the plan as run `r` by a command that begins another.
+fn begun_by(scene: &Scene, words: &[&str]) -> Running {
+    let rok = scene.bench.command(["run", "plan.yaml", "--run-id", "r"]);
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    command.arg(rok.get_program()).args(rok.get_args());
+    let given = rok
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    command.env_clear().envs(given);
+    command.current_dir(scene.bench.path()).stdin(Stdio::null());
+    Running::start(command)
+}
+
+/// Who runs these tests may be deaf to a terminal that closes; `rok` is not.
+fn hearing(scene: &Scene) -> Running {
+    begun_by(scene, &["env", "--default-signal=HUP"])
+}
+
 fn journal(scene: &Scene) -> Vec<String> {
     let text = fs::read_to_string(scene.bench.path().join("journal")).expect("the steps write it");
     text.lines().map(str::to_owned).collect()
@@ -39,7 +59,7 @@ fn journal(scene: &Scene) -> Vec<String> {
 fn a_signal_leaves_a_resumable_run(#[case] signal: Signal, #[case] code: i32) {
     let scene = Scene::new(PLAN);
     let ready = Fifo::new(&scene, "ready");
-    let run = scene.start();
+    let run = hearing(&scene);
     ready.read();
     run.signal(signal);
     let ran = run.finish().exits(code);
@@ -90,7 +110,7 @@ steps:
     );
     let (ready, asked) = (Fifo::new(&scene, "ready"), Fifo::new(&scene, "asked"));
     let _go = Fifo::new(&scene, "go");
-    let run = scene.start();
+    let run = hearing(&scene);
     ready.read();
     run.signal(Signal::HUP);
     asked.read();
@@ -99,6 +119,17 @@ steps:
     let ran = run.finish().exits(129);
     assert!(ran.err.contains("rok resume r"), "{}", ran.err);
     scene.bench.rok(["resume", "r", "--check"]).exits(0);
+}
+
+#[test]
+fn what_nohup_began_outlives_its_terminal() {
+    let scene = Scene::new("plan: p\nsteps: { a: { run: 'echo up >ready; read go <go' } }\n");
+    let (ready, _go) = (Fifo::new(&scene, "ready"), Fifo::new(&scene, "go"));
+    let run = begun_by(&scene, &["nohup"]);
+    ready.read();
+    run.signal(Signal::HUP);
+    fs::write(scene.bench.path().join("go"), "go\n").unwrap();
+    run.finish().exits(0);
 }
 
 /// A terminal sends Ctrl-C to its whole foreground group: the step is not in it.

@@ -163,7 +163,10 @@ fn a_full_disk_stops_what_cannot_be_stored_and_nothing_else(
     // It lives, and what is stored can be read.
     server.served.get("/livez").is(200);
     let standing = server.served.get(&format!("/api/v1/runs/{gated}")).is(200);
-    assert_eq!(standing.json()["status"], "blocked");
+    let standing = standing.json();
+    // An approval that was stored may have been taken up since.
+    let went_on = is_stored && standing["status"] == "executing";
+    assert!(went_on || standing["status"] == "blocked", "{standing}");
 
     server.make_room();
     server.is_ready(200);
