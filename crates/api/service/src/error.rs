@@ -70,10 +70,12 @@ pub enum ServiceError {
     #[error("{}", .0.trouble().message)]
     Orchestrator(OrchestratorError),
     /// A hook that is somebody else's.
-    #[error("{} is there already, and is not of rok", .file.display())]
+    #[error("{} is not of rok, or was changed", .file.display())]
     ForeignHook {
         /// The hook.
         file: PathBuf,
+        /// What to do.
+        help: &'static str,
     },
     /// An id, a name or a time that is none.
     #[error("{what}")]
@@ -282,10 +284,9 @@ impl ServiceError {
         match self {
             Self::Runs(error) => error.help.clone(),
             Self::Orchestrator(error) => error.trouble().help.clone(),
-            Self::ForeignHook { .. } => Some(
-                "call `rok orch --stage pre-commit --format human || exit 1` from it yourself"
-                    .to_owned(),
-            ),
+            Self::ForeignHook { help, .. } | Self::Checkpoint { help, .. } => {
+                Some((*help).to_owned())
+            }
             Self::NoPlan { nearest, .. } => Some(match nearest {
                 Some(nearest) => format!("did you mean {nearest}?"),
                 None => "`rok plan list` shows the plans that are here".to_owned(),
@@ -296,7 +297,6 @@ impl ServiceError {
                     "`rok plan list` shows the plans that are here, `rok ls` the runs".to_owned()
                 }
             }),
-            Self::Checkpoint { help, .. } => Some((*help).to_owned()),
             Self::CheckpointUnreadable { .. } => {
                 Some("`rok checkpoint RUN -o FILE` writes one".to_owned())
             }

@@ -42,6 +42,7 @@ mod keys;
 mod plan_file;
 mod plans;
 
+mod hook;
 mod orchestrate;
 
 mod diff;
@@ -78,9 +79,10 @@ pub use desk::{DeskBook, IncidentAsk, LessonAsk};
 pub use diff::{RunDiff, RunSide, StepDiff, Timing, ValueDiff};
 pub use doctor::{Check, Doctor, Examination, Finding, Logs, Rounds, Tables};
 pub use error::{Problem, ServiceError};
+pub use hook::{HookInstalled, HookRemoved};
 pub use keys::KeyView;
 pub use metrics::{BrokenRun, RunFigures};
-pub use orchestrate::{HookInstalled, report_schema};
+pub use orchestrate::report_schema;
 pub use plan_file::PlanText;
 pub use plan_tests::{PlanTestReport, PlanTestRequest, TestFileReport, TestReport};
 pub use plans::{

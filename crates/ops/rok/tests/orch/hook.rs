@@ -363,49 +363,161 @@ fn outside_a_repository_there_is_no_hook() {
     assert!(refused.err.contains("ROK0223"), "{}", refused.err);
 }
 
+/// A component of a folder below, all committed, and the hook of that folder.
+fn hooked_below(bench: &Bench, folder: &str) {
+    let file = format!("{folder}/.rok/components/below.component.yaml");
+    let path = bench.path().join(folder);
+    fs::create_dir_all(path.join(".rok/components")).expect("a folder");
+    let text = format!("name: below\nversion: 1.0.0\nstatus: active\n{NO_TABS}\n");
+    bench.write(&file, &text);
+    commit_all(bench);
+    below(bench, folder, "install-hook").exits(0);
+}
+
+/// A command about hooks, in a folder below.
+fn below(bench: &Bench, folder: &str, what: &str) -> Ran {
+    let mut command = bench.command(["orch", what]);
+    command.current_dir(bench.path().join(folder));
+    Ran::from(command.output().expect("rok starts"))
+}
+
 /// A folder that went takes no check along in silence: the commit is refused, and
 /// it is said why and what to do.
 #[test]
 fn a_hook_of_a_folder_that_is_gone_says_so_and_lets_nothing_pass() {
     let bench = repository();
-    commit_all(&bench);
     for folder in ["sub", "it's"] {
-        let path = bench.path().join(folder);
-        fs::create_dir_all(path.join(".rok/components")).expect("a folder");
-        let mut command = bench.command(["orch", "install-hook"]);
-        let installed = command.current_dir(&path).output().expect("rok starts");
-        Ran::from(installed).exits(0);
-    }
-    let file = bench.path().join(".git/hooks/pre-commit");
-    let text = fs::read_to_string(&file).expect("the hook");
-    for folder in ["it's", "sub"] {
-        fs::remove_dir_all(bench.path().join(folder)).expect("it goes");
+        hooked_below(&bench, folder);
     }
     bench.write("a.txt", "fine\n");
     git(&bench, &["add", "a.txt"]).exits(0);
-    let refused = git(&bench, &["commit", "-q", "-m", "one"]).exits(1);
-    assert!(refused.err.contains("is gone: ./sub\n"), "{}", refused.err);
-    let mends = "restore it, or take its line out of .git/hooks/pre-commit";
-    assert!(refused.err.contains(mends), "{}", refused.err);
-    // Without that line it is the other's turn.
-    let (lines, last) = text.trim_end().rsplit_once('\n').expect("two lines");
-    let without = |line: &str| {
-        let kept: Vec<&str> = text.lines().filter(|known| !known.contains(line)).collect();
-        fs::write(&file, kept.join("\n") + "\n").expect("the hook");
+    let commit = || git(&bench, &["commit", "-q", "-m", "one"]);
+    let refused = |told: &str, folder: &str| {
+        let ran = commit().exits(1);
+        let line = format!("rok: nothing is committed: {told}: ./{folder}\n");
+        assert!(ran.err.contains(&line), "{}", ran.err);
+        let mends = format!("rok orch uninstall-hook \"./{folder}\"");
+        assert!(ran.err.contains(&mends), "{}", ran.err);
     };
-    assert!(lines.contains("./sub") && last.contains("it"), "{text}");
-    without("./sub");
-    let refused = git(&bench, &["commit", "-q", "-m", "one"]).exits(1);
-    assert!(refused.err.contains("is gone: ./it's\n"), "{}", refused.err);
-    // A line as an earlier version wrote it is renewed, not added to.
-    let old = "(cd './sub' && rok orch --stage pre-commit --format human) || exit 1";
-    let head = text.split("(cd").next().expect("its head");
-    fs::write(&file, format!("{head}{old}\n")).expect("the hook");
+    for folder in ["it's", "sub"] {
+        fs::remove_dir_all(bench.path().join(folder)).expect("it goes");
+    }
+    let gone = "this folder, whose components check commits, is gone";
+    refused(gone, "sub");
+    // The commit takes it away, so nobody would judge by it.
+    git(&bench, &["rm", "-r", "-q", "--cached", "sub"]).exits(0);
+    refused(
+        "the commit takes away what this folder is checked by",
+        "sub",
+    );
+    bench.rok(["orch", "uninstall-hook", "./sub"]).exits(0);
+    refused(gone, "it's");
+    bench.rok(["orch", "uninstall-hook", "it's"]).exits(0);
+    commit().exits(0);
+}
+
+#[test]
+fn a_branch_without_a_folder_of_the_hook_is_judged_by_the_others() {
+    let bench = repository();
+    commit_all(&bench);
+    bench.rok(["orch", "install-hook"]).exits(0);
+    git(&bench, &["checkout", "-q", "-b", "without"]).exits(0);
+    git(&bench, &["checkout", "-q", "-b", "with"]).exits(0);
+    hooked_below(&bench, "sub");
+    git(&bench, &["checkout", "-q", "without"]).exits(0);
+    // What git ignores may be left of it, as runs are.
+    fs::create_dir_all(bench.path().join("sub/.rok/runs")).expect("a folder");
+    bench.write("a.txt", "fine\n");
+    git(&bench, &["add", "a.txt"]).exits(0);
+    let ran = git(&bench, &["commit", "-q", "-m", "one"]).exits(0);
+    let told = "rok: nothing is judged in ./sub: this branch has no components there\n";
+    assert_eq!(ran.err.matches(told).count(), 1, "{}", ran.err);
+    bench.write("a.txt", "bad\n");
+    git(&bench, &["commit", "-q", "-a", "-m", "two"]).exits(1);
+    // Components that are there, and unknown to git, are no reason to pass.
     fs::create_dir_all(bench.path().join("sub/.rok/components")).expect("a folder");
-    let mut command = bench.command(["orch", "install-hook"]);
-    let command = command.current_dir(bench.path().join("sub"));
-    Ran::from(command.output().expect("rok starts")).exits(0);
-    let renewed = fs::read_to_string(&file).expect("the hook");
-    assert_eq!(renewed.matches("(cd './sub'").count(), 1, "{renewed}");
-    assert!(!renewed.contains(old), "{renewed}");
+    bench.write("sub/.rok/components/x.component.yaml", "name: x\n");
+    bench.write("a.txt", "fine again\n");
+    git(&bench, &["commit", "-q", "-a", "-m", "two"]).exits(1);
+}
+
+#[test]
+fn a_hook_of_an_earlier_version_is_renewed() {
+    let bench = repository();
+    hooked_below(&bench, "sub");
+    let file = bench.path().join(".git/hooks/pre-commit");
+    let text = fs::read_to_string(&file).expect("the hook");
+    let earlier = "#!/bin/sh\n# Installed by `rok orch install-hook`; it may be removed, and is never changed by hand.\n# Where git says which repository it is, it does not say where its top is.\nif [ -n \"$GIT_DIR\" ]; then\n  GIT_DIR=$(git rev-parse --absolute-git-dir) GIT_WORK_TREE=${GIT_WORK_TREE:-$PWD}\n  export GIT_DIR GIT_WORK_TREE\nfi\n(cd './sub' && rok orch --stage pre-commit --format human) || exit 1\n";
+    fs::write(&file, earlier).expect("the hook");
+    let renewed = below(&bench, "sub", "install-hook").exits(0);
+    assert!(renewed.out.starts_with("renewed: "), "{}", renewed.out);
+    assert_eq!(fs::read_to_string(&file).expect("the hook"), text);
+}
+
+#[test]
+fn a_hook_is_uninstalled_folder_by_folder_and_a_foreign_one_never() {
+    let bench = repository();
+    hooked_below(&bench, "sub");
+    bench.rok(["orch", "install-hook"]).exits(0);
+    let file = bench.path().join(".git/hooks/pre-commit");
+    let removed = below(&bench, "sub", "uninstall-hook").exits(0);
+    assert!(
+        removed.out.starts_with("removed: ") && removed.out.ends_with("by the components of .\n"),
+        "{}",
+        removed.out
+    );
+    let again = below(&bench, "sub", "uninstall-hook").exits(0);
+    assert!(again.out.starts_with("not installed: "), "{}", again.out);
+    bench.write("a.txt", "bad\n");
+    git(&bench, &["add", "a.txt"]).exits(0);
+    git(&bench, &["commit", "-q", "-m", "bad"]).exits(1);
+    let text = fs::read_to_string(&file).expect("the hook");
+    let changed = format!("{text}echo mine\n");
+    fs::write(&file, &changed).expect("the hook");
+    let refused = bench.rok(["orch", "uninstall-hook"]).exits(2);
+    assert!(
+        refused.err.contains("ROK0225") && refused.err.contains("remove the file"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(fs::read_to_string(&file).expect("the hook"), changed);
+    fs::write(&file, text).expect("the hook");
+    let removed = bench.rok(["orch", "uninstall-hook", "."]).exits(0);
+    assert!(removed.out.starts_with("removed: "), "{}", removed.out);
+    assert!(!file.exists(), "nothing else was in it");
+    let none = bench.rok(["orch", "uninstall-hook", "--json"]).exits(0);
+    assert_eq!(none.json()["change"], "not installed");
+    git(&bench, &["commit", "-q", "-m", "bad"]).exits(0);
+}
+
+#[test]
+fn hooks_are_where_git_looks_for_them() {
+    let bench = repository();
+    commit_all(&bench);
+    git(&bench, &["config", "core.hooksPath", ".git/own"]).exits(0);
+    let own = bench.path().join(".git/own/pre-commit");
+    bench.rok(["orch", "install-hook"]).exits(0);
+    assert!(own.exists(), "in the folder that is named");
+    // A linked work tree has the hooks of the repository.
+    let tree = ["worktree", "add", "-q", "-b", "more", ".git/linked"];
+    git(&bench, &["config", "--unset", "core.hooksPath"]).exits(0);
+    git(&bench, &tree).exits(0);
+    below(&bench, ".git/linked", "install-hook").exits(0);
+    let file = bench.path().join(".git/hooks/pre-commit");
+    assert!(file.exists());
+    below(&bench, ".git/linked", "uninstall-hook").exits(0);
+    assert!(!file.exists() && own.exists());
+    git(&bench, &["config", "core.hooksPath", ".git/own"]).exits(0);
+    bench.rok(["orch", "uninstall-hook"]).exits(0);
+    assert!(!own.exists());
+    // Somebody turned hooks off.
+    git(&bench, &["config", "core.hooksPath", "/dev/null"]).exits(0);
+    for what in ["install-hook", "uninstall-hook"] {
+        let refused = bench.rok(["orch", what]).exits(2);
+        assert!(
+            refused.err.contains("ROK0225") && refused.err.contains("--unset core.hooksPath"),
+            "{}",
+            refused.err
+        );
+    }
 }

@@ -17,6 +17,11 @@ pub(crate) struct OrchArgs {
 pub(crate) enum OrchCommand {
     /// Lets every commit of the repository here be checked by the stage pre-commit
     InstallHook,
+    /// Has commits checked no more by the components of a folder
+    UninstallHook {
+        /// The folder, seen from the top of the work tree; `.` is the top [default: that of the components here]
+        folder: Option<String>,
+    },
     /// Prints the JSON Schema of reports
     Schema,
     /// What operators are told of a run, a JSON line each

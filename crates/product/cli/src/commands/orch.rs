@@ -23,6 +23,9 @@ pub(crate) fn orch(
     match args.command {
         None => stage(service, terminal, args.stage),
         Some(OrchCommand::InstallHook) => install_hook(service, terminal),
+        Some(OrchCommand::UninstallHook { folder }) => {
+            uninstall_hook(service, terminal, folder.as_deref())
+        }
         Some(OrchCommand::Schema) => {
             terminal.show_json(&report_schema())?;
             Ok(Exit::Success)
@@ -211,6 +214,27 @@ fn install_hook(service: &Service, terminal: &mut Terminal) -> Result<Exit, Serv
     } else {
         let file = render::clean(&installed.file.to_string_lossy());
         terminal.show(&format!("{}: {file}\n", installed.change))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn uninstall_hook(
+    service: &Service,
+    terminal: &mut Terminal,
+    folder: Option<&str>,
+) -> Result<Exit, ServiceError> {
+    let removed = service.uninstall_hook(folder)?;
+    if terminal.json {
+        terminal.show_json(&removed)?;
+        return Ok(Exit::Success);
+    }
+    let file = render::clean(&removed.file.to_string_lossy());
+    terminal.show(&format!("{}: {file}\n", removed.change))?;
+    for folder in &removed.left {
+        let folder = render::clean(folder);
+        terminal.show(&format!(
+            "  it still checks by the components of {folder}\n"
+        ))?;
     }
     Ok(Exit::Success)
 }
