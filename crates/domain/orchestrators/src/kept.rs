@@ -81,7 +81,7 @@ impl Kept {
                 _owner: owner,
             }),
             Err(error) => {
-                let _ = fs::remove_dir_all(&root);
+                let _ = remove(&root);
                 Err(error)
             }
         }
@@ -108,7 +108,7 @@ impl Drop for Kept {
     fn drop(&mut self) {
         if !self.left {
             // What a component left unremovable, the system's own sweep takes.
-            let _ = fs::remove_dir_all(&self.root);
+            let _ = remove(&self.root);
         }
     }
 }
@@ -156,7 +156,7 @@ pub(crate) fn take_away(run: &RunId) {
     let Ok(place) = place() else { return };
     let root = place.join(format!("{PREFIX}{run}"));
     if is_ours(&root) && owner(&root).is_some_and(|owner| owner.run == *run) {
-        let _ = fs::remove_dir_all(&root);
+        let _ = remove(&root);
     }
 }
 
@@ -186,9 +186,35 @@ pub(crate) fn sweep(runs: &Path, is_over: impl Fn(&RunId) -> bool) {
         let word = owner(&root);
         let said = word.is_some_and(|word| word.run == run && word.runs == runs);
         if said && is_over(&run) {
-            let _ = fs::remove_dir_all(&root);
+            let _ = remove(&root);
         }
     }
+}
+
+/// Removes a folder.
+fn remove(root: &Path) -> Result<()> {
+    remove_by(root, remove_one)
+}
+
+fn remove_one(path: &Path, is_folder: bool) -> Result<()> {
+    if is_folder {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+}
+
+/// The same, by what removes whatever lies in it. The word on whose it is goes
+/// last: what breaks off in the middle leaves a folder that is still known.
+fn remove_by(root: &Path, each: impl Fn(&Path, bool) -> Result<()>) -> Result<()> {
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        if entry.file_name() != OWNER {
+            each(&entry.path(), entry.file_type()?.is_dir())?;
+        }
+    }
+    each(&root.join(OWNER), false)?;
+    fs::remove_dir(root)
 }
 
 /// The folder that these folders are made in.
@@ -225,4 +251,32 @@ pub(crate) fn listing(entries: &Entries) -> Vec<u8> {
         text.push(0);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removal_that_breaks_off_leaves_a_folder_whose_owner_is_known() {
+        let runs = tempfile::tempdir().expect("a folder");
+        let run: RunId = "removal-breaks-off".parse().expect("an id");
+        // The list of what is staged, the copy, and the owner.
+        for done in 0..3 {
+            let mut kept = Kept::make(&run, runs.path(), &Entries::new()).expect("it is made");
+            fs::create_dir(kept.tree()).expect("a folder");
+            let root = kept.leave().to_owned();
+            drop(kept);
+            let count = std::cell::Cell::new(0);
+            let broken = remove_by(&root, |path, is_folder| {
+                if count.replace(count.get() + 1) < done {
+                    return remove_one(path, is_folder);
+                }
+                Err(Error::other("it stays"))
+            });
+            assert!(broken.is_err() && root.exists());
+            sweep(runs.path(), |_| true);
+            assert!(!root.exists(), "the next run collects it, after {done}");
+        }
+    }
 }
