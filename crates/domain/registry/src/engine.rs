@@ -276,6 +276,7 @@ impl RegistryEngine for Registry {
         if self.lacks_lock(&snapshot) {
             found.no_lock(self.told(&self.lock));
         }
+        found.unlocked(&snapshot, self.told(&self.lock));
         Ok(RegistryReport {
             roots: self
                 .roots

@@ -42,6 +42,28 @@ impl Troubles {
         found
     }
 
+    /// Components that require others, in no version that anybody holds them to.
+    pub(crate) fn unlocked(&mut self, snapshot: &Snapshot, lock: String) {
+        let requires = |held: &&Held| {
+            let component = &held.component;
+            component.status != ComponentStatus::Archived && !component.requires.is_empty()
+        };
+        let count = snapshot.held.iter().filter(requires).count();
+        if snapshot.lock.is_some() || count == 0 || !self.troubles.is_empty() {
+            return;
+        }
+        let who = match count {
+            1 => "1 component requires others".to_owned(),
+            many => format!("{many} components require others"),
+        };
+        self.warnings.push(RegistryTrouble {
+            code: "ROK0233".to_owned(),
+            message: format!("{who}, and without a lock whatever version is there runs"),
+            place: lock,
+            help: Some("`rok registry lock` writes it".to_owned()),
+        });
+    }
+
     /// A lock that should be there, and is not.
     pub(crate) fn no_lock(&mut self, lock: String) {
         self.troubles.push(RegistryTrouble {

@@ -235,6 +235,7 @@ fn what_cannot_run_in_one_stage_is_worth_a_warning() {
         ("c", "1.0.0", ""),
         ("c", "2.0.0", ""),
     ]);
+    bench.registry().lock().unwrap();
     let report = bench.registry().validate().unwrap();
     assert_eq!(report.troubles, []);
     assert_eq!(report.warnings.len(), 1);

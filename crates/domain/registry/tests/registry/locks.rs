@@ -76,6 +76,34 @@ fn what_is_not_locked_does_not_run_and_what_is_gone_stops_everything() {
 }
 
 #[test]
+fn requirements_without_a_lock_are_worth_a_warning() {
+    let bench = Bench::with(&[("a", "1.0.0", ""), ("b", "1.0.0", "")]);
+    let warnings = || bench.registry().validate().unwrap().warnings;
+    assert_eq!(warnings(), [], "nobody requires anything");
+    bench.put(
+        "c.component.yaml",
+        &tool("c", "1.0.0", "requires: { a: ^1 }"),
+    );
+    let [warning] = &warnings()[..] else {
+        panic!("{:?}", warnings())
+    };
+    assert_eq!(
+        (&*warning.code, &*warning.place, &*warning.message),
+        (
+            "ROK0233",
+            "components.lock",
+            "1 component requires others, and without a lock whatever version is there runs"
+        )
+    );
+    assert_eq!(
+        warning.help.as_deref(),
+        Some("`rok registry lock` writes it")
+    );
+    bench.registry().lock().unwrap();
+    assert_eq!(warnings(), []);
+}
+
+#[test]
 fn a_lock_that_cannot_be_read_is_not_taken_for_none() {
     let bench = Bench::with(&[("a", "1.0.0", "")]);
     std::fs::write(bench.lock_file(), "{}").unwrap();
