@@ -5,7 +5,7 @@
 use crate::cache::FolderCache;
 use crate::engine::Runs;
 use crate::fault;
-use crate::submit::{Prepared, absolute, contents, owner};
+use crate::submit::{Prepared, absolute, contents, for_record, owner};
 use rok_expr::{EvalError, Target, Template};
 use rok_facades::runs::{
     CacheAnswer, CandidateView, DryRun, DrySandbox, DryStep, Finding, Limits, PlannedBudget,
@@ -54,7 +54,7 @@ impl Runs {
             submitter: spec.submitter.clone(),
             user: self.setup.user.clone(),
             user_roles: self.setup.roles.clone(),
-            secrets,
+            secrets: secrets.map_err(|why| for_record(&why)),
             workspace: None,
             files: Some(Arc::new(Files::of_run(
                 &absolute(&folder.run_dir(&run)),

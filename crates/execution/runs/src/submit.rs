@@ -40,7 +40,9 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
-pub(crate) use given::{inputs_of, load_secrets, refuse_absent, refuse_leaks, refuse_reason};
+pub(crate) use given::{
+    for_record, inputs_of, load_secrets, refuse_absent, refuse_leaks, refuse_reason,
+};
 use given::{leak, refuse_rank};
 
 /// A submission that was judged.
@@ -403,7 +405,7 @@ impl Runs {
             submitter,
             user: self.setup.user.clone(),
             user_roles: self.setup.roles.clone(),
-            secrets,
+            secrets: secrets.map_err(|why| for_record(&why)),
             workspace: Some(Arc::new(workspace(&dir)?)),
             cache: Some(Arc::new(FolderCache::new(
                 store,

@@ -149,6 +149,12 @@ fn value_of(place: &Place<'_>, key: &str, text: &str) -> Result<String, SecretsE
         };
     }
     let Some(rest) = text.strip_prefix('"') else {
+        // To some it ends there, to others it does not.
+        if text.starts_with('#') || text.contains(" #") || text.contains("\t#") {
+            return fault(
+                "`#` may begin a comment: put the value in quotes, or the comment on a line of its own",
+            );
+        }
         return Ok(text.to_owned());
     };
     let mut out = String::new();
@@ -192,6 +198,8 @@ mod tests {
     #[case("TOKEN=abcdef", "abcdef")]
     #[case("# c\n\nexport TOKEN = abc=def \n", "abc=def")]
     #[case("TOKEN='ab \"#c d'", "ab \"#c d")]
+    #[case("TOKEN='abcd # e'", "abcd # e")]
+    #[case("TOKEN=abcd#e", "abcd#e")]
     #[case(
         r#"TOKEN="line one\nline\ttwo \"x\" \\""#,
         "line one\nline\ttwo \"x\" \\"
@@ -222,6 +230,9 @@ mod tests {
         "line 1: the file begins with `{` and is no JSON object"
     )]
     #[case("A=", "secret `A` is empty in secrets file")]
+    #[case("B=bbbb\nA=hunter2 # x", "line 2, key `A…`: `#` may begin a comment")]
+    #[case("A=hunter2\t#x", "line 1, key `A…`: `#` may begin a comment")]
+    #[case("A=#hunter2", "put the value in quotes")]
     fn faults_name_line_and_key_but_no_value(#[case] content: &str, #[case] part: &str) {
         let file = file(content, 0o600);
         let error = Secrets::from_file(file.path()).unwrap_err();

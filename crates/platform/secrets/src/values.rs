@@ -119,8 +119,8 @@ impl Secrets {
         })
     }
 
-    /// Reads every secret of a file: `KEY=VALUE` lines (`#` comments, `'…'`
-    /// literal, `"…"` with `\n \t \" \\`), or one JSON object of strings.
+    /// Reads every secret of a file: `KEY=VALUE` lines (`#` comments on lines
+    /// of their own, `'…'` literal, `"…"` with `\n \t \" \\`), or one JSON object of strings.
     /// A file that its group or others can read is refused.
     pub fn from_file(path: &Path) -> Result<Self, SecretsError> {
         let from = format!("secrets file {}", path.display());

@@ -5,7 +5,7 @@ use crate::fault;
 use rok_executor::strict_json;
 use rok_facades::runs::{ErrorKind, RunsError, Submission};
 use rok_plan::{Plan, ValueKind, check_inputs, parse_input};
-use rok_secrets::{Masker, Secrets};
+use rok_secrets::{Masker, Secrets, SecretsError};
 use rok_vocabulary::InputName;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -87,7 +87,7 @@ pub(crate) fn load_secrets(plan: &Plan, file: Option<&Path>) -> Result<Secrets, 
     if plan.secrets.is_empty() {
         return Ok(Secrets::none());
     }
-    let text = |error: rok_secrets::SecretsError| fault::chain(&error);
+    let text = |error: SecretsError| fault::chain(&error);
     let filed = match file {
         Some(file) => Secrets::from_file(file).map_err(text)?,
         None => Secrets::none(),
@@ -99,7 +99,7 @@ pub(crate) fn load_secrets(plan: &Plan, file: Option<&Path>) -> Result<Secrets, 
     for name in &plan.secrets {
         let one = match &from {
             Some(from) if filed.get(name.as_str()).is_some() => filed.select([name], from),
-            _ => Secrets::from_env([name]),
+            from => Secrets::from_env([name]).map_err(|error| in_either(error, from.as_deref())),
         };
         match one {
             Ok(one) => found = found.with(&one),
@@ -110,6 +110,23 @@ pub(crate) fn load_secrets(plan: &Plan, file: Option<&Path>) -> Result<Secrets, 
         return Ok(found);
     }
     Err(faults.join("; "))
+}
+
+/// What is missing may be set in the file, too, where one is given.
+fn in_either(error: SecretsError, file: Option<&str>) -> SecretsError {
+    match (error, file) {
+        (SecretsError::Missing { name, from }, Some(file)) => SecretsError::Missing {
+            name,
+            from: format!("{file}, or in {from}"),
+        },
+        (error, _) => error,
+    }
+}
+
+/// Why secrets are missing, for a run's record: with the code of the page that
+/// says how to mend it.
+pub(crate) fn for_record(why: &str) -> String {
+    format!("{why} (ROK0110)")
 }
 
 /// A secret's value in the plan or the inputs would be written to the log.

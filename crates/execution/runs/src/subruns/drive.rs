@@ -4,7 +4,7 @@
 use super::{Family, Lineage, Link};
 use crate::engine::Runs;
 use crate::load::Loaded;
-use crate::submit::{Inherited, NewRun, load_secrets};
+use crate::submit::{Inherited, NewRun, for_record, load_secrets};
 use rok_chain::Digest;
 use rok_events::{Body, ParentRef, SubPlan, decode};
 use rok_executor::{
@@ -286,7 +286,8 @@ fn secrets_of(
     let Ok(plan) = rok_plan::parse(&bytes, "plan.json") else {
         return Ok(());
     };
-    load_secrets(&plan, family.secrets_file.as_deref()).map(drop)
+    let found = load_secrets(&plan, family.secrets_file.as_deref());
+    found.map(drop).map_err(|why| for_record(&why))
 }
 
 /// What a sub-run used, all attempts of all its steps.

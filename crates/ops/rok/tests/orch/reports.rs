@@ -4,6 +4,7 @@ use super::{bench, orch, result};
 use crate::support::{Bench, Ran};
 use rstest::rstest;
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -311,6 +312,15 @@ fn a_secrets_file_that_is_not_there_is_a_mistake_of_usage() {
         .json();
     assert_eq!(report["error"]["code"], "ROK0110");
     assert_eq!(report["run_id"], Value::Null);
+    // One that is there, and lacks it.
+    let file = bench.write("some.env", "OTHER=hunter2\n");
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    let report = orch(&bench, "--stage test --secrets some.env")
+        .exits(1)
+        .json();
+    let told = report["messages"].to_string();
+    let both = "some.env, or in the environment (ROK0110)";
+    assert!(told.contains(both), "{report:#}");
 }
 
 /// What was changed behind rok's back tells operators nothing.

@@ -77,7 +77,7 @@ fn a_secret_in_the_plan_is_refused_unsaid(#[case] line: &str) {
 
 /// What is missing fails the run before any step, by name.
 #[rstest]
-#[case::unset(None, "secret `TOKEN` is missing: set it in the environment")]
+#[case::unset(None, "secret `TOKEN` is missing: set it in the environment (ROK0110)")]
 #[case::empty(Some(""), "secret `TOKEN` is empty in the environment")]
 #[case::short(
     Some("abc"),
@@ -168,7 +168,11 @@ fn a_secrets_file_that_others_may_open_is_refused(#[case] mode: u32) {
     "the key appears twice"
 )]
 #[case::no_json("{\"TOKEN\": hunter2-Zq9.x_y}", "no JSON object")]
-#[case::not_named("OTHER=hunter2-Zq9.x_y\n", "secret `TOKEN` is missing")]
+#[case::comment("TOKEN=hunter2-Zq9.x_y # mine\n", "line 1, key `TOKEN…`: `#` may")]
+#[case::not_named(
+    "OTHER=hunter2-Zq9.x_y\n",
+    "secrets.env, or in the environment (ROK0110)"
+)]
 fn a_faulty_secrets_file_is_refused_unsaid(#[case] text: &str, #[case] part: &str) {
     let vault = Vault::new(VALUE, STEPS);
     let ran = filed(&vault, text, 0o600);
