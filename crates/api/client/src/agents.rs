@@ -2,6 +2,7 @@
 
 use crate::connection::Connection;
 use rok_service::views::{AgentList, AgentView, AgentsEngine, RunsError};
+use std::time::Duration;
 
 /// The agents of a server.
 pub struct RemoteAgents {
@@ -9,9 +10,10 @@ pub struct RemoteAgents {
 }
 
 impl RemoteAgents {
-    /// Those of the server at this address. Nothing is asked yet.
-    pub fn at(server: &str, token: Option<&str>) -> Result<Self, RunsError> {
-        let connection = Connection::to(server, token)?;
+    /// Those of the server at this address, which has so long to answer at
+    /// all. Nothing is asked yet.
+    pub fn at(server: &str, token: Option<&str>, patience: Duration) -> Result<Self, RunsError> {
+        let connection = Connection::to(server, token, patience)?;
         Ok(Self { connection })
     }
 }

@@ -4,7 +4,7 @@ use crate::fault::{refused, unreachable};
 use reqwest::blocking::{Body, Client, RequestBuilder, Response};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Url};
-use rok_service::views::{ErrorKind, RunsError};
+use rok_service::views::{ErrorKind, RunsError, format_duration};
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
@@ -15,11 +15,11 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an answer may take; streams are not bounded.
+/// How long an answer may take of a server that is known to answer: it may have
+/// a long log to prove. Streams are not bounded.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(330);
 /// How long a file may take to be sent, and judged.
 const FILE_TIMEOUT: Duration = Duration::from_secs(1200);
@@ -36,10 +36,19 @@ pub(crate) struct Connection {
     token: Option<HeaderValue>,
     /// How long an answer may take.
     answer: Duration,
+    /// How long the server may take to answer at all.
+    patience: Duration,
+    /// Set once it has.
+    answers: OnceLock<()>,
 }
 
 impl Connection {
-    pub(crate) fn to(server: &str, token: Option<&str>) -> Result<Self, RunsError> {
+    /// A server that has so long to answer at all. Nothing is asked yet.
+    pub(crate) fn to(
+        server: &str,
+        token: Option<&str>,
+        patience: Duration,
+    ) -> Result<Self, RunsError> {
         let refuse = |what: String| {
             RunsError::new(ErrorKind::Usage, "ROK0213", what)
                 .help("`--server https://host:port` names a server; http is for loopback")
@@ -56,20 +65,26 @@ impl Connection {
             value.set_sensitive(true);
             Ok::<_, RunsError>(value)
         });
-        let client =
-            client(base.scheme() == "https").map_err(|error| unreachable(told(&*error)))?;
+        let client = client(base.scheme() == "https", patience)
+            .map_err(|error| unreachable(told(&*error)))?;
         Ok(Self {
             client,
             base,
             token: token.transpose()?,
             answer: ANSWER_TIMEOUT,
+            patience,
+            answers: OnceLock::new(),
         })
     }
 
-    /// Waits no longer than this for an answer.
-    pub(crate) fn answers_within(mut self, answer: Duration) -> Self {
-        self.answer = answer;
-        self
+    /// Gives no answer more time than that, nor asks beforehand whether there
+    /// will be any.
+    pub(crate) fn at_once(self) -> Self {
+        Self {
+            answer: self.patience,
+            answers: OnceLock::from(()),
+            ..self
+        }
     }
 
     /// The address of an operation, each part of its path on its own.
@@ -97,11 +112,33 @@ impl Connection {
         }
     }
 
+    /// Asks for a sign of life, once: what takes connections and never answers
+    /// would be waited for as long as for an answer that is long in the making.
+    fn is_there(&self) -> Result<(), RunsError> {
+        if self.answers.get().is_none() {
+            let request = self.client.get(self.url(&["livez"], &[]));
+            let answer = request.timeout(self.patience).send();
+            answer.map_err(|error| self.unanswered(&error))?;
+            let _ = self.answers.set(());
+        }
+        Ok(())
+    }
+
+    fn unanswered(&self, error: &reqwest::Error) -> RunsError {
+        let base = &self.base;
+        if error.is_timeout() {
+            return unreachable(format!("{base} does not answer in time")).help(format!(
+                "is it a rok server, and is it up? It has {} to answer at all: `server_timeout_ms`",
+                format_duration(self.patience)
+            ));
+        }
+        unreachable(format!("{base} cannot be reached: {}", told(error)))
+            .help("is the server up, and is the address right?")
+    }
+
     fn send(&self, request: RequestBuilder) -> Result<Response, RunsError> {
-        let response = request.send().map_err(|error| {
-            unreachable(format!("{} cannot be reached: {}", self.base, told(&error)))
-                .help("is the server up, and is the address right?")
-        })?;
+        self.is_there()?;
+        let response = request.send().map_err(|error| self.unanswered(&error))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -143,6 +180,8 @@ impl Connection {
                 None => request,
             }
         };
+        // Else a server that never answers would be given its time twice.
+        self.is_there()?;
         let mut answer = self.send(request());
         // Whether the first one arrived cannot be told; the key makes it one.
         if answer.is_err()
@@ -244,12 +283,12 @@ fn bytes(response: Response) -> Result<Vec<u8>, RunsError> {
     Ok(body)
 }
 
-fn client(tls: bool) -> Result<Client, Box<dyn Error>> {
+fn client(tls: bool, patience: Duration) -> Result<Client, Box<dyn Error>> {
     let client = Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(patience)
         .timeout(None);
     let provider = Arc::new(default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))

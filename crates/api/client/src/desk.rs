@@ -10,6 +10,7 @@ use rok_service::views::{
 use serde_json::json;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 /// As many as the server gives at once.
 const PAGE: &str = "500";
@@ -21,10 +22,11 @@ pub struct RemoteDesk {
 }
 
 impl RemoteDesk {
-    /// The desk of the server at this address. Nothing is asked yet.
-    pub fn at(server: &str, token: Option<&str>) -> Result<Self, RunsError> {
+    /// The desk of the server at this address, which has so long to answer at
+    /// all. Nothing is asked yet.
+    pub fn at(server: &str, token: Option<&str>, patience: Duration) -> Result<Self, RunsError> {
         Ok(Self {
-            connection: Connection::to(server, token)?,
+            connection: Connection::to(server, token, patience)?,
             unread: Mutex::default(),
         })
     }

@@ -25,6 +25,7 @@ use std::io::Write;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Events on a page, runs on a page: as many as the server gives at once.
@@ -37,9 +38,10 @@ pub struct RemoteRuns {
 }
 
 impl RemoteRuns {
-    /// The runs of the server at this address. Nothing is asked yet.
-    pub fn at(server: &str, token: Option<&str>) -> Result<Self, RunsError> {
-        let connection = Arc::new(Connection::to(server, token)?);
+    /// The runs of the server at this address, which has so long to answer at
+    /// all. Nothing is asked yet.
+    pub fn at(server: &str, token: Option<&str>, patience: Duration) -> Result<Self, RunsError> {
+        let connection = Arc::new(Connection::to(server, token, patience)?);
         Ok(Self { connection })
     }
 

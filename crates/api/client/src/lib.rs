@@ -13,8 +13,9 @@
 //! ```
 //! use rok_client::RemoteRuns;
 //!
-//! assert!(RemoteRuns::at("http://127.0.0.1:5000", None).is_ok());
-//! let error = RemoteRuns::at("http://rok.example:5000", Some("rok_a_b")).unwrap_err();
+//! let patience = std::time::Duration::from_secs(10);
+//! assert!(RemoteRuns::at("http://127.0.0.1:5000", None, patience).is_ok());
+//! let error = RemoteRuns::at("http://rok.example:5000", Some("rok_a_b"), patience).unwrap_err();
 //! assert_eq!(error.code, "ROK0213");
 //! ```
 

@@ -13,9 +13,6 @@ const PAGE: usize = 500;
 /// More than a registry takes.
 const MAX_OFFERS: usize = 10_000;
 
-/// How long a server may take to answer: whoever commits waits for it.
-const ANSWER: Duration = Duration::from_secs(10);
-
 /// The components of a server.
 pub struct RemoteComponents {
     connection: Connection,
@@ -23,10 +20,11 @@ pub struct RemoteComponents {
 }
 
 impl RemoteComponents {
-    /// The components of the server at this address. Nothing is asked yet.
-    pub fn at(server: &str, token: Option<&str>) -> Result<Self, RunsError> {
+    /// The components of the server at this address, which has so long for each
+    /// answer: whoever commits waits for it. Nothing is asked yet.
+    pub fn at(server: &str, token: Option<&str>, patience: Duration) -> Result<Self, RunsError> {
         Ok(Self {
-            connection: Connection::to(server, token)?.answers_within(ANSWER),
+            connection: Connection::to(server, token, patience)?.at_once(),
             address: server.to_owned(),
         })
     }

@@ -11,6 +11,7 @@ use rok_service::views::{
     ScheduleView, SchedulesEngine, StopSignal, TickObserver, TickReport, Timestamp,
 };
 use serde_json::json;
+use std::time::Duration;
 
 /// As many as the server gives at once.
 const PAGE: &str = "500";
@@ -21,9 +22,10 @@ pub struct RemoteSchedules {
 }
 
 impl RemoteSchedules {
-    /// The schedules of the server at this address. Nothing is asked yet.
-    pub fn at(server: &str, token: Option<&str>) -> Result<Self, RunsError> {
-        let connection = Connection::to(server, token)?;
+    /// The schedules of the server at this address, which has so long to answer at
+    /// all. Nothing is asked yet.
+    pub fn at(server: &str, token: Option<&str>, patience: Duration) -> Result<Self, RunsError> {
+        let connection = Connection::to(server, token, patience)?;
         Ok(Self { connection })
     }
 }

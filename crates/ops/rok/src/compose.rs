@@ -126,7 +126,11 @@ pub fn runs(
 ) -> Result<RunsFacade, RunsError> {
     if let Some(server) = &settings.server {
         let token = settings.token.as_ref().map(rok_config::Hidden::expose);
-        return Ok(RunsFacade::new(Arc::new(RemoteRuns::at(server, token)?)));
+        return Ok(RunsFacade::new(Arc::new(RemoteRuns::at(
+            server,
+            token,
+            settings.server_timeout,
+        )?)));
     }
     embedded(settings, functions, agents, Vec::new(), host)
 }
@@ -317,7 +321,7 @@ fn egress(settings: &Settings) -> Result<Egress, RunsError> {
 pub fn schedules(settings: &Settings, runs: RunsFacade) -> Result<SchedulesFacade, RunsError> {
     if let Some(server) = &settings.server {
         let token = settings.token.as_ref().map(rok_config::Hidden::expose);
-        let schedules = RemoteSchedules::at(server, token)?;
+        let schedules = RemoteSchedules::at(server, token, settings.server_timeout)?;
         return Ok(SchedulesFacade::new(Arc::new(schedules)));
     }
     let folder = Box::new(in_folder(settings));

@@ -61,6 +61,8 @@ mod rows;
 mod running;
 #[path = "serve/runs.rs"]
 mod runs;
+#[path = "serve/silent.rs"]
+mod silent;
 #[path = "serve/stubs.rs"]
 mod stubs;
 #[path = "support/mod.rs"]

@@ -248,6 +248,14 @@ pub const KEYS: &[KeySpec] = &[
         "The token that is shown to that server, in the environment only.",
     ),
     key(
+        "server_timeout_ms",
+        "ROK_SERVER_TIMEOUT_MS",
+        None,
+        Kind::Millis,
+        Some("10000"),
+        "How long that server may take to answer at all, and a server of `registry_roots` for each answer; then the command is refused.",
+    ),
+    key(
         "access_policies",
         "ROK_ACCESS_POLICIES",
         None,

@@ -317,6 +317,7 @@ fn settings(entries: &[Entry], cwd: &Path, project_file: PathBuf) -> Settings {
         },
         in_flight: get!(Count, "in_flight"),
         lease: millis("lease_ms"),
+        server_timeout: millis("server_timeout_ms"),
         server: match value("server") {
             Some(Value::Name(url)) => Some(url),
             _ => None,

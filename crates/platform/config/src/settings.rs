@@ -55,6 +55,8 @@ pub struct Settings {
     pub server: Option<String>,
     /// The token that is shown to it.
     pub token: Option<Hidden>,
+    /// How long it, or a server of the registry, may take to answer.
+    pub server_timeout: Duration,
     /// Policy files or folders of access to a server, absolute.
     pub access_policies: Vec<PathBuf>,
     /// The file of a server's tokens, absolute; `None`: in `dir`.

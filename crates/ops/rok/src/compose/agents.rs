@@ -78,7 +78,9 @@ impl Agents {
         if let Some(server) = &settings.server {
             let token = settings.token.as_ref().map(Hidden::expose);
             return Ok(AgentsFacade::new(Arc::new(RemoteAgents::at(
-                server, token,
+                server,
+                token,
+                settings.server_timeout,
             )?)));
         }
         Ok(AgentsFacade::new(self.executor(settings)?))

@@ -26,7 +26,11 @@ const SINCE: &str = "since";
 pub fn desk(settings: &Settings) -> Result<DeskFacade, RunsError> {
     if let Some(server) = &settings.server {
         let token = settings.token.as_ref().map(rok_config::Hidden::expose);
-        return Ok(DeskFacade::new(Arc::new(RemoteDesk::at(server, token)?)));
+        return Ok(DeskFacade::new(Arc::new(RemoteDesk::at(
+            server,
+            token,
+            settings.server_timeout,
+        )?)));
     }
     let (tables, cells): (DomainTables, Arc<dyn Cells>) = match pool::made(settings)? {
         Some(store) => {

@@ -21,9 +21,11 @@ pub fn registry(settings: &Settings) -> Result<RegistryFacade, RunsError> {
         roots.push(match root {
             RegistryRoot::Folder(path) if of.roots_named => Root::folder(path),
             RegistryRoot::Folder(path) => Root::folder_if_there(path),
-            RegistryRoot::Server(server) => {
-                Root::Source(Arc::new(RemoteComponents::at(server, token)?))
-            }
+            RegistryRoot::Server(server) => Root::Source(Arc::new(RemoteComponents::at(
+                server,
+                token,
+                settings.server_timeout,
+            )?)),
         });
     }
     let cells: Arc<dyn Cells> = match pool::made(settings)? {
