@@ -34,6 +34,12 @@ pub enum Manner {
     Forges,
     /// Its result is not signed.
     SignsNothing,
+    /// Its result is no result, though it is signed by its key.
+    Babbles,
+    /// It says that it does so many steps that there are less than none.
+    DoesLessThanNothing,
+    /// It answers an offer with a list.
+    Lists,
     /// Its result is that of another order.
     Replays,
     /// It proves itself by another key than it should.
@@ -183,6 +189,7 @@ impl State {
         let path = path.strip_prefix("/v1/").unwrap_or_default();
         let said = match (method, path.split_once('/')) {
             ("GET", None) if path == "agent" => said(&self.card(query)),
+            ("POST", None) if path == "offers" && self.manner == Manner::Lists => said(&[0; 0]),
             ("POST", None) if path == "offers" => said(&self.offered()),
             ("POST", None) if path == "orders" => {
                 self.ordered(&seen.body);
@@ -236,6 +243,10 @@ impl State {
             Manner::Impostor => &other,
             _ => &self.key,
         };
+        let mut card = json!(card);
+        if self.manner == Manner::DoesLessThanNothing {
+            card["load"] = json!(-5);
+        }
         signed(&card, SignedWhat::Card, key)
     }
 
@@ -305,7 +316,10 @@ impl State {
             Manner::Forges => key = &other,
             _ => {}
         }
-        let mut result = signed(&result, SignedWhat::Result, key);
+        let mut result = match self.manner {
+            Manner::Babbles => signed(&"blah", SignedWhat::Result, key),
+            _ => signed(&result, SignedWhat::Result, key),
+        };
         if self.manner == Manner::SignsNothing {
             result.signature = None;
         }

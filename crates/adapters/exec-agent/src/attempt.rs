@@ -4,7 +4,7 @@
 use crate::config::RemoteAgent;
 use crate::directory::{AgentDirectory, Reached, nonce};
 use crate::function::AgentFunction;
-use crate::proof;
+use crate::proof::{self, Fault};
 use crate::talk::{Talk, TalkError};
 use rok_agents::{
     Accepted, Candidate, Happened, Limits, Move, Need, Offer, OfferAnswer, Order, Routing, Table,
@@ -109,7 +109,7 @@ impl Attempt {
 
     /// No agent does it. Why is told, where nobody was asked.
     fn hand_over(&mut self, table: &Table, route: &Routing) -> StepFailure {
-        let why = route.tried().is_empty().then(|| table.told());
+        let why = route.tried().is_empty().then(|| route.why_nobody(table));
         let told = why.as_deref().unwrap_or("no agent does it");
         let _ = writeln!(self.note, "done here: {told}");
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -256,9 +256,11 @@ impl Attempt {
             }
         }
         let done = self.watched(agent, &talk, &offer).await;
-        if let Ok(result) = &done {
+        if done.is_ok() {
             withdrawal.disarm();
-            self.used(result)?;
+        }
+        let done = done.and_then(|result| self.used(&result).map(|()| result));
+        if let Ok(result) = &done {
             self.printed(&result.log);
         }
         match done {
@@ -302,7 +304,10 @@ impl Attempt {
                 Ok(Ok(WorkStatus::Done { result })) => {
                     let id = &agent.spec.agent_id;
                     let read = proof::result(&result, agent.key.as_ref(), offer, id);
-                    return read.map_err(Happened::Forged);
+                    return read.map_err(|fault| match fault {
+                        Fault::Foreign(why) => Happened::Forged(why),
+                        Fault::Unread(why) => Happened::Silent(why),
+                    });
                 }
                 Ok(Err(TalkError::Status { status, .. })) if status.as_u16() == 404 => {
                     let why = "it knows nothing of the work any more".to_owned();
@@ -344,7 +349,7 @@ impl Attempt {
         let sound = |amount: f64| amount.is_finite() && amount >= 0.0;
         if !sound(usage.cost_usd) || !sound(usage.energy_kwh) {
             let why = "its result is refused: what it used makes no sense".to_owned();
-            return Err(Happened::Forged(why));
+            return Err(Happened::Silent(why));
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.usage = Usage {

@@ -5,7 +5,7 @@
 use crate::book::{Against, AgentBook, resting, rests};
 use crate::config::{AgentsFile, RemoteAgent};
 use crate::function::AgentFunction;
-use crate::proof;
+use crate::proof::{self, Fault};
 use crate::talk::{Talk, TalkError};
 use rok_agents::{AgentCard, AgentSpec, Candidate, Health, Need, PROTOCOL, SignedWhat, has_quorum};
 use rok_component::Outcome;
@@ -382,8 +382,11 @@ impl AgentDirectory {
         let signed = talk.card(&challenge, key).await.map_err(down)?;
         let proves = agent.spec.trust_level >= TrustLevel::Verified;
         let by = agent.key.as_ref().filter(|_| proves);
-        let card: AgentCard = proof::open(SignedWhat::Card, &signed, by)
-            .map_err(|why| Distrust::Forged(format!("it does not prove its key: {why}")))?;
+        let card = proof::open::<AgentCard>(SignedWhat::Card, &signed, by);
+        let card = card.map_err(|fault| match fault {
+            Fault::Foreign(why) => Distrust::Forged(format!("it does not prove its key: {why}")),
+            Fault::Unread(why) => Distrust::Down(format!("its card is refused: {why}")),
+        })?;
         if card.protocol != PROTOCOL {
             let why = format!("it speaks {}, and this is {PROTOCOL}", card.protocol);
             return Err(Distrust::Down(why));

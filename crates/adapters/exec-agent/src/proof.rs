@@ -8,25 +8,65 @@ use rok_attest::PublicKey;
 use rok_executor::strict_json;
 use rok_vocabulary::AgentId;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Why what an agent says is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is not the agent's own word on what it was asked.
+    Foreign(String),
+    /// It is, as far as that can be known, and nobody can read it.
+    Unread(String),
+}
+
+impl Fault {
+    fn of_result(self) -> Self {
+        let told = |why| format!("its result is refused: {why}");
+        match self {
+            Self::Foreign(why) => Self::Foreign(told(why)),
+            Self::Unread(why) => Self::Unread(told(why)),
+        }
+    }
+}
+
+/// Reads a JSON object. A list would be read as one, by position.
+pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let value = strict_json(bytes).map_err(|error| error.to_string())?;
+    let kind = match &value {
+        Value::Object(_) => {
+            return serde_json::from_value(value).map_err(|error| error.to_string());
+        }
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+    };
+    Err(format!("it is {kind}, and a JSON object is expected"))
+}
 
 /// Reads a text that a key must have signed, where there is one.
 pub(crate) fn open<T: DeserializeOwned>(
     what: SignedWhat,
     signed: &Signed,
     key: Option<&PublicKey>,
-) -> Result<T, String> {
+) -> Result<T, Fault> {
     if let Some(key) = key {
-        let signature = signed.signature.as_ref().ok_or("it is not signed")?;
-        let signature = STANDARD
-            .decode(signature)
-            .map_err(|_| "its signature is no base64")?;
+        let foreign = |why: &str| Fault::Foreign(why.to_owned());
+        let signature = signed.signature.as_ref();
+        let signature = signature.ok_or_else(|| foreign("it is not signed"))?;
+        let signature = STANDARD.decode(signature);
+        let signature = signature.map_err(|_| foreign("its signature is no base64"))?;
         let message = Signed::message(what, &signed.payload);
         if !key.verifies(&message, &signature) {
-            return Err(format!("its signature is not by key {}", key.id()));
+            return Err(foreign(&format!(
+                "its signature is not by key {}",
+                key.id()
+            )));
         }
     }
-    let value = strict_json(signed.payload.as_bytes()).and_then(serde_json::from_value);
-    value.map_err(|error| format!("it cannot be read: {error}"))
+    let value = object(signed.payload.as_bytes());
+    value.map_err(|why| Fault::Unread(format!("it cannot be read: {why}")))
 }
 
 /// The result of this very order, by this agent.
@@ -35,13 +75,13 @@ pub(crate) fn result(
     key: Option<&PublicKey>,
     offer: &Offer,
     agent: &AgentId,
-) -> Result<WorkResult, String> {
-    let told = |why: String| format!("its result is refused: {why}");
-    let result: WorkResult = open(SignedWhat::Result, signed, key).map_err(told)?;
-    match result.answers(offer, agent) {
+) -> Result<WorkResult, Fault> {
+    let result = open::<WorkResult>(SignedWhat::Result, signed, key);
+    let its = result.and_then(|result| match result.answers(offer, agent) {
         Ok(()) => Ok(result),
-        Err(part) => Err(format!("its result is refused: it has another {part}")),
-    }
+        Err(part) => Err(Fault::Foreign(format!("it has another {part}"))),
+    });
+    its.map_err(Fault::of_result)
 }
 
 #[cfg(test)]
@@ -108,7 +148,10 @@ mod tests {
         let read = result(&signed(&said, what, seed), Some(&key), &offer(), &agent);
         match read {
             Ok(read) => assert_eq!((refusal, read), ("", said)),
-            Err(why) => assert!(!refusal.is_empty() && why.contains(refusal), "{why}"),
+            Err(Fault::Foreign(why)) => {
+                assert!(!refusal.is_empty() && why.contains(refusal), "{why}");
+            }
+            Err(unread) => panic!("{unread:?}"),
         }
     }
 
@@ -125,7 +168,16 @@ mod tests {
         // Nobody's key is asked for: what it says is all there is.
         assert!(result(&changed, None, &offer(), &agent).is_ok());
         changed.payload = changed.payload.replacen('{', "{\"nonce\":\"n1\",", 1);
-        let twice = result(&changed, None, &offer(), &agent).unwrap_err();
+        let unread = |changed: &Signed| match result(changed, None, &offer(), &agent) {
+            Err(Fault::Unread(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        let twice = unread(&changed);
         assert!(twice.contains("cannot be read"), "{twice}");
+        changed.payload = "[]".to_owned();
+        assert_eq!(
+            unread(&changed),
+            "its result is refused: it cannot be read: it is a list, and a JSON object is expected"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Talking with one agent over HTTP: `rok-agent/1`.
 
 use crate::config::RemoteAgent;
+use crate::proof::object;
 use rok_agents::{Offer, OfferAnswer, Order, Signed, WorkStatus};
 use rok_exec_http::headers::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use rok_exec_http::{Answer, Client, Method, Outgoing, StatusCode, Url, header};
@@ -147,7 +148,7 @@ impl Talk {
 }
 
 fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, TalkError> {
-    serde_json::from_slice(&answer.body).map_err(|error| TalkError::Nonsense(error.to_string()))
+    object(&answer.body).map_err(TalkError::Nonsense)
 }
 
 /// The first line of what was said, without control characters.

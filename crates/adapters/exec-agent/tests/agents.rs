@@ -189,6 +189,14 @@ const SIGNED: TrustLevel = TrustLevel::Signed;
     TrustLevel::Unverified,
     "by here after r1 (signature_mismatch)"
 )]
+#[case::babbles(Manner::Babbles, SIGNED, "by here after r1 (agent_lost)")]
+#[case::babbles_unsigned(
+    Manner::Babbles,
+    TrustLevel::Unverified,
+    "by here after r1 (agent_lost)"
+)]
+#[case::lists(Manner::Lists, SIGNED, "by here after r1 (refused)")]
+#[case::does_less_than_nothing(Manner::DoesLessThanNothing, TrustLevel::Verified, "by here")]
 #[case::impostor(Manner::Impostor, TrustLevel::Verified, "by here")]
 #[case::refuses(Manner::Refuses, SIGNED, "by here after r1 (refused)")]
 #[case::strict(Manner::Cannot("eu-only".into()), SIGNED, "by here after r1 (refused)")]
@@ -445,6 +453,29 @@ fn what_nobody_can_do_is_known_before(
     assert_eq!(table.rows.len(), 2);
 }
 
+/// What is no number of steps is no forgery either: nobody's key is in doubt.
+#[rstest]
+fn a_card_that_nobody_can_read_is_told(
+    #[values(TrustLevel::Unverified, TrustLevel::Verified)] trust: TrustLevel,
+) {
+    let agent = TestAgent::start("r1", Manner::DoesLessThanNothing);
+    let listed = over(&[(&agent, trust)], "", vec![]).list().unwrap();
+    assert_eq!(listed[0].state, "down");
+    let why = listed[0].reason.as_deref().unwrap();
+    let begins = "its card is refused: it cannot be read: invalid value: integer `-5`";
+    assert!(why.starts_with(begins), "{why}");
+}
+
+#[test]
+fn an_answer_that_is_no_object_is_told() {
+    let agent = TestAgent::start("r1", Manner::Lists);
+    let report = perform(&over(&[(&agent, SIGNED)], "", vec![here()]), step(work()));
+    assert_eq!(
+        record(&report).tried[0].why,
+        "what it answered cannot be read: it is a list, and a JSON object is expected"
+    );
+}
+
 #[test]
 fn the_list_tells_how_each_stands() {
     let agent = TestAgent::start("r1", Manner::Works);
@@ -638,7 +669,8 @@ fn a_process_is_with_an_agent_or_else_here(
     assert!(reports.recv().is_err(), "it ends once");
     assert_eq!(told(&report), expected);
     assert_eq!(here.started(), usize::from(expected.contains("localhost")));
-    assert_eq!(record(&report).reason.is_some(), manner == Manner::Busy);
+    let busy = (manner == Manner::Busy).then_some("no agent fits: r1: it says that it is busy");
+    assert_eq!(record(&report).reason.as_deref(), busy);
 }
 
 #[test]

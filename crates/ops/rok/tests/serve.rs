@@ -3,6 +3,8 @@
 
 #[path = "serve/access.rs"]
 mod access;
+#[path = "serve/agents.rs"]
+mod agents;
 #[path = "serve/batches.rs"]
 mod batches;
 #[path = "serve/client.rs"]

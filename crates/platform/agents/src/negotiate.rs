@@ -13,6 +13,9 @@ use rok_vocabulary::{AgentId, AgentPlace, Capability, Federation, TrustLevel};
 /// What an agent must be able to do that is given a process.
 pub const RUN: &str = "run";
 
+/// What is told of an agent that has no free slot, though it seemed to.
+const SAID_BUSY: &str = "it says that it is busy";
+
 /// What a step asks of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
@@ -136,7 +139,7 @@ impl fmt::Display for Refusal {
             Self::Trust { has, needs } => write!(f, "it is {has}, and {needs} is asked for"),
             Self::Down(why) => write!(f, "it cannot be reached: {why}"),
             Self::Quarantined(why) => write!(f, "it is in quarantine: {why}"),
-            Self::Busy { slots } => write!(f, "no slot of {slots} is free"),
+            Self::Busy { slots } => write!(f, "it is busy: no slot of {slots} is free"),
         }
     }
 }
@@ -209,13 +212,22 @@ impl Table {
     /// Every agent that is not asked with the reason, in words.
     #[must_use]
     pub fn told(&self) -> String {
-        let refused = || self.rows.iter().filter(|row| row.verdict.is_err());
-        if refused().next().is_none() {
+        self.told_of(&BTreeSet::new())
+    }
+
+    /// The same, and that these said that they are busy when they were asked.
+    pub(crate) fn told_of(&self, busy: &BTreeSet<AgentId>) -> String {
+        let why = |row: &Row| match &row.verdict {
+            Err(refusal) => Some(refusal.to_string()),
+            Ok(_) if busy.contains(&row.agent) => Some(SAID_BUSY.into()),
+            Ok(_) => None,
+        };
+        let told = self.rows.iter();
+        let told = told.filter_map(|row| Some(format!("{}: {}", row.agent, why(row)?)));
+        let told: Vec<String> = told.collect();
+        if told.is_empty() {
             return "there is no agent: name some in the file of the setting `agents`".into();
         }
-        let told: Vec<String> = refused()
-            .map(|row| format!("{}: {}", row.agent, row.reason()))
-            .collect();
         format!("no agent fits: {}", told.join("; "))
     }
 }

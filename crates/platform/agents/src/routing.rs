@@ -187,6 +187,13 @@ impl Routing {
         &self.tried
     }
 
+    /// Why none of a table's agents does it, where nobody was asked but those
+    /// that said that they are busy.
+    #[must_use]
+    pub fn why_nobody(&self, table: &Table) -> String {
+        table.told_of(&self.busy)
+    }
+
     fn fall_back(&mut self, trigger: FallbackTrigger, begun: bool, told: &str) {
         let federal = matches!(
             trigger,

@@ -73,7 +73,7 @@ fn each_is_taken_or_refused_with_a_reason() {
         "-bad: it is in quarantine: a forged result",
         "-cannot: it cannot sum",
         "-down: it cannot be reached: connection refused",
-        "-full: no slot of 2 is free",
+        "-full: it is busy: no slot of 2 is free",
     ];
     assert_eq!(told(&negotiate(&need(), &candidates)), expected);
 }

@@ -63,6 +63,17 @@ fn what(word: &str) -> Happened {
     }
 }
 
+#[test]
+fn whoever_is_asked_and_busy_is_told_by_name() {
+    let need = need(RemotePrefer);
+    let table = table(&need, &["r1"]);
+    let mut routing = Routing::new(&need, true, &table);
+    let why = |routing: &Routing| routing.why_nobody(&table);
+    assert!(why(&routing).starts_with("there is no agent"));
+    routing.happened(Happened::Busy);
+    assert_eq!(why(&routing), "no agent fits: r1: it says that it is busy");
+}
+
 /// Who is asked, and how it ends.
 fn story(need: &Need, idempotent: bool, ids: &[&str], happened: &[&str]) -> String {
     let mut routing = Routing::new(need, idempotent, &table(need, ids));
