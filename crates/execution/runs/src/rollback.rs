@@ -11,9 +11,11 @@ use rok_facades::runs::{
 };
 use rok_kernel::{DoneIx, Input, PolicyState, Rollback, Rollbackable, RunState};
 use rok_log::Claim;
-use rok_plan::OnFailure;
+use rok_plan::{Expect, OnFailure};
+use rok_rac::Verdict;
 use rok_runner::{Shard, repair_of};
 use rok_vocabulary::{Disposition, ErrorClass, RunId, RunPhase, StepId, StepState};
+use std::collections::BTreeSet;
 
 impl Runs {
     pub(crate) fn rollback_run(
@@ -134,7 +136,30 @@ pub(crate) fn is_refused(state: &RunState) -> bool {
     let complete = state.rollback().is_some_and(Rollback::is_complete);
     let refused =
         matches!(state.policy(), PolicyState::Answered(data) if !data.allowed && data.blocking);
-    complete && (refused || !state.passed_the_check())
+    let unreconciled = !state.passed_the_check() && !lacks_only_the_plans(state);
+    complete && (refused || unreconciled)
+}
+
+/// Whether nothing is missing but what the plan expects. Of a run whose
+/// execution failed that follows from the failure, and refuses nothing more.
+fn lacks_only_the_plans(state: &RunState) -> bool {
+    let Some(last) = state.last_reconciliation() else {
+        return false;
+    };
+    let expected: BTreeSet<String> = state.plan().plan().expect.iter().map(duty_of).collect();
+    let mut rest = last.clone();
+    rest.missing
+        .retain(|duty| !expected.contains(&duty.to_string()));
+    let accepted = matches!(
+        rok_rac::judge(state.settings().profile, &rest),
+        Verdict::Acceptable { .. }
+    );
+    accepted && rest.missing.len() < last.missing.len()
+}
+
+fn duty_of(expect: &Expect) -> String {
+    let (domain, action) = (expect.what.domain(), expect.what.action());
+    format!("{domain}/{action}/{}", expect.key)
 }
 
 /// Nothing is undone any more, and something is left.

@@ -413,6 +413,33 @@ fn what_cannot_be_rolled_back_says_why() {
     assert!(unknown.err.contains("ROK0111"), "{}", unknown.err);
 }
 
+/// That a failed step leaves what the plan expects of it undone is the same
+/// failure: no protocol was violated, and undoing it by hand is done.
+#[rstest]
+#[case::by_the_plan("rollback")]
+#[case::by_hand("stop")]
+fn what_a_failed_step_owed_is_no_violation(#[case] on_failure: &str) {
+    let bench = Bench::new();
+    let plan = format!(
+        "plan: owing\non_failure: {on_failure}\nexpect:\n  - {{ domain: steps, action: succeed, key: b }}\n  \
+         - {{ domain: artifacts, action: emit, key: b.txt }}\nsteps:\n  \
+         a: {{ run: 'true', compensate: {{ run: 'true' }} }}\n  \
+         b: {{ run: 'false', needs: [a], artifacts: [{{ path: b.txt, required: true }}] }}\n"
+    );
+    bench.write("plan.yaml", &plan);
+    let ran = bench
+        .rok(["run", "plan.yaml", "--run-id", "owing", "--json"])
+        .exits(1)
+        .json();
+    let missing = &ran["reconciliation"]["missing"];
+    assert_eq!(missing.as_array().map(Vec::len), Some(2), "{ran}");
+    if on_failure == "stop" {
+        bench.rok(["rollback", "owing"]).exits(0);
+    }
+    let summary = bench.rok(["summary", "owing", "--json"]).exits(0).json();
+    assert_eq!(summary["status"], "rolled_back");
+}
+
 /// A run whose time is up, or that is cancelled, is undone too; a second
 /// cancellation stops the undoing.
 #[test]
