@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER, SET_COOKIE};
-use rok_executor::{StepFailure, StepSuccess};
+use rok_executor::{StepFailure, StepSuccess, strict_json};
 use rok_vocabulary::ErrorClass;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime};
@@ -106,9 +106,10 @@ fn body(answer: &Answer) -> Result<(&'static str, Value), String> {
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if is_json(kind) {
-        let value = serde_json::from_slice(&answer.body);
-        let value =
-            value.map_err(|error| format!("its body is not the `{kind}` it says: {error}"))?;
+        let value = strict_json(&answer.body);
+        let value = value.map_err(|error| {
+            format!("its body cannot be taken as the `{kind}` it says: {error}")
+        })?;
         return Ok(("body", value));
     }
     Ok(match std::str::from_utf8(&answer.body) {

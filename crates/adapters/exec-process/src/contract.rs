@@ -200,8 +200,8 @@ fn outputs(bytes: Result<Option<Vec<u8>>, String>, masker: &Masker) -> Result<Va
             "ROK_OUTPUT is empty: write a JSON object, or do not create the file",
         ));
     }
-    let mut outputs: Value =
-        strict_json(&bytes).map_err(|error| invalid(format!("ROK_OUTPUT is no JSON: {error}")))?;
+    let mut outputs: Value = strict_json(&bytes)
+        .map_err(|error| invalid(format!("ROK_OUTPUT is no JSON to take: {error}")))?;
     masker.mask_json(&mut outputs);
     check_outputs(&outputs)?;
     // Masked value by value; a secret that spans several would show here.

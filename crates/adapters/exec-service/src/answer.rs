@@ -1,7 +1,7 @@
 //! What a worker's answer means for its step.
 
 use rok_exec_http::{Answer, unexpected};
-use rok_executor::{StepFailure, StepSuccess};
+use rok_executor::{StepFailure, StepSuccess, strict_json};
 use rok_vocabulary::ErrorClass;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ pub(crate) fn judge(what: &str, answer: &Answer) -> Result<StepSuccess, StepFail
         return Err(unexpected(what, answer));
     }
     let status = answer.status;
-    let value: Value = serde_json::from_slice(&answer.body)
+    let value: Value = strict_json(&answer.body)
         .map_err(|error| invalid(format!("{what} answered {status} without JSON: {error}")))?;
     if !value.is_object() {
         return Err(invalid(format!(

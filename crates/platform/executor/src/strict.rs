@@ -1,5 +1,5 @@
 //! JSON from outside: a key that is given twice has no meaning that all readers
-//! share, so it is refused.
+//! share, and a number that is rounded is another one, so both are refused.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -7,13 +7,27 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt;
 
-/// Reads one JSON value in which no object has a key twice.
+/// Reads one JSON value in which no object has a key twice, and every number is
+/// kept as it is written.
 ///
 /// # Errors
-/// If it is no JSON, or a key is given twice; the error says where.
+/// If it is no JSON, a key is given twice, or a number has more digits than 64
+/// bits keep; the error says where.
 pub fn strict_json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Unique>(bytes)?;
-    serde_json::from_slice(bytes)
+    let value = serde_json::from_slice(bytes)?;
+    let place = str::from_utf8(bytes)
+        .ok()
+        .and_then(rok_plan::inexact_number);
+    match place.as_deref() {
+        None => Ok(value),
+        Some(place) => {
+            let at = if place.is_empty() { "it" } else { place };
+            Err(Error::custom(format_args!(
+                "the number at `{at}` has more digits than 64 bits keep: write it as text, in quotes"
+            )))
+        }
+    }
 }
 
 /// Any value, of which nothing is kept.

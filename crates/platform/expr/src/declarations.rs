@@ -24,12 +24,14 @@ impl Kind {
     /// The value in the JSON form that stands for this kind in a
     /// [`Scope`](crate::Scope): the whole numbers of a `number` become floats,
     /// and floats without a fraction become the integers of an `integer`.
-    /// Whatever is not of this kind is left alone.
+    /// Whatever is not of this kind is left alone, and so is a whole number
+    /// that a float would round.
     #[must_use]
     pub fn coerce(self, value: Value) -> Value {
         match (self, &value) {
             (Self::Number, Value::Number(number)) if !number.is_f64() => number
                 .as_f64()
+                .filter(|x| number.as_i128() == Some(*x as i128))
                 .and_then(Number::from_f64)
                 .map_or(value, Value::Number),
             (Self::Integer, Value::Number(number)) if number.is_f64() => match number.as_f64() {
@@ -92,6 +94,9 @@ mod tests {
     #[rstest]
     #[case(Kind::Number, json!(1), json!(1.0))]
     #[case(Kind::Number, json!(0.5), json!(0.5))]
+    #[case(Kind::Number, json!(9_007_199_254_740_993_i64), json!(9_007_199_254_740_993_i64))]
+    #[case(Kind::Number, json!(i64::MIN), json!(i64::MIN as f64))]
+    #[case(Kind::Number, json!(i64::MAX), json!(i64::MAX))]
     #[case(Kind::Integer, json!(2.0), json!(2))]
     #[case(Kind::Integer, json!(2.5), json!(2.5))]
     #[case(Kind::Integer, json!(1e300), json!(1e300))]

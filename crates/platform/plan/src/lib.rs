@@ -88,4 +88,6 @@ pub use pattern::{escape_pattern, is_pattern};
 pub use sandbox::{Network, Sandbox};
 pub use schema::json_schema;
 pub use tree::{Entry, Node, Plain, Style, Syntax, Value as NodeValue};
-pub use values::{InputFault, ValueFault, check_inputs, check_outputs, parse_input};
+pub use values::{
+    InputFault, ValueFault, check_inputs, check_outputs, inexact_number, parse_input,
+};

@@ -3,6 +3,7 @@
 //!
 //! Messages name the value's place and what is allowed, never the value.
 
+mod exact;
 mod written;
 
 use alloc::format;
@@ -16,10 +17,15 @@ use crate::fault::quoted;
 use crate::model::{Bounds, InputSpec, Plan, Step, ValueKind};
 use crate::nearest::Nearest;
 
+pub use exact::inexact_number;
 pub(crate) use written::{meant_bool, typed, untyped};
 
 /// The longest text of one `--input`.
 const MAX_INPUT_TEXT: usize = 1024 * 1024;
+
+/// Said of a number that would be rounded.
+const TOO_MANY_DIGITS: &str =
+    "has more digits than 64 bits keep: declare text, and give it as text";
 
 /// A value that is not what was declared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -142,7 +148,13 @@ pub(crate) fn of_kind(kind: ValueKind, value: Value) -> Result<Value, ValueFault
             }
             number.is_i64()
         }
-        (ValueKind::Number, Value::Number(number)) => number.is_f64(),
+        (ValueKind::Number, Value::Number(number)) => {
+            // What is still whole is no double.
+            if !number.is_f64() {
+                return Err(ValueFault::new(TOO_MANY_DIGITS));
+            }
+            true
+        }
         _ => false,
     };
     if fits {
@@ -286,7 +298,14 @@ pub fn parse_input(spec: &InputSpec, text: &str) -> Result<Value, ValueFault> {
         };
         ValueFault::new(format!("must be {}{json}", spec.kind.title()))
     })?;
-    of_kind(spec.kind, value)
+    let value = of_kind(spec.kind, value)?;
+    match inexact_number(text).as_deref() {
+        None => Ok(value),
+        Some("") => Err(ValueFault::new(TOO_MANY_DIGITS)),
+        Some(place) => Err(ValueFault::new(format!(
+            "the number at `{place}` {TOO_MANY_DIGITS}"
+        ))),
+    }
 }
 
 /// Checks what a step handed on against what it declares, and brings numbers

@@ -196,6 +196,11 @@ steps:
     "validation_failed",
     "ROK_OUTPUT is no JSON"
 )]
+#[case::rounded(
+    "echo \"{\\\"n\\\": [1, 9007199254740993.0]}\" >$ROK_OUTPUT",
+    "validation_failed",
+    "the number at `/n/1` has more digits than 64 bits keep"
+)]
 #[case::not_utf8(
     "printf \"\\377\" >$ROK_OUTPUT",
     "validation_failed",

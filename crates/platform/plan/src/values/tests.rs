@@ -56,6 +56,7 @@ fn defaults_are_filled_in_and_numbers_are_floats() {
 #[case(json!({ "text": "abc", "number": "1" }), "input `number`: must be a number, and is text")]
 #[case(json!({ "text": "abc", "whole": 1.5 }), "input `whole`: must be a whole number, and is a number with a fraction")]
 #[case(json!({ "text": "abc", "whole": u64::MAX }), "input `whole`: must fit into 64 bits with a sign")]
+#[case(json!({ "text": "abc", "number": 9_007_199_254_740_993_i64 }), "input `number`: has more digits than 64 bits keep: declare text, and give it as text")]
 #[case(json!({ "text": "abc", "flag": "true" }), "input `flag`: must be `true` or `false`, and is text")]
 #[case(json!({ "text": "abc", "list": {} }), "input `list`: must be a list, and is an object")]
 #[case(json!({ "text": "abc", "object": [] }), "input `object`: must be an object, and is a list")]
@@ -90,6 +91,23 @@ fn all_faults_of_inputs_come_at_once_and_name_the_nearest() {
     "whole",
     "99999999999999999999",
     Err("must be a whole number, and is a number too large for 64 bits")
+)]
+#[case(
+    "number",
+    "9007199254740993",
+    Err("has more digits than 64 bits keep: declare text, and give it as text")
+)]
+#[case(
+    "number",
+    "0.10000000000000000555",
+    Err("has more digits than 64 bits keep: declare text, and give it as text")
+)]
+#[case(
+    "object",
+    "{\"a\": [1, 1e-400]}",
+    Err(
+        "the number at `/a/1` has more digits than 64 bits keep: declare text, and give it as text"
+    )
 )]
 #[case("flag", "true", Ok(json!(true)))]
 #[case("flag", "yes", Err("must be `true` or `false`"))]
@@ -131,6 +149,19 @@ fn declared_outputs(#[case] given: Value, #[case] expected: Result<Value, &str>)
 #[case(json!("text"), false)]
 fn undeclared_outputs(#[case] given: Value, #[case] fine: bool) {
     assert_eq!(check_outputs(&plan().steps[0], &given).is_ok(), fine);
+}
+
+#[rstest]
+#[case::yaml("text: abc\nobject: { a: 0.10000000000000000555 }\n", "i.yaml")]
+#[case::json(
+    "{\"text\": \"abc\", \"object\": {\"a\": 0.10000000000000000555}}",
+    "i.json"
+)]
+#[case::toml("text = 'abc'\nobject = { a = 0.10000000000000000555 }\n", "i.toml")]
+fn a_file_of_inputs_is_not_rounded(#[case] text: &str, #[case] name: &str) {
+    let errors = crate::parse_inputs(&plan(), text.as_bytes(), name).unwrap_err();
+    let told = "a number with more digits than 64 bits keep: put it in quotes";
+    assert!(errors.faults[0].message.contains(told), "{errors}");
 }
 
 #[test]

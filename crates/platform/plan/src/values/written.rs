@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::ToString;
 use serde_json::{Map, Number, Value};
 
+use super::exact::is_exact;
 use super::{ValueFault, of_kind};
 use crate::fault::quoted;
 use crate::model::ValueKind;
@@ -78,6 +79,10 @@ fn plain(value: Plain, text: &str) -> Result<Value, ValueFault> {
         Plain::Integer(value) => i64::try_from(value)
             .map(Value::from)
             .map_err(|_| too_large()),
+        Plain::Float(_) if !is_exact(text) => Err(ValueFault::new(format!(
+            "holds {}, a number with more digits than 64 bits keep: put it in quotes",
+            quoted(text)
+        ))),
         Plain::Float(value) => Number::from_f64(value)
             .map(Value::Number)
             .ok_or_else(too_large),
