@@ -3,13 +3,15 @@
 
 use crate::connection::{Connection, Query};
 use crate::fault::unreachable;
-use rok_service::views::{EventLine, RunId, RunsError, StopSignal};
+use rok_service::views::{ErrorKind, EventLine, RunId, RunsError, StopSignal};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+/// The header by which the server says that something is wrong with an answer.
+const PROBLEM: &str = "rok-problem";
 /// What the server says last of a log that is sealed.
 const SEALED: &str = ": the log is sealed";
 /// How often a broken stream is opened again before that is a fault.
@@ -46,17 +48,28 @@ pub(crate) fn output(
     started(stop, move |sender| {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let mut response = connection.open(&path, &query, &[])?;
+        let doubted = response.headers().contains_key(PROBLEM);
         loop {
             let mut part = vec![0; 64 * 1024];
             let count = response
                 .read(&mut part)
                 .map_err(|error| unreachable(format!("the output broke off: {error}")))?;
             part.truncate(count);
+            if count == 0 && doubted {
+                return Err(unlike());
+            }
             if count == 0 || sender.send(Came::Part(part)).is_err() {
                 return Ok(());
             }
         }
     })
+}
+
+/// Said after an output of which the server says so.
+fn unlike() -> RunsError {
+    let message = "the output is not what was recorded: its file on the server was changed";
+    RunsError::new(ErrorKind::Protocol, "ROK0105", message)
+        .help("what is shown is what stands there now; `rok verify` of the run tells more")
 }
 
 fn started<T: Send + 'static>(

@@ -396,6 +396,12 @@ impl RunHandle {
         Ok(self.runs.logs(&self.id, query, stop, out)?)
     }
 
+    /// Why a step's output is not what was recorded, before it is copied.
+    #[must_use]
+    pub fn log_fault(&self, query: &LogQuery) -> Option<ServiceError> {
+        self.runs.log_fault(&self.id, query).map(Into::into)
+    }
+
     /// Checks the record. Writes nothing.
     pub fn verify(&self, request: &VerifyRequest) -> Result<VerifyReport, ServiceError> {
         let options = request.read(&self.cwd)?;

@@ -369,6 +369,10 @@ impl RunsEngine for Runs {
         crate::logs::logs(self, run, query, stop, out)
     }
 
+    fn log_fault(&self, run: &RunId, query: &LogQuery) -> Option<RunsError> {
+        crate::logs::log_fault(self, run, query)
+    }
+
     fn service_run(&self, run: &RunId) -> Result<Option<ServiceRunView>, RunsError> {
         Ok(crate::service_run::view(&self.load(run)?))
     }

@@ -3,8 +3,10 @@
 use crate::engine::Runs;
 use crate::fault;
 use crate::load::Loaded;
+use crate::verify::files::{log_name, wrong_log};
 use rok_facades::runs::{ErrorKind, LogQuery, LogTail, RunsError, StopSignal, TailQuery};
 use rok_kernel::{RunState, StepIx};
+use rok_projections::LogEntry;
 use rok_store_jsonl::Woken;
 use rok_vocabulary::{Attempt, RunId, StepState};
 use std::cmp::Reverse;
@@ -49,8 +51,11 @@ pub(crate) fn logs(
     let attempt = query
         .attempt
         .map_or_else(|| last_attempt(state, ix, query.compensation), Attempt);
-    let path = asked(&loaded.dir.join("logs"), state, query, attempt)
-        .ok_or_else(|| none(state, ix, query, attempt))?;
+    let Some(path) = asked(&loaded.dir.join("logs"), state, query, attempt) else {
+        return Err(
+            taken(&loaded, query, attempt).unwrap_or_else(|| none(state, ix, query, attempt))
+        );
+    };
     let mut file = rok_files::open(&path).map_err(|error| io_fault(&path, &error))?;
     let mut start = match query.tail {
         Some(lines) => tail_start(&mut file, lines).map_err(|error| io_fault(&path, &error))?,
@@ -58,17 +63,18 @@ pub(crate) fn logs(
     };
     start += copy(&mut file, start, out).map_err(|error| io_fault(&path, &error))?;
     if !query.follow {
-        return Ok(());
+        return changed(&loaded, &path).map_or(Ok(()), Err);
     }
     let store = runs.store_of(run);
     let watch = store.watch_log(run).map_err(|error| fault::store(&error))?;
     let stopper = watch.stopper();
     stop.on_stop(move || stopper.stop());
     loop {
-        let over = is_over(runs.load(run)?.state(), ix, query.compensation, attempt);
+        let loaded = runs.load(run)?;
+        let over = is_over(loaded.state(), ix, query.compensation, attempt);
         start += copy(&mut file, start, out).map_err(|error| io_fault(&path, &error))?;
         if over || stop.is_stopped() {
-            return Ok(());
+            return changed(&loaded, &path).map_or(Ok(()), Err);
         }
         if watch
             .wait(Some(GLANCE))
@@ -78,6 +84,46 @@ pub(crate) fn logs(
             return Ok(());
         }
     }
+}
+
+/// Why the output that a query names is not what was recorded of it.
+pub(crate) fn log_fault(runs: &Runs, run: &RunId, query: &LogQuery) -> Option<RunsError> {
+    let loaded = runs.load(run).ok()?;
+    let state = loaded.state();
+    let ix = state.find(&query.step)?;
+    let attempt = query
+        .attempt
+        .map_or_else(|| last_attempt(state, ix, query.compensation), Attempt);
+    let path = asked(&loaded.dir.join("logs"), state, query, attempt)?;
+    changed(&loaded, &path)
+}
+
+/// What is wrong with the output in a file, where its attempt has ended.
+fn changed(loaded: &Loaded, path: &Path) -> Option<RunsError> {
+    let name = path.file_name()?.to_str()?;
+    let mut recorded = loaded.history().logs().iter();
+    unlike(loaded, recorded.rfind(|entry| log_name(entry) == name)?)
+}
+
+/// What is wrong where there is no output, and some was recorded.
+fn taken(loaded: &Loaded, query: &LogQuery, attempt: Attempt) -> Option<RunsError> {
+    let mut recorded = loaded
+        .history()
+        .logs()
+        .iter()
+        .filter(|_| !query.compensation);
+    let of = |entry: &&LogEntry| entry.step.as_str() == query.step && entry.attempt == attempt;
+    unlike(loaded, recorded.rfind(of)?)
+}
+
+fn unlike(loaded: &Loaded, entry: &LogEntry) -> Option<RunsError> {
+    let why = wrong_log(&loaded.dir, entry)?;
+    let (run, name) = (loaded.state().run_id(), log_name(entry));
+    let message = format!("the output of run {run} is not what was recorded: logs/{name} {why}");
+    let error = RunsError::new(ErrorKind::Protocol, "ROK0105", message);
+    Some(error.help(format!(
+        "what is shown is what stands there now; `rok verify {run}` tells more"
+    )))
 }
 
 /// Whether `logs` has something to show of a step or child: then it is offered.

@@ -114,6 +114,14 @@ pub trait RunIndex {
 
     /// The runs that `filter` asks for, in its order, and what is broken.
     fn list(&self, filter: &RunFilter) -> Result<Vec<RunEntry>, StoreError>;
+
+    /// Where the table by which lists find runs by label says something else of
+    /// this one than its row, in words; nothing where the store has no such
+    /// table.
+    fn label_faults(&self, run: &RunId) -> Result<Vec<String>, StoreError> {
+        let _ = run;
+        Ok(Vec::new())
+    }
 }
 
 /// Commands to a run that someone else may be driving.

@@ -183,6 +183,10 @@ impl RunIndex for SqliteStore {
     fn list(&self, filter: &RunFilter) -> Result<Vec<RunEntry>, StoreError> {
         self.read("list", |at, space| list::list(at, space, filter))
     }
+
+    fn label_faults(&self, run: &RunId) -> Result<Vec<String>, StoreError> {
+        self.read("read", |at, space| list::labels::faults_of(at, space, run))
+    }
 }
 
 impl RunQueue for SqliteStore {

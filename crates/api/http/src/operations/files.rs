@@ -8,6 +8,7 @@ use crate::call::Call;
 use crate::operation::{Access, Answering, Kind, Operation, Param, Reply};
 use crate::problem::Problem;
 use crate::respond::{self, Stream};
+use axum::http::{HeaderName, HeaderValue};
 use bytes::Bytes;
 use rok_service::views::{AccessAction, LogQuery, StopSignal};
 use std::io::{self, Read, Write};
@@ -23,12 +24,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a writer waits before it looks again whether there is room.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// The code of what is wrong with an answer that is given all the same.
+const PROBLEM: HeaderName = HeaderName::from_static("rok-problem");
+
 const VIEW: Access = Access::Run(AccessAction::View);
 const TEXT: &str = "text/plain; charset=utf-8";
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::get("/api/v1/runs/{run}/logs/{step}", "get_log", get_log)
-        .doc("runs", "What a step printed, secrets masked.")
+        .doc(
+            "runs",
+            "What a step printed, secrets masked; with the header `Rok-Problem: ROK0105` where it is not what was recorded.",
+        )
         .access(VIEW)
         .params(&[
             RUN,
@@ -131,32 +138,48 @@ fn get_log(app: Arc<App>, call: Call) -> Answering {
         });
         let copying = Arc::clone(&app);
         tokio::task::spawn_blocking(move || {
+            let fault = run.log_fault(&query);
             let mut out = Parts {
                 sender,
+                fault: fault.as_ref().map(|error| copying.problem(error).code),
                 begun: Some(begun),
             };
             let copied = run.logs(&query, &stop, &mut out);
             // What was not told yet is told now: the whole output may be empty.
             if let Some(begun) = out.begun.take() {
-                let _ = begun.send(copied.map_err(|error| copying.problem(&error)));
+                let _ = begun.send(match fault {
+                    Some(_) => Ok(out.fault),
+                    None => copied
+                        .map(|()| None)
+                        .map_err(|error| copying.problem(&error)),
+                });
             }
             drop((turn, done));
         });
-        told.await.unwrap_or(Ok(()))?;
-        Ok(respond::document(TEXT, body))
+        let fault = told.await.unwrap_or(Ok(None))?;
+        let mut response = respond::document(TEXT, body);
+        // Once the output has begun nothing else can be said of it.
+        response
+            .headers_mut()
+            .extend(fault.map(|code| (PROBLEM, HeaderValue::from_static(code))));
+        Ok(response)
     })
 }
 
 /// Writes into a body; whoever reads nothing for too long is left.
 struct Parts {
     sender: Sender<Bytes>,
-    begun: Option<tokio::sync::oneshot::Sender<Result<(), Problem>>>,
+    /// The code of what is wrong with it.
+    fault: Option<&'static str>,
+    begun: Option<tokio::sync::oneshot::Sender<Begun>>,
 }
+
+type Begun = Result<Option<&'static str>, Problem>;
 
 impl Write for Parts {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Some(begun) = self.begun.take() {
-            let _ = begun.send(Ok(()));
+            let _ = begun.send(Ok(self.fault));
         }
         let mut part = Bytes::copy_from_slice(bytes);
         let mut waited = Duration::ZERO;
@@ -188,6 +211,7 @@ mod tests {
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
         let mut out = Parts {
             sender,
+            fault: None,
             begun: None,
         };
         assert_eq!(out.write(b"one").unwrap(), 3);

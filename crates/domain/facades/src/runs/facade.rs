@@ -156,7 +156,8 @@ pub trait RunsEngine: Send + Sync {
     ) -> Result<(), RunsError>;
 
     /// Copies a step's output to `out`; follows it while the step runs where
-    /// the query says so.
+    /// the query says so. What was copied and is not what was recorded is an
+    /// error at the end.
     fn logs(
         &self,
         run: &RunId,
@@ -164,6 +165,13 @@ pub trait RunsEngine: Send + Sync {
         stop: &StopSignal,
         out: &mut dyn Write,
     ) -> Result<(), RunsError>;
+
+    /// Why the output that a query names is not what was recorded of it; `None`
+    /// where it is, where there is none, and while its attempt goes on.
+    fn log_fault(&self, run: &RunId, query: &LogQuery) -> Option<RunsError> {
+        let _ = (run, query);
+        None
+    }
 
     /// The run of services that it is; `None` where its plan calls none.
     fn service_run(&self, run: &RunId) -> Result<Option<ServiceRunView>, RunsError> {

@@ -187,7 +187,8 @@ pub(crate) fn file_of(loaded: &Loaded, made: &Artifact) -> PathBuf {
     Places::of(loaded).file(made)
 }
 
-fn wrong_log(dir: &Path, entry: &LogEntry) -> Option<String> {
+/// What is wrong with the file of an attempt's log.
+pub(crate) fn wrong_log(dir: &Path, entry: &LogEntry) -> Option<String> {
     let path = dir.join("logs").join(log_name(entry));
     let recorded = Digest {
         sha256: entry

@@ -15,6 +15,9 @@ use serde_json::Value;
 /// What a fault of it is told of.
 pub(super) const ROW: &str = "its row";
 
+/// What a fault of the lists by label is told of.
+const LABELS: &str = "its labels";
+
 /// How often a run is looked at again that goes on meanwhile.
 const TRIES: usize = 8;
 
@@ -100,6 +103,12 @@ pub(super) fn check(
     if !store.is_shared() {
         return Ok(());
     }
+    // What a list by a label hides or shows, nobody sees in the row.
+    let listed = store
+        .label_faults(run)
+        .map_err(|error| fault::store(&error))?;
+    let faults = listed.into_iter().map(|what| file_fault(LABELS, what));
+    report.faults.extend(faults);
     let wrong = match wrong(store, run, replay, report.lines) {
         Ok(wrong) => wrong,
         Err(StoreError::Corrupt { what, .. }) => vec![format!("cannot be believed: {what}")],

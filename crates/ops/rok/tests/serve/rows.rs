@@ -4,6 +4,7 @@
 use super::places::{Place, Where};
 use rstest::rstest;
 use serde_json::json;
+use std::path::{Path, PathBuf};
 
 const BAD: &str = "plan: bad
 labels: { team: data }
@@ -107,6 +108,37 @@ fn a_row_that_was_edited_is_named_and_kept(#[case] sql: &str) {
         assert_eq!(report["collected"], json!([]), "{report}");
         assert_eq!(report["kept"][0]["run_id"], "r1", "{report}");
     }
+}
+
+/// Lists by a label go by a table of their own: verify holds it against the
+/// row, and a run of which it says something else is not collected.
+#[rstest]
+#[case::hidden("DELETE FROM labels", "the list of label team does not have it")]
+#[case::forged(
+    "INSERT INTO labels SELECT namespace, 'team', 'web', created_at, id, no FROM runs",
+    "it is in the list of label team, which its row does not say"
+)]
+fn a_table_of_labels_that_was_edited_is_told_and_the_run_kept(
+    #[case] sql: &str,
+    #[case] told: &str,
+) {
+    let place = Place::new(Where::Database);
+    place.ran(BAD, "r1");
+    place.rok(&["verify", "r1"]).exits(0);
+    change(&place, sql);
+    for at in [Where::Database, Where::Server] {
+        let broken = place.rok_at(at, &["verify", "r1"]).exits(4);
+        let what = format!("its labels: {told}");
+        assert!(broken.out.contains(&what), "{what}: {}", broken.out);
+        let report = place
+            .rok_at(at, &["gc", "--older-than", "0s", "--json"])
+            .exits(0)
+            .json();
+        assert_eq!(report["collected"], json!([]), "{report}");
+        assert_eq!(report["kept"][0]["run_id"], "r1", "{report}");
+    }
+    place.rok(&["doctor", "--rebuild"]);
+    place.rok(&["verify", "r1"]).exits(0);
 }
 
 /// Who edits the seal with it is found out by the line that it names.
@@ -262,4 +294,86 @@ fn an_open_run_whose_row_has_another_head_is_broken() {
     }
     let looked = place.rok(&["doctor", "--all-logs"]).exits(1);
     assert!(looked.out.contains("open"), "{}", looked.out);
+}
+
+const PRINTS: &str = "plan: prints\nsteps: { a: { run: [echo, built] } }\n";
+
+/// The file of an output, wherever a store keeps it.
+fn output(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let mut paths = entries.map(|entry| entry.expect("it can be read").path());
+    paths.find_map(|path| {
+        if path.is_dir() {
+            output(&path)
+        } else {
+            path.ends_with("logs/a.0.log").then_some(path)
+        }
+    })
+}
+
+/// What is no longer what was recorded is shown as it stands, and that is said.
+#[rstest]
+fn a_changed_output_is_shown_and_told(
+    #[values(Where::Folder, Where::Database, Where::Server)] at: Where,
+) {
+    let place = Place::new(at);
+    place.ran(PRINTS, "r1");
+    assert_eq!(place.rok(&["logs", "r1", "a"]).exits(0).out, "built\n");
+    let file = output(place.bench().path()).expect("the step printed something");
+    std::fs::write(&file, "one\nforged\n").expect("it is ours");
+    for (more, shown) in [
+        (&[][..], "one\nforged\n"),
+        (&["--tail", "1"], "forged\n"),
+        (&["--follow"], "one\nforged\n"),
+    ] {
+        let asked = [&["logs", "r1", "a"], more].concat();
+        let told = place.rok(&asked).exits(4);
+        assert_eq!(told.out, shown);
+        let why = "is not what was recorded";
+        assert!(
+            told.err.contains("error[ROK0105]: the output"),
+            "{}",
+            told.err
+        );
+        assert!(told.err.contains(why), "{}", told.err);
+    }
+    std::fs::remove_file(&file).expect("it is ours");
+    let gone = place.rok(&["logs", "r1", "a"]).exits(4);
+    assert!(gone.err.contains("error[ROK0105]"), "{}", gone.err);
+}
+
+/// A log that was changed is shown as it stands, by a server not at all, and
+/// that is said.
+#[rstest]
+fn a_changed_log_is_shown_and_told(
+    #[values(Where::Folder, Where::Database, Where::Server)] at: Where,
+) {
+    let place = Place::new(at);
+    place.ran(PRINTS, "r1");
+    place.rok(&["events", "r1"]).exits(0);
+    match at {
+        Where::Folder => {
+            let file = place.bench().runs().join("r1/events.jsonl");
+            let log = std::fs::read_to_string(&file).expect("a log");
+            std::fs::write(&file, log.replace("tester", "nobody")).expect("it is ours");
+        }
+        Where::Database | Where::Server => {
+            let path = place.bench().path().join("rok.db");
+            let changed = rusqlite::Connection::open(path).and_then(|db| {
+                db.execute(
+                    "UPDATE chunks SET lines =
+                     CAST(replace(CAST(lines AS TEXT), 'step.started', 'step.starter') AS BLOB)",
+                    [],
+                )
+            });
+            assert!(changed.expect("it is changed") > 0);
+        }
+    }
+    for more in [&[][..], &["--tail", "1"], &["--follow"]] {
+        let asked = [&["events", "r1"], more].concat();
+        let told = place.rok(&asked).exits(4);
+        let shown = told.out.contains("run.sealed");
+        assert!(shown || at == Where::Server, "{}", told.out);
+        assert!(told.err.contains("error[ROK0105]"), "{}", told.err);
+    }
 }

@@ -2,7 +2,9 @@
 
 use crate::access::Access;
 use crate::fault::Failure;
-use rok_log::RunRow;
+use rok_log::{Namespace, RunRow};
+use rok_vocabulary::RunId;
+use rusqlite::params;
 use std::collections::BTreeMap;
 
 /// More of them are not told one by one.
@@ -37,6 +39,35 @@ pub(crate) fn differences(at: Access<'_>) -> Result<Vec<String>, Failure> {
          LIMIT ?1",
     )?;
     let found = select.query_map([NAMED], |row| row.get::<_, String>(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// The same of one run, told without its name.
+pub(crate) fn faults_of(
+    at: Access<'_>,
+    space: &Namespace,
+    run: &RunId,
+) -> Result<Vec<String>, Failure> {
+    let mut select = at.prepare_cached(
+        "SELECT 'the list of label ' || j.key || ' does not have it'
+         FROM runs r, json_each(CASE WHEN json_valid(r.labels) THEN r.labels END) j
+         WHERE r.namespace = ?1 AND r.id = ?2
+           AND NOT EXISTS (SELECT 1 FROM labels l WHERE l.namespace = r.namespace
+             AND l.key = j.key AND l.value = j.value AND l.created_at = r.created_at
+             AND l.id = r.id AND l.run_no = r.no)
+         UNION ALL
+         SELECT 'it is in the list of label ' || l.key || ', which its row does not say'
+         FROM labels l JOIN runs r ON r.namespace = ?1 AND r.id = ?2
+         WHERE (l.run_no = r.no OR l.namespace = ?1 AND l.id = ?2)
+           AND NOT EXISTS (SELECT 1
+             FROM json_each(CASE WHEN json_valid(r.labels) THEN r.labels END) j
+             WHERE j.key = l.key AND j.value = l.value AND l.namespace = r.namespace
+               AND l.created_at = r.created_at AND l.id = r.id AND l.run_no = r.no)
+         LIMIT ?3",
+    )?;
+    let found = select.query_map(params![space.as_str(), run.as_str(), NAMED], |row| {
+        row.get::<_, String>(0)
+    })?;
     Ok(found.collect::<Result<_, _>>()?)
 }
 

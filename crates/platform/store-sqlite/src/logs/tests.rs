@@ -130,6 +130,13 @@ fn a_table_of_labels_that_was_edited_is_found_and_made_anew(#[case] sql: &str, #
     assert!(matches!(&listed(&store)[..], [RunEntry::Run { run, .. }] if run.as_str() == "r"));
     tamper(&path, sql);
     assert_eq!(store.label_differences().unwrap(), [told]);
+    let (of, what) = told.split_once(": ").unwrap();
+    assert_eq!(store.label_faults(&id(of)).unwrap(), [what]);
+    let other = if of == "r" { "s" } else { "r" };
+    assert_eq!(
+        store.label_faults(&id(other)).unwrap(),
+        Vec::<String>::new()
+    );
     for entry in listed(&store) {
         // What is forged is shown as broken.
         let broken = matches!(&entry, RunEntry::Broken { name, .. } if name == "s");

@@ -6,7 +6,7 @@ use crate::render;
 use crate::signals::Stop;
 use crate::terminal::Terminal;
 use rok_service::views::{EventLine, EventQuery, LogQuery, RunId, Seq};
-use rok_service::{Service, ServiceError, StreamFormat};
+use rok_service::{RunHandle, Service, ServiceError, StreamFormat};
 
 /// Events: the log's own lines where a program reads, else a line for people.
 pub(crate) fn events(
@@ -31,7 +31,10 @@ pub(crate) fn events(
             shown.is_ok() && !terminal.reader_gone()
         })?;
         shown?;
-        return Ok(stop.received().map_or(Exit::Success, Exit::Signal));
+        if let Some(signal) = stop.received() {
+            return Ok(Exit::Signal(signal));
+        }
+        return vouched(&run, terminal);
     }
     for event in run.events(&query)? {
         show(terminal, run.id(), &event, format)?;
@@ -39,6 +42,17 @@ pub(crate) fn events(
             break;
         }
     }
+    vouched(&run, terminal)
+}
+
+/// A log is shown as it stands, also one that was changed; then that is said.
+fn vouched(run: &RunHandle, terminal: &mut Terminal) -> Result<Exit, ServiceError> {
+    if terminal.reader_gone() {
+        return Ok(Exit::Success);
+    }
+    terminal.flush()?;
+    // Whatever tells how a run stands holds its log against chain and seal.
+    run.summary()?;
     Ok(Exit::Success)
 }
 
