@@ -132,8 +132,13 @@ impl Connection {
                 format_duration(self.patience)
             ));
         }
-        unreachable(format!("{base} cannot be reached: {}", told(error)))
-            .help("is the server up, and is the address right?")
+        let why = told(error);
+        let help = if why.contains("certificate") {
+            UNTRUSTED
+        } else {
+            "is the server up, and is the address right?"
+        };
+        unreachable(format!("{base} cannot be reached: {why}")).help(help)
     }
 
     fn send(&self, request: RequestBuilder) -> Result<Response, RunsError> {
@@ -282,6 +287,10 @@ fn bytes(response: Response) -> Result<Vec<u8>, RunsError> {
     read.map_err(|error| unreachable(format!("the server's answer broke off: {error}")))?;
     Ok(body)
 }
+
+/// How a server is trusted whose certificate no known authority signed.
+const UNTRUSTED: &str = "its certificate must be signed by an authority that this machine trusts: \
+     `SSL_CERT_FILE` names a file (PEM) of the authorities to trust instead";
 
 fn client(tls: bool, patience: Duration) -> Result<Client, Box<dyn Error>> {
     let client = Client::builder()

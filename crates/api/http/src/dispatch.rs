@@ -200,9 +200,9 @@ async fn read_body(
         Some(Wanted::Json { required: true, .. }) if bytes.is_empty() => {
             Err(Problem::bad("a body is needed: a JSON object"))
         }
-        Some(_) if !bytes.is_empty() && !is_json(headers) => {
-            Err(Problem::other_media("application/json"))
-        }
+        Some(_) if bytes.is_empty() => Ok(bytes),
+        Some(_) if is_encoded(headers) => Err(Problem::encoded()),
+        Some(_) if !is_json(headers) => Err(Problem::other_media("application/json")),
         Some(_) => Ok(bytes),
     }
 }
@@ -211,6 +211,12 @@ async fn read_body(
 pub(crate) fn length(headers: &HeaderMap) -> Option<u64> {
     let length = headers.get(header::CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
+}
+
+/// Whether a body is compressed, or anything else but what it says to be.
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// JSON is UTF-8: a `charset` that says otherwise is refused.

@@ -2,7 +2,7 @@
 //! and number, and never as a whole in memory.
 
 use crate::app::App;
-use crate::dispatch::length;
+use crate::dispatch::{is_encoded, length};
 use crate::operation::OCTETS;
 use crate::problem::Problem;
 use axum::body::Body;
@@ -26,6 +26,9 @@ pub(crate) async fn read(
     let kind = headers.get(header::CONTENT_TYPE);
     if kind.is_none_or(|kind| kind.as_bytes() != OCTETS.as_bytes()) {
         return Err(Problem::other_media(OCTETS));
+    }
+    if is_encoded(headers) {
+        return Err(Problem::encoded());
     }
     let turn = Arc::clone(&app.bundles).try_acquire_owned();
     let _turn = turn.map_err(|_| Problem::busy("too many bundles come in now"))?;

@@ -109,6 +109,15 @@ impl Problem {
             .header(header::ACCEPT, kind)
     }
 
+    /// A body that is not sent as it is.
+    pub(crate) fn encoded() -> Self {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let detail = "the body has a Content-Encoding, and none is understood";
+        Self::new(status, "ROK0209", detail)
+            .help("send it as it is")
+            .header(header::ACCEPT_ENCODING, "identity")
+    }
+
     /// Nothing is known by this name, or nothing that the caller may see.
     pub(crate) fn no_run(run: &str) -> Self {
         let detail = format!("there is no run `{run}`");

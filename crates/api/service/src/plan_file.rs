@@ -94,7 +94,8 @@ pub(crate) fn inputs(
     cwd: &Path,
     plan: &Plan,
 ) -> Result<Map<String, Value>, ServiceError> {
-    let bytes = read(&cwd.join(file)).map_err(|error| ServiceError::InputsUnreadable {
+    let bytes = rok_files::read_handed(&cwd.join(file), MAX_READ);
+    let bytes = bytes.map_err(|error| ServiceError::InputsUnreadable {
         file: file.to_owned(),
         why: error.to_string(),
     })?;

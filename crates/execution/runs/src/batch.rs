@@ -27,7 +27,11 @@ impl Runs {
     /// Judges every item; nothing is written.
     pub(crate) fn check_batch_of(&self, batch: &BatchSubmission) -> Result<(), RunsError> {
         let n = batch.items.len();
-        if n == 0 || n > MAX_BATCH_ITEMS {
+        if n == 0 {
+            let message = "the list of items is empty: there is nothing to run";
+            return Err(refused(message.into()).help("give a batch at least one item"));
+        }
+        if n > MAX_BATCH_ITEMS {
             let message = format!("a batch has 1 to {MAX_BATCH_ITEMS} items, and this one has {n}");
             return Err(refused(message).help("give it in several batches"));
         }

@@ -94,6 +94,7 @@ fn typed(kind: Kind, value: &DeValue<'_>, base: &Path) -> Result<Value, String> 
         | Kind::Sandbox
         | Kind::Path
         | Kind::Name
+        | Kind::User
         | Kind::Store
         | Kind::Url
         | Kind::Mail

@@ -20,8 +20,10 @@ pub enum Kind {
     Path,
     /// Paths, as [`Kind::Path`]; separated by `:` outside files.
     Paths,
-    /// A person's name.
+    /// A name.
     Name,
+    /// A person's name, alone or as events have it: `user:NAME`.
+    User,
     /// A store: `sqlite:PATH`, the path as [`Kind::Path`].
     Store,
     /// The address of a server: `https://host:port`.
@@ -187,7 +189,7 @@ pub const KEYS: &[KeySpec] = &[
         "user",
         "ROK_USER",
         None,
-        Kind::Name,
+        Kind::User,
         None,
         "Who acts, as events name it; default: the user of the operating system.",
     ),

@@ -149,7 +149,7 @@ impl Inputs {
             (Some(text), kind) => {
                 Some(Value::parse(kind, text, &self.cwd).expect("a test reads every default"))
             }
-            (None, Kind::Name) if spec.key == "user" => {
+            (None, Kind::User) => {
                 let user = self
                     .os_user
                     .then(|| os_user(|name| self.var(name)))

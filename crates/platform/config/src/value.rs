@@ -105,6 +105,7 @@ impl Value {
                 .map_err(|_| format!("{quoted} is none of off, asked and required")),
             Kind::Path => Ok(Self::Path(base.join(text))),
             Kind::Name => name(text).map(Self::Name),
+            Kind::User => name(text.strip_prefix("user:").unwrap_or(text)).map(Self::Name),
             Kind::Url => url(text).map(Self::Name),
             Kind::Store => store(text, base).map(Self::Path),
             Kind::Mail => mail(text).map(Self::Name),

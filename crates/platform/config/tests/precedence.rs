@@ -334,6 +334,7 @@ fn another_project_file_can_be_named_and_must_exist() {
     "a\nb",
     "`a\u{fffd}b` is no name of 1 to 128 printable characters"
 )]
+#[case("ROK_USER", "user:", "`` is no name of 1 to 128 printable characters")]
 #[case("ROK_ROLES", "a, b c", "`b c` is no word of [A-Za-z0-9._-]{1,64}")]
 fn a_variable_that_does_not_parse_is_an_error(
     #[case] name: &str,
@@ -558,4 +559,14 @@ fn a_server_s_address_does_not_show_what_may_be_a_password() {
         error.contains(told) && !error.contains("hunter2"),
         "{error}"
     );
+}
+
+/// A name may be written as events have it.
+#[rstest]
+#[case("ada")]
+#[case("user:ada")]
+fn a_user_is_the_same_with_and_without_the_word(#[case] name: &str) {
+    let place = Place::new();
+    let resolved = place.inputs().env("ROK_USER", name).resolve().unwrap();
+    assert_eq!(resolved.settings.actor().to_string(), "user:ada");
 }

@@ -1,7 +1,7 @@
 //! Opens the regular files that people name to `rok`, and puts whole ones in
 //! their places.
 //!
-//! It never waits for a pipe's writer, never reads more than it is told to,
+//! It never waits for a pipe's writer but of one that was handed in, never reads more than it is told to,
 //! and never leaves half a file.
 //!
 //! ```text
@@ -18,5 +18,5 @@
 mod regular;
 mod whole;
 
-pub use regular::{open, read};
+pub use regular::{open, read, read_handed};
 pub use whole::{create, remove, replace};

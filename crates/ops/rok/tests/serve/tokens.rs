@@ -2,7 +2,7 @@
 
 use super::{Served, bench};
 use crate::client::Client;
-use crate::support::Bench;
+use crate::support::{Bench, Ran};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
@@ -259,6 +259,25 @@ fn tls_is_spoken_where_a_certificate_is_named() {
     let _ = stream.read_to_string(&mut text);
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
     assert!(text.ends_with("{\"status\":\"ok\"}"), "{text}");
+
+    // The command trusts what it is told to trust, and says how that is told.
+    let address = served.client.address().to_string();
+    let asked = |trusted: Option<&str>| {
+        let url = format!("https://{address}");
+        let mut ls = served.bench.command(["ls", "--server", &url]);
+        if let Some(file) = trusted {
+            ls.env("SSL_CERT_FILE", served.bench.path().join(file));
+        }
+        Ran::from(ls.output().expect("rok starts"))
+    };
+    served.bench.write("ca.pem", include_str!("tls/ca.pem"));
+    asked(Some("ca.pem")).exits(0);
+    let refused = asked(None).exits(1);
+    assert!(
+        refused.err.contains("`SSL_CERT_FILE` names"),
+        "{}",
+        refused.err
+    );
 
     // Whoever speaks in the clear is answered nothing, and stops nobody.
     let mut plain = served.client.connect();

@@ -67,7 +67,7 @@ pub const KEYS: &[KeySpec] = &[
     key(Plan, "labels", Ty::Map(Names::Any, &Ty::Text), "Labels of every run of the plan."),
     key(Plan, "profile", Ty::Words(Profile::WORDS, &[]), "The least strict audit profile that the plan accepts; a plan can only be stricter than its server."),
     key(Plan, "order", Ty::Words(&["dag", "sequential"], &[]), "How steps follow each other besides their edges: `sequential` makes each wait for the one before it.").or("`dag`"),
-    key(Plan, "success", Ty::Words(&["required", "any"], &[]), "When a run has succeeded: every required step did, or any step did.").or("`required`"),
+    key(Plan, "success", Ty::Words(&["required", "any"], &[]), "Which steps must succeed for the run not to fail: every required one, or any one at all. Where others failed it is `partial`.").or("`required`"),
     key(Plan, "max_duration", POSITIVE, "Active time that a run may take; time under a hold does not count.").or("no limit"),
     key(Plan, "max_parallel", Ty::Whole { min: 1, max: MAX_PARALLEL }, "Steps at once within a run.").or("CPUs for processes, 64 for the rest"),
     key(Plan, "on_failure", Ty::Words(&["stop", "rollback"], &[]), "What a run does whose execution failed, timed out or was cancelled: `rollback` runs the compensations of the steps that succeeded, before the governance check.").or("`stop`"),
