@@ -97,7 +97,7 @@ pub use retention::CollectAsk;
 pub use runs::{RollbackRequest, RunHandle, VerifyRequest};
 pub use sandbox::{SandboxOffer, sandbox_offer};
 pub use schedules::ScheduleBook;
-pub use service::{RunRequest, Service};
+pub use service::{RunRequest, Service, StoreNamed};
 pub use standing::RunStanding;
 pub use stream::StreamFormat;
 pub use tokens::{NewToken, ROLES, TokenBook, TokenError, TokenView};

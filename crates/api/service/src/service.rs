@@ -8,7 +8,7 @@ use crate::plans::Heads;
 use crate::runs::RunHandle;
 use crate::tokens::{TokenBook, TokenView};
 use crate::wiring::{Startup, Wiring};
-use rok_config::{Inputs, Resolved, Settings};
+use rok_config::{Inputs, Resolved, Settings, Source};
 use rok_facades::agents::{AgentList, AgentsFacade};
 use rok_facades::desk::DeskFacade;
 use rok_facades::orchestrators::OrchestratorsFacade;
@@ -50,6 +50,15 @@ pub struct RunRequest {
     pub no_cache: bool,
     /// Its rank among the runs that wait; `None`: the plan's.
     pub priority: Option<i8>,
+}
+
+/// What names a database where no flag does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreNamed {
+    /// A variable of the environment.
+    Variable(&'static str),
+    /// A settings file.
+    File,
 }
 
 /// The use cases.
@@ -135,6 +144,37 @@ impl Service {
             });
         }
         Ok(self.tokens()?.import(&TokenBook::at(file))?)
+    }
+
+    /// What names the database of the runs, where that is no flag.
+    #[must_use]
+    pub fn store_named(&self) -> Option<StoreNamed> {
+        self.config.settings.store.as_ref()?;
+        match self.config.entry("store")?.source {
+            Source::Env(name) => Some(StoreNamed::Variable(name)),
+            Source::File { .. } => Some(StoreNamed::File),
+            Source::Flag(_) | Source::Default => None,
+        }
+    }
+
+    /// Refuses to look for runs in a folder that somebody named and that is not
+    /// there: a name that is misspelt would read as none.
+    pub fn refuse_absent_folder(&self) -> Result<(), ServiceError> {
+        let Settings {
+            dir, store, server, ..
+        } = &self.config.settings;
+        let source = self.config.entry("dir").map(|entry| &entry.source);
+        // What a settings file names is made by the first run.
+        let Some(named @ (Source::Flag(_) | Source::Env(_))) = source else {
+            return Ok(());
+        };
+        if store.is_some() || server.is_some() || dir.exists() {
+            return Ok(());
+        }
+        let message = format!("there is no folder of runs {} ({named})", dir.display());
+        Err(RunsError::new(ErrorKind::Usage, "ROK0101", message)
+            .help("name the folder that the runs are in; the first run makes one")
+            .into())
     }
 
     /// Refuses to serve a database beside which schedules or tokens lie that
@@ -420,11 +460,16 @@ impl Service {
         if self.config.settings.store.is_none() {
             return Ok(());
         }
+        let store = match self.store_named() {
+            Some(StoreNamed::Variable(name)) => name,
+            Some(StoreNamed::File) => "`store` in the settings file",
+            None => "--store",
+        };
         let message = format!(
             "`rok {command}` drives a run here, and `rok serve` drives the runs of a database"
         );
         Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
-            .help("ask the server, by --server in place of --store")
+            .help(format!("ask the server, by --server in place of {store}"))
             .into())
     }
 

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// How long an owner may take to answer before it is said to be delivered only.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long that lasts where nobody drives the run: a server over the database
+/// looks twice a second, so that none is up once this has passed.
+const UNDRIVEN: Duration = Duration::from_secs(3);
 
 impl Runs {
     pub(crate) fn command_run(
@@ -37,7 +40,7 @@ impl Runs {
         store
             .put(run, &command)
             .map_err(|error| fault::store(&error))?;
-        let until = Instant::now() + PATIENCE;
+        let asked = Instant::now();
         loop {
             // Where a pool drives, it takes what waits too.
             if !self.is_pooled() {
@@ -48,7 +51,11 @@ impl Runs {
                     Taken::Held => {}
                 }
             }
-            let step = Duration::from_secs(1).min(until.saturating_duration_since(Instant::now()));
+            let patience = match store.driver(run) {
+                Ok(None) => UNDRIVEN,
+                Ok(Some(_)) | Err(_) => PATIENCE,
+            };
+            let step = Duration::from_secs(1).min(patience.saturating_sub(asked.elapsed()));
             let answer = store
                 .answer(run, &command.id)
                 .map_err(|error| fault::store(&error))?;

@@ -54,6 +54,7 @@ fn dispatch(cli: Cli, wiring: Wiring, terminal: &mut Terminal) -> Result<Exit, S
         _ => {}
     }
     let service = Service::open(wiring, &startup(&cli.global))?;
+    terminal.store = service.store_named();
     match cli.command {
         Command::Run(args) => commands::run(&service, terminal, args),
         Command::Batch(command) => commands::batch(&service, terminal, &command),

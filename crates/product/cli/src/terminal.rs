@@ -2,7 +2,7 @@
 //! goes away is noticed here, and is no error.
 
 use crate::exit::Exit;
-use rok_service::ServiceError;
+use rok_service::{ServiceError, StoreNamed};
 use serde::Serialize;
 use std::env;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Write};
@@ -65,6 +65,8 @@ pub struct Terminal {
     pub(crate) live: bool,
     /// How a next command begins: `rok` and the flags that it must repeat.
     pub(crate) program: String,
+    /// What names the database where no flag does.
+    pub(crate) store: Option<StoreNamed>,
 }
 
 impl Terminal {
@@ -83,6 +85,7 @@ impl Terminal {
             yaml: false,
             live: true,
             program: "rok".to_owned(),
+            store: None,
         }
     }
 
@@ -108,6 +111,7 @@ impl Terminal {
             yaml: false,
             live: false,
             program: "rok".to_owned(),
+            store: None,
         };
         (terminal, captured)
     }

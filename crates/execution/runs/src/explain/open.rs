@@ -73,6 +73,7 @@ impl Story<'_> {
         let left = self.queued.as_ref();
         let left = left.and_then(|queued| Some((queued.left_by.as_ref()?, queued.lease_until?)));
         story.because.push(match left {
+            None if waits => "no server needs to drive it while it waits".into(),
             None => "no server drives it now".into(),
             Some((owner, until)) if until > SystemClock.now() => {
                 format!("its server is gone ({owner}); its lease ends at {until}")
@@ -82,7 +83,9 @@ impl Story<'_> {
             }
         });
         story.next.push(match self.due {
-            _ if waits => "nothing by itself".into(),
+            _ if waits => {
+                "nothing by itself; once that is decided, a server over the database goes on with it".into()
+            }
             None if left.is_some_and(|(_, until)| until > SystemClock.now()) => {
                 "a server that is started over the database takes it up at once, one that runs already once the lease has ended: `rok serve`".into()
             }

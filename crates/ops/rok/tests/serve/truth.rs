@@ -6,6 +6,7 @@ use super::{Served, bench};
 use crate::support::{Bench, Ran};
 use rstest::rstest;
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 const STORE: [&str; 2] = ["--store", "sqlite:rok.db"];
 
@@ -84,9 +85,18 @@ fn a_command_that_nobody_can_obey_now_waits_and_says_so() {
     let mut served = Served::with(bench(), &flags);
     let asked = json!({ "plan": "hello", "run_id": "r1" });
     served.post("/api/v1/runs?wait=20s", &asked).is(201);
+    let why = served.get("/api/v1/runs/r1/explain").is(200).body;
+    let waits = "no server needs to drive it while it waits";
+    assert!(why.contains(waits), "{why}");
     served.child.kill().expect("it lives");
     served.child.wait().expect("it is ours");
+    let asked = Instant::now();
     let told = on_store(&served.bench, &["cancel", "r1", "--reason", "no need"]).exits(1);
+    let waited = asked.elapsed();
+    assert!(
+        waited < Duration::from_secs(9),
+        "it waited {waited:?} for nobody"
+    );
     assert!(
         told.out.contains("not yet cancelled: r1") && told.out.contains("waits in its inbox"),
         "{}",
@@ -94,6 +104,24 @@ fn a_command_that_nobody_can_obey_now_waits_and_says_so() {
     );
     let takes_up = "rok --store sqlite:rok.db serve\n";
     assert!(told.err.contains(takes_up), "{}", told.err);
+    // What is advised names the database as it was named.
+    let by_variable = |args: [&str; 4]| {
+        let mut command = served.bench.command(args);
+        command.env("ROK_STORE", "sqlite:rok.db");
+        Ran::from(command.output().expect("rok starts")).exits(if args[0] == "resume" {
+            2
+        } else {
+            1
+        })
+    };
+    let told = by_variable(["cancel", "r1", "--reason", "really"]);
+    assert!(told.err.contains("  rok serve\n"), "{}", told.err);
+    let told = by_variable(["resume", "r1", "--reason", "go on"]);
+    assert!(
+        told.err.contains("--server in place of ROK_STORE"),
+        "{}",
+        told.err
+    );
     let status = on_store(&served.bench, &["status", "r1", "--json"]);
     assert_eq!(status.exits(0).json()["status"], "blocked");
     served.restart(&flags);

@@ -129,7 +129,7 @@ fn tell(
     terminal.flush()?;
     if !is_done {
         if *answer == CommandAnswer::Waits {
-            let takes_up = Caller::new(&terminal.program, run.name()).takes_up();
+            let takes_up = Caller::at(terminal, run.name()).takes_up();
             terminal.note(&format!(
                 "it is judged by whoever takes the run up:\n  {takes_up}\n"
             ));
@@ -137,7 +137,7 @@ fn tell(
         return Ok(Exit::Failed);
     }
     let summary = run.summary()?;
-    let caller = Caller::new(&terminal.program, run.name());
+    let caller = Caller::at(terminal, run.name());
     let gate = summary
         .steps
         .iter()

@@ -76,7 +76,7 @@ pub(crate) fn status(
     terminal.show(&text)?;
     terminal.flush()?;
     if let Some(hold) = &summary.hold {
-        let caller = Caller::new(&terminal.program, run.name());
+        let caller = Caller::at(terminal, run.name());
         let text = render::hold(&caller, hold, terminal.err_look);
         terminal.note(&text);
     }
@@ -116,6 +116,7 @@ pub(crate) fn list(
     terminal: &mut Terminal,
     args: LsArgs,
 ) -> Result<Exit, ServiceError> {
+    service.refuse_absent_folder()?;
     let since = args.since.as_deref().map(instant).transpose()?;
     let filter = ListQuery {
         statuses: args.status,
@@ -178,6 +179,7 @@ pub(crate) fn metrics(
 ) -> Result<Exit, ServiceError> {
     let instead = "`rok ls --json` and `rok summary RUN --json` have the same as data";
     only_text(terminal, "--json of metrics", instead)?;
+    service.refuse_absent_folder()?;
     let since = args.since.as_deref().map(instant).transpose()?;
     let figures = service.metrics(&ListQuery {
         plan: args.plan,
@@ -251,7 +253,7 @@ pub(crate) fn explain(
     if terminal.json {
         terminal.show_json(&found)?;
     } else {
-        let caller = Caller::new(&terminal.program, run.name());
+        let caller = Caller::at(terminal, run.name());
         let text = render::explanation(&found, &caller, terminal.out_look);
         terminal.show(&text)?;
     }

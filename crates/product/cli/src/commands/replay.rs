@@ -44,12 +44,12 @@ pub(crate) fn replay(
     progress.finish(terminal);
     let end = end?;
     if let DriveEnd::Held(hold) = &end {
-        let caller = Caller::new(&terminal.program, run.name());
+        let caller = Caller::at(terminal, run.name());
         let text = render::hold(&caller, hold, terminal.err_look);
         terminal.note(&format!("\n{text}"));
     }
     if matches!(end, DriveEnd::Interrupted) && run.is_elsewhere() {
-        let caller = Caller::new(&terminal.program, run.name());
+        let caller = Caller::at(terminal, run.name());
         let text = render::left(&caller, terminal.err_look);
         terminal.note(&format!("\n{text}"));
     }

@@ -29,6 +29,7 @@ pub(crate) fn gc(
     terminal: &mut Terminal,
     args: GcArgs,
 ) -> Result<Exit, ServiceError> {
+    service.refuse_absent_folder()?;
     let ask = CollectAsk {
         older_than: args.older_than,
         keep: args.keep,

@@ -172,7 +172,7 @@ pub(super) fn tell(
         terminal.show(&format!("{apart}{text}"))?;
     }
     terminal.flush()?;
-    let caller = Caller::new(&terminal.program, run.name());
+    let caller = Caller::at(terminal, run.name());
     match end {
         DriveEnd::Held(hold) => {
             let text = render::hold(&caller, hold, terminal.err_look);
@@ -200,7 +200,7 @@ fn check(terminal: &mut Terminal, run: &RunHandle) -> Result<Exit, ServiceError>
     if terminal.json {
         terminal.show_json(&found)?;
     } else {
-        let caller = Caller::new(&terminal.program, run.name());
+        let caller = Caller::at(terminal, run.name());
         let text = resumable(run, &found, &caller);
         terminal.show(&text)?;
     }

@@ -1,7 +1,8 @@
 //! What a run waits for, and the commands that move it on.
 
 use super::paint::{Paint, clean};
-use crate::terminal::Look;
+use crate::terminal::{Look, Terminal};
+use rok_service::StoreNamed;
 use rok_service::views::{HoldReason, HoldView, Timestamp};
 use std::fmt::Write as _;
 use std::time::SystemTime;
@@ -11,6 +12,8 @@ use std::time::SystemTime;
 pub(crate) struct Caller {
     program: String,
     run: String,
+    /// Where the settings name a database, and no flag does.
+    store: Option<StoreNamed>,
 }
 
 impl Caller {
@@ -19,6 +22,15 @@ impl Caller {
         Self {
             program: program.to_owned(),
             run: shell_word(run),
+            store: None,
+        }
+    }
+
+    /// As whoever sits at a terminal calls.
+    pub(crate) fn at(terminal: &Terminal, run: &str) -> Self {
+        Self {
+            store: terminal.store,
+            ..Self::new(&terminal.program, run)
         }
     }
 
@@ -35,7 +47,7 @@ impl Caller {
 
     /// What takes a run up that nobody drives.
     pub(crate) fn takes_up(&self) -> String {
-        if self.store().is_some() {
+        if self.store.is_some() || self.flag().is_some() {
             format!("{} serve", self.program)
         } else {
             self.command("resume")
@@ -46,16 +58,25 @@ impl Caller {
     /// database.
     fn asking(&self, command: &str) -> String {
         let verb = command.split(' ').next().unwrap_or_default();
-        match self.store() {
-            Some(store) if matches!(verb, "resume" | "rollback") => {
-                self.program.replacen(&store, "--server URL", 1)
+        if !matches!(verb, "resume" | "rollback") {
+            return self.program.clone();
+        }
+        match (self.flag(), self.store) {
+            (Some(flag), _) => self.program.replacen(&flag, "--server URL", 1),
+            (None, None) => self.program.clone(),
+            (None, Some(named)) => {
+                let asking = self.program.replacen("rok", "rok --server URL", 1);
+                match named {
+                    // Both together contradict each other.
+                    StoreNamed::Variable(name) => format!("env -u {name} {asking}"),
+                    StoreNamed::File => asking,
+                }
             }
-            _ => self.program.clone(),
         }
     }
 
     /// The flag that names a database.
-    fn store(&self) -> Option<String> {
+    fn flag(&self) -> Option<String> {
         let at = self.program.find("--store ")?;
         let rest = &self.program[at..];
         let end = rest[2..].find(" --").map_or(rest.len(), |end| end + 2);
@@ -164,6 +185,23 @@ mod tests {
         assert_eq!(caller.of_id("r1", "resume r1"), resume);
         assert_eq!(caller.command("events"), format!("{program} events r1"));
         assert_eq!(caller.takes_up(), takes_up);
+    }
+
+    /// No flag names the database then, and none is told.
+    #[rstest]
+    #[case(
+        StoreNamed::Variable("ROK_STORE"),
+        "env -u ROK_STORE rok --server URL -q resume r1"
+    )]
+    #[case(StoreNamed::File, "rok --server URL -q resume r1")]
+    fn a_database_that_no_flag_names(#[case] named: StoreNamed, #[case] resume: &str) {
+        let caller = Caller {
+            store: Some(named),
+            ..Caller::new("rok -q", "r1")
+        };
+        assert_eq!(caller.command("resume"), resume);
+        assert_eq!(caller.command("events"), "rok -q events r1");
+        assert_eq!(caller.takes_up(), "rok -q serve");
     }
 
     #[rstest]
