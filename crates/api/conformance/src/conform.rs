@@ -71,6 +71,27 @@ pub(crate) fn report<'c>(
     report
 }
 
+/// Counts every case of a report as failed that could not be shown.
+pub fn demand_all(report: &mut RunReport) {
+    report.results.iter_mut().for_each(demand);
+    let nothing = report.results.is_empty();
+    let ended = nothing.then_some(ReportStatus::Failed);
+    report.settle(ended, report.completed_at);
+}
+
+/// The same of one case.
+pub fn demand(result: &mut ComponentResult) {
+    if result.status != ResultStatus::Skip {
+        return;
+    }
+    result.status = ResultStatus::Fail;
+    for why in std::mem::take(&mut result.messages) {
+        let mut finding = Finding::error(&why);
+        finding.rule = Some(result.component.clone());
+        result.errors.push(finding);
+    }
+}
+
 fn result_of(check: Check<'_>, clock: impl Fn() -> Timestamp) -> ComponentResult {
     let began = clock();
     let checked = (check.verdict)();

@@ -39,7 +39,7 @@ mod loopback;
 struct Readme;
 
 pub use cases::{Case, cases, decided};
-pub use conform::{assert_conforms, conform};
+pub use conform::{assert_conforms, conform, demand, demand_all};
 pub use engine::{Decides, Engine, Fault};
 pub use executors::{ExecutorBench, ExecutorCase, conform_executor, executor_cases};
 pub use house::{House, POLICIES};

@@ -7,7 +7,9 @@ use crate::error::ServiceError;
 use crate::service::Service;
 pub use executors::{AgentAsk, ExecutorAsk, ExecutorKind, Executors, OneAgent};
 pub use rok_conformance::POLICIES as CONFORMANCE_POLICIES;
-use rok_conformance::{Case, Engine, ExecutorCase, House, cases, conform, executor_cases};
+use rok_conformance::{
+    Case, Engine, ExecutorCase, House, cases, conform, demand, demand_all, executor_cases,
+};
 use rok_facades::runs::{ErrorKind, PageQuery, RunsError};
 use rok_orchestration::{ComponentResult, RunReport};
 use rok_vocabulary::Timestamp;
@@ -18,7 +20,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What is to be held against which cases.
 #[derive(Debug, Clone)]
-pub struct ConformanceSuite(Chosen);
+pub struct ConformanceSuite {
+    chosen: Chosen,
+    strict: bool,
+}
 
 #[derive(Debug, Clone)]
 enum Chosen {
@@ -36,20 +41,31 @@ impl ConformanceSuite {
             names,
             "`rok conformance --list` lists them; an area such as `chaos` is a beginning, too",
         )?;
-        Ok(Self(Chosen::Engine(cases)))
+        Ok(Self::of(Chosen::Engine(cases)))
     }
 
     /// The same of those for executors.
     pub fn of_executor(ask: ExecutorAsk, names: &[String]) -> Result<Self, ServiceError> {
         let help = "`--list` beside it lists them";
         let cases = chosen(executor_cases(), ExecutorCase::full_name, names, help)?;
-        Ok(Self(Chosen::Executor(ask, cases)))
+        Ok(Self::of(Chosen::Executor(ask, cases)))
+    }
+
+    const fn of(chosen: Chosen) -> Self {
+        let strict = false;
+        Self { chosen, strict }
+    }
+
+    /// Counts a case as failed that could not be shown, where `strict`.
+    #[must_use]
+    pub fn strict(self, strict: bool) -> Self {
+        Self { strict, ..self }
     }
 
     /// The name of each case and, where the name alone does not say it, what holds.
     #[must_use]
     pub fn cases(&self) -> Vec<(String, Option<&'static str>)> {
-        match &self.0 {
+        match &self.chosen {
             Chosen::Engine(cases) => cases.iter().map(|case| (case.full_name(), None)).collect(),
             Chosen::Executor(_, cases) => {
                 let cases = cases.iter();
@@ -87,12 +103,23 @@ impl Service {
     pub fn conformance(
         &self,
         suite: &ConformanceSuite,
-        told: impl FnMut(&ComponentResult),
+        mut told: impl FnMut(&ComponentResult),
     ) -> Result<RunReport, ServiceError> {
-        match &suite.0 {
+        let told = |result: &ComponentResult| {
+            let mut result = result.clone();
+            if suite.strict {
+                demand(&mut result);
+            }
+            told(&result);
+        };
+        let mut report = match &suite.chosen {
             Chosen::Engine(cases) => self.conformance_of_engine(cases, told),
             Chosen::Executor(ask, cases) => self.conformance_of_executor(ask, cases, told),
+        }?;
+        if suite.strict {
+            demand_all(&mut report);
         }
+        Ok(report)
     }
 
     /// Holds an engine against these cases: the server that the settings name,

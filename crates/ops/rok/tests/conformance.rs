@@ -89,6 +89,9 @@ fn a_server_conforms() {
         "federation/a_step",
     ];
     let table = bench.rok(told.into_iter().chain(["--format", "human"]));
+    // Some that are shown, and three that cannot be.
+    let some = ["--case", "schema", "--strict", "--junit", "strict.xml"];
+    let demanded = bench.rok(told.into_iter().chain(some).chain(["--format", "human"]));
     server.kill().expect("it lives");
     server.wait().expect("it ends");
     let report = done.exits(0).json();
@@ -114,6 +117,20 @@ fn a_server_conforms() {
         let written = why.replace('\'', "&apos;");
         assert!(junit.contains(&written), "{why}: {junit}");
     }
+    // Where all of them are asked for, what cannot be shown has failed.
+    let demanded = demanded.exits(1);
+    let ended = "FAILED: 3 passed, 3 failed; ";
+    assert!(demanded.out.contains(ended), "{}", demanded.out);
+    assert!(!demanded.out.contains("skipped"), "{}", demanded.out);
+    assert!(
+        demanded.err.contains("FAIL federation/a_step"),
+        "{}",
+        demanded.err
+    );
+    let junit = std::fs::read_to_string(bench.path().join("strict.xml")).expect("a file");
+    assert_eq!(junit.matches("<failure").count(), 3, "{junit}");
+    assert!(junit.contains("it could not be shown: "), "{junit}");
+    assert_eq!(junit.matches("<skipped").count(), 0, "{junit}");
     // Nothing of these was shown: that is no success.
     let table = table.exits(1).out;
     assert!(table.contains("could not be shown"), "{table}");

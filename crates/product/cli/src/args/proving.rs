@@ -135,6 +135,9 @@ pub(crate) struct ConformanceArgs {
     /// Lists the cases, and checks nothing
     #[arg(long)]
     pub(crate) list: bool,
+    /// Counts a case as failed that could not be shown
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Prints the policies that a server must be under to be held against the cases about them
     #[arg(long, conflicts_with_all = ["cases", "list", "executor", "agent"])]
     pub(crate) show_policies: bool,

@@ -20,7 +20,7 @@ pub(crate) fn conformance(
         terminal.show(CONFORMANCE_POLICIES)?;
         return Ok(Exit::Success);
     }
-    let suite = suite(args)?;
+    let suite = suite(args)?.strict(args.strict);
     let cases = suite.cases();
     if args.list {
         if terminal.json {
