@@ -5,12 +5,17 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use rok_chain::Digest;
-use rok_plan::{CheckedFile, FaultCode, Faults, Item as Node, Plan, PlanErrors, StepParts};
+use rok_plan::{
+    CheckedFile, FaultCode, Faults, Item as Node, Plan, PlanErrors, StepParts, ValueKind,
+};
 use rok_vocabulary::{Capability, Channel, ComponentName, ComponentStatus, ComponentType};
 use semver::{Version, VersionReq};
 
 use crate::keys::{ENTRYPOINT, NAMES, OF_PLAN, OF_STEP};
 use crate::model::{Component, compile};
+
+/// The output that is read as what to look at, though the component succeeded.
+pub const WARNINGS: &str = "warnings";
 
 /// Reads a manifest: TOML where its name ends in `.toml`, else YAML or JSON.
 /// `name` is for messages; nothing is opened. Either the component is valid as
@@ -48,6 +53,7 @@ fn component(root: Node<'_>, fingerprint: Digest, faults: &mut Faults<'_>) -> Op
     let files = files(root, faults);
     let requires = requires(root, name.as_ref(), faults);
     let plan = plan(root, name.as_ref(), faults);
+    warnings(root, plan.as_ref(), faults);
     Some(Component {
         name: name?,
         version: version?,
@@ -287,6 +293,21 @@ fn plan(root: Node<'_>, name: Option<&ComponentName>, faults: &mut Faults<'_>) -
         keys: &of_step,
         of_plan: &pick(OF_PLAN),
     })
+}
+
+/// What a component hands on as `warnings` is read as the list of them: declared
+/// as anything else, its every success would end as a warning.
+fn warnings(root: Node<'_>, plan: Option<&Plan>, faults: &mut Faults<'_>) {
+    let declared = plan.and_then(|plan| plan.steps[0].outputs.get(WARNINGS));
+    let Some(node) = root.get("outputs").and_then(|node| node.get(WARNINGS)) else {
+        return;
+    };
+    if declared.is_some_and(|declared| declared.kind != ValueKind::Array) {
+        let message =
+            "the output `warnings` is no list, and is read as the list of what to look at";
+        let hint = "say `type: array`, of texts or of `{ message, file, line, column, rule }`, or call it otherwise";
+        faults.tell_with_hint(FaultCode::Conflict, node.span(), message, hint);
+    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ keys! {
     "tags": "list of tags", "Words to select by: `[a-z0-9][a-z0-9._-]{0,63}`.";
     "entrypoint": "mapping", "How it is started: the keys of a step of a plan. Required.";
     "inputs": "mapping", "What it takes: a JSON Schema for each input, as in a plan.";
-    "outputs": "mapping", "What it hands on: a JSON Schema for each output, as in a step of a plan.";
+    "outputs": "mapping", "What it hands on: a JSON Schema for each output, as in a step of a plan. `warnings` is an array: it is read as what to look at.";
     "secrets": "list of names", "The secrets that its entrypoint may use, as in a plan.";
     "idempotent": "true, false", "Whether it may be repeated; default false: it is not tried again.";
     "timeout": "duration", "How long an attempt may take.";

@@ -54,7 +54,7 @@ mod source;
 struct Readme;
 
 pub use breaker::{Admission, Breaker, BreakerError, BreakerRules, BreakerState, Outcome};
-pub use decode::parse;
+pub use decode::{WARNINGS, parse};
 pub use keys::{ENTRYPOINT, KEYS, KeySpec};
 pub use lock::{Drift, Lock, LockError};
 pub use model::{Component, ComponentId, Files};

@@ -167,6 +167,10 @@ fn every_fault_is_told_at_once_in_its_place() {
 #[case("files: [../x]", "can match no file")]
 #[case("files: ['a[']", "is no glob")]
 #[case("capabilities: ['']", "an item of `capabilities`")]
+#[case(
+    "outputs: { warnings: { type: integer } }",
+    "the output `warnings` is no list"
+)]
 #[case("idempotent: yes", "`idempotent` of step `a`")]
 #[case("timeout: 90", "`timeout` of step `a`")]
 #[case("inputs: { x: { type: strin } }", "strin")]
@@ -193,6 +197,13 @@ fn faults_of_the_entrypoint(#[case] entrypoint: &str, #[case] expected: &str) {
     );
     let told = faults(&text);
     assert!(told.contains(expected), "{told}");
+}
+
+#[test]
+fn warnings_that_are_a_list_may_be_declared() {
+    component(&with(
+        "outputs: { warnings: { type: array }, n: { type: integer } }",
+    ));
 }
 
 #[test]
