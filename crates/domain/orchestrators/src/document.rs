@@ -1,9 +1,10 @@
 //! Execution plans: documents of component ids and edges, as plans and back.
 
 use crate::compile::{self, Part};
+use crate::engine::Shared;
+use crate::host;
 use crate::trouble::{config, of_registry};
 use rok_component::{Component, NamePattern};
-use rok_facades::registry::RegistryFacade;
 use rok_orchestration::{ExecutionContext, ExecutionPlan, OrchestratorError};
 use rok_vocabulary::PlanMode;
 use serde_json::Value;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 /// The plan of a document, as a plan file's JSON: each node is a component of
 /// the registry, each edge a `needs`.
 pub(crate) fn plan_of(
-    registry: &RegistryFacade,
+    shared: &Shared,
     document: &ExecutionPlan,
 ) -> Result<Vec<u8>, OrchestratorError> {
     let mut components: Vec<Arc<Component>> = Vec::new();
@@ -25,7 +26,13 @@ pub(crate) fn plan_of(
             .map_err(|error: rok_component::NameError| {
                 config("ROK0224", error.to_string(), "a node is a component's id")
             })?;
-        let found = registry.get(&name, false).map_err(of_registry)?;
+        let found = shared.registry.get(&name, false).map_err(of_registry)?;
+        let mode = node.mode().unwrap_or(document.default_mode);
+        if !host::is_for_agents(&found.component, mode)
+            && let Some(why) = host::lacks(&found.component, &shared.capabilities)
+        {
+            return Err(wrong(&format!("node `{}` cannot run: {why}", node.id())));
+        }
         components.push(found.component);
         required.push(found.requires.iter().map(ToString::to_string).collect());
     }
@@ -69,11 +76,15 @@ pub(crate) fn plan_of(
         .collect();
     let context = ExecutionContext::of_stage(&document.plan_id);
     let plan = compile::plan(&context, "", &parts, &compile::Beside::default())?;
-    finished(&plan.to_canonical_json(), document)
+    finished(&plan.to_canonical_json(), document, &components)
 }
 
 /// The plan with what the document says of the whole, checked once more.
-fn finished(plan: &[u8], document: &ExecutionPlan) -> Result<Vec<u8>, OrchestratorError> {
+fn finished(
+    plan: &[u8],
+    document: &ExecutionPlan,
+    components: &[Arc<Component>],
+) -> Result<Vec<u8>, OrchestratorError> {
     let mut plan: Value =
         serde_json::from_slice(plan).map_err(|error| wrong(&error.to_string()))?;
     if let Some(fields) = plan.as_object_mut() {
@@ -93,6 +104,12 @@ fn finished(plan: &[u8], document: &ExecutionPlan) -> Result<Vec<u8>, Orchestrat
         .filter_map(|node| Some((node, node.mode()?)))
     {
         plan["steps"][bare(node.id())]["mode"] = mode.as_str().into();
+    }
+    for (node, component) in document.nodes.iter().zip(components) {
+        let mode = node.mode().unwrap_or(document.default_mode);
+        if host::is_for_agents(component, mode) && !component.capabilities.is_empty() {
+            plan["steps"][bare(node.id())]["capabilities"] = component.capabilities.clone().into();
+        }
     }
     let mut bytes = serde_json::to_vec_pretty(&plan).map_err(|error| wrong(&error.to_string()))?;
     bytes.push(b'\n');

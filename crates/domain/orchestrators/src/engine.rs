@@ -12,7 +12,8 @@ use rok_facades::runs::{EventQuery, RunsFacade};
 use rok_orchestration::{
     ExecutionContext, ExecutionPlan, OperatorEvent, OrchestratorError, RunReport, Trouble,
 };
-use rok_vocabulary::{Actor, RunId, Timestamp};
+use rok_vocabulary::{Actor, Capability, RunId, Timestamp};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -35,6 +36,8 @@ pub struct Setup {
     /// absolute: settings, the lock, policies. What is staged is judged by what
     /// is staged of them.
     pub rules: Vec<PathBuf>,
+    /// What this host offers to components that run on it.
+    pub capabilities: BTreeSet<Capability>,
 }
 
 /// What all orchestrators share.
@@ -46,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) actor: Actor,
     pub(crate) records: PathBuf,
     pub(crate) rules: Vec<PathBuf>,
+    pub(crate) capabilities: BTreeSet<Capability>,
 }
 
 impl Shared {
@@ -86,6 +90,7 @@ impl Orchestrators {
             actor: setup.actor,
             records: setup.records,
             rules: setup.rules,
+            capabilities: setup.capabilities,
         });
         let of = || Arc::clone(&shared);
         let all: Vec<Arc<dyn Orchestrator>> = vec![
@@ -136,7 +141,7 @@ impl OrchestratorsEngine for Orchestrators {
     }
 
     fn plan_of(&self, document: &ExecutionPlan) -> Result<Vec<u8>, OrchestratorError> {
-        document::plan_of(&self.shared.registry, document)
+        document::plan_of(&self.shared, document)
     }
 }
 

@@ -26,6 +26,7 @@ mod query;
 
 mod as_staged;
 mod git;
+mod host;
 mod index;
 mod kept;
 mod not_started;

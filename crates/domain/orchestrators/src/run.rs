@@ -3,6 +3,7 @@
 use crate::as_staged::{self, State};
 use crate::compile::{self, Beside, Part};
 use crate::engine::Shared;
+use crate::host;
 use crate::index;
 use crate::kept;
 use crate::not_started::{self, Refusal, Refused};
@@ -209,8 +210,9 @@ impl Shared {
         }
     }
 
-    /// Asks the breakers. One that refuses fails its component, and what needs
-    /// it does not run: an attempt that is not made is no success.
+    /// Asks this host for what components need of it, and the breakers. Where
+    /// one refuses, its component fails, and what needs it does not run: an
+    /// attempt that is not made is no success.
     fn admit(&self, run: &RunId, parts: &[Part<'_>]) -> Result<Refused, OrchestratorError> {
         let mut refused = Refused::new();
         let mut out: BTreeSet<&str> = BTreeSet::new();
@@ -232,6 +234,12 @@ impl Shared {
                 let class = ErrorClass::TransientIo;
                 refused.insert(component.name.to_string(), Refusal { class, reason });
                 out.insert(component.name.as_str());
+            if let Some(reason) = host::lacks(component, &self.capabilities) {
+                let class = ErrorClass::ConfigError;
+                refused.insert(component.name.to_string(), Refusal { class, reason });
+                out.insert(component.name.as_str());
+                continue;
+            }
             }
         }
         Ok(refused)
@@ -473,6 +481,9 @@ impl Shared {
         refused.map_or(Ok(()), Err)
     }
 
+            let lacks = host::lacks(part.component, &self.capabilities);
+            let lacks = lacks.map(|why| format!("{}: {why}", part.component.name));
+            dry.findings.extend(lacks);
     fn planned(
         &self,
         part: &Part<'_>,

@@ -9,6 +9,8 @@ mod running;
 #[path = "support/table.rs"]
 mod table;
 
+#[path = "orch/capabilities.rs"]
+mod capabilities;
 #[path = "orch/documents.rs"]
 mod documents;
 #[path = "orch/hook.rs"]

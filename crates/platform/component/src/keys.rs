@@ -39,7 +39,7 @@ keys! {
     "idempotent": "true, false", "Whether it may be repeated; default false: it is not tried again.";
     "timeout": "duration", "How long an attempt may take.";
     "retry": "mapping", "When and how often it is tried again, as in a step of a plan; only with `idempotent: true`.";
-    "capabilities": "list of words", "What an agent or a host must offer to run it: `[a-z0-9][a-z0-9._:-]{0,63}`.";
+    "capabilities": "list of words", "What must be offered to run it: by the agent that it is given to, else by the host: `[a-z0-9][a-z0-9._:-]{0,63}`.";
     "files": "list of globs", "The files that it is about, seen from where it is run; none: all.";
     "requires": "mapping", "Other components that it needs, each with a semver requirement: `{ schema-tool: ^1.2 }`.";
 }

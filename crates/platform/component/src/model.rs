@@ -34,7 +34,7 @@ pub struct Component {
     pub owner: Option<String>,
     /// Words to select by.
     pub tags: BTreeSet<String>,
-    /// What an agent or a host must offer.
+    /// What must be offered to run it: by an agent, else by the host.
     pub capabilities: Vec<String>,
     /// The files that it is about, as globs; none: all.
     pub files: Vec<String>,

@@ -88,7 +88,7 @@ fn typed(kind: Kind, value: &DeValue<'_>, base: &Path) -> Result<Value, String> 
         }
         Kind::Bool => "boolean",
         Kind::Millis | Kind::Count => "integer",
-        Kind::Paths | Kind::Roots | Kind::Words | Kind::Hosts => "array",
+        Kind::Paths | Kind::Roots | Kind::Words | Kind::Capabilities | Kind::Hosts => "array",
         Kind::Profile
         | Kind::Durability
         | Kind::Sandbox

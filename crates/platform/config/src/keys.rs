@@ -33,6 +33,8 @@ pub enum Kind {
     Roots,
     /// Words, separated by commas outside files.
     Words,
+    /// Capabilities of a host, separated by commas outside files.
+    Capabilities,
     /// Names of hosts, addresses and networks, separated by commas outside files.
     Hosts,
     /// The address of a mail server: `smtps://host:port`.
@@ -352,6 +354,14 @@ pub const KEYS: &[KeySpec] = &[
         Kind::Path,
         Some(".rok/components.lock"),
         "The lock of components, which `rok registry lock` writes: what differs from it does not run.",
+    ),
+    key(
+        "capabilities",
+        "ROK_CAPABILITIES",
+        None,
+        Kind::Capabilities,
+        Some(""),
+        "What this host offers to components besides what rok tells of it itself (`os:…`, `arch:…`, `sandbox`): words such as gpu or cuda:12.",
     ),
     key(
         "breaker_failures",

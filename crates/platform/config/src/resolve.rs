@@ -355,6 +355,7 @@ fn settings(entries: &[Entry], cwd: &Path, project_file: PathBuf) -> Settings {
             _ => None,
         },
         mail: mail(entries),
+        capabilities: get!(Words, "capabilities"),
         registry: RegistrySettings {
             roots: get!(Words, "registry_roots")
                 .into_iter()

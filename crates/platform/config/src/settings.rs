@@ -77,6 +77,8 @@ pub struct Settings {
     pub webhook_secret: Option<Hidden>,
     /// What sends mail, if anything does.
     pub mail: Option<MailSettings>,
+    /// What this host offers to components, besides what rok can tell itself.
+    pub capabilities: Vec<String>,
     /// Where components are.
     pub registry: RegistrySettings,
 }

@@ -2,7 +2,7 @@
 
 use crate::keys::Kind;
 use rok_log::Durability;
-use rok_vocabulary::{Profile, SandboxMode};
+use rok_vocabulary::{Capability, Profile, SandboxMode};
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -61,6 +61,10 @@ impl Value {
                 let words = list(',').map(|item| word(item.trim()));
                 return words.collect::<Result<_, _>>().map(Self::Words);
             }
+            Kind::Capabilities => {
+                let able = list(',').map(|item| capability(item.trim()));
+                return able.collect::<Result<_, _>>().map(Self::Words);
+            }
             Kind::Roots => {
                 let roots = list(',').map(|item| root(item.trim(), base));
                 return roots.collect::<Result<_, _>>().map(Self::Words);
@@ -117,7 +121,7 @@ impl Value {
                 Ok(Self::Command(words))
             }
             Kind::Secret => Ok(Self::Secret(Hidden(Zeroizing::new(text.to_owned())))),
-            Kind::Paths | Kind::Roots | Kind::Words | Kind::Hosts => {
+            Kind::Paths | Kind::Roots | Kind::Words | Kind::Capabilities | Kind::Hosts => {
                 unreachable!("lists returned above")
             }
         }
@@ -219,6 +223,23 @@ fn word(text: &str) -> Result<String, String> {
             quoted(text)
         ))
     }
+}
+
+/// What a host offers. What rok tells of it by itself nobody can say otherwise.
+fn capability(text: &str) -> Result<String, String> {
+    if text.parse::<Capability>().is_err() {
+        return Err(format!(
+            "{} is no capability (small letters, digits, `.`, `_`, `:` and `-`, as in cuda:12)",
+            quoted(text)
+        ));
+    }
+    if text == "sandbox" || text.starts_with("os:") || text.starts_with("arch:") {
+        return Err(format!(
+            "{} is told by rok itself (remove it)",
+            quoted(text)
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// What may stand in a list of hosts; who enforces it reads it closely.

@@ -126,7 +126,7 @@ fn every_setting_can_be_set_in_every_layer() {
         "sandbox" => "\"required\"",
         "enabled" | "rac_enabled" => "true",
         "policies" | "execution_policies" | "roles" | "access_policies" | "egress_allow"
-        | "egress_deny" | "registry_roots" => "[\"a\"]",
+        | "egress_deny" | "registry_roots" | "capabilities" => "[\"a\"]",
         "store" => "\"sqlite:x\"",
         "server" => "\"https://x\"",
         "smtp" => "\"smtps://x\"",
@@ -335,6 +335,21 @@ fn another_project_file_can_be_named_and_must_exist() {
     "`a\u{fffd}b` is no name of 1 to 128 printable characters"
 )]
 #[case("ROK_USER", "user:", "`` is no name of 1 to 128 printable characters")]
+#[case(
+    "ROK_CAPABILITIES",
+    "gpu, GPU",
+    "`GPU` is no capability (small letters, digits, `.`, `_`, `:` and `-`, as in cuda:12)"
+)]
+#[case(
+    "ROK_CAPABILITIES",
+    "os:linux",
+    "`os:linux` is told by rok itself (remove it)"
+)]
+#[case(
+    "ROK_CAPABILITIES",
+    "sandbox",
+    "`sandbox` is told by rok itself (remove it)"
+)]
 #[case("ROK_ROLES", "a, b c", "`b c` is no word of [A-Za-z0-9._-]{1,64}")]
 fn a_variable_that_does_not_parse_is_an_error(
     #[case] name: &str,

@@ -5,6 +5,9 @@ use rok_config::Settings;
 use rok_facades::orchestrators::OrchestratorsFacade;
 use rok_facades::runs::{RunsError, RunsFacade};
 use rok_orchestrators::{Orchestrators, Setup};
+use rok_sandbox::Offer;
+use rok_vocabulary::Capability;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,9 +27,23 @@ pub fn orchestrators(
             .clone()
             .unwrap_or_else(|| settings.dir.clone()),
         rules: rules(settings),
+        capabilities: capabilities(settings),
     };
     let orchestrators = Orchestrators::new(setup);
     Ok(OrchestratorsFacade::new(Arc::new(orchestrators)))
+}
+
+/// What components find on this host: what it can be asked itself, and what the
+/// settings say of it.
+fn capabilities(settings: &Settings) -> BTreeSet<Capability> {
+    use std::env::consts::{ARCH, OS};
+    let own = [format!("os:{OS}"), format!("arch:{ARCH}")];
+    let sandbox = Offer::of_this_machine().is_complete();
+    let sandbox = sandbox.then(|| "sandbox".to_owned());
+    let said = settings.capabilities.iter().cloned();
+    let all = own.into_iter().chain(sandbox).chain(said);
+    let word = |text: String| text.parse().expect("settings and consts hold such words");
+    all.map(word).collect()
 }
 
 /// The files and folders that say what is judged, and how: what is staged may
