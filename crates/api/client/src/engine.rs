@@ -12,12 +12,12 @@ use rok_service::views::format_duration;
 use rok_service::views::{
     AttestOptions, Attested, AuditView, BatchId, BatchResult, BatchSubmission, Checkpoint,
     CollectReport, CollectRequest, CommandAnswer, CommandRequest, DriveEnd, DriveOptions, DryRun,
-    ErrorClass, ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, Fetched,
-    Head, HeldView, HoldRequest, HoldView, ImportOptions, Imported, ListQuery, LogQuery, LogTail,
-    Observer, Outcome, PageQuery, PlanId, RedecidedView, ReplayRequest, Resumable, ResumeOptions,
-    RollbackOptions, RunId, RunListing, RunPage, RunPhase, RunSelector, RunSummary, RunTiming,
-    RunsEngine, RunsError, SignedFile, StepSummary, StopSignal, Submission, TailQuery, Verb,
-    VerifyOptions, VerifyReport,
+    ErrorKind, EventLine, EventQuery, Explanation, ExportOptions, Exported, Fetched, Head,
+    HeldView, HoldRequest, HoldView, ImportOptions, Imported, ListQuery, LogQuery, LogTail,
+    Observer, PageQuery, PlanId, RedecidedView, ReplayRequest, Resumable, ResumeOptions,
+    RollbackOptions, RunId, RunListing, RunPage, RunSelector, RunSummary, RunTiming, RunsEngine,
+    RunsError, SignedFile, StepSummary, StopSignal, Submission, TailQuery, Verb, VerifyOptions,
+    VerifyReport,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ impl RemoteRuns {
                 }
                 Came::Ended(ended) => {
                     ended?;
-                    return Ok(end_of(&self.summary(run)?));
+                    return Ok(DriveEnd::of_ended(&self.summary(run)?));
                 }
                 Came::Stopped => return Ok(DriveEnd::Interrupted),
             }
@@ -103,37 +103,6 @@ impl std::fmt::Debug for RemoteRuns {
 fn path<'a>(run: &'a RunId, what: &[&'a str]) -> Vec<&'a str> {
     let head = ["api", "v1", "runs", run.as_str()];
     head.into_iter().chain(what.iter().copied()).collect()
-}
-
-fn end_of(summary: &RunSummary) -> DriveEnd {
-    let outcome = summary.outcome.unwrap_or(Outcome::Failed);
-    let refused_by = match (summary.phase, outcome) {
-        (RunPhase::Completed, _) => None,
-        (_, Outcome::Denied) => Some(ErrorKind::Denied),
-        (_, outcome) if outcome.may_complete() && summary.reconciliation.is_clean() => {
-            Some(ErrorKind::Denied)
-        }
-        (_, outcome) if outcome.may_complete() => Some(ErrorKind::Protocol),
-        _ if was_kept_in(summary) => Some(ErrorKind::Denied),
-        _ => None,
-    };
-    DriveEnd::Ended {
-        phase: summary.phase,
-        outcome,
-        refused_by,
-        attested: None,
-    }
-}
-
-/// What failed it is a sandbox, or an injected policy.
-fn was_kept_in(summary: &RunSummary) -> bool {
-    let error = summary.error.as_ref();
-    let mut violations = summary.violations.iter();
-    error.is_some_and(|error| error.class == ErrorClass::SandboxViolation)
-        || violations.any(|one| {
-            let on_the_way = ["step", "use"].contains(&one.stage.as_str());
-            one.blocking && on_the_way && one.epoch == summary.epoch
-        })
 }
 
 fn asked(submission: Submission) -> Result<SubmitRequest, RunsError> {

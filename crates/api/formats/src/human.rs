@@ -109,6 +109,9 @@ impl Page {
         let text = self.paint.fit(&text, self.look.columns());
         let text = self.paint.strong(&text);
         self.put(0, &text);
+        if let Some(judged) = &report.judged {
+            self.text(2, &format!("judged: {judged}"));
+        }
     }
 
     fn result(&mut self, result: &ComponentResult, name: usize) {

@@ -65,6 +65,12 @@ impl Service {
         })
     }
 
+    /// The report of a run of a stage that is in the record.
+    pub fn stage_report(&self, run: &RunId) -> Result<RunReport, ServiceError> {
+        let report = self.orchestrators()?.recorded(run);
+        report.map_err(ServiceError::Orchestrator)
+    }
+
     /// What operators are told of a run, from its log.
     pub fn operator_events(&self, run: &RunId) -> Result<Vec<OperatorEvent>, ServiceError> {
         let told = self.orchestrators()?.operator_events(run);

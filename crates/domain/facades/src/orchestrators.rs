@@ -59,6 +59,9 @@ pub trait OrchestratorsEngine: Send + Sync {
     /// The report of what was refused before any orchestrator had it.
     fn refused(&self, context: &ExecutionContext, error: &OrchestratorError) -> RunReport;
 
+    /// The report of a run that is in the record, as it stands there.
+    fn recorded(&self, run: &RunId) -> Result<RunReport, OrchestratorError>;
+
     /// What operators are told of a run, from its log.
     fn operator_events(&self, run: &RunId) -> Result<Vec<OperatorEvent>, OrchestratorError>;
 
@@ -166,6 +169,11 @@ mod tests {
 
         fn refused(&self, context: &ExecutionContext, error: &OrchestratorError) -> RunReport {
             RunReport::refused(&context.stage, "r", Timestamp::from_millis(0), error)
+        }
+
+        fn recorded(&self, run: &RunId) -> Result<RunReport, OrchestratorError> {
+            let at = Timestamp::from_millis(0);
+            Ok(RunReport::begun("nightly", "Nightly", run.as_str(), at))
         }
 
         fn operator_events(&self, _: &RunId) -> Result<Vec<OperatorEvent>, OrchestratorError> {

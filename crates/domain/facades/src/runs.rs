@@ -8,6 +8,7 @@ mod event_line;
 mod facade;
 mod fetch;
 mod gates;
+mod judged;
 mod pool;
 mod proof;
 mod replay;
@@ -17,6 +18,7 @@ mod service_run;
 mod stop;
 mod timing;
 mod views;
+mod warned;
 
 pub use batch::{
     BATCH_INDEX_LABEL, BATCH_ITEMS_LABEL, BATCH_LABEL, BatchItem, BatchResult, BatchStatus,
@@ -30,6 +32,7 @@ pub use error::{ErrorKind, RunsError};
 pub use facade::{RunsEngine, RunsFacade};
 pub use fetch::{Fetched, SignedFile};
 pub use gates::{GateView, GivenApproval, OverrideView};
+pub use judged::{GIT_COMMIT_LABEL, GIT_STATE_LABEL, GIT_TREE_LABEL, judged_in_words};
 pub use pool::{EndedRun, PoolAsk, PoolFigures, QueueFigures, RunsPool};
 pub use proof::{
     AttestOptions, AttestationView, Attested, CheckpointView, CosignerView, ExportOptions,
@@ -55,3 +58,4 @@ pub use views::{
     RollbackView, RunListing, RunPage, RunSummary, StepSummary, StepTotals, SubRunLeft, TriedView,
     ViolationView,
 };
+pub use warned::{ORCHESTRATOR_LABEL, warning_in_words, warnings_of};

@@ -124,6 +124,10 @@ impl OrchestratorsEngine for Orchestrators {
         report
     }
 
+    fn recorded(&self, run: &RunId) -> Result<RunReport, OrchestratorError> {
+        self.shared.recorded(run)
+    }
+
     fn operator_events(&self, run: &RunId) -> Result<Vec<OperatorEvent>, OrchestratorError> {
         // A log that is not what was written tells operators nothing.
         self.shared.runs.summary(run).map_err(of_runs)?;

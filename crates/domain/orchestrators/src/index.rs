@@ -3,6 +3,7 @@
 //! of them.
 
 use crate::git::{ask, git, line, parts, path, paths, shown};
+use crate::judged;
 use crate::kept;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -78,6 +79,27 @@ pub(crate) fn make_folder(folder: &Path, tree: &Path, entries: &Entries) -> Resu
     command.current_dir(tree).env("GIT_DIR", folder);
     command.env("GIT_WORK_TREE", tree).env_remove(VARIABLE);
     ask(&mut command, &kept::listing(entries)).map(drop)
+}
+
+/// The id of the tree that a commit of the index of such a folder would hold.
+/// What git writes to tell it goes again.
+pub(crate) fn tree_of(folder: &Path, tree: &Path) -> Result<String, String> {
+    let objects = folder.join("objects");
+    let told = |error: std::io::Error| format!("{}: {error}", objects.display());
+    let known = line(&git(tree, ["rev-parse", "--git-path", "objects"])?);
+    let mut known = tree.join(known).into_os_string();
+    known.push("\n");
+    fs::create_dir_all(objects.join("info")).map_err(told)?;
+    let alternates = objects.join("info/alternates");
+    fs::write(alternates, known.as_encoded_bytes()).map_err(told)?;
+    let mut command = Command::new("git");
+    // Of a file that is elsewhere the id is known all the same.
+    command.args(["write-tree", "--missing-ok"]);
+    command.current_dir(tree).env("GIT_DIR", folder);
+    command.env("GIT_WORK_TREE", tree).env_remove(VARIABLE);
+    let id = judged::id(&ask(command.env("GIT_OBJECT_DIRECTORY", &objects), b"")?);
+    fs::remove_dir_all(&objects).map_err(told)?;
+    Ok(id)
 }
 
 /// Puts all files of the index of such a folder into a new one, which is then

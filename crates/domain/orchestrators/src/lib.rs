@@ -28,6 +28,7 @@ mod as_staged;
 mod git;
 mod host;
 mod index;
+mod judged;
 mod kept;
 mod not_started;
 mod rules;
@@ -41,6 +42,7 @@ mod pipe;
 mod results;
 
 mod profile;
+mod recorded;
 mod replay;
 
 mod run;

@@ -1,18 +1,13 @@
 //! A recorded run executed anew from a component on, and what differs.
 
-use crate::as_staged;
 use crate::engine::Shared;
-use crate::not_started;
-use crate::order::needs_first;
-use crate::results;
-use crate::run::{A_COPY, LOOKED_AT, TAILS, Watch};
-use crate::trouble::{config, of_plan, of_runs, of_taken};
+use crate::run::{A_COPY, LOOKED_AT, Watch};
+use crate::trouble::{config, of_runs, of_taken};
 use rok_facades::runs::{ReplayRequest, RunSelector, RunSummary};
 use rok_orchestration::{
-    ComponentResult, ExecutionContext, OrchestratorError, ReplayReport, ReportStatus, RunReport,
-    Trouble,
+    ExecutionContext, OrchestratorError, ReplayReport, ReportStatus, RunReport, Trouble,
 };
-use rok_vocabulary::{IdError, RunId, StepId};
+use rok_vocabulary::{IdError, StepId};
 
 impl Shared {
     /// Replays the run that the context names. Its plan is the recorded one;
@@ -65,53 +60,34 @@ impl Shared {
         report.run_id = Some(run.clone());
         let end = self.drive(&run, watch)?;
         let summary = self.runs.summary(&run).map_err(of_runs)?;
-        report.results = self.recorded_results(&run, &summary)?;
-        let divergences = divergences(&recorded, &summary);
-        report.replay = Some(ReplayReport {
-            replays: original.to_string(),
-            from: from.map(|from| from.to_string()),
-            diverged: !divergences.is_empty(),
-            divergences,
-        });
-        let ended = Self::ended(&end, &summary, report)?;
-        let diverged = report.replay.as_ref().is_some_and(|replay| replay.diverged);
-        Ok(match ended {
-            // What came out otherwise is no success, whatever it came to.
-            Some(ReportStatus::Success) if diverged => Some(ReportStatus::Failed),
-            ended => ended,
-        })
+        report.results = self.recorded_results(&run, &summary, &self.folder)?;
+        let from = from.map(|from| from.to_string());
+        report.replay = Some(compared(&recorded, &summary, from));
+        Self::ended(&end, &summary, report).map(|ended| of_replay(ended, report))
     }
+}
 
-    /// What came of each component of a recorded plan, in the order in which
-    /// they run where they run one by one.
-    fn recorded_results(
-        &self,
-        run: &RunId,
-        summary: &RunSummary,
-    ) -> Result<Vec<ComponentResult>, OrchestratorError> {
-        let plan = self.runs.plan(run).map_err(of_runs)?;
-        let plan = rok_plan::parse(&plan, "plan.json").map_err(|errors| of_plan(&errors))?;
-        let tails = self.runs.log_tails(run, &TAILS).map_err(of_runs)?;
-        let needs: Vec<Vec<usize>> = plan.steps.iter().map(|step| step.needs.clone()).collect();
-        let mut found = Vec::new();
-        for at in needs_first(&needs) {
-            let id = plan.steps[at].id.as_str();
-            if id == as_staged::STEP {
-                continue;
-            }
-            let Some(step) = summary.steps.iter().find(|step| step.id == id) else {
-                let message = format!("run {run} has no step `{id}`, and its plan has");
-                return Err(OrchestratorError::Protocol(Trouble::new(
-                    "ROK0105", message,
-                )));
-            };
-            let mut result = results::of_recorded(step, summary, &tails, &self.folder);
-            if not_started::is_step(&plan, id) {
-                result.attempts = 0;
-            }
-            found.push(result);
-        }
-        Ok(found)
+/// A replay beside the run that it replays.
+pub(crate) fn compared(
+    recorded: &RunSummary,
+    now: &RunSummary,
+    from: Option<String>,
+) -> ReplayReport {
+    let divergences = divergences(recorded, now);
+    ReplayReport {
+        replays: recorded.run_id.to_string(),
+        from,
+        diverged: !divergences.is_empty(),
+        divergences,
+    }
+}
+
+/// How a replay ended: what came out otherwise is no success, whatever it came to.
+pub(crate) fn of_replay(ended: Option<ReportStatus>, report: &RunReport) -> Option<ReportStatus> {
+    let diverged = report.replay.as_ref().is_some_and(|replay| replay.diverged);
+    match ended {
+        Some(ReportStatus::Success) if diverged => Some(ReportStatus::Failed),
+        ended => ended,
     }
 }
 

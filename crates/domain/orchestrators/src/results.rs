@@ -1,7 +1,9 @@
 //! A run's summary to results: what came of each component.
 
 use rok_component::Component;
-use rok_facades::runs::{LogTail, RunSummary, StepSummary, ViolationView};
+use rok_facades::runs::{
+    LogTail, RunSummary, StepSummary, ViolationView, warning_in_words, warnings_of,
+};
 use rok_orchestration::{
     ComponentArtifact, ComponentResult, Finding, Level, ResultStatus, RunReport,
 };
@@ -178,26 +180,12 @@ const fn status(state: StepState) -> ResultStatus {
 
 /// A component that hands on `warnings` asks to be looked at.
 fn warnings(result: &mut ComponentResult) {
-    let outputs = match &result.output {
-        // One that was run for each part of its files.
-        Some(Value::Array(parts)) => parts.iter().collect(),
-        one => Vec::from_iter(one),
-    };
-    let listed = outputs.iter().filter_map(|output| output.get("warnings"));
-    // What is no list is a warning all the same.
-    let listed = listed.flat_map(|given| match given {
-        Value::Array(items) => items.as_slice(),
-        Value::Null => &[],
-        one => std::slice::from_ref(one),
-    });
+    let listed = result.output.iter().flat_map(warnings_of);
     let listed = listed.take(MAX_FINDINGS);
     let findings = listed.map(|item| match item {
-        Value::String(message) if message.trim().is_empty() => {
-            Finding::error("a warning without a text")
-        }
-        Value::String(message) => Finding::error(message),
+        Value::String(_) => Finding::error(&warning_in_words(item)),
         item => serde_json::from_value(item.clone())
-            .unwrap_or_else(|_| Finding::error(&item.to_string())),
+            .unwrap_or_else(|_| Finding::error(&warning_in_words(item))),
     });
     let findings: Vec<Finding> = findings
         .map(|finding| Finding {

@@ -5,6 +5,7 @@ use crate::compile::{self, Beside, Part};
 use crate::engine::Shared;
 use crate::host;
 use crate::index;
+use crate::judged;
 use crate::kept;
 use crate::not_started::{self, Refusal, Refused};
 use crate::order;
@@ -18,7 +19,7 @@ use rok_facades::orchestrators::Orchestrator;
 use rok_facades::registry::{Asker, FoundComponent, LeftOut};
 use rok_facades::runs::{
     DriveEnd, DriveOptions, DryRun, ErrorKind, Observer, RunSummary, StopSignal, Submission,
-    TailQuery,
+    TailQuery, judged_in_words,
 };
 use rok_orchestration::{
     DryRunReport, ExecutionContext, ExecutionMode, OrchestratorError, PlannedComponent,
@@ -70,17 +71,26 @@ impl Shared {
         let ended = who
             .validate_context(context)
             .and_then(|()| work(&mut report));
-        match ended {
-            Ok(status) => report.settle(status, Self::now()),
-            Err(error) => report.fail(&error, Self::now()),
-        }
-        if results::is_forbidden(&report) {
-            report.exit_code = 5;
-        }
+        Self::close(&mut report, ended, Self::now());
         if context.strict {
             report.be_strict();
         }
         report
+    }
+
+    /// Ends a report as its run ended.
+    pub(crate) fn close(
+        report: &mut RunReport,
+        ended: Result<Option<ReportStatus>, OrchestratorError>,
+        at: Timestamp,
+    ) {
+        match ended {
+            Ok(status) => report.settle(status, at),
+            Err(error) => report.fail(&error, at),
+        }
+        if results::is_forbidden(report) {
+            report.exit_code = 5;
+        }
     }
 
     /// Selects the components of a stage and has them run.
@@ -183,7 +193,12 @@ impl Shared {
         };
         let copy = aside.as_ref().and_then(|(_, folder)| folder.clone());
         let folder = copy.as_ref().unwrap_or(&self.folder);
-        let run = self.submit(context, plan, (run, folder), report)?;
+        let kept = aside.as_ref().map(|(aside, _)| aside.git());
+        let (judged, unknown) = judged::labels(&self.folder, kept.as_deref());
+        report.messages.extend(unknown);
+        let words = judged_in_words(&judged);
+        let run = self.submit(context, plan, (run, folder, judged), report)?;
+        report.judged = words;
         let end = self.drive(&run, watch)?;
         if let (Some((aside, copy)), DriveEnd::Held(_) | DriveEnd::Interrupted) = (&mut aside, &end)
         {
@@ -219,6 +234,12 @@ impl Shared {
         // What is needed comes before what needs it.
         for part in parts {
             let component = part.component;
+            if let Some(reason) = host::lacks(component, &self.capabilities) {
+                let class = ErrorClass::ConfigError;
+                refused.insert(component.name.to_string(), Refusal { class, reason });
+                out.insert(component.name.as_str());
+                continue;
+            }
             // Nobody would tell what came of a trial of it.
             if part.needs.iter().any(|need| out.contains(&**need)) {
                 out.insert(component.name.as_str());
@@ -234,12 +255,6 @@ impl Shared {
                 let class = ErrorClass::TransientIo;
                 refused.insert(component.name.to_string(), Refusal { class, reason });
                 out.insert(component.name.as_str());
-            if let Some(reason) = host::lacks(component, &self.capabilities) {
-                let class = ErrorClass::ConfigError;
-                refused.insert(component.name.to_string(), Refusal { class, reason });
-                out.insert(component.name.as_str());
-                continue;
-            }
             }
         }
         Ok(refused)
@@ -308,10 +323,11 @@ impl Shared {
         &self,
         context: &ExecutionContext,
         plan: &Plan,
-        (run, folder): (RunId, &Path),
+        (run, folder, judged): (RunId, &Path, BTreeMap<String, String>),
         report: &mut RunReport,
     ) -> Result<RunId, OrchestratorError> {
         let mut submission = self.submission(context, plan, folder);
+        submission.labels.extend(judged);
         if *folder != self.folder {
             let labels = &mut submission.labels;
             labels.insert(LOOKED_AT.to_owned(), A_COPY.to_owned());
@@ -465,6 +481,9 @@ impl Shared {
         dry.plan = serde_json::from_slice(&plan.to_canonical_json()).unwrap_or(Value::Null);
         dry.plan_sha256.clone_from(&told.plan_sha256);
         for (part, found) in parts.iter().zip(&scoped.kept) {
+            let lacks = host::lacks(part.component, &self.capabilities);
+            let lacks = lacks.map(|why| format!("{}: {why}", part.component.name));
+            dry.findings.extend(lacks);
             dry.components.push(self.planned(part, found, &told)?);
         }
         // In the order in which they would run.
@@ -481,9 +500,6 @@ impl Shared {
         refused.map_or(Ok(()), Err)
     }
 
-            let lacks = host::lacks(part.component, &self.capabilities);
-            let lacks = lacks.map(|why| format!("{}: {why}", part.component.name));
-            dry.findings.extend(lacks);
     fn planned(
         &self,
         part: &Part<'_>,

@@ -128,7 +128,7 @@ fn below(file: &str, folder: &Path) -> Result<String, OrchestratorError> {
 }
 
 /// Whether the folder lies in a repository. A hook says so, too.
-fn is_repository(folder: &Path) -> bool {
+pub(crate) fn is_repository(folder: &Path) -> bool {
     folder
         .ancestors()
         .any(|folder| folder.join(".git").exists())

@@ -184,7 +184,7 @@ pub(crate) fn named(files: &[PathBuf]) -> String {
 }
 
 /// What of a work tree no commit of what is staged would hold.
-fn differing(tree: &Path) -> Result<Vec<PathBuf>, String> {
+pub(crate) fn differing(tree: &Path) -> Result<Vec<PathBuf>, String> {
     let unstaged = [
         "diff",
         "--name-only",

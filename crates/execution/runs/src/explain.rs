@@ -15,8 +15,12 @@ use crate::home::Home;
 use crate::load::Loaded;
 use crate::logs::has_output;
 use crate::resume::{resumable, spent};
+use crate::summary::violations;
 use rok_events::SkipCause;
-use rok_facades::runs::{Explanation, QueuedView, Remedy, RunsError};
+use rok_facades::runs::{
+    Explanation, ORCHESTRATOR_LABEL, QueuedView, Remedy, RunsError, judged_in_words,
+    warning_in_words, warnings_of,
+};
 use rok_kernel::{RunState, StepIx};
 use rok_runner::{Clock, SystemClock};
 use rok_vocabulary::{Attempt, ErrorClass, Outcome, RunPhase, StepState, Timestamp};
@@ -61,6 +65,9 @@ fn retry(attempt: Attempt) -> String {
 
 /// Of a step that was started, and whose work was not.
 const WAITS: &str = "waiting for a place, as many run as may";
+
+/// So much of what was let pass is told; the rest is counted.
+const LET_PASS_SHOWN: usize = 10;
 
 struct Story<'a> {
     store: &'a Home,
@@ -114,7 +121,45 @@ impl Story<'_> {
             phase => self.open(phase, &mut story),
         }
         self.parent(&mut story);
+        self.let_pass(&mut story);
+        self.judged(&mut story);
         story
+    }
+
+    /// What is to be looked at, though it stopped nothing.
+    fn let_pass(&self, story: &mut Explanation) {
+        let violations = violations(self.loaded.history());
+        let soft = violations
+            .iter()
+            .filter(|one| !one.blocking && one.epoch == self.state.epoch());
+        let soft = soft.map(|one| {
+            let step = one.step.as_ref().map(|step| format!(" by step `{step}`"));
+            let step = step.unwrap_or_default();
+            format!("soft policy violation{step}, recorded: {}", one.in_words())
+        });
+        let labels = self.state.labels();
+        let of_stage = labels.is_some_and(|labels| labels.contains_key(ORCHESTRATOR_LABEL));
+        let steps = self.ids().filter(|_| of_stage);
+        let steps = steps.filter(|ix| self.state.step(*ix).state == StepState::Succeeded);
+        let warned = steps.filter_map(|ix| Some((ix, self.state.outputs(ix)?)));
+        let warned = warned.flat_map(|(ix, outputs)| {
+            warnings_of(outputs).map(move |item| (self.id(ix), warning_in_words(item)))
+        });
+        let warned = warned.map(|(step, text)| format!("step `{step}` warns: {text}"));
+        let mut told = soft.chain(warned);
+        story.because.extend(told.by_ref().take(LET_PASS_SHOWN));
+        let more = told.count();
+        if more > 0 {
+            let run = self.state.run_id();
+            let told = format!("{more} more are in the report: rok orch report {run}");
+            story.because.push(told);
+        }
+    }
+
+    fn judged(&self, story: &mut Explanation) {
+        let judged = self.state.labels().and_then(judged_in_words);
+        let judged = judged.map(|judged| format!("it judges {judged}"));
+        story.because.extend(judged);
     }
 
     fn completed(&self, story: &mut Explanation) {

@@ -11,7 +11,8 @@ use crate::submit::{NewRun, contents};
 use rok_artifacts::{ContentStore, Digest};
 use rok_events::{Body, CachedData, ReplaysData, decode};
 use rok_facades::runs::{
-    DivergenceView, ErrorKind, RedecidedView, ReplayRequest, RunsError, Submission,
+    DivergenceView, ErrorKind, GIT_COMMIT_LABEL, GIT_STATE_LABEL, GIT_TREE_LABEL, RedecidedView,
+    ReplayRequest, RunsError, Submission,
 };
 use rok_kernel::StepIx;
 use rok_log::LogBytes;
@@ -61,6 +62,10 @@ impl Runs {
         };
         let mut labels = created.labels.clone();
         labels.retain(|name, value| plan.labels.get(name) != Some(value));
+        // The files may be others by now.
+        for name in [GIT_COMMIT_LABEL, GIT_TREE_LABEL, GIT_STATE_LABEL] {
+            labels.remove(name);
+        }
         let submission = Submission {
             plan: plan.to_canonical_json(),
             source: format!("the plan of run {run}"),

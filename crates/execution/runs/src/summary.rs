@@ -252,7 +252,7 @@ pub(crate) fn summary(loaded: &Loaded) -> RunSummary {
     }
 }
 
-fn violations(history: &History) -> Vec<ViolationView> {
+pub(crate) fn violations(history: &History) -> Vec<ViolationView> {
     let view = |violation: &Violation| ViolationView {
         policies: violation.data.policies.clone(),
         stage: violation.data.stage.as_str().to_owned(),

@@ -125,7 +125,7 @@ fn a_step_is_blocked_before_it_starts() {
     assert_eq!(told["data"]["blocking"], true);
     assert!(told["seq"].as_u64() < failed["seq"].as_u64());
     let why = "policy `rule-1`: step `second` starts `/bin/cp`";
-    let line = format!("Policy violation: {why} (blocked)");
+    let line = format!("Policy violation: {why} (denied)");
     assert!(ran.out.contains(&line), "{}", ran.out);
     let summary = bench.rok(["summary", "r", "--json"]).exits(0).json();
     assert_eq!(summary["violation_count"], 1);
@@ -139,13 +139,10 @@ fn a_step_is_blocked_before_it_starts() {
         (&json!(true), &json!("step"))
     );
     let status = bench.rok(["status", "r"]).exits(0).out;
-    assert!(
-        status.contains("policy violations: 1 (blocked)"),
-        "{status}"
-    );
+    assert!(status.contains("policy violations: 1 (denied)"), "{status}");
     bench.rok(["report", "r", "-o", "r.html"]).exits(0);
     let page = std::fs::read_to_string(bench.path().join("r.html")).unwrap();
-    assert!(page.contains("Policy violation, blocked: policy `rule-1`"));
+    assert!(page.contains("Policy violation, denied: policy `rule-1`"));
     bench.rok(["verify", "r", "--sealed"]).exits(0);
     same_again(&bench);
 }

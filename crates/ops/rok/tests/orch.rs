@@ -11,6 +11,8 @@ mod table;
 
 #[path = "orch/capabilities.rs"]
 mod capabilities;
+#[path = "orch/commit.rs"]
+mod commit;
 #[path = "orch/documents.rs"]
 mod documents;
 #[path = "orch/hook.rs"]
@@ -23,6 +25,8 @@ mod modes;
 mod own;
 #[path = "orch/record.rs"]
 mod record;
+#[path = "orch/recorded.rs"]
+mod recorded;
 #[path = "orch/registry.rs"]
 mod registry;
 #[path = "orch/reports.rs"]

@@ -30,6 +30,11 @@ pub struct RunReport<U = Value> {
     /// The run in whose log all of it stands; absent where nothing ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<RunId>,
+    /// Which commit or which files were judged, in words; the labels `git_commit`,
+    /// `git_tree` and `git_state` of the run tell it to programs. Absent where
+    /// nothing ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<String>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
@@ -68,7 +73,8 @@ pub enum ReportStatus {
     Partial,
     /// Something failed.
     Failed,
-    /// It waits for a person, or was not let run.
+    /// It waits for a person. What a policy or the sandbox forbids has failed, with
+    /// exit code 5.
     Blocked,
     /// It took longer than it may.
     TimedOut,
@@ -200,6 +206,7 @@ impl<U> RunReport<U> {
             mode: ExecutionMode::Sync,
             correlation_id: correlation_id.to_owned(),
             run_id: None,
+            judged: None,
             started_at: at,
             completed_at: at,
             execution_time_ms: 0,
@@ -230,7 +237,6 @@ impl<U> RunReport<U> {
     pub fn fail(&mut self, error: &OrchestratorError, at: Timestamp) {
         let status = match error {
             OrchestratorError::Timeout(_) => ReportStatus::TimedOut,
-            OrchestratorError::Sandbox(_) => ReportStatus::Blocked,
             _ => ReportStatus::Failed,
         };
         self.error = Some(ReportError {

@@ -15,7 +15,7 @@ pub enum Exit {
     NotFound,
     /// The log is broken, the reconciliation fails the run, or it cannot be attested.
     Protocol,
-    /// Denied, or blocked by a policy.
+    /// Denied: a policy or the sandbox forbids it.
     Denied,
     /// Stopped by a signal, cleanly.
     Signal(i32),
@@ -31,7 +31,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
         4,
         "protocol violation: the log is broken, the reconciliation fails the run, or it cannot be attested",
     ),
-    (5, "denied, or blocked by a policy"),
+    (5, "denied: a policy or the sandbox forbids it"),
     (130, "stopped by Ctrl-C (SIGINT); the run can be resumed"),
     (143, "stopped by SIGTERM; the run can be resumed"),
 ];

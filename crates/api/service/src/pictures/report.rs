@@ -132,7 +132,7 @@ fn notices(run: &RunSummary, proof: &VerifyReport) -> Vec<Mark> {
     }
     for one in &run.violations {
         let (state, how) = if one.blocking {
-            (State::Failed, "blocked")
+            (State::Failed, "denied")
         } else {
             (State::Partial, "recorded, blocks nothing")
         };

@@ -1,9 +1,9 @@
 //! What can be asked of runs.
 
-use super::error::RunsError;
+use super::error::{ErrorKind, RunsError};
 use super::proof::Attested;
-use super::views::{EventLine, HoldView};
-use rok_vocabulary::{Actor, Outcome, Profile, RunId, RunPhase, StepId};
+use super::views::{EventLine, HoldView, RunSummary};
+use rok_vocabulary::{Actor, ErrorClass, Outcome, Profile, RunId, RunPhase, StepId};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -115,7 +115,7 @@ pub enum DriveEnd {
         /// How execution ended.
         outcome: Outcome,
         /// Whether a policy, or the reconciliation, failed the run: exit 5 or 4.
-        refused_by: Option<super::ErrorKind>,
+        refused_by: Option<ErrorKind>,
         /// What became of attesting it; `None`: no key is configured. A
         /// failure changes nothing of how the run ended.
         attested: Option<Box<Result<Attested, RunsError>>>,
@@ -124,6 +124,41 @@ pub enum DriveEnd {
     Held(HoldView),
     /// It was told to stop; the run can be resumed.
     Interrupted,
+}
+
+impl DriveEnd {
+    /// How a run ended whose record says so, for whoever did not drive it.
+    #[must_use]
+    pub fn of_ended(summary: &RunSummary) -> Self {
+        let outcome = summary.outcome.unwrap_or(Outcome::Failed);
+        let refused_by = match (summary.phase, outcome) {
+            (RunPhase::Completed, _) => None,
+            (_, Outcome::Denied) => Some(ErrorKind::Denied),
+            (_, outcome) if outcome.may_complete() && summary.reconciliation.is_clean() => {
+                Some(ErrorKind::Denied)
+            }
+            (_, outcome) if outcome.may_complete() => Some(ErrorKind::Protocol),
+            _ if was_kept_in(summary) => Some(ErrorKind::Denied),
+            _ => None,
+        };
+        Self::Ended {
+            phase: summary.phase,
+            outcome,
+            refused_by,
+            attested: None,
+        }
+    }
+}
+
+/// What failed it is a sandbox, or an injected policy.
+fn was_kept_in(summary: &RunSummary) -> bool {
+    let error = summary.error.as_ref();
+    let mut violations = summary.violations.iter();
+    error.is_some_and(|error| error.class == ErrorClass::SandboxViolation)
+        || violations.any(|one| {
+            let on_the_way = ["step", "use"].contains(&one.stage.as_str());
+            one.blocking && on_the_way && one.epoch == summary.epoch
+        })
 }
 
 /// What a person wants of a run that someone may be driving.

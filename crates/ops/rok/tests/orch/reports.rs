@@ -269,10 +269,27 @@ fn what_is_only_warned_of_is_told_in_every_format() {
             assert!(ran.out.contains(text), "{format}: {text}\n{}", ran.out);
         }
     }
-    let report = orch(&bench, "--stage test --policy soft.yaml")
-        .exits(0)
-        .json();
+    let report = orch(&bench, "--stage test --policy soft.yaml --correlation-id r");
+    let report = report.exits(0).json();
     assert_eq!(result(&report, "copies")["status"], "warn");
+    // And of the run itself, whoever asks.
+    for command in ["summary", "explain"] {
+        let told = bench.rok([command, "r"]).exits(0).out;
+        for text in [
+            "a.rs: first word",
+            "second word",
+            "not by touch",
+            "whose it is",
+        ] {
+            assert!(told.contains(text), "{command}: {text}\n{told}");
+        }
+    }
+    let status = bench.rok(["status", "r"]).exits(0).out;
+    assert!(status.contains("warnings: 2 (warns)"), "{status}");
+    assert!(
+        status.contains("policy violations: 3 (recorded)"),
+        "{status}"
+    );
 }
 
 #[test]

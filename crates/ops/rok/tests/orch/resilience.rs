@@ -99,7 +99,9 @@ fn what_a_policy_forbids_exits_with_5() {
     let bench = bench(&[("a", "type: test\nentrypoint: { run: [touch, ran] }")]);
     bench.write("no.cedar", "forbid(principal, action == Action::\"run\", resource);\npermit(principal, action, resource);");
     let ran = orch(&bench, "--stage test --policies no.cedar").exits(5);
-    assert_eq!(ran.json()["error"]["kind"], "sandbox");
+    let report = ran.json();
+    assert_eq!(report["error"]["kind"], "sandbox");
+    assert_eq!(report["status"], "failed", "it waits for nobody");
     assert!(!bench.path().join("ran").exists());
     let dry = orch(&bench, "--stage test --dry-run --policies no.cedar").exits(5);
     assert!(dry.json()["dry_run"]["refused"].is_string());

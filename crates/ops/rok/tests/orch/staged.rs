@@ -14,7 +14,7 @@ use std::time::Duration;
 const WAITS: &str = "type: validator\nchannel: canary\ntags: [pre-commit]\nidempotent: true\nentrypoint: { run: \"touch $HOME/.git/begun; for i in $(seq 1200); do test -e $HOME/.git/go && exit 0; sleep 0.05; done; exit 1\" }";
 
 /// A repository with a staged file; `beside`: and one that git does not know.
-fn waiting(beside: bool) -> Bench {
+pub(super) fn waiting(beside: bool) -> Bench {
     let bench = bench(&[("waits", WAITS)]);
     git(&bench, &["init", "-q"]).exits(0);
     // Where temporary files go is no part of the work tree here.
@@ -29,7 +29,7 @@ fn waiting(beside: bool) -> Bench {
 }
 
 /// Begins the run `r-1`, and has a signal end its process.
-fn interrupted(bench: &Bench, signal: Signal, code: i32) {
+pub(super) fn interrupted(bench: &Bench, signal: Signal, code: i32) {
     let command = bench.command(["orch", "--stage", "pre-commit", "--correlation-id", "r-1"]);
     let running = Running::start(command);
     let begun = bench.path().join(".git/begun");

@@ -24,6 +24,17 @@ pub(crate) enum OrchCommand {
     },
     /// Prints the JSON Schema of reports
     Schema,
+    /// Tells once more what came of a run of a stage, from its record
+    Report {
+        /// The run
+        run: String,
+        /// human, json, yaml, junit, sarif or github [default: human on a terminal, else json]
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<String>,
+        /// Exits with 1 where the status is partial
+        #[arg(long)]
+        strict: bool,
+    },
     /// What operators are told of a run, a JSON line each
     Events {
         /// The run

@@ -10,7 +10,7 @@ use rok_service::views::{
     ExecutionContext, ExecutionMode, FileScope, FormatLook, RegistryAction, Replay, ReportStatus,
     RunReport, parse_duration,
 };
-use rok_service::{Service, ServiceError, report_schema};
+use rok_service::{RunHandle, Service, ServiceError, report_schema};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -30,6 +30,19 @@ pub(crate) fn orch(
             terminal.show_json(&report_schema())?;
             Ok(Exit::Success)
         }
+        Some(OrchCommand::Report {
+            run,
+            format,
+            strict,
+        }) => {
+            let format = chosen_format(format.as_deref(), terminal)?;
+            let run = service.find(&run)?;
+            let mut report = service.stage_report(run.id())?;
+            if strict {
+                report.be_strict();
+            }
+            show(service, terminal, &report, &format)
+        }
         Some(OrchCommand::Events { run }) => {
             let run = service.find(&run)?;
             let text = operator_events(service, run.id())?;
@@ -46,7 +59,7 @@ fn stage(
 ) -> Result<Exit, ServiceError> {
     let format = chosen_format(args.format.as_deref(), terminal)?;
     // Before anything runs: a report that nobody can write is of no use.
-    let formatter = service.format(&format)?;
+    service.format(&format)?;
     let context = context(args, format)?;
     let mut progress = Progress::of(terminal);
     let stop = Stop::listen(terminal.live, progress.teller());
@@ -62,12 +75,41 @@ fn stage(
         let told = operator_events(service, run)?;
         terminal.note(&told);
     }
-    let text = formatter(&report, look(terminal)).map_err(|error| ServiceError::Output {
+    show(service, terminal, &report, &context.format)
+}
+
+/// Writes a report, and exits as it says.
+fn show(
+    service: &Service,
+    terminal: &mut Terminal,
+    report: &RunReport,
+    format: &str,
+) -> Result<Exit, ServiceError> {
+    let formatter = service.format(format)?;
+    let text = formatter(report, look(terminal)).map_err(|error| ServiceError::Output {
         why: error.to_string(),
     })?;
     terminal.show(&text)?;
-    tell_error(terminal, &report, &context.format);
+    tell_error(terminal, report, format);
     Ok(Exit::of_code(report.exit_code))
+}
+
+/// What came of each component of a run that was resumed, for people.
+pub(super) fn retell(
+    service: &Service,
+    terminal: &mut Terminal,
+    run: &RunHandle,
+) -> Result<(), ServiceError> {
+    let labels = run.summary()?.labels;
+    if terminal.json || !(labels.contains_key("orchestrator") && labels.contains_key("stage")) {
+        return Ok(());
+    }
+    let report = service.stage_report(run.id())?;
+    let text = service.format("human")?(&report, look(terminal));
+    let text = text.map_err(|error| ServiceError::Output {
+        why: error.to_string(),
+    })?;
+    terminal.show(&format!("\n{text}"))
 }
 
 /// People see the human form, programs get JSON.

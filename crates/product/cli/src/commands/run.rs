@@ -121,7 +121,9 @@ pub(crate) fn resume(
     let secrets = args.secrets.as_deref();
     let end = run.resume(args.reason, secrets, options, stop.signal(), &mut progress);
     progress.finish(terminal);
-    tell(terminal, &run, &end?, args.strict, &stop)
+    let exit = tell(terminal, &run, &end?, args.strict, &stop)?;
+    super::orch::retell(service, terminal, &run)?;
+    Ok(exit)
 }
 
 /// Refuses what later versions bring; gives whether steps go one by one.

@@ -7,15 +7,17 @@ use crate::terminal::Look;
 use rok_service::views::{
     ApprovalView, BudgetDimension, BudgetView, Disposition, ErrorClass, ErrorView, HoldView,
     Lesson, LessonKind, Outcome, ReconciliationStatus, RollbackView, RunPhase, RunSummary,
-    StepState, StepSummary, StepTotals,
+    StepState, StepSummary, StepTotals, judged_in_words,
 };
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 /// The least width of the column of step ids.
 const STEP_WIDTH: usize = 30;
 
-/// As many violations of policies are shown; the others are counted.
+/// As many violations of policies are shown, and as many warnings; the others are
+/// counted.
 const VIOLATIONS_SHOWN: usize = 10;
 
 /// The whole summary as plain text, without colours: what `rok summary`
@@ -108,6 +110,7 @@ fn duties(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result 
         )?;
     }
     violations(out, run, paint)?;
+    warnings(out, run, paint)?;
     reconciliation(out, run, paint)?;
     if let Some(incident) = &run.incident {
         let category = incident
@@ -185,7 +188,7 @@ fn violations(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Res
     for one in run.violations.iter().take(VIOLATIONS_SHOWN) {
         let what = clean(&one.in_words());
         let what = if one.blocking {
-            paint.bad(&format!("{what} (blocked)"))
+            paint.bad(&format!("{what} (denied)"))
         } else {
             paint.warn(&format!("{what} (recorded, blocks nothing)"))
         };
@@ -201,6 +204,19 @@ fn violations(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Res
         )?;
     }
     Ok(())
+}
+
+/// What components of a stage warn of, a line each.
+fn warnings(out: &mut String, run: &RunSummary, paint: Paint) -> std::fmt::Result {
+    let mut all = run.warnings();
+    for (step, warning) in all.by_ref().take(VIOLATIONS_SHOWN) {
+        let warning = paint.warn(&clean(&warning));
+        writeln!(out, "Warning: {step}: {warning}")?;
+    }
+    match all.count() {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more: rok orch report {}", run.run_id),
+    }
 }
 
 /// `publish approved`; `paused`, where it is about the run.
@@ -448,10 +464,20 @@ pub(crate) fn status(run: &RunSummary, look: Look) -> String {
         let _ = writeln!(out, "  budget: {}", budget(&run.budget, paint));
     }
     if run.violation_count > 0 {
-        let blocked = run.violations.iter().any(|one| one.blocking);
-        let word = if blocked { "blocked" } else { "recorded" };
+        let denied = run.violations.iter().any(|one| one.blocking);
+        let word = if denied { "denied" } else { "recorded" };
         let count = run.violation_count;
         let _ = writeln!(out, "  policy violations: {count} ({word})");
+    }
+    let warned: Vec<&str> = run.warnings().map(|(step, _)| step).collect();
+    if !warned.is_empty() {
+        let count = warned.len();
+        let steps: BTreeSet<&str> = warned.into_iter().collect();
+        let steps: Vec<&str> = steps.into_iter().collect();
+        let _ = writeln!(out, "  warnings: {count} ({})", steps.join(", "));
+    }
+    if let Some(judged) = judged_in_words(&run.labels) {
+        let _ = writeln!(out, "  judges: {}", clean(&judged));
     }
     if let Some(hold) = &run.hold {
         let _ = writeln!(out, "  waits: {}", hold_line(hold));
