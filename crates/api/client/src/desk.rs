@@ -2,10 +2,11 @@
 //! of a folder. Who handles them is who the token says.
 
 use crate::connection::{Connection, Query};
+use crate::fault::elsewhere;
 use rok_http::{IncidentPage, LessonPage};
 use rok_service::views::{
-    Actor, DeskEngine, Incident, IncidentFilter, IncidentHistory, Lesson, LessonDecision,
-    LessonFilter, RunsError,
+    Actor, BookProof, DeskEngine, Incident, IncidentFilter, IncidentHistory, Lesson,
+    LessonDecision, LessonFilter, RunsError,
 };
 use serde_json::json;
 use std::sync::Mutex;
@@ -121,6 +122,15 @@ impl DeskEngine for RemoteDesk {
         let path = ["api", "v1", "lessons", id, what];
         self.connection
             .post(&path, &json!({ "reason": reason }), None)
+    }
+
+    fn prove(&self) -> Result<BookProof, RunsError> {
+        // What a server says of its own book proves nothing.
+        Err(elsewhere(
+            "the desk's book",
+            "is proved where it lies, and the server has it",
+            "run it there, with --store or --dir in place of --server",
+        ))
     }
 
     fn unread(&self) -> Vec<String> {

@@ -3,7 +3,7 @@
 
 use crate::error::ServiceError;
 use crate::service::Service;
-use rok_facades::desk::DeskFacade;
+use rok_facades::desk::{BookProof, DeskFacade};
 use rok_facades::runs::{ErrorKind, RunsError};
 use rok_facades::{
     Incident, IncidentFilter, IncidentHistory, IncidentStatus, Lesson, LessonDecision,
@@ -178,6 +178,11 @@ impl DeskBook {
             let _ = std::fs::remove_file(&path);
         }
         written
+    }
+
+    /// Proves that the book of what people did is what was written.
+    pub fn prove(&self) -> Result<BookProof, ServiceError> {
+        Ok(self.facade.prove()?)
     }
 
     /// Runs whose logs could not be read when a list was made last.

@@ -4,7 +4,7 @@
 pub use rok_attest::{Checkpoint, Head};
 pub use rok_config::{ConfigErrors, ConfigFault, Entry, Source};
 pub use rok_facades::agents::{AgentList, AgentView, AgentsEngine, AgentsFacade};
-pub use rok_facades::desk::{DeskEngine, DeskFacade};
+pub use rok_facades::desk::{BookProof, DeskEngine, DeskFacade};
 pub use rok_facades::plan_tests::{Mismatch, TestFault, TestVerdict};
 pub use rok_facades::registry::*;
 pub use rok_facades::runs::*;

@@ -31,6 +31,12 @@ pub enum EngineError {
         /// For people.
         reason: String,
     },
+    /// What the domain keeps is not what was written.
+    #[error("{reason}")]
+    Broken {
+        /// For people.
+        reason: String,
+    },
 }
 
 impl EngineError {
@@ -58,6 +64,14 @@ impl EngineError {
         }
     }
 
+    /// What the domain keeps is not what was written.
+    #[must_use]
+    pub fn broken(reason: impl Into<String>) -> Self {
+        Self::Broken {
+            reason: reason.into(),
+        }
+    }
+
     /// The engine panicked. That is *refused*, not *unavailable*: STANDARD runs
     /// on without a domain that is down, and must not run on over a bug. The
     /// panic's own text is left out, as nobody has masked it.
@@ -71,7 +85,8 @@ impl EngineError {
     pub const fn kind(&self) -> AckErrorKind {
         match self {
             Self::Unavailable { .. } => AckErrorKind::Unavailable,
-            Self::Refused { .. } => AckErrorKind::Refused,
+            // Never *unavailable*: nobody goes on over what was changed.
+            Self::Refused { .. } | Self::Broken { .. } => AckErrorKind::Refused,
             Self::Invalid { .. } => AckErrorKind::Invalid,
         }
     }
@@ -79,8 +94,10 @@ impl EngineError {
     /// The reason, printable, bounded and never empty.
     #[must_use]
     pub fn reason(&self) -> String {
-        let (Self::Unavailable { reason } | Self::Refused { reason } | Self::Invalid { reason }) =
-            self;
+        let (Self::Unavailable { reason }
+        | Self::Refused { reason }
+        | Self::Invalid { reason }
+        | Self::Broken { reason }) = self;
         let printable = |c: char| if c.is_control() { ' ' } else { c };
         let text: String = reason.chars().take(REASON_MAX).map(printable).collect();
         match text.trim() {

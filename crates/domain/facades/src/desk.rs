@@ -6,11 +6,12 @@
 //!                               └▶ a server's, over HTTP
 //! ```
 
-use crate::answer::{EngineError, FacadeError};
+use crate::answer::EngineError;
 use crate::incidents::{Incident, IncidentFacade, IncidentFilter, IncidentHistory};
 use crate::lessons::{Lesson, LessonDecision, LessonFacade, LessonFilter};
 use crate::runs::{ErrorKind, RunsError};
 use rok_vocabulary::{Actor, Timestamp};
+use serde::Serialize;
 use std::sync::Arc;
 
 /// The longest reason, in bytes: some words, no book.
@@ -48,6 +49,25 @@ pub trait DeskEngine: Send + Sync {
     /// Runs whose records could not be read when incidents or lessons were
     /// listed last: what they hold is missing from the list.
     fn unread(&self) -> Vec<String>;
+
+    /// Proves that the book of what people did is what was written.
+    fn prove(&self) -> Result<BookProof, RunsError>;
+}
+
+/// A book of what people did about incidents and lessons that is what was
+/// written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BookProof {
+    /// How many lines it has.
+    pub lines: u64,
+    /// The chain's hash after the last of them.
+    pub head: String,
+    /// When it began; absent where nothing was written yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub began_at: Option<Timestamp>,
+    /// Of how many incidents and lessons something was done before that, by an
+    /// earlier version: who and why is not chained.
+    pub unchained: usize,
 }
 
 /// The only door to the desk.
@@ -80,26 +100,30 @@ impl std::fmt::Debug for DeskFacade {
 
 type Now = dyn Fn() -> Timestamp + Send + Sync;
 type Unread = dyn Fn() -> Vec<String> + Send + Sync;
+type Prove = dyn Fn() -> Result<BookProof, EngineError> + Send + Sync;
 
 /// The desk of the domains of this process, by a clock.
 pub struct Desk {
     incidents: IncidentFacade,
     lessons: LessonFacade,
     now: Box<Now>,
+    prove: Box<Prove>,
     unread: Box<Unread>,
 }
 
 impl Desk {
-    /// A desk in front of these domains.
+    /// A desk in front of these domains, and how their book is proved.
     #[must_use]
     pub fn new(
         incidents: IncidentFacade,
         lessons: LessonFacade,
+        prove: impl Fn() -> Result<BookProof, EngineError> + Send + Sync + 'static,
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Self {
         Self {
             incidents,
             lessons,
+            prove: Box::new(prove),
             now: Box::new(now),
             unread: Box::new(Vec::new),
         }
@@ -118,27 +142,33 @@ impl Desk {
 
 impl DeskEngine for Desk {
     fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, RunsError> {
-        self.incidents.list(filter).map_err(|error| told(&error))
+        self.incidents
+            .list(filter)
+            .map_err(|error| told(&error.error))
     }
 
     fn incident(&self, id: &str) -> Result<IncidentHistory, RunsError> {
-        self.incidents.history(id).map_err(|error| told(&error))
+        self.incidents
+            .history(id)
+            .map_err(|error| told(&error.error))
     }
 
     fn acknowledge(&self, id: &str, by: &Actor, reason: &str) -> Result<Incident, RunsError> {
         fit(reason)?;
         let done = self.incidents.acknowledge(id, by, reason, (self.now)());
-        done.map_err(|error| told(&error))
+        done.map_err(|error| told(&error.error))
     }
 
     fn resolve(&self, id: &str, by: &Actor, reason: &str) -> Result<Incident, RunsError> {
         fit(reason)?;
         let done = self.incidents.resolve(id, by, reason, (self.now)());
-        done.map_err(|error| told(&error))
+        done.map_err(|error| told(&error.error))
     }
 
     fn lessons(&self, filter: &LessonFilter) -> Result<Vec<Lesson>, RunsError> {
-        self.lessons.list(filter).map_err(|error| told(&error))
+        self.lessons
+            .list(filter)
+            .map_err(|error| told(&error.error))
     }
 
     fn lesson(&self, id: &str) -> Result<Lesson, RunsError> {
@@ -156,11 +186,15 @@ impl DeskEngine for Desk {
     ) -> Result<Lesson, RunsError> {
         fit(reason)?;
         let decided = self.lessons.decide(id, decision, by, reason, (self.now)());
-        decided.map_err(|error| told(&error))
+        decided.map_err(|error| told(&error.error))
     }
 
     fn unread(&self) -> Vec<String> {
         (self.unread)()
+    }
+
+    fn prove(&self) -> Result<BookProof, RunsError> {
+        (self.prove)().map_err(|error| told(&error))
     }
 }
 
@@ -192,14 +226,16 @@ fn unknown(message: String) -> RunsError {
 }
 
 /// What the domain says, as those who ask are told it.
-fn told(error: &FacadeError) -> RunsError {
-    let reason = error.error.reason();
-    match &error.error {
+fn told(error: &EngineError) -> RunsError {
+    let reason = error.reason();
+    match error {
         EngineError::Invalid { .. } => unknown(reason),
         EngineError::Refused { .. } => RunsError::new(ErrorKind::State, "ROK0191", reason)
             .help("`rok incidents show ID` and `rok lessons show ID` tell how it stands"),
         EngineError::Unavailable { .. } => RunsError::new(ErrorKind::Storage, "ROK0106", reason)
             .help("mend the store: what was not stored was not done"),
+        EngineError::Broken { .. } => RunsError::new(ErrorKind::Protocol, "ROK0145", reason)
+            .help("put it back from a backup; `rok help ROK0145` tells more"),
     }
 }
 
@@ -231,7 +267,8 @@ mod tests {
     fn desk() -> Desk {
         let incidents = IncidentFacade::new(Arc::new(TestEngine::ok()));
         let lessons = LessonFacade::new(Arc::new(NoLessons));
-        Desk::new(incidents, lessons, Timestamp::default)
+        let changed = || Err(EngineError::broken("line 2 is missing"));
+        Desk::new(incidents, lessons, changed, Timestamp::default)
     }
 
     #[rstest]
@@ -245,6 +282,13 @@ mod tests {
         assert_eq!(refused.code, code);
         let refused = desk.resolve("inc-0", &by, reason).unwrap_err();
         assert_eq!(refused.code, code);
+    }
+
+    #[test]
+    fn a_book_that_was_changed_is_a_fault_of_its_own() {
+        let error = desk().prove().unwrap_err();
+        assert_eq!((error.kind, error.code), (ErrorKind::Protocol, "ROK0145"));
+        assert_eq!(error.message, "line 2 is missing");
     }
 
     #[test]

@@ -1,26 +1,25 @@
-//! Lessons of all runs of a store, and what people made of them: a cell for
-//! each that was decided on. Invariant: a lesson is decided once, whoever else
+//! Lessons of all runs of a store, and what people made of them: a line of the
+//! desk's book for each decision. Invariant: a lesson is decided once, whoever else
 //! decides at the same time; one that was deferred may be decided once more.
 
 use crate::lessons::EVERY;
 use rok_facades::{
     Deferred, EngineError, Lesson, LessonDecision, LessonEngine, LessonError, LessonFilter,
 };
-use rok_log::{Cells, StoreError};
+use rok_log::{Book, BookEntry, BookError, BookEvent, Pages};
 use rok_vocabulary::{Actor, PlanId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::error::Error as _;
-use std::sync::Arc;
 
-/// The table of what was made of lessons.
-const TABLE: &str = "lessons";
+/// The table of what was made of lessons before there was a book.
+const BEFORE: &str = "lessons";
 
 /// The form of a cell. Another one is refused, never guessed at.
 const VERSION: u32 = 1;
 
-/// A decision as it is kept.
-#[derive(Debug, Serialize, Deserialize)]
+/// A decision as it was kept before there was a book.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
     version: u32,
@@ -28,7 +27,7 @@ struct Kept {
     by: Actor,
     reason: String,
     at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     deferred: Option<Deferred>,
 }
 
@@ -46,41 +45,66 @@ impl Kept {
     }
 }
 
+/// What a line of the book holds.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decided {
+    lesson: String,
+    decision: LessonDecision,
+    reason: String,
+}
+
 type Told = dyn Fn() -> Result<Vec<Lesson>, EngineError> + Send + Sync;
 
 /// Lessons of all runs of a store.
 pub struct StoredLessons {
     told: Box<Told>,
-    cells: Arc<dyn Cells>,
+    desk: Book,
 }
 
 impl StoredLessons {
     /// The lessons that `told` finds in the logs, and what is made of them in
-    /// cells.
+    /// the desk's book.
     pub fn new(
         told: impl Fn() -> Result<Vec<Lesson>, EngineError> + Send + Sync + 'static,
-        cells: Arc<dyn Cells>,
+        desk: Book,
     ) -> Self {
         Self {
             told: Box::new(told),
-            cells,
+            desk,
         }
     }
 
-    /// The oldest first.
-    fn all(&self) -> Result<Vec<Lesson>, EngineError> {
-        let cells = self.cells.cells(TABLE).map_err(|error| failed(&error))?;
-        let mut decided = cells
-            .into_iter()
-            .map(|(id, bytes)| read(&id, &bytes).map(|kept| (id, kept)))
-            .collect::<Result<HashMap<_, _>, _>>()?;
-        let lessons = once((self.told)()?).into_iter();
-        let lessons = lessons.map(|lesson| match decided.remove(&lesson.id) {
-            None => lesson,
-            Some(kept) => kept.of(lesson),
-        });
-        Ok(lessons.collect())
+    fn pages(&self) -> Result<Pages, EngineError> {
+        self.desk.read().map_err(|error| failed(&error))
     }
+}
+
+/// Lessons with what was made of them.
+fn with_decisions(mut lessons: Vec<Lesson>, pages: &Pages) -> Result<Vec<Lesson>, EngineError> {
+    let mut before = { pages.before(BEFORE).iter() }
+        .map(|(id, bytes)| read(id, bytes).map(|kept| (id.as_str(), kept)))
+        .collect::<Result<HashMap<_, _>, _>>()?;
+    let mut since: HashMap<String, Vec<(Decided, &BookEntry)>> = HashMap::new();
+    for written in pages.of(BookEvent::LessonDecided) {
+        let decided: Decided = written.data().map_err(|fault| failed(&fault.into()))?;
+        let of = since.entry(decided.lesson.clone()).or_default();
+        of.push((decided, written.entry()));
+    }
+    for lesson in &mut lessons {
+        if let Some(kept) = before.remove(lesson.id.as_str()) {
+            *lesson = kept.of(lesson.clone());
+        }
+        for (decided, entry) in since.remove(&lesson.id).unwrap_or_default() {
+            let Decided {
+                decision, reason, ..
+            } = decided;
+            let next = { lesson.clone() }.decide(decision, &entry.by, &reason, entry.at);
+            // Nobody wrote that: it is checked before.
+            *lesson = next.map_err(|error| EngineError::broken(error.to_string()))?;
+        }
+    }
+    Ok(lessons)
 }
 
 /// Of one band of one plan's use of a limit, one lesson in 24 hours: each
@@ -109,8 +133,10 @@ fn once(mut told: Vec<Lesson>) -> Vec<Lesson> {
 
 impl LessonEngine for StoredLessons {
     fn list(&self, filter: &LessonFilter) -> Result<Vec<Lesson>, EngineError> {
-        let all = self.all()?.into_iter().rev();
-        Ok(all.filter(|lesson| filter.matches(lesson)).collect())
+        // First what was decided: what is drawn later was not yet.
+        let pages = self.pages()?;
+        let all = with_decisions(once((self.told)()?), &pages)?.into_iter();
+        Ok(all.rev().filter(|lesson| filter.matches(lesson)).collect())
     }
 
     fn decide(
@@ -125,30 +151,29 @@ impl LessonEngine for StoredLessons {
         let told = told.find(|lesson| lesson.id == id);
         let told = told.ok_or_else(|| EngineError::invalid(format!("there is no lesson {id}")))?;
         loop {
-            let seen = self.cells.cell(TABLE, id);
-            let seen = seen.map_err(|error| failed(&error))?;
-            let lesson = match &seen {
-                None => told.clone(),
-                Some(bytes) => read(id, bytes)?.of(told.clone()),
-            };
+            let pages = self.pages()?;
+            let mut lesson = with_decisions(vec![told.clone()], &pages)?;
+            let lesson = lesson.pop().expect("one was given");
             if lesson.state == decision.leads_to() && lesson.decided_by.as_ref() == Some(by) {
                 return Ok(lesson);
             }
             let decided = lesson.decide(decision, by, reason, at);
             let decided =
                 decided.map_err(|error: LessonError| EngineError::refused(error.to_string()))?;
-            let kept = Kept {
-                version: VERSION,
+            let line = Decided {
+                lesson: id.to_owned(),
                 decision,
-                by: by.clone(),
                 reason: reason.to_owned(),
-                at,
-                deferred: decided.deferred.clone(),
             };
-            let new = serde_json::to_vec(&kept).expect("its keys are texts");
-            let swapped = self.cells.swap(TABLE, id, seen.as_deref(), Some(&new));
-            // Where somebody was faster, theirs is the decision.
-            if swapped.map_err(|error| failed(&error))? {
+            let entry = BookEntry {
+                event: BookEvent::LessonDecided,
+                at,
+                by: by.clone(),
+                data: serde_json::to_value(line).expect("its keys are texts"),
+            };
+            let written = self.desk.append(&pages, &entry);
+            // Where somebody was faster, theirs is looked at first.
+            if written.map_err(|error| failed(&error))? {
                 return Ok(decided);
             }
         }
@@ -171,9 +196,14 @@ fn read(id: &str, bytes: &[u8]) -> Result<Kept, EngineError> {
     }
 }
 
-fn failed(error: &StoreError) -> EngineError {
+fn failed(error: &BookError) -> EngineError {
     let cause = error.source().map(|cause| format!(": {cause}"));
-    EngineError::unavailable(format!("{error}{}", cause.unwrap_or_default()))
+    match error {
+        BookError::Broken(_) => EngineError::broken(error.to_string()),
+        BookError::Store(_) => {
+            EngineError::unavailable(format!("{error}{}", cause.unwrap_or_default()))
+        }
+    }
 }
 
 impl std::fmt::Debug for StoredLessons {

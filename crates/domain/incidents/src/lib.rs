@@ -14,7 +14,7 @@
 //!                              └─ yes: an occurrence of the first, count n
 //!
 //! records of all logs ─┬─ fold ─▶ incidents as they stand: StoredIncidents
-//! what people did ─────┘   (a cell each, compared and replaced)
+//! what people did ─────┘   (a line each of the desk's book)
 //! ```
 //!
 //! ```

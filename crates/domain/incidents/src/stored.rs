@@ -3,28 +3,37 @@
 //! whoever asked is in the store, and what somebody else did meanwhile stays.
 
 use crate::book::{IncidentBook, is_new, unknown};
-use crate::project::{Handled, Standing, standing};
+use crate::project::{Standing, standing};
 use rok_facades::{
     DutyKey, EngineError, Handling, Incident, IncidentEngine, IncidentFilter, IncidentHistory,
-    IncidentReport, OutcomeFacts,
+    IncidentReport, IncidentStatus, OutcomeFacts,
 };
-use rok_log::{Cells, StoreError};
+use rok_log::{Book, BookEntry, BookError, BookEvent, Pages};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::error::Error as _;
-use std::sync::Arc;
 
-/// The table of what was done about incidents.
-const TABLE: &str = "incidents";
+/// The table of what was done about incidents before there was a book.
+const BEFORE: &str = "incidents";
 
 /// The form of a cell. Another one is refused, never guessed at.
 const VERSION: u32 = 1;
 
-/// What was done about an incident, as it is kept.
-#[derive(Debug, Serialize, Deserialize)]
+/// What was done about an incident, as it was kept before there was a book.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
     version: u32,
     handled: Vec<Handling>,
+}
+
+/// What a line of the book holds.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Handled {
+    incident: String,
+    to: IncidentStatus,
+    reason: String,
 }
 
 type Told = dyn Fn() -> Result<Vec<Incident>, EngineError> + Send + Sync;
@@ -32,36 +41,50 @@ type Told = dyn Fn() -> Result<Vec<Incident>, EngineError> + Send + Sync;
 /// Incidents of all runs of a store.
 pub struct StoredIncidents {
     told: Box<Told>,
-    cells: Arc<dyn Cells>,
+    desk: Book,
     book: IncidentBook,
 }
 
 impl StoredIncidents {
     /// The incidents that `told` finds in the logs, and what is done about them
-    /// in cells.
+    /// in the desk's book.
     pub fn new(
         told: impl Fn() -> Result<Vec<Incident>, EngineError> + Send + Sync + 'static,
-        cells: Arc<dyn Cells>,
+        desk: Book,
     ) -> Self {
         Self {
             told: Box::new(told),
-            cells,
+            desk,
             book: IncidentBook::new(),
         }
     }
 
-    fn standing(&self) -> Result<Standing, EngineError> {
-        // First what was done: what is recorded later was not yet.
-        let cells = self.cells.cells(TABLE).map_err(|error| failed(&error))?;
-        let handled = cells
-            .into_iter()
-            .map(|(id, bytes)| read(&id, &bytes).map(|handled| (id, handled)))
-            .collect::<Result<Handled, _>>()?;
+    /// The incidents as they stand on these pages.
+    fn standing(&self, pages: &Pages) -> Result<Standing, EngineError> {
+        let mut handled: HashMap<String, Vec<Handling>> = HashMap::new();
+        for (id, bytes) in pages.before(BEFORE) {
+            handled.insert(id.clone(), read(id, bytes)?);
+        }
+        for written in pages.of(BookEvent::IncidentHandled) {
+            let Handled {
+                incident,
+                to,
+                reason,
+            } = written.data().map_err(|fault| failed(&fault.into()))?;
+            let BookEntry { at, by, .. } = written.entry().clone();
+            let handling = Handling { at, by, to, reason };
+            handled.entry(incident).or_default().push(handling);
+        }
         Ok(standing((self.told)()?, handled))
     }
 
-    fn found(&self, id: &str) -> Result<IncidentHistory, EngineError> {
-        let standing = self.standing()?;
+    /// First what was done: what is recorded later was not yet.
+    fn pages(&self) -> Result<Pages, EngineError> {
+        self.desk.read().map_err(|error| failed(&error))
+    }
+
+    fn found(&self, id: &str, pages: &Pages) -> Result<IncidentHistory, EngineError> {
+        let standing = self.standing(pages)?;
         if let Some(first) = standing.further.get(id) {
             return Err(EngineError::invalid(format!(
                 "{id} is an occurrence of {first}; handle that one"
@@ -74,20 +97,10 @@ impl StoredIncidents {
 
     fn change(&self, id: &str, asked: &Handling) -> Result<Incident, EngineError> {
         loop {
-            let seen = self.cells.cell(TABLE, id);
-            let before = self.found(id)?;
-            let seen = seen.map_err(|error| failed(&error))?;
-            let handled = seen
-                .as_deref()
-                .map_or_else(|| Ok(Vec::new()), |b| read(id, b))?;
-            if handled != before.handled {
-                // Somebody was faster between the two looks.
-                continue;
-            }
+            let pages = self.pages()?;
+            let before = self.found(id, &pages)?;
             // A clock that was set back never tells of what was done before.
-            let last = handled
-                .last()
-                .map_or(before.incident.created_at, |last| last.at);
+            let last = { before.handled.last() }.map_or(before.incident.created_at, |last| last.at);
             let handling = Handling {
                 at: asked.at.max(last),
                 ..asked.clone()
@@ -95,14 +108,20 @@ impl StoredIncidents {
             if !is_new(&before.incident, &handling)? {
                 return Ok(before.incident);
             }
-            let mut kept = Kept {
-                version: VERSION,
-                handled,
+            let line = Handled {
+                incident: id.to_owned(),
+                to: handling.to,
+                reason: handling.reason.clone(),
             };
-            kept.handled.push(handling.clone());
-            let new = serde_json::to_vec(&kept).expect("its keys are texts");
-            let swapped = self.cells.swap(TABLE, id, seen.as_deref(), Some(&new));
-            if swapped.map_err(|error| failed(&error))? {
+            let entry = BookEntry {
+                event: BookEvent::IncidentHandled,
+                at: handling.at,
+                by: handling.by.clone(),
+                data: serde_json::to_value(line).expect("its keys are texts"),
+            };
+            let written = self.desk.append(&pages, &entry);
+            // Where somebody was faster, theirs is looked at first.
+            if written.map_err(|error| failed(&error))? {
                 let mut incident = before.incident;
                 crate::book::handle(&mut incident, &handling);
                 return Ok(incident);
@@ -127,9 +146,14 @@ fn read(id: &str, bytes: &[u8]) -> Result<Vec<Handling>, EngineError> {
     }
 }
 
-fn failed(error: &StoreError) -> EngineError {
+fn failed(error: &BookError) -> EngineError {
     let cause = error.source().map(|cause| format!(": {cause}"));
-    EngineError::unavailable(format!("{error}{}", cause.unwrap_or_default()))
+    match error {
+        BookError::Broken(_) => EngineError::broken(error.to_string()),
+        BookError::Store(_) => {
+            EngineError::unavailable(format!("{error}{}", cause.unwrap_or_default()))
+        }
+    }
 }
 
 impl IncidentEngine for StoredIncidents {
@@ -158,7 +182,7 @@ impl IncidentEngine for StoredIncidents {
     }
 
     fn list(&self, filter: &IncidentFilter) -> Result<Vec<Incident>, EngineError> {
-        let all = self.standing()?.incidents.into_iter().rev();
+        let all = self.standing(&self.pages()?)?.incidents.into_iter().rev();
         let incidents = all.map(|history| history.incident);
         Ok(incidents
             .filter(|incident| filter.matches(incident))
@@ -166,7 +190,7 @@ impl IncidentEngine for StoredIncidents {
     }
 
     fn history(&self, id: &str) -> Result<IncidentHistory, EngineError> {
-        self.found(id)
+        self.found(id, &self.pages()?)
     }
 }
 

@@ -30,7 +30,9 @@ mod retention;
 mod signals;
 mod writing;
 
-pub use cells::{cells_are_compared_and_replaced, one_of_many_replaces_a_cell};
+pub use cells::{
+    a_book_is_written_by_many, cells_are_compared_and_replaced, one_of_many_replaces_a_cell,
+};
 pub use differ::same_history;
 pub use inbox::{
     a_command_contradicts_nothing, a_command_waits_until_it_is_done, a_second_delivery_is_absorbed,

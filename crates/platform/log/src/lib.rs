@@ -18,6 +18,8 @@
 //!
 //!  ticker ──────── Cells              small values, compared and replaced
 //!
+//!  desk ────────── Book               what people did, chained, over Cells
+//!
 //!                 ┌ EventReader        bytes, documents, seals
 //!  everyone ──────┤ RunIndex           rows
 //!                 └ Inbox::put, answer
@@ -43,6 +45,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod book;
 mod cells;
 mod commit;
 #[cfg(any(test, feature = "contract"))]
@@ -59,6 +62,7 @@ mod signals;
 mod testing;
 mod workers;
 
+pub use book::{Book, BookEntry, BookError, BookEvent, BookFault, Pages, Written};
 pub use cells::{Cells, MemoryCells};
 pub use commit::{
     Commit, CommitResult, Document, DocumentKind, Durability, Fence, Namespace, NamespaceError,

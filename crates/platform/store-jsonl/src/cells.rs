@@ -116,9 +116,11 @@ impl Cells for FolderCells {
 mod tests {
     use super::*;
     use crate::DiskFault;
-    use rok_log::contract;
+    use rok_log::{Book, BookEntry, BookEvent, contract};
+    use rok_vocabulary::{Actor, Timestamp};
     use rstest::rstest;
     use std::os::unix::fs::MetadataExt as _;
+    use std::sync::Arc;
 
     fn cells(root: &Path) -> FolderCells {
         FolderCells::open(root.join("runs"), Durability::Flush)
@@ -130,6 +132,8 @@ mod tests {
         contract::cells_are_compared_and_replaced(&|| Box::new(cells(dir.path())));
         let dir = tempfile::tempdir().unwrap();
         contract::one_of_many_replaces_a_cell(&|| Box::new(cells(dir.path())));
+        let dir = tempfile::tempdir().unwrap();
+        contract::a_book_is_written_by_many(&|| Box::new(cells(dir.path())));
     }
 
     #[test]
@@ -154,6 +158,37 @@ mod tests {
         cells.disk.fail(None);
         let path = dir.path().join("runs/.t~/k.json");
         assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    /// Whatever was acknowledged is there, and who comes next goes on.
+    #[test]
+    fn a_book_outlives_a_failure_at_each_change() {
+        let entry = BookEntry {
+            event: BookEvent::IncidentHandled,
+            at: Timestamp::default(),
+            by: Actor::Manual,
+            data: Default::default(),
+        };
+        for at in 1.. {
+            let dir = tempfile::tempdir().unwrap();
+            let open = || Arc::new(FolderCells::open(dir.path(), Durability::Fsync));
+            let cells = open();
+            let book = Book::new(cells.clone());
+            assert!(book.append(&book.read().unwrap(), &entry).unwrap());
+            let kind = io::ErrorKind::StorageFull;
+            cells.disk.fail(Some(DiskFault { at, kind }));
+            let done = book.append(&book.read().unwrap(), &entry);
+            let struck = cells.disk.has_failed();
+            let book = Book::new(open());
+            let found = book.read().unwrap();
+            assert!(found.lines() == 3 || (done.is_err() && found.lines() == 2));
+            assert!(book.append(&found, &entry).unwrap());
+            assert_eq!(book.read().unwrap().lines(), found.lines() + 1);
+            if !struck {
+                assert!(done.unwrap(), "no change was left to fail");
+                break;
+            }
+        }
     }
 
     #[rstest]

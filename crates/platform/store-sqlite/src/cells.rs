@@ -75,6 +75,7 @@ mod tests {
             for rule in [
                 contract::cells_are_compared_and_replaced,
                 contract::one_of_many_replaces_a_cell,
+                contract::a_book_is_written_by_many,
             ] {
                 let dir = tempfile::tempdir().expect("a folder");
                 let path = dir.path().join("rok.db");

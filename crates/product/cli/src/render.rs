@@ -51,4 +51,4 @@ pub(crate) use schedule::{
 pub use summary::summary_text;
 pub(crate) use summary::{status, steps, summary};
 pub(crate) use tables::{plans, runs, settings, tokens};
-pub(crate) use verify::verify;
+pub(crate) use verify::{book, verify};

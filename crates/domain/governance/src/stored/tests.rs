@@ -2,9 +2,10 @@
 
 use super::*;
 use rok_facades::{LessonFacade, LessonKind, LessonState};
-use rok_log::MemoryCells;
+use rok_log::{Cells as _, MemoryCells};
 use rok_vocabulary::Epoch;
 use rstest::rstest;
+use std::sync::Arc;
 
 const HOUR: i64 = 3_600_000;
 
@@ -47,7 +48,8 @@ fn facade(cells: &MemoryCells) -> LessonFacade {
             lesson("failure-2", None, 3),
         ])
     };
-    LessonFacade::new(Arc::new(StoredLessons::new(told, Arc::new(cells.clone()))))
+    let book = Book::new(Arc::new(cells.clone()));
+    LessonFacade::new(Arc::new(StoredLessons::new(told, book)))
 }
 
 fn ids(facade: &LessonFacade, filter: &LessonFilter) -> Vec<String> {
@@ -121,4 +123,37 @@ fn what_is_not_there_or_has_no_draft_is_refused() {
     assert!(error.to_string().contains("proposes no policy"), "{error}");
     let error = convert("nothing").unwrap_err();
     assert!(error.to_string().contains("there is no lesson"), "{error}");
+}
+
+/// What an earlier version kept: read as before, and decided on once more.
+#[test]
+fn what_was_decided_before_there_was_a_book_is_read_and_gone_on_from() {
+    let cells = MemoryCells::new();
+    let kept = r#"{"version":1,"decision":"defer","by":"user:ada","reason":"later","at":"1970-01-01T00:00:00.005Z"}"#;
+    let put = |seen: Option<&str>, new: &str| {
+        let seen = seen.map(str::as_bytes);
+        cells.swap("lessons", "failure-1", seen, Some(new.as_bytes()))
+    };
+    assert!(put(None, kept).unwrap());
+    let deferred = LessonFilter {
+        state: Some(LessonState::Deferred),
+        ..LessonFilter::default()
+    };
+    assert_eq!(ids(&facade(&cells), &deferred), ["failure-1"]);
+    let at = Timestamp::from_millis(7);
+    let decided = facade(&cells).decide(
+        "failure-1",
+        LessonDecision::Dismiss,
+        &Actor::Manual,
+        "after all",
+        at,
+    );
+    let decided = decided.unwrap();
+    assert_eq!(decided.deferred.as_ref().unwrap().reason, "later");
+    let all = facade(&cells).list(&LessonFilter::default()).unwrap();
+    assert!(all.contains(&decided));
+    // Since then it stands as it stood.
+    assert!(put(Some(kept), &kept.replace("ada", "eve")).unwrap());
+    let error = facade(&cells).list(&LessonFilter::default()).unwrap_err();
+    assert!(matches!(error.error, EngineError::Broken { .. }), "{error}");
 }

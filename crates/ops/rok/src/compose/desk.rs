@@ -3,12 +3,12 @@
 use super::{in_folder, pool};
 use rok_client::RemoteDesk;
 use rok_config::Settings;
-use rok_facades::desk::{Desk, DeskFacade};
+use rok_facades::desk::{BookProof, Desk, DeskFacade};
 use rok_facades::runs::RunsError;
 use rok_facades::{EngineError, IncidentFacade, LessonFacade};
 use rok_governance::StoredLessons;
 use rok_incidents::StoredIncidents;
-use rok_log::{Cells, StoreError};
+use rok_log::{Book, BookError, Cells, StoreError};
 use rok_projections::{INCIDENTS, LESSONS};
 use rok_runner::{Clock as _, SystemClock};
 use rok_runs::{DomainTables, SharedStore};
@@ -51,19 +51,35 @@ pub fn desk(settings: &Settings) -> Result<DeskFacade, RunsError> {
         let tables = Arc::clone(&tables);
         move || read(&tables, table)
     };
-    let incidents = StoredIncidents::new(of(INCIDENTS), Arc::clone(&cells));
+    let book = Book::new(cells);
+    let incidents = StoredIncidents::new(of(INCIDENTS), book.clone());
     let of = |table| {
         let tables = Arc::clone(&tables);
         move || read(&tables, table)
     };
-    let lessons = StoredLessons::new(of(LESSONS), cells);
+    let lessons = StoredLessons::new(of(LESSONS), book.clone());
     let desk = Desk::new(
         IncidentFacade::new(Arc::new(incidents)),
         LessonFacade::new(Arc::new(lessons)),
+        move || proof(&book),
         || SystemClock.now(),
     );
     let desk = desk.telling_unread(move || tables.unread());
     Ok(DeskFacade::new(Arc::new(desk)))
+}
+
+/// What there is to say of a book that is what was written.
+fn proof(book: &Book) -> Result<BookProof, EngineError> {
+    let pages = book.read().map_err(|error| match error {
+        BookError::Broken(_) => EngineError::broken(error.to_string()),
+        BookError::Store(error) => EngineError::unavailable(super::told(&error)),
+    })?;
+    Ok(BookProof {
+        lines: pages.lines(),
+        head: pages.head().to_hex(),
+        began_at: pages.began_at(),
+        unchained: pages.unchained(),
+    })
 }
 
 /// The records of a table.

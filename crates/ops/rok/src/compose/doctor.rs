@@ -1,5 +1,5 @@
-//! The doctor's rounds: store, logs, keys, services, policies, notifications,
-//! clock.
+//! The doctor's rounds: store, logs, the desk's book, keys, services, policies,
+//! notifications, clock.
 
 mod clock;
 mod logs;
@@ -61,6 +61,7 @@ pub fn doctor(settings: &Settings, Rounds { tables, logs }: Rounds) -> Vec<Check
     checks.extend(notifications(settings));
     if made {
         checks.push(composed(&runs));
+        checks.push(desk(settings));
         if tables == Tables::Rebuild {
             let rebuilt = rebuilt(settings);
             checks.extend(rebuilt.unwrap_or_else(|error| vec![refused("tables", &error)]));
@@ -387,6 +388,25 @@ fn of_runs(runs: &RunsFacade) -> Vec<Check> {
         Err(error) => checks.push(refused("workers", &error)),
     }
     checks
+}
+
+/// The book of what people did about incidents and lessons.
+fn desk(settings: &Settings) -> Check {
+    let proof = match super::desk(settings).and_then(|desk| desk.prove()) {
+        Ok(proof) => proof,
+        Err(error) => return refused("desk", &error),
+    };
+    let mut said = match proof.lines {
+        0 => "nothing was written into its book".to_owned(),
+        lines => format!("the {lines} lines of its book are what was written"),
+    };
+    if proof.unchained > 0 {
+        let until = proof.began_at.map(|at| format!(" before {at}"));
+        let until = until.unwrap_or_default();
+        let about = format!("{} incidents and lessons", proof.unchained);
+        said += &format!("; what was done about {about}{until} is not chained");
+    }
+    Check::ok("desk", said)
 }
 
 /// Makes the tables of a database anew, and says what differed.

@@ -3,6 +3,9 @@
 
 use super::places::{Place, Where};
 use super::{Served, bench};
+use rok_log::{Cells, Durability};
+use rok_store_jsonl::FolderCells;
+use rok_store_sqlite::SqliteStore;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -247,4 +250,154 @@ fn roles_say_who_handles_and_pages_have_cursors() {
     eve.post(&path, &why).is(403);
     assert_eq!(app.post(&path, &why).is(200).json()["state"], "dismissed");
     eve.get("/api/v1/lessons/lesson-0").is(404);
+}
+
+/// Handles the incident of a place, twice, and gives its id.
+fn handled(place: &Place) -> String {
+    let listed = place.rok(&["incidents", "--json"]).exits(0).json();
+    let id = listed[0]["id"].as_str().expect("an id").to_owned();
+    for what in ["acknowledge", "resolve"] {
+        let args = ["incidents", what, &id, "--reason", "the cable"];
+        place.rok(&args).exits(0);
+    }
+    id
+}
+
+fn cells(place: &Place) -> Box<dyn Cells> {
+    let path = place.bench().path();
+    match place.at {
+        Where::Folder => Box::new(FolderCells::open(path.join("runs"), Durability::Flush)),
+        Where::Database | Where::Server => {
+            let store = SqliteStore::open(path.join("rok.db"), Durability::Flush);
+            Box::new(store.expect("it opens"))
+        }
+    }
+}
+
+/// Changes a cell of the desk; `None` takes it away.
+fn change(place: &Place, table: &str, key: &str, change: impl Fn(&str) -> Option<String>) {
+    let cells = cells(place);
+    let seen = cells.cell(table, key).expect("it is read");
+    let text = String::from_utf8(seen.clone().unwrap_or_default()).expect("a text");
+    let new = change(&text).map(String::into_bytes);
+    let changed = cells.swap(table, key, seen.as_deref(), new.as_deref());
+    assert!(changed.expect("it is ours"));
+}
+
+#[rstest]
+fn what_people_did_is_chained_wherever_it_lies(
+    #[values(Where::Folder, Where::Database)] at: Where,
+) {
+    let place = place(at);
+    let empty = place.rok(&["verify", "--desk"]).exits(0).out;
+    assert!(empty.contains("nobody has written"), "{empty}");
+    let id = handled(&place);
+    let lesson = place.rok(&["lessons", "--json"]).exits(0).json();
+    let lesson = lesson[0]["id"].as_str().expect("an id");
+    let defer = ["lessons", "defer", lesson, "--reason", "later"];
+    place.rok(&defer).exits(0);
+    let proof = place.rok(&["verify", "--desk", "--json"]).exits(0).json();
+    assert_eq!(
+        (&proof["lines"], &proof["unchained"]),
+        (&json!(4), &json!(0))
+    );
+    let doctor = place.rok(&["doctor"]);
+    assert!(
+        doctor
+            .out
+            .contains("the 4 lines of its book are what was written"),
+        "{}",
+        doctor.out
+    );
+
+    change(&place, "desk", "0000000000000002", |text| {
+        Some(text.replace("the cable", "no reason"))
+    });
+    for args in [
+        &["verify", "--desk"][..],
+        &["incidents"],
+        &["incidents", "show", &id],
+        &["incidents", "resolve", &id, "--reason", "x"],
+        &["lessons"],
+        &["lessons", "dismiss", lesson, "--reason", "x"],
+    ] {
+        let refused = place.rok(args).exits(4).err;
+        assert!(refused.contains("error[ROK0145]"), "{args:?}: {refused}");
+        assert!(refused.contains("line 3 (byte "), "{args:?}: {refused}");
+    }
+    let doctor = place.rok(&["doctor"]).exits(1).out;
+    assert!(
+        doctor.contains("the desk's book is not what was"),
+        "{doctor}"
+    );
+    // Runs have chains of their own.
+    place.ran(GOOD, "good-2");
+    place.rok(&["verify", "good-2", "--sealed"]).exits(0);
+}
+
+#[rstest]
+fn lines_that_were_cut_off_are_missed(#[values(Where::Folder, Where::Database)] at: Where) {
+    let place = place(at);
+    handled(&place);
+    change(&place, "desk", "0000000000000002", |_| None);
+    let refused = place.rok(&["verify", "--desk"]).exits(4).err;
+    let says = "line 3 is missing: its head says that it has 3 lines";
+    assert!(refused.contains(says), "{refused}");
+}
+
+/// What an earlier version kept is read, and said to be in no chain.
+#[rstest]
+fn what_was_done_before_there_was_a_book_is_told_apart(
+    #[values(Where::Folder, Where::Database)] at: Where,
+) {
+    let place = place(at);
+    let listed = place.rok(&["incidents", "--json"]).exits(0).json();
+    let id = listed[0]["id"].as_str().expect("an id");
+    change(&place, "incidents", id, |_| {
+        let handled = json!([{
+            "at": "2026-01-02T00:00:00.000Z", "by": "user:ada", "to": "ACKNOWLEDGED", "reason": "I look",
+        }]);
+        Some(json!({ "version": 1, "handled": handled }).to_string())
+    });
+    let proof = place.rok(&["verify", "--desk"]).exits(0).out;
+    assert!(
+        proof.contains("about 1 incidents and lessons by an earlier version is not chained"),
+        "{proof}"
+    );
+    let resolve = ["incidents", "resolve", id, "--reason", "the cable"];
+    place.rok(&resolve).exits(0);
+    let history = place.rok(&["incidents", "show", id]).exits(0).out;
+    assert!(
+        history.contains("I look") && history.contains("the cable"),
+        "{history}"
+    );
+    let proof = place.rok(&["verify", "--desk"]).exits(0).out;
+    assert!(proof.contains("before 2"), "{proof}");
+    let doctor = place.rok(&["doctor"]).out;
+    assert!(doctor.contains("is not chained"), "{doctor}");
+    change(&place, "incidents", id, |text| {
+        Some(text.replace("ada", "eve"))
+    });
+    let refused = place.rok(&["incidents"]).exits(4).err;
+    assert!(
+        refused.contains("about incidents before it began"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_server_is_no_witness_of_its_own_book() {
+    let place = place(Where::Server);
+    handled(&place);
+    let refused = place.rok(&["verify", "--desk"]).exits(2).err;
+    assert!(refused.contains("ROK0010"), "{refused}");
+    place
+        .rok_at(Where::Database, &["verify", "--desk"])
+        .exits(0);
+    place.rok(&["verify", "bad-1", "--desk"]).exits(2);
+    place.rok(&["verify"]).exits(2);
+    // A server tells nothing of a book that was changed, either.
+    change(&place, "desk", "head", |_| None);
+    let refused = place.rok(&["incidents"]).exits(4).err;
+    assert!(refused.contains("ROK0145"), "{refused}");
 }

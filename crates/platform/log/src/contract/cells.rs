@@ -1,7 +1,10 @@
 //! The rules of [`Cells`](crate::Cells). `open` gives another handle on the
 //! same cells, which are empty at first.
 
-use crate::Cells;
+use crate::{Book, BookEntry, BookEvent, Cells};
+use rok_vocabulary::{Actor, Timestamp};
+use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Barrier;
 
 /// Threads that change one cell at once, and how often each does.
@@ -53,6 +56,39 @@ pub fn one_of_many_replaces_a_cell(open: &dyn Fn() -> Box<dyn Cells>) {
     let total = (THREADS * TURNS).to_string();
     let cell = open().cell("t", "n").expect(OK);
     assert_eq!(cell, Some(total.into_bytes()));
+}
+
+/// Many write into one book at once: each line of each is there, and the chain
+/// holds whenever somebody reads it.
+pub fn a_book_is_written_by_many(open: &dyn Fn() -> Box<dyn Cells>) {
+    let books: Vec<_> = (0..THREADS).map(|_| Book::new(open().into())).collect();
+    let begin = Barrier::new(THREADS);
+    std::thread::scope(|scope| {
+        for (thread, book) in books.into_iter().enumerate() {
+            let begin = &begin;
+            scope.spawn(move || {
+                begin.wait();
+                for turn in 0..TURNS {
+                    write(&book, thread * TURNS + turn);
+                }
+            });
+        }
+    });
+    let pages = Book::new(open().into()).read().expect(OK);
+    let written = pages.of(BookEvent::LessonDecided);
+    let written: BTreeSet<usize> = written.map(|line| line.data().expect(OK)).collect();
+    assert_eq!(written, (0..THREADS * TURNS).collect());
+    assert_eq!(pages.lines() as usize, THREADS * TURNS + 1);
+}
+
+fn write(book: &Book, number: usize) {
+    let entry = BookEntry {
+        event: BookEvent::LessonDecided,
+        at: Timestamp::default(),
+        by: Actor::Manual,
+        data: json!(number),
+    };
+    while !book.append(&book.read().expect(OK), &entry).expect(OK) {}
 }
 
 fn add_one(cells: &dyn Cells) {

@@ -34,7 +34,14 @@ pub(crate) struct GcArgs {
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// The run, or a bundle of one
-    pub(crate) run: String,
+    #[arg(required_unless_present = "desk")]
+    pub(crate) run: Option<String>,
+    /// The book of what people did about incidents and lessons, and no run
+    #[arg(
+        long,
+        conflicts_with_all = ["run", "sealed", "key", "checkpoint", "max_bytes"]
+    )]
+    pub(crate) desk: bool,
     /// A log that is intact and not sealed exits with 4
     #[arg(long)]
     pub(crate) sealed: bool,

@@ -15,13 +15,18 @@ pub(crate) fn verify(
     terminal: &mut Terminal,
     args: &VerifyArgs,
 ) -> Result<Exit, ServiceError> {
+    let Some(run) = &args.run else {
+        let proof = service.desk()?.prove()?;
+        let text = render::book(&proof, terminal.out_look);
+        return terminal.tell(&proof, &text);
+    };
     let request = VerifyRequest {
         key: args.key.clone(),
         attested: args.attested,
         checkpoint: args.checkpoint.clone(),
         cosigners: args.cosigners.clone(),
     };
-    let report = service.verify(&args.run, args.max_bytes, &request)?;
+    let report = service.verify(run, args.max_bytes, &request)?;
     if terminal.json {
         terminal.show_json(&report)?;
     } else {

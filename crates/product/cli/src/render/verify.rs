@@ -2,7 +2,7 @@
 
 use super::paint::{Paint, clean};
 use crate::terminal::Look;
-use rok_service::views::{SignatureCheck, StepState, VerifyReport, VerifyVerdict};
+use rok_service::views::{BookProof, SignatureCheck, StepState, VerifyReport, VerifyVerdict};
 use std::fmt::Write as _;
 
 /// The verdict, what it rests on, and everything that is wrong.
@@ -97,4 +97,38 @@ pub(crate) fn verify(report: &VerifyReport, look: Look) -> String {
         let _ = writeln!(out, "{} {}", paint.hint("note:"), clean(note));
     }
     out
+}
+
+/// A book that is what was written, and what it does not hold.
+pub(crate) fn book(proof: &BookProof, look: Look) -> String {
+    let paint = Paint::of(look);
+    let mut out = String::new();
+    let verdict = match proof.lines {
+        0 => "EMPTY: nobody has written into the desk's book",
+        _ => "INTACT: the desk's book, every line proved",
+    };
+    let sign = paint.sign(StepState::Succeeded);
+    let _ = writeln!(out, "{sign} {}", paint.good(verdict));
+    let _ = writeln!(out, "Lines: {}", proof.lines);
+    let _ = writeln!(out, "Head: {}", clean(&proof.head));
+    if let Some(at) = proof.began_at {
+        let _ = writeln!(out, "Began: {at}");
+    }
+    if proof.unchained > 0 {
+        let _ = writeln!(out, "{} {}", paint.hint("note:"), unchained(proof));
+    }
+    out
+}
+
+fn unchained(proof: &BookProof) -> String {
+    let about = format!(
+        "what was done about {} incidents and lessons",
+        proof.unchained
+    );
+    match proof.began_at {
+        Some(at) => {
+            format!("{about} before {at} is not chained; since then, no change of it is missed")
+        }
+        None => format!("{about} by an earlier version is not chained"),
+    }
 }
