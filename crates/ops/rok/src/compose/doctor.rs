@@ -396,17 +396,20 @@ fn desk(settings: &Settings) -> Check {
         Ok(proof) => proof,
         Err(error) => return refused("desk", &error),
     };
-    let mut said = match proof.lines {
+    let said = match proof.lines {
         0 => "nothing was written into its book".to_owned(),
         lines => format!("the {lines} lines of its book are what was written"),
     };
-    if proof.unchained > 0 {
-        let until = proof.began_at.map(|at| format!(" before {at}"));
-        let until = until.unwrap_or_default();
-        let about = format!("{} incidents and lessons", proof.unchained);
-        said += &format!("; what was done about {about}{until} is not chained");
+    if proof.unchained == 0 {
+        return Check::ok("desk", said);
     }
-    Check::ok("desk", said)
+    let until = proof.began_at.map(|at| format!(" before {at}"));
+    let until = until.unwrap_or_default();
+    let about = format!("{} incidents and lessons", proof.unchained);
+    Check::ok(
+        "desk",
+        format!("{said}; what was done about {about}{until} is not chained"),
+    )
 }
 
 /// Makes the tables of a database anew, and says what differed.
