@@ -167,7 +167,7 @@ mod tests {
             event: BookEvent::IncidentHandled,
             at: Timestamp::default(),
             by: Actor::Manual,
-            data: Default::default(),
+            data: serde_json::Value::Null,
         };
         for at in 1.. {
             let dir = tempfile::tempdir().unwrap();
