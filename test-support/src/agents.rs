@@ -134,6 +134,11 @@ impl TestAgent {
         self.state.dead.store(true, Ordering::SeqCst);
     }
 
+    /// Answers again.
+    pub fn go_on(&self) {
+        self.state.dead.store(false, Ordering::SeqCst);
+    }
+
     /// Lets a slow one come to its end.
     pub fn finish(&self) {
         self.state.finished.store(true, Ordering::SeqCst);

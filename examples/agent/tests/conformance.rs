@@ -27,10 +27,15 @@ struct Bench {
     agent: Child,
     dir: tempfile::TempDir,
     url: String,
+    slots: &'static str,
 }
 
 impl Bench {
     fn new(options: &[&str]) -> Self {
+        Self::of_slots("8", options)
+    }
+
+    fn of_slots(slots: &'static str, options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for name in ["own", "other"] {
             let key = SigningKey::generate().unwrap();
@@ -43,7 +48,7 @@ impl Bench {
             .unwrap();
         }
         let mut agent = Command::new(env!("CARGO_BIN_EXE_rok-agent"))
-            .args(["--id", "a", "--listen", "127.0.0.1:0", "--slots", "8"])
+            .args(["--id", "a", "--listen", "127.0.0.1:0", "--slots", slots])
             .args(["--key", "own.pem"])
             .args(options)
             .current_dir(dir.path())
@@ -57,7 +62,12 @@ impl Bench {
         let out = agent.stdout.take().unwrap();
         BufReader::new(out).read_line(&mut url).unwrap();
         let url = url.trim().to_owned();
-        Self { agent, dir, url }
+        Self {
+            agent,
+            dir,
+            url,
+            slots,
+        }
     }
 
     /// One whose program is this shell line.
@@ -70,8 +80,8 @@ impl Bench {
         let text = format!(
             "heartbeat = '100ms'\nsilence = '2s'\nmax_latency = '{max_latency}'\n\
              [agents.a]\nurl = '{}'\ncapabilities = ['{can}']\ntrust_level = 'SIGNED'\n\
-             key = '{key}.pub'\nslots = 8\ntoken_env = 'AGENT_TOKEN'\n",
-            self.url
+             key = '{key}.pub'\nslots = {}\ntoken_env = 'AGENT_TOKEN'\n",
+            self.url, self.slots
         );
         std::fs::write(self.dir.path().join("agents.toml"), text).unwrap();
         self
@@ -139,6 +149,16 @@ fn an_agent_that_runs_processes_keeps_every_rule() {
         assert_eq!(done.report["summary"]["passed"], 12, "{}", done.report);
         assert_eq!(done.report["status"], "success");
     }
+}
+
+/// As an agents' file has it that does not speak of slots.
+#[test]
+fn an_agent_that_does_one_thing_at_a_time_keeps_every_rule() {
+    let options = ["--run", "--token-env", "AGENT_TOKEN"];
+    let bench = Bench::of_slots("1", &options).known("run", "own", "1m");
+    let done = bench.rok(&["--agent", "a", "--json"]);
+    assert_eq!(done.code, Some(0), "{}\n{}", done.report, done.err);
+    assert_eq!(done.report["summary"]["passed"], 12, "{}", done.report);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use crate::config::RemoteAgent;
 use crate::directory::{AgentDirectory, Reached, nonce};
 use crate::function::AgentFunction;
+use crate::orders::{OpenOrder, unheard};
 use crate::proof::{self, Fault};
 use crate::talk::{Talk, TalkError};
 use rok_agents::{
@@ -25,8 +26,6 @@ use tokio::time::{sleep, timeout};
 
 /// An agent may answer so much later than it was asked to, on a slow network.
 const SLACK: Duration = Duration::from_secs(2);
-/// An agent that is told to stop is not waited for longer.
-const WITHDRAWAL: Duration = Duration::from_secs(2);
 /// The longest reason that is kept of an agent.
 const MAX_REASON: usize = 4096;
 /// The most that is kept of what work printed: it is written while others wait.
@@ -76,10 +75,10 @@ impl Attempt {
                 }
                 none => none.insert(Routing::new(&need, self.work.idempotent, &table)),
             };
-            loop {
+            let up = loop {
                 let taker = match route.next() {
                     Move::Offer(taker) => taker.clone(),
-                    Move::GiveUp(up) if up.busy => break,
+                    Move::GiveUp(up) if up.busy => break up,
                     Move::GiveUp(up) => {
                         self.record(None, route);
                         return Err(StepFailure::new(up.class, up.reason));
@@ -97,8 +96,9 @@ impl Attempt {
                         route.happened(happened);
                     }
                 }
-            }
+            };
             self.record(None, route);
+            self.waits_for(&up.reason);
             self.directory.freed().await;
         }
     }
@@ -130,6 +130,15 @@ impl Attempt {
         }));
     }
 
+    /// Keeps what the step waits for, should it do so in vain.
+    fn waits_for(&self, what: &str) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.waits = Some(what.to_owned());
+        if let Some(record) = &mut known.record.agent {
+            record.reason = Some(what.to_owned());
+        }
+    }
+
     fn told(&mut self, agent: &AgentId, happened: &Happened) {
         let what = match happened {
             Happened::Busy => "busy",
@@ -152,17 +161,21 @@ impl Attempt {
             Reached::Function(function) => function.spec(),
             Reached::Remote(agent) => &agent.spec,
         };
-        let Some(_slot) = directory.hold(spec, had) else {
+        let Some(slot) = directory.hold(spec, had) else {
             return Err(Happened::Busy);
         };
         let offer = Offer {
             nonce: nonce().map_err(Happened::Unreachable)?,
             ..self.offer.clone()
         };
-        match reached {
+        let done = match reached {
             Reached::Function(function) => self.function(function, offer).await,
             Reached::Remote(agent) => self.remote(taker, agent, offer).await,
+        };
+        if matches!(done, Err(Happened::Busy)) {
+            slot.was_none();
         }
+        done
     }
 
     fn order(&self, offer: Offer) -> Order {
@@ -186,6 +199,7 @@ impl Attempt {
             Accepted::Yes { notes } => {
                 let _ = writeln!(self.note, "agent {agent}: takes it");
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.waits = None;
                 if let Some(record) = &mut known.record.agent {
                     record.notes = notes;
                 }
@@ -241,8 +255,11 @@ impl Attempt {
             }
         };
         self.accepted(id, &answer)?;
+        directory
+            .ordered(agent, &offer)
+            .map_err(Happened::Unreachable)?;
         // From here on it may have begun.
-        let mut withdrawal = Withdrawal::armed(&talk, &offer.nonce);
+        let mut withdrawal = Withdrawal::armed(self, agent, &offer);
         match timeout(limit, talk.order(&self.order(offer.clone()))).await {
             // One that does not answer in time may have it all the same: it is
             // watched.
@@ -255,9 +272,11 @@ impl Attempt {
                 }));
             }
         }
+        self.supersede(&offer);
         let done = self.watched(agent, &talk, &offer).await;
         if done.is_ok() {
             withdrawal.disarm();
+            directory.settled(&offer.run_id, &offer.nonce);
         }
         let done = done.and_then(|result| self.used(&result).map(|()| result));
         if let Ok(result) = &done {
@@ -272,6 +291,20 @@ impl Attempt {
                     _ => {}
                 }
                 Err(happened)
+            }
+        }
+    }
+
+    /// What earlier attempts ordered of the same work, nobody waits for any more.
+    fn supersede(&self, offer: &Offer) {
+        let orders = self.directory.orders(&offer.run_id).unwrap_or_default();
+        for order in orders {
+            if order.key == offer.key && order.nonce != offer.nonce {
+                let directory = Arc::clone(&self.directory);
+                // What does not hear it now is told when the run is taken up.
+                drop(tokio::spawn(
+                    async move { directory.withdraw(&order).await },
+                ));
             }
         }
     }
@@ -406,30 +439,50 @@ fn shortened(text: &str) -> String {
 }
 
 /// Tells an agent that its result is not waited for any more, however the wait
-/// ends; as far as that goes.
-struct Withdrawal(Option<(Talk, String)>);
+/// ends; the attempt is reported when it heard it, or did not.
+struct Withdrawal {
+    directory: Arc<AgentDirectory>,
+    known: Known,
+    order: Option<OpenOrder>,
+}
 
 impl Withdrawal {
-    fn armed(talk: &Talk, nonce: &str) -> Self {
-        Self(Some((talk.clone(), nonce.to_owned())))
+    fn armed(attempt: &Attempt, agent: &RemoteAgent, offer: &Offer) -> Self {
+        Self {
+            directory: Arc::clone(&attempt.directory),
+            known: Arc::clone(&attempt.known),
+            order: Some(OpenOrder::new(agent, offer)),
+        }
     }
 
     fn disarm(&mut self) {
-        self.0 = None;
+        self.order = None;
     }
 }
 
 impl Drop for Withdrawal {
     fn drop(&mut self) {
-        let Some((talk, nonce)) = self.0.take() else {
+        let (Some(order), Ok(runtime)) = (self.order.take(), tokio::runtime::Handle::try_current())
+        else {
             return;
         };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            drop(runtime.spawn(async move {
-                // It may be gone: nothing depends on it.
-                let _ = timeout(WITHDRAWAL, talk.withdraw(&nonce)).await;
-            }));
-        }
+        let (directory, known) = (Arc::clone(&self.directory), Arc::clone(&self.known));
+        let told = runtime.spawn(async move {
+            let Err(why) = directory.withdraw(&order).await else {
+                return;
+            };
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            // Where another one has the step by now, that is on record as it is.
+            let had = known.record.agent.as_mut().filter(|record| {
+                let by = record.by.as_ref();
+                by.is_some_and(|by| by.agent == order.agent)
+            });
+            if let Some(record) = had {
+                record.reason = Some(unheard(&why));
+            }
+        });
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.farewells.push(told);
     }
 }
 

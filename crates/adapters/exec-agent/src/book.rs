@@ -3,10 +3,11 @@
 //! processes share it. What cannot be read is no leave to ask the agent.
 
 use crate::config::RemoteAgent;
+use crate::orders::OpenOrder;
 use rok_chain::Digest;
 use rok_component::{Admission, Breaker, BreakerRules, BreakerState, Outcome};
 use rok_log::Cells;
-use rok_vocabulary::{AgentId, Timestamp};
+use rok_vocabulary::{AgentId, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 
 /// The cells of agents.
 const AGENTS: &str = "agents";
+/// Those of the orders that agents may be working on, by run.
+const ORDERS: &str = "agent-orders";
 /// Others may be faster so often, and not for ever.
 const MAX_TURNS: usize = 1000;
 
@@ -132,6 +135,39 @@ impl AgentBook {
         Err(contended())
     }
 
+    /// The orders of a run that agents may be working on.
+    pub(crate) fn orders(&self, run: &RunId) -> Result<Vec<OpenOrder>, String> {
+        let seen = self.cells.cell(ORDERS, &of_run(run));
+        read_orders(seen.map_err(|error| unreadable(&error))?.as_deref())
+    }
+
+    /// Changes them; where none is left, nothing is kept.
+    pub(crate) fn change_orders(
+        &self,
+        run: &RunId,
+        change: impl Fn(&mut Vec<OpenOrder>),
+    ) -> Result<(), String> {
+        let cell = of_run(run);
+        for _ in 0..MAX_TURNS {
+            let seen = self.cells.cell(ORDERS, &cell);
+            let seen = seen.map_err(|error| unreadable(&error))?;
+            let mut orders = read_orders(seen.as_deref())?;
+            change(&mut orders);
+            let new = (!orders.is_empty())
+                .then(|| serde_json::to_vec(&orders).expect("texts and numbers are JSON"));
+            if new == seen {
+                return Ok(());
+            }
+            let swapped = self
+                .cells
+                .swap(ORDERS, &cell, seen.as_deref(), new.as_deref());
+            if swapped.map_err(|error| unkept(&error))? {
+                return Ok(());
+            }
+        }
+        Err(contended())
+    }
+
     /// Decides on what is stored, and stores what was decided, before anybody
     /// acts on it.
     fn turn<T>(
@@ -166,12 +202,12 @@ impl AgentBook {
         new: Option<&[u8]>,
     ) -> Result<bool, String> {
         let swapped = self.cells.swap(AGENTS, &key(agent), seen, new);
-        swapped.map_err(|error| format!("what is known of it cannot be kept: {error}"))
+        swapped.map_err(|error| unkept(&error))
     }
 }
 
 /// One that answers elsewhere, or by another key, is another agent.
-fn key(agent: &RemoteAgent) -> String {
+pub(crate) fn key(agent: &RemoteAgent) -> String {
     let signs = agent.key.as_ref().map(|key| key.id().to_string());
     let signs = signs.unwrap_or_default();
     let named = format!("{}\n{}\n{signs}", agent.spec.agent_id, agent.url);
@@ -180,6 +216,22 @@ fn key(agent: &RemoteAgent) -> String {
 
 fn unreadable(why: &dyn fmt::Display) -> String {
     format!("what is known of it cannot be read: {why}")
+}
+
+fn unkept(why: &dyn fmt::Display) -> String {
+    format!("what is known of it cannot be kept: {why}")
+}
+
+/// Any id of a run is a name that cells may have.
+fn of_run(run: &RunId) -> String {
+    Digest::of(run.as_str().as_bytes()).to_hex()
+}
+
+fn read_orders(seen: Option<&[u8]>) -> Result<Vec<OpenOrder>, String> {
+    let orders = seen.map(serde_json::from_slice);
+    orders
+        .unwrap_or_else(|| Ok(Vec::new()))
+        .map_err(|error| unreadable(&error))
 }
 
 fn contended() -> String {

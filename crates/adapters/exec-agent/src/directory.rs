@@ -50,6 +50,8 @@ pub struct AgentDirectory {
     client: OnceLock<Result<Client, String>>,
     deny: Vec<String>,
     freed: Notify,
+    /// By the agent's place in the file: who asks it how it stands.
+    looking: Vec<tokio::sync::Mutex<()>>,
 }
 
 /// Who an agent is reached by.
@@ -69,6 +71,11 @@ impl AgentDirectory {
         file.agents
             .retain(|agent| !ids.contains(&agent.spec.agent_id));
         Self {
+            looking: file
+                .agents
+                .iter()
+                .map(|_| tokio::sync::Mutex::default())
+                .collect(),
             file,
             functions,
             standing: Mutex::default(),
@@ -201,6 +208,7 @@ impl AgentDirectory {
         Some(Slot {
             directory: Arc::clone(self),
             agent: spec.agent_id.clone(),
+            was_taken: true,
         })
     }
 
@@ -209,7 +217,9 @@ impl AgentDirectory {
         // One that is remote is freed without a word to us.
         let _ = tokio::time::timeout(BUSY, self.freed.notified()).await;
         for known in self.standing().values_mut() {
-            if known.said > known.ours {
+            // However many wait, it is asked once in a while.
+            let old = known.looked.is_some_and(|at| at.elapsed() >= BUSY);
+            if old && known.said > known.ours {
                 known.looked = None;
             }
         }
@@ -323,9 +333,20 @@ impl AgentDirectory {
                     || (need.capabilities.is_subset(&agent.spec.capabilities)
                         && agent.spec.trust_level >= need.min_trust)
             });
-            if fits && (key.is_some() || need.is_none() || !self.is_fresh(&agent.spec.agent_id)) {
+            let anew = key.is_some() || need.is_none();
+            if fits && (anew || !self.is_fresh(&agent.spec.agent_id)) {
                 let (directory, key) = (Arc::clone(self), key.map(ToOwned::to_owned));
-                asked.spawn(async move { directory.look_at(at, key.as_deref()).await });
+                asked.spawn(async move {
+                    if anew {
+                        return directory.look_at(at, key.as_deref()).await;
+                    }
+                    let _asking = directory.looking[at].lock().await;
+                    // Another one may have asked meanwhile.
+                    if directory.is_fresh(&directory.file.agents[at].spec.agent_id) {
+                        return None;
+                    }
+                    directory.look_at(at, None).await
+                });
             }
         }
         let mut holds = BTreeSet::new();
@@ -414,6 +435,15 @@ enum Distrust {
 pub(crate) struct Slot {
     directory: Arc<AgentDirectory>,
     agent: AgentId,
+    /// Not where the agent is busy with what others gave it.
+    was_taken: bool,
+}
+
+impl Slot {
+    /// The agent said that it has none: nobody is woken to ask it the same.
+    pub(crate) fn was_none(mut self) {
+        self.was_taken = false;
+    }
 }
 
 impl Drop for Slot {
@@ -421,10 +451,14 @@ impl Drop for Slot {
         let mut standing = self.directory.standing();
         if let Some(known) = standing.get_mut(&self.agent) {
             known.ours = known.ours.saturating_sub(1);
-            known.said = known.said.saturating_sub(1);
+            if self.was_taken {
+                known.said = known.said.saturating_sub(1);
+            }
         }
         drop(standing);
-        self.directory.freed.notify_waiters();
+        if self.was_taken {
+            self.directory.freed.notify_waiters();
+        }
     }
 }
 

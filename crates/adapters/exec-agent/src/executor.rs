@@ -6,10 +6,11 @@ use rok_agents::{Offer, PROTOCOL, Table, negotiate};
 use rok_exec_http::{Flights, Known, ours};
 use rok_executor::{
     AgentWork, AttemptRef, CancelReason, Executor, ExecutorError, PreflightFault, Remains,
-    ReportSink, StepFailure, StepRequest, Work, Workspace,
+    ReportSink, StepFailure, StepRequest, Withdrawn, Work, Workspace,
 };
 use rok_vocabulary::{ErrorClass, RunId};
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -164,5 +165,21 @@ impl Executor for AgentExecutor {
         // Work that an agent still does is found again by its key, and is not
         // done twice.
         Ok(Remains::default())
+    }
+
+    fn withdraw(&self, run: &RunId) -> Result<Vec<Withdrawn>, ExecutorError> {
+        let fault = |why: &str| ExecutorError::Io {
+            what: "tell agents that nobody waits for their work".to_owned(),
+            source: io::Error::other(why.to_owned()),
+        };
+        let orders = self.directory.orders(run).map_err(|why| fault(&why))?;
+        if orders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(|error| fault(&error.to_string()))?;
+        Ok(runtime.block_on(self.directory.withdraw_all(orders)))
     }
 }

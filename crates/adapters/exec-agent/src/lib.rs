@@ -45,6 +45,7 @@ mod talk;
 
 mod book;
 mod directory;
+mod orders;
 
 mod attempt;
 mod executor;

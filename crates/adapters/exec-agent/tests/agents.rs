@@ -332,6 +332,35 @@ fn a_late_answer_changes_nothing() {
     assert_eq!((agent.begun(), agent.withdrawn()), (2, 1));
 }
 
+/// A step that waited for its turn says so, and many that wait ask an agent no
+/// more often than one does.
+#[test]
+fn who_waits_for_a_busy_agent_in_vain_says_so() {
+    let agent = TestAgent::start("r1", Manner::Busy);
+    let executor = over(&[(&agent, SIGNED)], "", vec![]);
+    let all: Vec<_> = ["a", "b", "c"]
+        .into_iter()
+        .map(|id| {
+            let mut request = step_of(id, 0, work());
+            request.timeout = Some(Duration::from_millis(600));
+            start(&executor, request)
+        })
+        .collect();
+    for reports in all {
+        let report = reports.recv_timeout(LONG).unwrap();
+        let failure = report.result.end.as_ref().unwrap_err();
+        assert_eq!(failure.class, ErrorClass::Timeout);
+        let waited = "every agent that fits is busy: r1";
+        assert_eq!(
+            failure.reason,
+            format!("no answer in time, after 600ms: {waited}")
+        );
+        assert_eq!(record(&report).reason.as_deref(), Some(waited));
+    }
+    let offers = agent.asked("POST /v1/offers");
+    assert!(offers < 20, "{offers} offers");
+}
+
 #[test]
 fn a_forger_is_not_asked_again() {
     let agent = TestAgent::start("r1", Manner::Forges);

@@ -6,14 +6,14 @@ use rok_agents::{AgentSpec, Need, Terms};
 use rok_component::BreakerRules;
 use rok_exec_agent::{AgentBook, AgentDirectory, AgentExecutor, AgentFunction, AgentsFile};
 use rok_executor::contract;
-use rok_executor::{AgentWork, Executor, StepReport, StepRequest, Work};
+use rok_executor::{AgentWork, Executor, StepReport, StepRequest, Withdrawn, Work};
 use rok_facades::agents::{AgentView, AgentsEngine as _};
 use rok_log::{Cells, MemoryCells};
 use rok_test_support::agents::{Manner, TestAgent};
 use rok_vocabulary::{Federation, TrustLevel};
 use rstest::rstest;
 use serde_json::{Map, json};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -73,6 +73,26 @@ impl House {
         }
     }
 
+    /// An attempt that the agent is at; what comes of it is told, should its
+    /// process live.
+    fn begun(&self, process: &AgentExecutor, number: u32) -> Receiver<StepReport> {
+        let (sender, reports) = channel();
+        let sender = Mutex::new(sender);
+        let sink = move |report| drop(sender.lock().unwrap().send(report));
+        let orders = || self.agent.asked("GET /v1/orders");
+        let before = orders();
+        process.start(attempt("a", number), Arc::new(sink));
+        while orders() == before {
+            std::thread::yield_now();
+        }
+        reports
+    }
+
+    /// What is told to end of the run, by a process that begins now.
+    fn withdrawn(&self) -> Vec<Withdrawn> {
+        self.process().withdraw(&"r".parse().unwrap()).unwrap()
+    }
+
     fn listed(&self) -> AgentView {
         let mut all = self.process().list().unwrap().into_iter();
         all.find(|one| one.agent_id.as_str() == "r1").unwrap()
@@ -87,10 +107,14 @@ impl House {
 }
 
 fn request(step: &str) -> StepRequest {
+    attempt(step, 0)
+}
+
+fn attempt(step: &str, number: u32) -> StepRequest {
     contract::request(
         "r",
         step,
-        0,
+        number,
         Work::Agent(Box::new(AgentWork {
             capability: "sum".parse().unwrap(),
             need: Need::of("sum".parse().unwrap()),
@@ -195,4 +219,49 @@ fn an_agent_that_is_unknown_is_not_reset() {
         .reset(&"nobody".parse().unwrap())
         .unwrap_err();
     assert_eq!(error.code, "ROK0173");
+}
+
+/// The next owner tells the agent that nobody waits for what a dead one ordered,
+/// and never says that an agent ended what it was not heard to end.
+#[test]
+fn what_a_dead_process_ordered_is_withdrawn_by_the_next() {
+    let house = House::new(Manner::Slow, 5);
+    let process = house.process();
+    drop(house.begun(&process, 0));
+    // It is gone, and tells nobody.
+    std::mem::forget(process);
+    house.agent.stop();
+    for _ in 0..2 {
+        let withdrawn = house.withdrawn();
+        let [one] = &withdrawn[..] else {
+            panic!("{withdrawn:?}");
+        };
+        assert_eq!((one.step.step.as_str(), one.by.agent.as_str()), ("a", "r1"));
+        let why = one.unheard.as_ref().unwrap();
+        assert!(why.contains("may go on there"), "{why}");
+    }
+    house.agent.go_on();
+    assert_eq!(house.withdrawn()[0].unheard, None);
+    assert_eq!(house.agent.withdrawn(), 1);
+    assert_eq!(house.withdrawn(), []);
+}
+
+/// The work is found again and not begun twice; the order before is withdrawn,
+/// so that the work ends when the next one is.
+#[test]
+fn an_attempt_takes_the_place_of_the_one_before() {
+    let house = House::new(Manner::Slow, 5);
+    let dead = house.process();
+    drop(house.begun(&dead, 0));
+    std::mem::forget(dead);
+    let next = house.process();
+    let reports = house.begun(&next, 1);
+    while house.agent.withdrawn() == 0 {
+        std::thread::yield_now();
+    }
+    house.agent.finish();
+    let report = reports.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(report.result.end.is_ok(), "{:?}", report.result.end);
+    assert_eq!((house.agent.begun(), house.agent.withdrawn()), (1, 1));
+    assert_eq!(house.withdrawn(), []);
 }

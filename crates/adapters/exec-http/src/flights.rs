@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 type Live = Arc<Mutex<HashMap<AttemptRef, oneshot::Sender<CancelReason>>>>;
 
@@ -34,6 +35,10 @@ pub struct Beyond {
     pub record: AttemptRecord,
     /// What it used, as far as that was told.
     pub usage: Usage,
+    /// What it waits for before it can begin.
+    pub waits: Option<String>,
+    /// What is still to be done once it is over, and before it is reported.
+    pub farewells: Vec<JoinHandle<()>>,
 }
 
 /// Attempts in flight. Dropping it ends them all, reported as `worker_lost`.
@@ -99,6 +104,11 @@ impl Flights {
         let (permits, timeout) = (Arc::clone(&self.permits), request.timeout);
         network.spawn(async move {
             let flown = fly(&mut report, permits, timeout, cancelled, work).await;
+            let farewells = std::mem::take(&mut locked(&report.known).farewells);
+            for farewell in farewells {
+                // One that panics leaves nothing to wait for.
+                let _ = farewell.await;
+            }
             report.make(flown);
         });
     }
@@ -155,7 +165,9 @@ async fn fly(
         reason = &mut cancelled => stopped(reason),
         flown = work => flown,
         limit = expired(timeout) => {
-            let reason = format!("no answer in time, after {limit:?}");
+            let waits = locked(&report.known).waits.take();
+            let waits = waits.map_or_else(String::new, |what| format!(": {what}"));
+            let reason = format!("no answer in time, after {limit:?}{waits}");
             let note = format!("{reason}\n");
             (Err(StepFailure::new(ErrorClass::Timeout, reason)), note)
         }
@@ -207,7 +219,7 @@ impl Report {
                 (None, end.and(Err(fault)))
             }
         };
-        let Beyond { record, usage } = std::mem::take(&mut *locked(&self.known));
+        let Beyond { record, usage, .. } = std::mem::take(&mut *locked(&self.known));
         let result = StepResult {
             end: end.map_err(masked),
             started_at: self.began.map(|(at, _)| at),

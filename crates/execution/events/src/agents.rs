@@ -26,7 +26,8 @@ pub struct AgentData {
     /// Soft policies that it cannot honour.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// Why this machine did it, where no agent was asked.
+    /// Why this machine did it, where no agent was asked; why nobody had it; or
+    /// why it is not known that its work ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

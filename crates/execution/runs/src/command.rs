@@ -107,7 +107,12 @@ impl Runs {
         };
         let result = (|| {
             if repaired.is_some() || unfinished {
-                Self::say_recovered(&mut shard, run, repaired)?;
+                let withdrawn = if cancels {
+                    Self::withdraw(&shard, run)?
+                } else {
+                    Vec::new()
+                };
+                Self::say_recovered(&mut shard, run, repaired, withdrawn)?;
                 if cancels {
                     // They are cancelled with it, and by nobody else.
                     shard.go_on_with_sub_runs(run);

@@ -12,6 +12,7 @@ use crate::submit::{load_secrets, owner, refuse_reason};
 use crate::subruns::Lineage;
 use crate::vouched::Vouched;
 use rok_chain::Framing;
+use rok_executor::Withdrawn;
 use rok_facades::runs::{
     DriveEnd, ErrorKind, Observer, Resumable, ResumeOptions, RunsError, StopSignal,
 };
@@ -329,7 +330,7 @@ impl Runs {
         let adopted = "the run was adopted just now";
         if repaired.is_some() && shard.run(run).expect(adopted).state().is_sealed() {
             // What was dropped is said even where the run goes no further.
-            Self::say_recovered(shard, run, repaired.take())?;
+            Self::say_recovered(shard, run, repaired.take(), Vec::new())?;
             shard.turn().map_err(|error| fault::runner(&error))?;
         }
         let runner = shard.run(run).expect(adopted);
@@ -344,7 +345,7 @@ impl Runs {
                 Ok(())
             }
             Resumability::SameEpoch => {
-                Self::say_recovered(shard, run, repaired)?;
+                Self::say_recovered(shard, run, repaired, Vec::new())?;
                 shard.go_on_with_sub_runs(run);
                 Ok(())
             }
@@ -390,11 +391,20 @@ impl Runs {
         }
     }
 
-    /// Ends what an earlier owner left; returns how many processes that were.
-    pub(crate) fn stop_remains(shard: &Shard, run: &RunId) -> Result<u32, RunsError> {
+    /// Ends what a closed epoch left: the next one does not ask for it again.
+    pub(crate) fn stop_remains(shard: &Shard, run: &RunId) -> Result<(), RunsError> {
         shard.stop_remains(run).map_err(|error| {
             RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(&error))
                 .help("end the processes that are named, then resume again")
+        })?;
+        Self::withdraw(shard, run).map(drop)
+    }
+
+    /// Tells agents that nobody waits for what an earlier owner gave them.
+    pub(crate) fn withdraw(shard: &Shard, run: &RunId) -> Result<Vec<Withdrawn>, RunsError> {
+        shard.withdraw(run).map_err(|error| {
+            RunsError::new(ErrorKind::Storage, "ROK0106", fault::chain(&error))
+                .help("mend what is named, then try again")
         })
     }
 
@@ -403,8 +413,9 @@ impl Runs {
         shard: &mut Shard,
         run: &RunId,
         repaired: Option<Repair>,
+        withdrawn: Vec<Withdrawn>,
     ) -> Result<(), RunsError> {
-        let recovered = shard.recover(run, owner().to_string(), repaired);
+        let recovered = shard.recover(run, owner().to_string(), repaired, withdrawn);
         recovered.map_err(|error| unrecovered(run, &error))
     }
 }

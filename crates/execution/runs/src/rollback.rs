@@ -59,13 +59,13 @@ impl Runs {
         let adopted = "the run was adopted just now";
         if repaired.is_some() && shard.run(run).expect(adopted).state().is_sealed() {
             // What was dropped is said even where the run goes no further.
-            Self::say_recovered(shard, run, repaired.take())?;
+            Self::say_recovered(shard, run, repaired.take(), Vec::new())?;
             shard.turn().map_err(|error| fault::runner(&error))?;
         }
         // Another owner may have been faster than the look before.
         let state = shard.run(run).expect(adopted).state();
         match refuse(run, state, options)? {
-            How::SameEpoch => Self::say_recovered(shard, run, repaired),
+            How::SameEpoch => Self::say_recovered(shard, run, repaired, Vec::new()),
             How::NextEpoch => {
                 // A closed epoch may have given up on an attempt that is alive.
                 Self::stop_remains(shard, run)?;

@@ -227,10 +227,8 @@ fn what_a_run_is_under_travels_with_the_offer(#[case] level: &str, #[case] words
     assert_eq!(offer.get("with"), None);
 }
 
-/// `kill -9` while an agent works: the next owner asks whoever has the work,
-/// and it is begun once.
-#[test]
-fn an_engine_that_is_killed_has_nothing_done_twice() {
+/// A house whose engine was killed by `kill -9` while an agent works.
+fn killed_at_the_agent() -> House {
     let house = House::new(Manner::Slow);
     house.bench.write(
         "plan.yaml",
@@ -240,11 +238,82 @@ fn an_engine_that_is_killed_has_nothing_done_twice() {
         .bench
         .command(["run", "plan.yaml", "--run-id", "r", "--quiet"]);
     let mut live = Live::start(command);
-    while house.remote.begun() == 0 {
+    while house.remote.asked("GET /v1/orders") == 0 {
         assert!(!live.ended(), "it waits for its agent");
         std::thread::yield_now();
     }
     live.kill();
+    house
+}
+
+/// Who cancels a run whose engine is gone tells the agent, and what an agent was
+/// not heard to end is on record as such.
+#[rstest]
+#[case::heard(false)]
+#[case::unheard(true)]
+fn an_interrupted_run_that_is_cancelled_is_withdrawn_from_its_agent(#[case] is_gone: bool) {
+    let house = killed_at_the_agent();
+    if is_gone {
+        house.remote.stop();
+    }
+    house.bench.rok(["cancel", "r"]).exits(0);
+    assert_eq!(house.remote.withdrawn(), usize::from(!is_gone));
+    let of_sum = house.of_sum();
+    let mut agents = of_sum.iter().map(|event| &event["data"]["agent"]);
+    let had = agents.find(|agent| agent["id"] == "r1");
+    let reason = &had.expect("who had it is on record")["reason"];
+    assert_eq!(reason.is_string(), is_gone, "{reason}");
+    let explained = house.bench.rok(["explain", "r", "sum"]).exits(0).out;
+    assert_eq!(
+        explained.contains("may go on there"),
+        is_gone,
+        "{explained}"
+    );
+    house.bench.rok(["verify", "r"]).exits(0);
+    // The next epoch tells it before it begins the work anew.
+    house.remote.go_on();
+    house.remote.finish();
+    house.bench.rok(["resume", "r", "--quiet"]).exits(0);
+    assert_eq!((house.remote.withdrawn(), house.remote.begun()), (1, 2));
+}
+
+/// So does a server that takes up a run in whose inbox a cancel lies.
+#[test]
+fn a_server_that_takes_up_a_cancelled_run_withdraws_it_from_its_agent() {
+    let house = House::new(Manner::Slow);
+    let store = ["--store", "sqlite:rok.db"];
+    house.bench.write(
+        "plan.yaml",
+        &PLAN.replace("max_latency: 2s", "max_latency: 1h"),
+    );
+    let (mut server, url) = served(&house.bench, &store);
+    let at = ["--server", url.as_str()];
+    let run = ["run", "plan.yaml", "--run-id", "r", "--quiet"];
+    let client = Live::start(house.bench.command(run.into_iter().chain(at)));
+    while house.remote.asked("GET /v1/orders") == 0 {
+        std::thread::yield_now();
+    }
+    server.kill().expect("it is ours");
+    server.wait().expect("it is ours");
+    drop(client);
+    // It waits until somebody takes the run up.
+    let cancel = ["cancel", "r"].into_iter().chain(store);
+    house.bench.rok(cancel).exits(1);
+    assert_eq!(house.remote.withdrawn(), 0);
+    let (mut server, _) = served(&house.bench, &store);
+    while house.remote.withdrawn() == 0 {
+        std::thread::yield_now();
+    }
+    server.kill().expect("it is ours");
+    server.wait().expect("it is ours");
+    assert_eq!(house.remote.begun(), 1);
+}
+
+/// `kill -9` while an agent works: the next owner asks whoever has the work,
+/// and it is begun once.
+#[test]
+fn an_engine_that_is_killed_has_nothing_done_twice() {
+    let house = killed_at_the_agent();
     house.remote.finish();
     house.bench.rok(["resume", "r", "--quiet"]).exits(0);
     assert_eq!((house.remote.begun(), house.here.begun()), (1, 0));
@@ -310,6 +379,28 @@ fn a_file_that_makes_no_sense_starts_nothing() {
     assert!(!house.bench.runs().exists());
 }
 
+/// A server of a bench, and where it answers.
+fn served(bench: &Bench, options: &[&str]) -> (std::process::Child, String) {
+    let serve = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--insecure-no-auth",
+        "--json",
+    ];
+    let mut command = bench.command(serve.iter().chain(options).copied());
+    let mut server = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let out = server.stdout.take().expect("a pipe");
+    let mut said = serde_json::Deserializer::from_reader(BufReader::new(out)).into_iter::<Value>();
+    let listening = said.next().expect("it says where").expect("JSON");
+    let url = listening["url"].as_str().expect("an address").to_owned();
+    (server, url)
+}
+
 /// The same list here and of a server.
 #[test]
 fn the_list_tells_how_each_stands() {
@@ -335,26 +426,10 @@ fn the_list_tells_how_each_stands() {
         "{text}"
     );
 
-    let serve = [
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--insecure-no-auth",
-        "--json",
-    ];
-    let mut command = house.bench.command(serve);
-    let mut server = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let out = server.stdout.take().expect("a pipe");
-    let mut said = serde_json::Deserializer::from_reader(BufReader::new(out)).into_iter::<Value>();
-    let listening = said.next().expect("it says where").expect("JSON");
-    let url = listening["url"].as_str().expect("an address");
+    let (mut server, url) = served(&house.bench, &[]);
     let of_server = house
         .bench
-        .rok(["agents", "list", "--json", "--server", url]);
+        .rok(["agents", "list", "--json", "--server", &url]);
     server.kill().expect("it is ours");
     server.wait().expect("it is ours");
     assert_eq!(states(&of_server.exits(0).json()), expected);

@@ -41,6 +41,6 @@ pub use port::{
     AgentRecord, AgentWork, AttemptRecord, AttemptRef, CallWork, CancelReason, Executor,
     ExecutorError, GivenProcess, INHERITED, LogRecord, PlanWork, PreflightFault, ProcessWork,
     Program, Remains, ReportSink, ServiceWork, StepFailure, StepReport, StepRequest, StepResult,
-    StepSuccess, Usage, Work, Workspace,
+    StepSuccess, Usage, Withdrawn, Work, Workspace,
 };
 pub use strict::strict_json;

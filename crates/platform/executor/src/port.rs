@@ -186,8 +186,20 @@ pub struct AgentRecord {
     pub tried: Vec<Tried>,
     /// Soft policies that it cannot honour.
     pub notes: Vec<String>,
-    /// Why this machine did it, where no agent was asked.
+    /// Why this machine did it, where no agent was asked; why nobody had it; or
+    /// why it is not known that its work ended.
     pub reason: Option<String>,
+}
+
+/// Work elsewhere whose end nobody waits for any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// The attempt that it was for.
+    pub step: StepRef,
+    /// Who was given it.
+    pub by: Taker,
+    /// Why it is not known that it ended; `None`: it was told, and heard it.
+    pub unheard: Option<String>,
 }
 
 /// A run of another plan.
@@ -478,4 +490,10 @@ pub trait Executor: Send + Sync {
     /// Ends whatever an earlier, dead owner left of a run's attempts. Returns
     /// only when nothing of it is alive.
     fn stop_remains(&self, run: &RunId, workspace: &Workspace) -> Result<Remains, ExecutorError>;
+
+    /// Tells whoever does work elsewhere for attempts of a run that no attempt
+    /// to come will ask for it again. None of them may be under way.
+    fn withdraw(&self, _: &RunId) -> Result<Vec<Withdrawn>, ExecutorError> {
+        Ok(Vec::new())
+    }
 }

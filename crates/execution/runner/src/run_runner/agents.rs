@@ -5,12 +5,13 @@ use crate::services::Services;
 use rok_agents::{BudgetLeft, Need, ProcessOrder, StepPolicy, Table, Terms, Tried};
 use rok_events::{AgentData, TriedData};
 use rok_executor::{
-    AgentRecord, AgentWork, GivenProcess, PreflightFault, ProcessWork, Program, StepFailure, Work,
+    AgentRecord, AgentWork, GivenProcess, PreflightFault, ProcessWork, Program, StepFailure,
+    Withdrawn, Work,
 };
 use rok_expr::SecretText;
-use rok_kernel::{RunState, StepIx};
+use rok_kernel::{LostAttempt, RunState, StepIx};
 use rok_plan::{Action, AgentAction, Step, StepPlace};
-use rok_vocabulary::{BudgetDimension, ErrorClass, Federation};
+use rok_vocabulary::{BudgetDimension, ErrorClass, Federation, StepState};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -170,6 +171,15 @@ impl RunRunner {
         services.executor_for(&work)?.candidates(&work)
     }
 
+    /// Whether steps of it are given to agents.
+    #[must_use]
+    pub fn asks_agents(&self) -> bool {
+        let mut steps = self.state().plan().plan().steps.iter();
+        steps.any(|step| {
+            matches!(step.action, Action::Agent(_)) || matches!(step.place, StepPlace::Away(_))
+        })
+    }
+
     /// An agent's step that nobody will ever do.
     pub(super) fn hopeless(&self, ix: StepIx, services: &Services) -> Option<PreflightFault> {
         let reason = self.candidates(ix, services)?.hopeless()?;
@@ -178,6 +188,36 @@ impl RunRunner {
             class: ErrorClass::ConfigError,
             reason,
         })
+    }
+
+    /// Keeps with lost attempts who had them, and what is not known to have
+    /// ended there.
+    pub(crate) fn note_withdrawn(&self, withdrawn: Vec<Withdrawn>, lost: &mut Vec<LostAttempt>) {
+        for one in withdrawn {
+            let runs = |ix: &StepIx| {
+                let slot = self.state().step(*ix);
+                slot.state == StepState::Running
+                    && self.attempt_ref(*ix, slot.attempt).step == one.step
+            };
+            let Some(step) = self.state().places().find(runs) else {
+                continue;
+            };
+            if lost.iter().all(|known| known.step != step) {
+                lost.push(LostAttempt {
+                    step,
+                    ..LostAttempt::default()
+                });
+            }
+            let record = AgentRecord {
+                by: Some(one.by),
+                reason: one.unheard,
+                ..AgentRecord::default()
+            };
+            let data = self.agent_data(record);
+            if let Some(known) = lost.iter_mut().find(|known| known.step == step) {
+                known.data.agent = Some(Box::new(data));
+            }
+        }
     }
 
     /// Who did a step and who was asked before; nothing that an agent says
@@ -207,6 +247,7 @@ impl RunRunner {
             None => AgentData {
                 tried: all,
                 notes,
+                reason,
                 ..AgentData::default()
             },
         }

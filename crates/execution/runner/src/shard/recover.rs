@@ -7,7 +7,7 @@ use crate::run_runner::RunRunner;
 use crate::stock::{Stock, Unmendable};
 use rok_artifacts::ArtifactError;
 use rok_events::ArtifactLeft;
-use rok_executor::ExecutorError;
+use rok_executor::{ExecutorError, Withdrawn};
 use rok_kernel::{Input, Repair, StepIx};
 use rok_log::Claim;
 use rok_vocabulary::RunId;
@@ -73,6 +73,18 @@ impl Shard {
         Ok(killed as u32)
     }
 
+    /// Tells whoever does work of a run elsewhere, for an earlier owner, that
+    /// nobody will ask for it again.
+    pub fn withdraw(&self, run: &RunId) -> Result<Vec<Withdrawn>, ExecutorError> {
+        let mut withdrawn = Vec::new();
+        if let Some(runner) = self.runs.get(run) {
+            for executor in runner.services(&self.services).executors() {
+                withdrawn.extend(executor.withdraw(run)?);
+            }
+        }
+        Ok(withdrawn)
+    }
+
     /// Puts aside what attempts left that nobody ended; their processes must
     /// be gone.
     pub fn take_stock(&self, run: &RunId) -> Result<Stock, ArtifactError> {
@@ -100,14 +112,19 @@ impl Shard {
 
     /// Ends what an earlier owner left, then goes on with the same epoch:
     /// attempts are lost, all else that is outstanding is performed again.
+    /// `withdrawn` is what was told to end elsewhere, where no attempt follows.
     pub fn recover(
         &mut self,
         run: &RunId,
         owner: String,
         repaired: Option<Repair>,
+        withdrawn: Vec<Withdrawn>,
     ) -> Result<(), RecoverError> {
         let killed = self.stop_remains(run)?;
         let mut found = self.look_over(run)?;
+        if let Some(runner) = self.runs.get(run) {
+            runner.note_withdrawn(withdrawn, &mut found.stock.lost);
+        }
         let lost = std::mem::take(&mut found.stock.lost);
         self.say(
             run,

@@ -24,6 +24,9 @@ impl Story<'_> {
                     .because
                     .push(format!("attempt {number} failed: {why}"));
                 story.because.extend(taken_away(agent));
+                if let (Some(id), Some(reason)) = (&agent.id, &agent.reason) {
+                    story.because.push(format!("agent `{id}` had it: {reason}"));
+                }
             }
         }
         let Some(agent) = self.end_of(ix).and_then(|end| end.agent.as_deref()) else {

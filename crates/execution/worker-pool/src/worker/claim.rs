@@ -189,7 +189,7 @@ impl Worker {
         if repaired.is_some() || was_interrupted(state) {
             let owner = self.common.settings.owner.to_string();
             self.shard
-                .recover(run, owner, repaired)
+                .recover(run, owner, repaired, Vec::new())
                 .map_err(|error| chain(&error))?;
             self.shard.go_on_with_sub_runs(run);
             return Ok(());

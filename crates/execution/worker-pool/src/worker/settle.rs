@@ -56,6 +56,11 @@ impl Worker {
             && let Some(runner) = self.shard.run(run)
         {
             self.common.outfitter.ended(run, runner.state());
+            if runner.asks_agents() {
+                // What an owner that is gone gave them, and no attempt took up.
+                // Whoever does not hear it is told again by a next epoch.
+                drop(self.shard.withdraw(run));
+            }
             Counters::add(&self.common.counters.ended, 1);
             self.common.buckets.forget(run);
         }

@@ -2,7 +2,7 @@
 
 use rok_executor::{
     AttemptRef, CancelReason, Executor, ExecutorError, PreflightFault, Remains, ReportSink,
-    StepFailure, StepReport, StepRequest, Work, Workspace,
+    StepFailure, StepReport, StepRequest, Withdrawn, Work, Workspace,
 };
 use rok_vocabulary::{ErrorClass, RunId};
 use std::sync::Arc;
@@ -57,5 +57,13 @@ impl Executor for FirstOf {
             remains.killed.extend(of_it.killed);
         }
         Ok(remains)
+    }
+
+    fn withdraw(&self, run: &RunId) -> Result<Vec<Withdrawn>, ExecutorError> {
+        let mut withdrawn = Vec::new();
+        for executor in &self.0 {
+            withdrawn.extend(executor.withdraw(run)?);
+        }
+        Ok(withdrawn)
     }
 }

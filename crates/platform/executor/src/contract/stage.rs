@@ -2,15 +2,16 @@
 
 use super::{Deed, Fault, Subject};
 use crate::port::{
-    AttemptRef, Executor, ReportSink, StepReport, StepRequest, StepSuccess, Workspace,
+    AttemptRef, CancelReason, Executor, ReportSink, StepReport, StepRequest, StepSuccess, Workspace,
 };
 use crate::{StepFailure, Work};
 use rok_secrets::Secrets;
 use rok_vocabulary::{Attempt, Epoch, IdempotencyKey, InputName, RunId, StepId, StepRef};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The secret that work which blabs says; its name in the run is `token`.
@@ -19,6 +20,9 @@ pub const SECRET: &str = "s3cr3t-t0k3n-of-the-contract";
 /// Nothing that is asked for here takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What is stopped when a rule has been judged is not waited for longer.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// An executor and what it reports.
 pub(super) struct Stage<'s> {
     pub(super) subject: &'s dyn Subject,
@@ -26,6 +30,8 @@ pub(super) struct Stage<'s> {
     run: RunId,
     sender: Sender<StepReport>,
     reports: Mutex<Receiver<StepReport>>,
+    /// Started, and not reported yet.
+    open: Mutex<BTreeSet<AttemptRef>>,
 }
 
 /// An attempt of a step that does this, for tests: without inputs, secrets and
@@ -106,6 +112,7 @@ impl<'s> Stage<'s> {
             run: run.parse().expect("subjects name their runs well"),
             sender,
             reports: Mutex::new(reports),
+            open: Mutex::default(),
         }
     }
 
@@ -129,6 +136,7 @@ impl<'s> Stage<'s> {
 
     pub(super) fn start(&self, request: StepRequest) -> AttemptRef {
         let attempt = request.attempt.clone();
+        self.open().insert(attempt.clone());
         let sender = Mutex::new(self.sender.clone());
         let sink = move |report| {
             let sender = sender.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,9 +150,19 @@ impl<'s> Stage<'s> {
 
     /// The next report, of whichever attempt.
     pub(super) fn report(&self) -> Result<StepReport, Fault> {
+        self.next(PATIENCE)
+            .ok_or_else(|| Fault::Broken(format!("no report within {} s", PATIENCE.as_secs())))
+    }
+
+    fn next(&self, patience: Duration) -> Option<StepReport> {
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = reports.recv_timeout(PATIENCE);
-        next.map_err(|_| Fault::Broken(format!("no report within {} s", PATIENCE.as_secs())))
+        let report = reports.recv_timeout(patience).ok()?;
+        self.open().remove(&report.attempt);
+        Some(report)
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeSet<AttemptRef>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The end of an attempt, whose report must be the next.
@@ -180,6 +198,23 @@ impl<'s> Stage<'s> {
         match reports.try_recv() {
             Ok(again) => broken(format!("{:?} was reported twice", again.attempt.step)),
             Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Whatever was started is ended, also where a rule is broken: nothing goes on
+/// in the way of the next one.
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        let left = self.open().clone();
+        for attempt in &left {
+            self.executor.cancel(attempt, CancelReason::Cancelled);
+        }
+        for _ in left {
+            // One that does not end is told by the rules about stops.
+            if self.next(FAREWELL).is_none() {
+                break;
+            }
         }
     }
 }

@@ -12,6 +12,9 @@ const REASONS: [CancelReason; 3] = [
     CancelReason::Interrupted,
 ];
 
+/// Work that was started before has begun by then.
+const MEANWHILE: Duration = Duration::from_secs(1);
+
 fn ended_as(end: End, class: ErrorClass) -> Result<(), Fault> {
     match end {
         Ok(_) => broken(format!("it succeeded, and should have ended as `{class}`")),
@@ -35,12 +38,14 @@ pub(super) fn a_deadline_ends_work_as_a_timeout(stage: &Stage<'_>) -> Result<(),
 }
 
 pub(super) fn a_stop_ends_work_for_its_reason(stage: &Stage<'_>) -> Result<(), Fault> {
-    // Work that has begun: another attempt began and ended since.
+    // Work that has begun: another attempt began and ended since, or waited in
+    // vain for whoever does one thing at a time.
     let barrier = stage.work(Deed::Answers)?;
     for (step, reason) in ["a", "b", "c"].into_iter().zip(REASONS) {
         let attempt = stays(stage, step)?;
-        let since = stage.start(stage.request(&format!("{step}-since"), barrier.clone()));
-        drop(stage.end_of(&since)?);
+        let mut since = stage.request(&format!("{step}-since"), barrier.clone());
+        since.timeout = Some(MEANWHILE);
+        drop(stage.end_of(&stage.start(since))?);
         stage.executor.cancel(&attempt, reason);
         ended_as(stage.end_of(&attempt)?, reason.failure().class)?;
     }
