@@ -44,6 +44,12 @@ pub(crate) fn write(report: &RunReport, _: Look) -> Result<String, FormatError> 
     for message in &report.messages {
         annotate(&mut out, command, "rok", &Finding::error(message));
     }
+    if let Some(replay) = &report.replay {
+        let command = if replay.diverged { "error" } else { "notice" };
+        for text in replay.in_words() {
+            annotate(&mut out, command, "rok", &Finding::error(&text));
+        }
+    }
     let sum = &report.summary;
     let closing = format!(
         "{}: {}; {} passed, {} warned, {} failed, {} skipped",

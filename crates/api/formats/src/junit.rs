@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use rok_orchestration::{ComponentResult, Finding, Level, ResultStatus, RunReport};
+use rok_orchestration::{ComponentResult, Finding, Level, ReplayReport, ResultStatus, RunReport};
 
 /// A suite, a case for each component. What went wrong with the run as a whole
 /// is a case in error, so that no reader takes it for a success.
@@ -22,7 +22,12 @@ pub(crate) fn write(report: &RunReport, _: Look) -> Result<String, FormatError> 
     for result in &report.results {
         suite.add_test_case(case(&report.stage, result));
     }
-    let unexplained = !report.status.is_good() && report.summary.failed == 0;
+    let diverged = report.replay.as_ref().filter(|replay| replay.diverged);
+    if let Some(replay) = diverged {
+        suite.add_test_case(divergence(&report.stage, replay));
+    }
+    let explained = report.summary.failed > 0 || (diverged.is_some() && report.messages.is_empty());
+    let unexplained = !report.status.is_good() && !explained;
     if report.error.is_some() || unexplained {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         let message = match &report.error {
@@ -37,11 +42,27 @@ pub(crate) fn write(report: &RunReport, _: Look) -> Result<String, FormatError> 
         case.set_classname(report.stage.as_str());
         suite.add_test_case(case);
     }
-    if !report.messages.is_empty() {
-        suite.set_system_out(xml(&report.messages.join("\n")));
+    let mut said = report.messages.clone();
+    said.extend(report.replay.iter().flat_map(ReplayReport::in_words));
+    if !said.is_empty() {
+        suite.set_system_out(xml(&said.join("\n")));
     }
     out.add_test_suite(suite);
     out.to_string().map_err(|error| unfit("junit", &error))
+}
+
+/// What came out otherwise than recorded, as a case of its own: the components
+/// may all have passed.
+fn divergence(stage: &str, replay: &ReplayReport) -> TestCase {
+    let words = replay.in_words();
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status
+        .set_type("diverged")
+        .set_message(xml(&words.join("; ")))
+        .set_description(xml(&words.join("\n")));
+    let mut case = TestCase::new("replay", status);
+    case.set_classname(stage);
+    case
 }
 
 fn case(stage: &str, result: &ComponentResult) -> TestCase {

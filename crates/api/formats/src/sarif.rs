@@ -54,9 +54,14 @@ pub(crate) fn write(report: &RunReport, _: Look) -> Result<String, FormatError> 
     let error = error.map(|error| ("error", error.message.clone()));
     let messages = report.messages.iter();
     let messages = messages.map(|message| (level, message.clone()));
+    let replay = report.replay.iter().flat_map(|replay| {
+        let level = if replay.diverged { "error" } else { "note" };
+        replay.in_words().into_iter().map(move |text| (level, text))
+    });
     let notes: Vec<Value> = warned
         .chain(error)
         .chain(messages)
+        .chain(replay)
         .map(|(level, text)| json!({ "level": level, "message": { "text": text } }))
         .collect();
     if !notes.is_empty() {

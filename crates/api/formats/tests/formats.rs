@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rok_formats::{FormatError, Formatters, Look};
 use rok_orchestration::{
     ComponentArtifact, ComponentResult, ExecutionMode, Finding, Level, OrchestratorError,
-    ReportStatus, ResultStatus, RunReport, Trouble,
+    ReplayReport, ReportStatus, ResultStatus, RunReport, Trouble,
 };
 use rok_vocabulary::Timestamp;
 use rstest::rstest;
@@ -141,6 +141,42 @@ fn junit_counts_what_the_report_counts() {
     assert_eq!(count("tests"), sum.total);
     assert_eq!(count("failures"), sum.failed);
     assert_eq!(count("skipped"), sum.skipped);
+}
+
+/// A replay that came out otherwise is an error of its own, also where every
+/// component passed; one that did not is told as such.
+#[rstest]
+#[case("junit", "errors=\"1\"", "errors=\"0\"")]
+#[case("sarif", "\"level\": \"error\"", "\"level\": \"note\"")]
+#[case("github", "::error title=rok::replay", "::notice title=rok::replay")]
+fn a_replay_is_told(#[case] format: &str, #[case] otherwise: &str, #[case] alike: &str) {
+    let at = Timestamp::from_millis(T0);
+    let mut report: RunReport = RunReport::begun("ci", "CIOrchestrator", "run-8", at);
+    report.results = vec![result("fmt", ResultStatus::Pass, 410, 1)];
+    let mut replay = ReplayReport {
+        replays: "run-7".into(),
+        ..ReplayReport::default()
+    };
+    report.replay = Some(replay.clone());
+    report.settle(None, at);
+    let render = |report: &RunReport| {
+        let rendered = Formatters::standard().render(format, report, Look::PLAIN);
+        rendered.expect("the name is a standard one")
+    };
+    let text = render(&report);
+    for part in [alike, "replay of run-7: came out alike"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    replay.diverged = true;
+    replay.divergences = vec!["fmt: was failed, is succeeded".into()];
+    report.replay = Some(replay);
+    report.settle(Some(ReportStatus::Failed), at);
+    let text = render(&report);
+    let told = "replay of run-7: diverged: fmt: was failed, is succeeded";
+    for part in [otherwise, told] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("message=\"\""), "{text}");
 }
 
 #[test]

@@ -5,7 +5,9 @@ use crate::mode::ExecutionMode;
 use crate::profile::ProfileReport;
 use crate::result::{ComponentResult, ResultStatus};
 use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use rok_vocabulary::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -171,6 +173,26 @@ pub struct ReplayReport {
     pub diverged: bool,
     /// What, a line each.
     pub divergences: Vec<String>,
+}
+
+impl ReplayReport {
+    /// What was replayed and how that came out, for people: a text for each
+    /// divergence, and one where there is none.
+    #[must_use]
+    pub fn in_words(&self) -> Vec<String> {
+        let from = match &self.from {
+            Some(from) => format!(" from {from}"),
+            None => String::new(),
+        };
+        let replay = format!("replay of {}{from}", self.replays);
+        if !self.diverged {
+            return vec![format!("{replay}: came out alike")];
+        }
+        let divergences = self.divergences.iter();
+        divergences
+            .map(|what| format!("{replay}: diverged: {what}"))
+            .collect()
+    }
 }
 
 impl ReportStatus {

@@ -2,6 +2,7 @@
 //! measured, or again.
 
 use super::{bench, component, ends, orch, result};
+use rstest::rstest;
 use serde_json::Value;
 
 /// A component that comes to its end only while another one runs.
@@ -169,6 +170,30 @@ fn replay_takes_recorded_results_and_tells_what_differs() {
         "b: hands on something else"
     );
     assert_eq!(other["status"], "failed");
+}
+
+/// Whichever format a CI system reads tells what a replay came to otherwise.
+#[rstest]
+#[case("fails", "passes", "a: was failed, is succeeded")]
+#[case("passes", "fails", "a: was succeeded, is failed")]
+fn a_replay_that_diverged_says_so_in_every_format(
+    #[case] before: &str,
+    #[case] after: &str,
+    #[case] told: &str,
+) {
+    let a = "type: test\nentrypoint: { run: [test, -e, passes] }";
+    let bench = bench(&[("a", a)]);
+    bench.write(before, "");
+    let words = "--stage test --correlation-id first";
+    orch(&bench, words).exits(i32::from(before == "fails"));
+    std::fs::rename(bench.path().join(before), bench.path().join(after)).expect("a file");
+    for format in ["human", "json", "yaml", "junit", "sarif", "github"] {
+        let words = format!("--stage test --replay first --format {format}");
+        let text = orch(&bench, &words).exits(1).out;
+        for part in ["replay", "first", "diverged", told] {
+            assert!(text.contains(part), "{format}: {part}\n{text}");
+        }
+    }
 }
 
 #[test]
