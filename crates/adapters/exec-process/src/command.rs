@@ -6,7 +6,7 @@
 
 use crate::places::Places;
 use crate::sandbox;
-use rok_executor::{INHERITED, ProcessWork, Program, StepFailure, StepRequest};
+use rok_executor::{INHERITED, PIPED, PIPED_FILE, ProcessWork, Program, StepFailure, StepRequest};
 use rok_secrets::Secrets;
 use rok_vocabulary::ErrorClass;
 use rustix::fs::Access;
@@ -23,6 +23,10 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// The kernel's limit for one argument or variable (`MAX_ARG_STRLEN`).
 const MAX_STRING: usize = 128 * 1024;
+
+/// More handed on than this is in its file alone: a variable of this size still
+/// leaves room for others.
+const MAX_PIPED: usize = 96 * 1024;
 
 /// The inherited variables as they were when the executor was made, and where
 /// programs were found.
@@ -61,7 +65,12 @@ impl Programs {
         work: &ProcessWork,
         places: &Places,
     ) -> Result<Prepared, StepFailure> {
-        let given = revealed(work, &request.secrets)?;
+        let mut given = revealed(work, &request.secrets)?;
+        if let Some(piped) = &places.piped {
+            given.retain(|(name, value)| name != PIPED || value.len() <= MAX_PIPED);
+            let file = piped.to_string_lossy().into_owned();
+            given.push((PIPED_FILE.to_owned(), file));
+        }
         let (name, args) = vector(&work.program)?;
         let program = self.find(name, &given, &work.cwd)?;
         let mut command = match &work.sandbox {
@@ -298,8 +307,14 @@ fn too_big(command: &Command) -> StepFailure {
         || "the arguments and variables together are".to_owned(),
         |name| format!("variable `{name}` is"),
     );
+    let is_piped = command.get_envs().any(|(name, _)| name == PIPED_FILE);
+    let piped = if is_piped {
+        ", and what was handed on from PIPE_INPUT_FILE"
+    } else {
+        ""
+    };
     config(format!(
-        "{what} larger than the system lets a process have; read values from ROK_INPUTS"
+        "{what} larger than the system lets a process have; read values from ROK_INPUTS{piped}"
     ))
 }
 

@@ -1,6 +1,6 @@
 //! Where an attempt's files are, and the folders they need.
 
-use rok_executor::{StepFailure, StepRequest, Work, Workspace};
+use rok_executor::{PIPED, StepFailure, StepRequest, Work, Workspace};
 use rok_vocabulary::ErrorClass;
 use std::collections::HashSet;
 use std::fs::{DirBuilder, OpenOptions};
@@ -19,6 +19,8 @@ pub(crate) struct Places {
     pub(crate) record: Option<PathBuf>,
     pub(crate) artifacts: Option<PathBuf>,
     pub(crate) inputs: PathBuf,
+    /// What the step before handed on, in a pipeline; removed with the attempt.
+    pub(crate) piped: Option<PathBuf>,
     pub(crate) output: PathBuf,
     pub(crate) error: PathBuf,
     pub(crate) usage: PathBuf,
@@ -67,6 +69,7 @@ impl Folders {
             }
         }
         let mut places = Places {
+            piped: hand_on(&request.work, scratch.join(format!("{name}.piped")))?,
             log: workspace.map(|workspace| workspace.logs.join(format!("{name}.log"))),
             record: workspace.map(|workspace| workspace.procs.join(&name)),
             artifacts: workspace.map(|workspace| workspace.artifacts.clone()),
@@ -112,8 +115,13 @@ impl Places {
         self.tmp.as_deref()?.parent().map(Path::to_owned)
     }
 
-    /// Removes what the attempt's own folder holds, if it had one.
+    /// Removes what the attempt's own folder holds, if it had one, and what it
+    /// was handed.
     pub(crate) fn clear(&self) {
+        if let Some(piped) = &self.piped {
+            // What stays is cleared with the scratch folder.
+            let _ = std::fs::remove_file(piped);
+        }
         if let Some(own) = &self.own {
             // It lies in the temporary folder; what stays is cleared with that.
             let _ = std::fs::remove_dir_all(own);
@@ -173,14 +181,30 @@ fn write_inputs(path: &Path, request: &StepRequest) -> io::Result<()> {
         return Ok(());
     }
     let new = path.with_extension(format!("{}.new", std::process::id()));
+    write(&new, request.inputs.to_string().as_bytes())?;
+    std::fs::rename(&new, path)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&new)?;
-    file.write_all(request.inputs.to_string().as_bytes())?;
-    std::fs::rename(&new, path)
+        .open(path)?;
+    file.write_all(bytes)
+}
+
+/// Writes what a process is handed by the step before, where it is. A text with
+/// a secret in it stays a variable alone: secrets are written to no file.
+fn hand_on(work: &Work, path: PathBuf) -> Result<Option<PathBuf>, StepFailure> {
+    let env = work.process().map_or(&[][..], |work| &work.env);
+    let piped = env.iter().find(|(name, _)| name == PIPED);
+    let Some(text) = piped.and_then(|(_, text)| text.as_plain()) else {
+        return Ok(None);
+    };
+    write(&path, text.as_bytes()).map_err(|error| fault(&path, &error))?;
+    Ok(Some(path))
 }
 
 fn fault(path: &Path, error: &io::Error) -> StepFailure {

@@ -37,7 +37,10 @@ pub(crate) fn led<'l>(
     let launcher = launcher.ok_or_else(|| violation(NO_LAUNCHER))?;
     let of_step = places.own_step().into_iter();
     let order = Confinement {
-        ours_read: vec![places.inputs.clone()],
+        ours_read: std::iter::once(&places.inputs)
+            .chain(&places.piped)
+            .cloned()
+            .collect(),
         ours_write: of_step.chain(places.artifacts.clone()).collect(),
         hidden: hidden(request),
         kept: kept(request),

@@ -5,6 +5,7 @@ use crate::not_started::{self, Refused};
 use crate::pipe;
 use crate::trouble::{config, of_plan};
 use rok_component::Component;
+use rok_executor::PIPED;
 use rok_facades::registry::FoundComponent;
 use rok_orchestration::{ExecutionContext, OrchestratorError, PIPELINE};
 use rok_plan::{Plan, PlanErrors};
@@ -382,7 +383,7 @@ fn step(part: &Part<'_>) -> Map<String, Value> {
         let outputs = pipe::outputs_of(before.name.as_str());
         // A component that hands nothing on gives an empty text.
         let text = format!("${{{{ {outputs} == null ? '' : {outputs} }}}}");
-        given.push(("PIPE_INPUT", text));
+        given.push((PIPED, text));
     }
     // A name is a text, whatever it looks like.
     let literal = |text: &str| text.replace("${{", "$${{");

@@ -39,8 +39,8 @@ pub use outputs::{
 };
 pub use port::{
     AgentRecord, AgentWork, AttemptRecord, AttemptRef, CallWork, CancelReason, Executor,
-    ExecutorError, GivenProcess, INHERITED, LogRecord, PlanWork, PreflightFault, ProcessWork,
-    Program, Remains, ReportSink, ServiceWork, StepFailure, StepReport, StepRequest, StepResult,
-    StepSuccess, Usage, Withdrawn, Work, Workspace,
+    ExecutorError, GivenProcess, INHERITED, LogRecord, PIPED, PIPED_FILE, PlanWork, PreflightFault,
+    ProcessWork, Program, Remains, ReportSink, ServiceWork, StepFailure, StepReport, StepRequest,
+    StepResult, StepSuccess, Usage, Withdrawn, Work, Workspace,
 };
 pub use strict::strict_json;

@@ -17,6 +17,13 @@ use std::time::Duration;
 /// What a process inherits of the environment; all else it must be given.
 pub const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
+/// The variable of a process that holds what the step before handed on, in a
+/// pipeline of components; absent where that is too large for a variable.
+pub const PIPED: &str = "PIPE_INPUT";
+
+/// The variable that names the file with all of it.
+pub const PIPED_FILE: &str = "PIPE_INPUT_FILE";
+
 /// One attempt of one step of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttemptRef {

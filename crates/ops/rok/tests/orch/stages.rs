@@ -135,6 +135,24 @@ fn a_pipeline_pipes_outputs_to_inputs_in_the_given_order() {
     assert_eq!(order, ["tool_a", "tool_b", "validator_x"]);
 }
 
+/// What is handed on is in a file, however much it is, and in a variable where
+/// it fits.
+#[rstest]
+#[case(3, "there")]
+#[case(3_000_000, "absent")]
+fn what_a_pipeline_hands_on_is_in_a_file(#[case] bytes: usize, #[case] variable: &str) {
+    let gives = format!(
+        "type: tool\noutputs: {{ text: {{ type: string }} }}\nentrypoint: {{ run: \"printf '{{\\\"text\\\": \\\"%s\\\"}}' $(head -c {bytes} /dev/zero | tr '\\\\0' x) > \\\"$ROK_OUTPUT\\\"\" }}"
+    );
+    let takes = "type: tool\nentrypoint:\n  run: |\n    variable=${PIPE_INPUT-absent}\n    test \"$variable\" = absent || { test \"$variable\" = \"$(cat \"$PIPE_INPUT_FILE\")\"; variable=there; }\n    printf '{\"bytes\": %s, \"variable\": \"%s\"}' $(wc -c < \"$PIPE_INPUT_FILE\") $variable > \"$ROK_OUTPUT\"\noutputs: { bytes: { type: integer }, variable: { type: string } }";
+    let bench = bench(&[("gives", &gives), ("takes", takes)]);
+    let report = orch(&bench, "--stage pipeline --from gives --to takes");
+    let report = report.exits(0).json();
+    let output = &result(&report, "takes")["output"];
+    assert_eq!(output["bytes"], "{\"text\":\"\"}".len() + bytes);
+    assert_eq!(output["variable"], variable);
+}
+
 #[test]
 fn a_pipeline_is_reported_in_the_order_in_which_it_runs() {
     let step = "type: tool\nentrypoint: { run: [\"true\"] }";

@@ -66,7 +66,7 @@ head -n 1 plan.yaml
 echo one > out/a; mkdir out/d; mv out/a out/d/b; cat out/d/b; touch out/d/b
 echo scratch > "$TMPDIR/x"; cat "$TMPDIR/x"
 echo kept > "$ROK_ARTIFACTS/kept"; cat "$ROK_ARTIFACTS/kept"
-cat "$ROK_INPUTS"; echo
+cat "$ROK_INPUTS"; echo; cat "$PIPE_INPUT_FILE"; echo
 echo err > /dev/stderr; echo out > /dev/stdout; echo none > /dev/null
 cat <<END
 here
@@ -79,7 +79,8 @@ python3 -c 'import os, tempfile; tempfile.TemporaryFile().write(b"x"); print(os.
     let plan = boxed.path("work/plan.yaml");
     let secret = boxed.path("secret").canonicalize().unwrap();
     let text = std::fs::read_to_string(&plan).unwrap();
-    std::fs::write(&plan, text.replace("SECRET", secret.to_str().unwrap())).unwrap();
+    let text = text.replace("SECRET", secret.to_str().unwrap());
+    std::fs::write(&plan, text + "\nenv: { PIPE_INPUT: handed }\n").unwrap();
     let Some(ran) = boxed.run() else { return };
     ran.exits(0);
     // What was printed to the log by its other names cut it: as without a sandbox.
