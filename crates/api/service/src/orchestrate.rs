@@ -46,10 +46,15 @@ impl Service {
         stop: &StopSignal,
         observer: &mut dyn Observer,
     ) -> Result<RunReport, ServiceError> {
-        if context.mode() != ExecutionMode::DryRun {
-            self.drives_here("orch")?;
+        let settings = &self.config().settings;
+        if context.mode() != ExecutionMode::DryRun && settings.store.is_some() {
+            let message =
+                "`rok orch` drives a run here, and `rok serve` drives the runs of a database";
+            return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
+                .help("leave --store and ROK_STORE out: the runs of stages are in a folder (--dir)")
+                .into());
         }
-        if self.config().settings.server.is_some() {
+        if settings.server.is_some() {
             let message = "components run where they are, and these runs are a server's";
             return Err(RunsError::new(ErrorKind::Usage, "ROK0117", message)
                 .help("leave --server and ROK_SERVER out")

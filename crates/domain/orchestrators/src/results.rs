@@ -7,7 +7,7 @@ use rok_facades::runs::{
 use rok_orchestration::{
     ComponentArtifact, ComponentResult, Finding, Level, ResultStatus, RunReport,
 };
-use rok_vocabulary::{ErrorClass, StepState};
+use rok_vocabulary::{ErrorClass, Profile, StepState};
 use serde_json::Value;
 use std::path::Path;
 
@@ -107,7 +107,7 @@ fn of_step(
         result.errors.push(Finding {
             level: Level::Warning,
             rule: Some(violation.policies.join(", ")),
-            ..Finding::error(&violation_in_words(violation))
+            ..Finding::error(&violation_in_words(summary, violation))
         });
         if result.status == ResultStatus::Pass {
             result.status = ResultStatus::Warn;
@@ -122,7 +122,7 @@ fn of_step(
     result
 }
 
-/// What soft policies forbid of a run's current epoch: it went on all the same.
+/// What policies forbid of a run's current epoch that went on all the same.
 fn soft(summary: &RunSummary) -> impl Iterator<Item = &ViolationView> {
     let all = summary.violations.iter();
     all.filter(|one| !one.blocking && one.epoch == summary.epoch)
@@ -136,15 +136,24 @@ fn is_step(id: &str, step: &str) -> bool {
             .is_some_and(|rest| rest.starts_with('['))
 }
 
-fn violation_in_words(violation: &ViolationView) -> String {
-    format!("soft policy violation: {}", violation.in_words())
+/// A profile that only observes lets strict policies block nothing either.
+fn violation_in_words(summary: &RunSummary, violation: &ViolationView) -> String {
+    let observes = summary.profile.starts_with(Profile::ObserveOnly.as_str());
+    let how = if observes {
+        "policy violation that is only observed (OBSERVE_ONLY)"
+    } else {
+        "soft policy violation"
+    };
+    format!("{how}: {}", violation.in_words())
 }
 
 /// What soft policies forbid of the run as a whole, and how many violations
 /// there are besides those that are told.
 pub(crate) fn of_run_as_a_whole(summary: &RunSummary) -> Vec<String> {
     let whole = soft(summary).filter(|violation| violation.step.is_none());
-    let mut told: Vec<String> = whole.map(violation_in_words).collect();
+    let mut told: Vec<String> = whole
+        .map(|violation| violation_in_words(summary, violation))
+        .collect();
     let known = u32::try_from(summary.violations.len()).unwrap_or(u32::MAX);
     let more = summary.violation_count.saturating_sub(known);
     if more > 0 {

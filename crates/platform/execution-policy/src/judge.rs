@@ -77,19 +77,30 @@ pub fn judge(policies: &[ExecutionPolicy], facts: &RunFacts<'_>) -> Vec<Breach> 
         }
     }
     for step in &plan.steps {
-        for policy in policies {
-            if policy.covers(plan.id.as_str(), facts.submitter, Some(step.id.as_str())) {
-                of_step(policy, step, facts, &mut |why| {
-                    breaches.push(Breach::of(policy, Some(&step.id), why));
-                });
-            }
-        }
+        breaches.extend(judge_step(policies, step, facts));
         let undone = step.compensate.as_ref().map(|undo| &undo.action);
         for action in [Some(&step.action), undone].into_iter().flatten() {
             breaches.extend(judge_work(policies, &work(facts, step, action)));
         }
     }
     breaches.dedup();
+    breaches
+}
+
+/// What policies forbid of a step beyond its work: the agents that it asks, and
+/// a sandbox that is laxer than it should be. It is told before the run, and
+/// again as the step begins, so that the record says of which step it is.
+#[must_use]
+pub fn judge_step(policies: &[ExecutionPolicy], step: &Step, facts: &RunFacts<'_>) -> Vec<Breach> {
+    let (plan, id) = (facts.plan.id.as_str(), step.id.as_str());
+    let mut breaches = Vec::new();
+    for policy in policies {
+        if policy.covers(plan, facts.submitter, Some(id)) {
+            of_step(policy, step, facts, &mut |why| {
+                breaches.push(Breach::of(policy, Some(&step.id), why));
+            });
+        }
+    }
     breaches
 }
 

@@ -42,7 +42,7 @@ mod work;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use judge::{Breach, RunFacts, judge};
+pub use judge::{Breach, RunFacts, judge, judge_step};
 pub use policy::{
     BudgetCaps, Deny, ExecutionPolicy, Payload, PolicyError, Require, ScopeFault, check_parts,
 };

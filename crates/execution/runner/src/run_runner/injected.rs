@@ -2,7 +2,7 @@
 //! before each step.
 
 use super::RunRunner;
-use rok_execution_policy::{Breach, RunFacts, WorkFacts, judge, judge_work};
+use rok_execution_policy::{Breach, RunFacts, WorkFacts, judge, judge_step, judge_work};
 use rok_executor::{Program, StepRequest, Work};
 use rok_facades::{Authorization, Violation};
 use rok_kernel::{Breached, StepIx};
@@ -89,6 +89,16 @@ impl RunRunner {
             url,
         };
         let mut breaches = judge_work(policies, &facts);
+        if !request.attempt.step.compensates {
+            let none = BTreeMap::new();
+            let facts = RunFacts {
+                plan: state.plan().plan(),
+                labels: state.labels().unwrap_or(&none),
+                submitter: facts.submitter,
+                sandbox: state.settings().sandbox,
+            };
+            breaches.extend(judge_step(policies, state.definition(step), &facts));
+        }
         for breach in &mut breaches {
             breach.why = self.masked(&breach.why);
         }

@@ -227,6 +227,21 @@ fn an_input_that_cannot_be_read_is_one_error() {
     assert!(message.contains("input `rows`: is not given"), "{message}");
 }
 
+/// Neither a database nor a server has the runs of stages: what is advised works.
+#[test]
+fn a_stage_in_a_database_is_told_to_leave_it_out() {
+    let bench = bench(&[("a", "type: test\nentrypoint: { run: [touch, ran] }")]);
+    let ran = orch(&bench, "--stage test --store sqlite:rok.db").exits(2);
+    assert!(
+        ran.err.contains("leave --store and ROK_STORE out"),
+        "{}",
+        ran.err
+    );
+    assert!(!ran.err.contains("--server"), "{}", ran.err);
+    assert!(!bench.path().join("ran").exists());
+    orch(&bench, "--stage test").exits(0);
+}
+
 #[test]
 fn stages_run_where_they_are_asked_for_and_on_no_server() {
     let bench = bench(&[("a", "type: test\nentrypoint: { run: [touch, ran] }")]);
@@ -290,6 +305,40 @@ fn what_is_only_warned_of_is_told_in_every_format() {
         status.contains("policy violations: 3 (recorded)"),
         "{status}"
     );
+}
+
+/// A soft policy speaks against a component whatever it forbids, and a strict
+/// one that is only observed is called no soft one.
+#[test]
+fn what_is_told_of_a_component_is_told_by_its_name() {
+    let copies = "type: test\nentrypoint: { run: [touch, x] }";
+    let bench = bench(&[("copies", copies)]);
+    let policy = |level: &str, of: &str| {
+        format!(
+            "policies:\n  - {{ type: security, scope: org, enforcement_level: {level}, payload: {{ id: rule-1, {of} }} }}\n"
+        )
+    };
+    let boxed = policy("soft", "require: { sandbox: { network: none } }");
+    bench.write("boxed.yaml", &boxed);
+    let strict = policy("strict", "deny: { commands: [touch] }");
+    bench.write("strict.yaml", &strict);
+    for (words, told) in [
+        (
+            "--policy boxed.yaml",
+            "soft policy violation: policy `rule-1`: step `copies` has no sandbox",
+        ),
+        (
+            "--policy strict.yaml --profile OBSERVE_ONLY",
+            "policy violation that is only observed (OBSERVE_ONLY): policy `rule-1`",
+        ),
+    ] {
+        let words = format!("--stage test {words}");
+        let report = orch(&bench, &words).exits(0).json();
+        let copies = result(&report, "copies");
+        assert_eq!(copies["status"], "warn", "{words}: {copies:#}");
+        let message = copies["errors"][0]["message"].as_str().expect("a message");
+        assert!(message.starts_with(told), "{words}: {message}");
+    }
 }
 
 #[test]
