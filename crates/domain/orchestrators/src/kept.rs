@@ -260,7 +260,9 @@ mod tests {
     #[test]
     fn a_removal_that_breaks_off_leaves_a_folder_whose_owner_is_known() {
         let runs = tempfile::tempdir().expect("a folder");
-        let run: RunId = "removal-breaks-off".parse().expect("an id");
+        // What a killed test leaves is in no other's way.
+        let run = format!("removal-breaks-off-{}", std::process::id());
+        let run: RunId = run.parse().expect("an id");
         // The list of what is staged, the copy, and the owner.
         for done in 0..3 {
             let mut kept = Kept::make(&run, runs.path(), &Entries::new()).expect("it is made");
