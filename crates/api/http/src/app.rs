@@ -209,7 +209,8 @@ impl App {
         .await
     }
 
-    /// Whether a log could be appended now; tried once a second at most.
+    /// Whether a log could be appended now, and somebody carries runs out; tried
+    /// once a second at most.
     pub(crate) fn ready(&self) -> Result<(), String> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, answer)) = ready
@@ -218,7 +219,13 @@ impl App {
         {
             return answer.clone();
         }
-        let answer = self.service.ready().map_err(|error| error.to_string());
+        let written = self.service.ready().map_err(|error| error.to_string());
+        let answer = written.and_then(|()| match self.metrics.failing_shards() {
+            0 => Ok(()),
+            failing => Err(format!(
+                "{failing} shards of the pool fail over and over; what they claim is not carried out"
+            )),
+        });
         *ready = Some((Instant::now(), answer.clone()));
         answer
     }

@@ -165,6 +165,15 @@ impl Drivers {
         }
     }
 
+    /// The run's outcome is what it was; nobody but the log hears of it.
+    fn not_attested(&self, run: &RunId, error: &RunsError) {
+        self.metrics.failed(run.as_str(), error.code);
+        self.log.tell(&format!(
+            "run {run} is sealed and not attested: {}; `rok attest {run}` attests it",
+            error.message
+        ));
+    }
+
     /// What stays noted is looked at again by the next server.
     fn tell_of(&self, run: &RunHandle, acquitted: Result<(), ServiceError>) {
         if let Err(error) = acquitted {
@@ -255,8 +264,11 @@ impl Drivers {
             None => {}
             Some(Ok(Ok(end))) => {
                 // A pool tells of those that it closed.
-                if let (Some(DriveEnd::Ended { .. }), false) = (end, self.pooled) {
+                if let (Some(DriveEnd::Ended { attested, .. }), false) = (end, self.pooled) {
                     self.metrics.run_ended(&run);
+                    if let Some(Err(error)) = attested.as_deref() {
+                        self.not_attested(run.id(), error);
+                    }
                 }
                 watching.tell(Ok(()));
             }

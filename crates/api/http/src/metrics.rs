@@ -88,6 +88,11 @@ impl Metrics {
         self.runs.text() + &self.server.text()
     }
 
+    /// How many shards of the pool fail over and over now.
+    pub(crate) fn failing_shards(&self) -> usize {
+        self.pool.get().map_or(0, |pool| pool.figures().failing)
+    }
+
     /// What the pool has done and what waits for it, where there is one. Reads
     /// the database; where that fails, why.
     pub(crate) fn of_pool(&self) -> Result<String, RunsError> {

@@ -49,6 +49,7 @@ impl Server {
         refuse_unsafe(&options)?;
         let tls = options.tls.as_ref().map(acceptor).transpose()?;
         let access = service.access()?;
+        service.refuse_unreadable_key()?;
         service.refuse_left_behind()?;
         let tokens = service.tokens()?;
         let services = service.config().settings.services.as_deref();
@@ -102,11 +103,13 @@ impl Server {
             .thread_name("http")
             .build()
             .map_err(failed)?;
+        // Before anything is asked of runs: those of a database are its pool's.
+        let pool = self.start_pool()?;
         if let Err(why) = self.app.ready() {
             let told = format!("not ready, and nothing is accepted until it is: {why}");
             self.app.options.log.tell(&told);
         }
-        let pool = self.start_pool()?;
+        self.tell_unattested();
         self.take_up();
         schedules::keep(&self.app, stop).map_err(failed)?;
         let stopping = self.stopping.clone();
@@ -141,6 +144,22 @@ impl Server {
             self.app.metrics.pooled(Arc::clone(pool));
         }
         Ok(pool)
+    }
+
+    /// Tells which runs a server before this one has sealed and not attested.
+    fn tell_unattested(&self) {
+        let log = &self.app.options.log;
+        match self.app.service.unattested() {
+            Ok(runs) if runs.is_empty() => {}
+            Ok(runs) => {
+                let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
+                let runs = runs.join(", ");
+                log.tell(&format!(
+                    "sealed and not attested: {runs}; `rok attest RUN` attests one"
+                ));
+            }
+            Err(error) => log.tell(&format!("what is not attested cannot be told: {error}")),
+        }
     }
 
     /// Goes on with what a server before this one has accepted, and that has

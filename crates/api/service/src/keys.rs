@@ -37,6 +37,12 @@ impl KeyView {
     }
 }
 
+fn of_environment(pem: &str) -> Result<SigningKey, ServiceError> {
+    SigningKey::from_pem(pem).map_err(|why| ServiceError::Key {
+        what: format!("the key in ROK_SIGNING_KEY {why}"),
+    })
+}
+
 fn fault(error: &KeyFileError) -> ServiceError {
     let what = match error.source() {
         Some(source) => format!("{error}: {source}"),
@@ -97,16 +103,25 @@ impl Service {
         })
     }
 
+    /// Refuses a key that is configured to sign and cannot be read: what is
+    /// sealed then would not be attested.
+    pub fn refuse_unreadable_key(&self) -> Result<(), ServiceError> {
+        let read = match &self.config().settings.signing_key {
+            None => return Ok(()),
+            Some(SigningKeySource::File(file)) => {
+                SigningKey::read(file).map_err(|error| fault(&error))
+            }
+            Some(SigningKeySource::Pem(pem)) => of_environment(pem.expose()),
+        };
+        read.map(drop)
+    }
+
     /// Tells which key a file holds; without a file, which key is configured.
     pub fn show_key(&self, file: Option<&Path>) -> Result<KeyView, ServiceError> {
         let key = match (file, &self.config().settings.signing_key) {
             (Some(file), _) => public_key(self.cwd(), file)?,
             (None, Some(SigningKeySource::File(file))) => public_key(self.cwd(), file)?,
-            (None, Some(SigningKeySource::Pem(pem))) => SigningKey::from_pem(pem.expose())
-                .map_err(|why| ServiceError::Key {
-                    what: format!("the key in ROK_SIGNING_KEY {why}"),
-                })?
-                .public(),
+            (None, Some(SigningKeySource::Pem(pem))) => of_environment(pem.expose())?.public(),
             (None, None) => {
                 return Err(ServiceError::Key {
                     what: "no key is configured, and no file is named".to_owned(),

@@ -35,6 +35,7 @@ mod callers;
 mod standing;
 mod tokens;
 
+mod attested;
 mod batches;
 mod bundles;
 mod checkpoints;
@@ -67,6 +68,7 @@ mod pictures;
 
 pub mod views;
 
+pub use attested::unattested;
 pub use bundles::Incoming;
 pub use callers::{AskedPlan, AskedRun};
 pub use checkpoints::{CheckpointText, CosignRequest, Cosigned};

@@ -444,8 +444,12 @@ impl Service {
             instead: "hand one to `Wiring::pool`",
         })?;
         let (runs, pool) = compose(settings, ask)?;
-        // Whoever submits here and the pool have one engine.
-        self.runs.get_or_init(|| runs);
+        // Whoever submits here and the pool have one engine, with one key.
+        if self.runs.set(runs).is_err() {
+            pool.stop();
+            let message = "runs were asked for before the pool was started that drives them";
+            return Err(RunsError::new(ErrorKind::Storage, "ROK0114", message).into());
+        }
         Ok(Some(pool))
     }
 

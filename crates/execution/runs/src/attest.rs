@@ -16,10 +16,10 @@ use rok_facades::runs::{
 use rok_vocabulary::RunId;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
-/// Where the key is that attests each sealed run.
+/// Where a key is.
 #[derive(Clone)]
 pub enum KeySource {
     /// The key itself, PEM.
@@ -53,17 +53,43 @@ impl KeySource {
     }
 }
 
-impl Runs {
-    /// The configured key, read once; `None`: none is configured.
-    pub(crate) fn signing_key(&self) -> Result<Option<Arc<SigningKey>>, RunsError> {
-        if let Some(key) = self.key.get() {
-            return Ok(Some(Arc::clone(key)));
+/// The key that attests each sealed run. It is read once: all engines that have
+/// a clone of this hold it from then on, wherever its file goes.
+#[derive(Debug, Clone)]
+pub struct Signing {
+    source: KeySource,
+    key: Arc<OnceLock<Arc<SigningKey>>>,
+}
+
+impl From<KeySource> for Signing {
+    fn from(source: KeySource) -> Self {
+        Self {
+            source,
+            key: Arc::default(),
         }
-        let Some(source) = &self.setup.signing else {
-            return Ok(None);
-        };
-        let key = Arc::new(source.read()?);
-        Ok(Some(Arc::clone(self.key.get_or_init(|| key))))
+    }
+}
+
+impl Signing {
+    fn key(&self) -> Result<Arc<SigningKey>, RunsError> {
+        if let Some(key) = self.key.get() {
+            return Ok(Arc::clone(key));
+        }
+        let key = Arc::new(self.source.read()?);
+        Ok(Arc::clone(self.key.get_or_init(|| key)))
+    }
+}
+
+impl Runs {
+    /// Reads the key that attests each sealed run, where one is configured, and
+    /// holds it for all that is sealed here.
+    pub fn hold_key(&self) -> Result<(), RunsError> {
+        self.signing_key().map(drop)
+    }
+
+    /// The configured key; `None`: none is configured.
+    pub(crate) fn signing_key(&self) -> Result<Option<Arc<SigningKey>>, RunsError> {
+        self.setup.signing.as_ref().map(Signing::key).transpose()
     }
 
     /// The key that is to sign.

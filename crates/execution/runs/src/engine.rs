@@ -8,7 +8,7 @@ use crate::setup::{Governed, Needs, RunsSetup, ServicesFor};
 use crate::slots::Slot;
 use crate::submit::parsed;
 use crate::subruns::{Family, Lineage, Link, SubRuns};
-use rok_attest::{Checkpoint, Head, SigningKey};
+use rok_attest::{Checkpoint, Head};
 use rok_facades::RunIdentity;
 use rok_facades::runs::{
     AttestOptions, Attested, AuditView, BatchResult, BatchSubmission, CollectReport,
@@ -35,8 +35,6 @@ pub struct Runs {
     submitted: Mutex<BTreeMap<RunId, (Shard, Turn)>>,
     /// Runs that were named by a folder outside the root.
     elsewhere: Mutex<BTreeMap<RunId, PathBuf>>,
-    /// The key that signs, once it was read.
-    pub(crate) key: OnceLock<Arc<SigningKey>>,
     /// What the one run of this engine has to do with the step that it is for.
     pub(crate) link: Option<Arc<Link>>,
     /// The executors that a sub-run shares with its parent.
@@ -68,7 +66,6 @@ impl Runs {
             services,
             submitted: Mutex::new(BTreeMap::new()),
             elsewhere: Mutex::new(BTreeMap::new()),
-            key: OnceLock::new(),
             link: None,
             shared: None,
             children: Mutex::new(BTreeMap::new()),
@@ -330,6 +327,8 @@ impl RunsEngine for Runs {
     }
 
     fn ready(&self) -> Result<(), RunsError> {
+        // Without its key no run starts.
+        self.hold_key()?;
         self.try_to_append()
     }
 

@@ -73,7 +73,7 @@ mod verify;
 mod vouched;
 mod waits;
 
-pub use attest::KeySource;
+pub use attest::{KeySource, Signing};
 pub use engine::Runs;
 pub use events::line_of;
 pub use home::SharedStore;

@@ -1,6 +1,6 @@
 //! What the engine is set up with.
 
-use crate::attest::KeySource;
+use crate::attest::Signing;
 use crate::home::SharedStore;
 use rok_events::{Contract, Settings};
 use rok_execution_policy::ExecutionPolicy;
@@ -103,7 +103,7 @@ pub struct RunsSetup {
     /// Who else has which roles; `None`: nobody else is known.
     pub directory: Option<Directory>,
     /// The key that attests each sealed run, if there is one.
-    pub signing: Option<KeySource>,
+    pub signing: Option<Signing>,
     /// The store that holds the record of all runs; `None`: run folders.
     pub store: Option<SharedStore>,
     /// Which workers fail which sites, where the store keeps count.

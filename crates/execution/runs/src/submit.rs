@@ -149,7 +149,16 @@ impl Runs {
             Keyed::Made(run) => return Ok(run),
             Keyed::New(request) => request,
         };
-        let (run, shard) = self.create(submission, None, request)?;
+        let asked = submission.run_id.clone().zip(request.clone());
+        let (run, shard) = match (self.create(submission, None, request), asked) {
+            (Ok(created), _) => created,
+            // Another server over this folder may have been faster with the
+            // same request.
+            (Err(error), Some((run, request))) => {
+                return self.made_before(&run, &request)?.ok_or(error);
+            }
+            (Err(error), None) => return Err(error),
+        };
         self.keep(run.clone(), shard);
         Ok(run)
     }

@@ -5,12 +5,13 @@ use crate::outfit::Outfitter;
 use crate::post::Post;
 use crate::rates::Buckets;
 use crate::settings::PoolSettings;
-use crate::stats::Counters;
+use crate::stats::{Counters, PoolStats};
+use crate::trouble::Trouble;
 use rok_log::{PoolStore, Signal};
 use rok_runner::{Attempts, Clock, Message, Services, ShardHandle};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A clock that never stands still nor goes back: how long it has run.
@@ -32,6 +33,8 @@ pub(crate) struct Common {
     /// Something may be due.
     pub(crate) dirty: AtomicBool,
     pub(crate) shards: Mutex<BTreeMap<usize, Arc<Post>>>,
+    /// What failed of them, by number.
+    pub(crate) troubles: Mutex<BTreeMap<usize, Trouble>>,
 }
 
 impl Common {
@@ -124,6 +127,44 @@ impl Common {
             }
         }
         rest
+    }
+
+    /// A shard failed. It is told at its first failure, its second, its fourth
+    /// and so on: a store that is gone for a day fails it thousands of times.
+    pub(crate) fn failed(&self, shard: usize, why: &str) {
+        Counters::add(&self.counters.restarts, 1);
+        let times = self
+            .troubles()
+            .entry(shard)
+            .or_default()
+            .count((self.monotonic)());
+        if times.is_power_of_two() {
+            let why = why.to_owned();
+            self.tell(&PoolEvent::ShardFailed { shard, times, why });
+        }
+    }
+
+    fn troubles(&self) -> MutexGuard<'_, BTreeMap<usize, Trouble>> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What failed of a shard lately.
+    pub(crate) fn trouble_of(&self, shard: usize) -> Trouble {
+        self.troubles().get(&shard).copied().unwrap_or_default()
+    }
+
+    /// What the pool has done, and how many of its shards fail over and over.
+    pub(crate) fn stats(&self) -> PoolStats {
+        let now = (self.monotonic)();
+        let failing = self
+            .troubles()
+            .values()
+            .filter(|trouble| trouble.goes_on(now))
+            .count();
+        PoolStats {
+            failing,
+            ..self.counters.read()
+        }
     }
 
     pub(crate) fn tell(&self, event: &PoolEvent) {

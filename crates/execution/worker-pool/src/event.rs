@@ -67,6 +67,8 @@ pub enum PoolEvent {
     ShardFailed {
         /// Which.
         shard: usize,
+        /// How many times in a row; it is told at the first, second, fourth …
+        times: u32,
         /// Why.
         why: String,
     },
@@ -117,7 +119,9 @@ impl fmt::Display for PoolEvent {
             Self::RunBroken { run, why } => write!(f, " run={run}: {why}"),
             Self::RunLost { run } => write!(f, " run={run}"),
             Self::LeaseOver { shard, stopped } => write!(f, " shard={shard} stopped={stopped}"),
-            Self::ShardFailed { shard, why } => write!(f, " shard={shard}: {why}"),
+            Self::ShardFailed { shard, times, why } => {
+                write!(f, " shard={shard} times={times}: {why}")
+            }
         }
     }
 }

@@ -34,6 +34,7 @@ mod settings;
 mod stats;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod trouble;
 mod worker;
 
 pub use common::Monotonic;

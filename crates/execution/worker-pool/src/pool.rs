@@ -14,10 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::{Duration, Instant};
-
-/// How long a shard rests after a failure, at first and at most.
-const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+use std::time::Instant;
 
 /// Makes a [`WorkerPool`].
 pub struct PoolBuilder {
@@ -104,6 +101,7 @@ impl PoolBuilder {
             draining: AtomicBool::new(false),
             dirty: AtomicBool::new(true),
             shards: Mutex::default(),
+            troubles: Mutex::default(),
         });
         let heard = Arc::downgrade(&common);
         let store = held(&common.store);
@@ -256,7 +254,7 @@ impl WorkerPool {
     /// What it has done.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
-        self.0.common.counters.read()
+        self.0.common.stats()
     }
 }
 
@@ -271,23 +269,19 @@ impl std::fmt::Debug for WorkerPool {
 /// Turns a shard until the pool has drained. A failure of the store or a panic
 /// drops what it has in memory, and nothing else.
 fn work(mut worker: Worker, common: &Common) {
-    let mut rest = REST.0;
     loop {
         let turned = catch_unwind(AssertUnwindSafe(|| worker.turn_and_rest()));
         let why = match turned {
-            Ok(Ok(true)) => {
-                rest = REST.0;
-                continue;
-            }
+            Ok(Ok(true)) => continue,
             Ok(Ok(false)) => return,
             Ok(Err(error)) => crate::worker::chain(&error),
             Err(panic) => format!("it panicked: {}", crate::worker::text_of(&*panic)),
         };
         let begun = catch_unwind(AssertUnwindSafe(|| worker.restart(&why)));
-        if begun.is_err() || (common.is_draining() && rest >= REST.1) {
+        let trouble = common.trouble_of(worker.number());
+        if begun.is_err() || (common.is_draining() && trouble.is_hopeless()) {
             return;
         }
-        std::thread::sleep(rest);
-        rest = (rest * 2).min(REST.1);
+        std::thread::sleep(trouble.rest());
     }
 }

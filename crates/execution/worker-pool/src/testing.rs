@@ -75,7 +75,7 @@ impl HandPool {
     /// What it has done.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
-        self.common.counters.read()
+        self.common.stats()
     }
 }
 

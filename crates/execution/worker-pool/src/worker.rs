@@ -89,6 +89,11 @@ struct Drain {
 }
 
 impl Worker {
+    /// Its number among the shards of the pool.
+    pub(crate) const fn number(&self) -> usize {
+        self.number
+    }
+
     pub(crate) fn new(number: usize, common: Arc<Common>) -> Self {
         let (shard, post) = Self::begin(number, &common);
         Self {
@@ -328,9 +333,7 @@ impl Worker {
     /// Begins anew after a failure: nothing in memory is gone on from, and what
     /// was claimed is let go, so that somebody folds it again.
     pub(crate) fn restart(&mut self, why: &str) {
-        Counters::add(&self.common.counters.restarts, 1);
-        let (shard, why) = (self.number, why.to_owned());
-        self.common.tell(&PoolEvent::ShardFailed { shard, why });
+        self.common.failed(self.number, why);
         self.hold_what_was_claimed();
         let left: Vec<RunId> = self.held.keys().cloned().collect();
         for run in &left {

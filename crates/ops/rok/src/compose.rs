@@ -38,7 +38,9 @@ use rok_log::WorkerBook;
 use rok_notify::{Key, MailError, Mailer};
 use rok_orchestrators::with_checks;
 use rok_runner::{Services, SystemClock};
-use rok_runs::{Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor, SharedStore};
+use rok_runs::{
+    Directory, Governed, KeySource, Needs, Runs, RunsSetup, ServicesFor, SharedStore, Signing,
+};
 use rok_service::{Beside, TokenBook};
 use rok_store_jsonl::FolderCells;
 use rok_store_sqlite::SqliteStore;
@@ -417,9 +419,11 @@ fn setup(settings: &Settings, policies: Option<String>) -> RunsSetup {
         sandbox: settings.sandbox,
         roles: settings.roles.clone(),
         policies,
-        signing: settings.signing_key.as_ref().map(|source| match source {
-            SigningKeySource::Pem(pem) => KeySource::Pem(pem.expose().to_owned().into()),
-            SigningKeySource::File(path) => KeySource::File(path.clone()),
+        signing: settings.signing_key.as_ref().map(|source| {
+            Signing::from(match source {
+                SigningKeySource::Pem(pem) => KeySource::Pem(pem.expose().to_owned().into()),
+                SigningKeySource::File(path) => KeySource::File(path.clone()),
+            })
         }),
         ..defaults
     }

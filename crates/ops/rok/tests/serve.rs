@@ -5,6 +5,8 @@
 mod access;
 #[path = "serve/agents.rs"]
 mod agents;
+#[path = "serve/attested.rs"]
+mod attested;
 #[path = "serve/batches.rs"]
 mod batches;
 #[path = "serve/client.rs"]

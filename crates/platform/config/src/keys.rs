@@ -217,7 +217,7 @@ pub const KEYS: &[KeySpec] = &[
         None,
         Kind::Count,
         None,
-        "Threads that a server drives the runs of a database on; default: two a CPU.",
+        "Threads that a server drives the runs of a database on, 1024 at most; default: two a CPU.",
     ),
     key(
         "in_flight",
@@ -233,7 +233,7 @@ pub const KEYS: &[KeySpec] = &[
         None,
         Kind::Millis,
         Some("30000"),
-        "How long a run of a database stays with a server that says nothing more; then the next one goes on with it.",
+        "How long a run of a database stays with a server that says nothing more, 1000 at least; then the next one goes on with it.",
     ),
     key(
         "server",

@@ -12,6 +12,7 @@ use crate::settings::{
 use crate::user::os_user;
 use crate::value::{Value, is_address};
 use rok_vocabulary::Profile;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 impl Inputs {
@@ -220,11 +221,28 @@ fn contradictions(entries: &[Entry], faults: &mut Vec<ConfigFault>) {
     }
     mail_contradictions(entries, &mut tell);
     for entry in entries {
-        if matches!(entry.value, Some(Value::Millis(ms)) if ms <= 0) {
-            tell(format!("{}: a time must be positive", said(entry.key)));
+        match entry.value {
+            Some(Value::Millis(ms)) if ms <= 0 => {
+                tell(format!("{}: a time must be positive", said(entry.key)));
+            }
+            Some(Value::Millis(ms)) if entry.key == "lease_ms" && ms < LEAST_LEASE_MS => {
+                let said = said(entry.key);
+                tell(format!("{said}: a lease is {LEAST_LEASE_MS} ms at least"));
+            }
+            Some(Value::Count(count)) if entry.key == "shards" && count > MOST_SHARDS => {
+                let said = said(entry.key);
+                tell(format!("{said}: {MOST_SHARDS} threads at most"));
+            }
+            _ => {}
         }
     }
 }
+
+/// A claim is renewed after a third of its lease: below this, a slow disk is
+/// enough for leases to run out, and no run goes on.
+const LEAST_LEASE_MS: i64 = 1000;
+/// Each is a thread with connections of its own to the database.
+const MOST_SHARDS: NonZeroU32 = NonZeroU32::new(1024).expect("it is not zero");
 
 /// Mail that nobody could send.
 fn mail_contradictions(entries: &[Entry], tell: &mut dyn FnMut(String)) {

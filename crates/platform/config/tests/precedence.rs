@@ -129,6 +129,7 @@ fn every_setting_can_be_set_in_every_layer() {
         | "egress_deny" | "registry_roots" | "capabilities" => "[\"a\"]",
         "store" => "\"sqlite:x\"",
         "server" => "\"https://x\"",
+        "lease_ms" => "7000",
         "smtp" => "\"smtps://x\"",
         "smtp_from"
         | "smtp_user"
@@ -430,6 +431,10 @@ fn a_misspelt_variable_is_not_passed_over(#[case] name: &str, #[case] meant: Opt
 #[case::rac_on(&[("ROK_ENABLED", "false"), ("RAC_ENABLED", "true")], &["enabled = false (environment, ROK_ENABLED) contradicts rac_enabled = true (environment, RAC_ENABLED): there is no audit contract without lifecycle governance"])]
 #[case::zero(&[("ROK_GRACE_PERIOD_MS", "0")], &["grace_period_ms = 0 (environment, ROK_GRACE_PERIOD_MS): a time must be positive"])]
 #[case::negative(&[("ROK_DEFAULT_RUN_TIMEOUT_MS", "-5")], &["default_run_timeout_ms = -5 (environment, ROK_DEFAULT_RUN_TIMEOUT_MS): a time must be positive"])]
+#[case::short(&[("ROK_LEASE_MS", "999")], &["lease_ms = 999 (environment, ROK_LEASE_MS): a lease is 1000 ms at least"])]
+#[case::none(&[("ROK_LEASE_MS", "0")], &["lease_ms = 0 (environment, ROK_LEASE_MS): a time must be positive"])]
+#[case::threads(&[("ROK_SHARDS", "100000")], &["shards = 100000 (environment, ROK_SHARDS): 1024 threads at most"])]
+#[case::fine_pool(&[("ROK_LEASE_MS", "1000"), ("ROK_SHARDS", "1024")], &[])]
 #[case::fine_off(&[("ROK_ENABLED", "false")], &[])]
 #[case::fine_rac_off(&[("RAC_ENABLED", "false")], &[])]
 #[case::fine_both_off(&[("ROK_ENABLED", "false"), ("RAC_ENABLED", "false")], &[])]

@@ -69,7 +69,8 @@ fn ready(app: Arc<App>, _: Call) -> Answering {
         }
         let ready = app.perform(|app| Ok(app.ready())).await?;
         if let Err(why) = ready {
-            let mut problem = Problem::busy("the log cannot be appended now");
+            let mut problem =
+                Problem::busy("runs cannot be carried out now; the server's own log says why");
             problem.inner = Some(why);
             return Err(problem);
         }

@@ -86,6 +86,8 @@ pub struct PoolFigures {
     pub events: u64,
     /// Leases that were renewed.
     pub renewals: u64,
+    /// Shards that fail over and over now: what they claim is not carried out.
+    pub failing: usize,
 }
 
 /// A pool that drives runs.

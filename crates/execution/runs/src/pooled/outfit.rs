@@ -15,10 +15,11 @@ use rok_runner::{Services, ShardHandle};
 use rok_vocabulary::RunId;
 use rok_worker_pool::{Outfit, Outfitter};
 use std::collections::HashMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::Builder;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
 
 /// How many plans are kept compiled.
 const PLANS: usize = 256;
@@ -30,9 +31,43 @@ pub struct RunsOutfitter {
     /// By how many processes, for plans without policies of their own.
     services: Mutex<HashMap<u32, Equipped>>,
     scratches: Mutex<HashMap<RunId, PathBuf>>,
-    /// The thread that signs what is closed, once something is.
-    signer: OnceLock<Option<Sender<RunId>>>,
+    /// What signs what is closed, once something is.
+    signer: Mutex<Option<Signer>>,
+    log: Tell,
     nursery: Nursery,
+}
+
+/// Hears what nobody is answered, a line at a time.
+type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The thread that signs what is closed: it writes files, and no shard waits
+/// for it.
+struct Signer {
+    closed: Sender<RunId>,
+    thread: JoinHandle<()>,
+}
+
+impl Signer {
+    fn begin(runs: &Arc<Runs>, log: &Tell) -> io::Result<Self> {
+        let (runs, log) = (Arc::clone(runs), Arc::clone(log));
+        let (sender, closed) = channel::<RunId>();
+        let thread = Builder::new().name("rok-sign".into()).spawn(move || {
+            for run in closed {
+                if let Some(Err(error)) = runs.attest_closed(&run) {
+                    log(&unsigned(&run, &error.message));
+                }
+            }
+        })?;
+        Ok(Self {
+            closed: sender,
+            thread,
+        })
+    }
+}
+
+/// The seal stands whatever comes of attesting it.
+fn unsigned(run: &RunId, why: &str) -> String {
+    format!("run {run} is sealed and not attested: {why}; `rok attest {run}` attests it")
 }
 
 /// Services, and which policies they hold.
@@ -51,28 +86,40 @@ impl RunsOutfitter {
             plans: Mutex::default(),
             services: Mutex::default(),
             scratches: Mutex::default(),
-            signer: OnceLock::new(),
+            signer: Mutex::default(),
+            log: Arc::new(|_| {}),
             nursery: Nursery::default(),
         }
     }
 
-    /// Signs on a thread of its own: it may read a key, and writes files.
+    /// Tells of runs that are sealed and could not be attested.
+    #[must_use]
+    pub fn log(mut self, log: Tell) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// Waits until all that was closed here is attested, or told.
+    pub fn finish(&self) {
+        let signer = held(&self.signer).take();
+        if let Some(Signer { closed, thread }) = signer {
+            drop(closed);
+            // Its panics are told where they happen.
+            let _ = thread.join();
+        }
+    }
+
     fn sign(&self, run: &RunId) {
-        let signer = self.signer.get_or_init(|| {
-            let (sender, closed) = channel::<RunId>();
-            let runs = Arc::clone(&self.runs);
-            let thread = Builder::new().name("rok-sign".into()).spawn(move || {
-                for run in closed {
-                    // The seal stands whatever comes of it; `rok attest` signs
-                    // what is not signed.
-                    let _ = runs.attest_closed(&run);
-                }
-            });
-            thread.is_ok().then_some(sender)
-        });
-        if let Some(signer) = signer {
-            // A thread that is gone has told its panic.
-            let _ = signer.send(run.clone());
+        let mut signer = held(&self.signer);
+        let begun = match signer.take() {
+            Some(signer) => Ok(signer),
+            None => Signer::begin(&self.runs, &self.log),
+        };
+        match begun {
+            Ok(begun) if begun.closed.send(run.clone()).is_ok() => *signer = Some(begun),
+            // The next one begins another thread.
+            Ok(_) => (self.log)(&unsigned(run, "what signs has stopped")),
+            Err(error) => (self.log)(&unsigned(run, &format!("nothing signs here: {error}"))),
         }
     }
 

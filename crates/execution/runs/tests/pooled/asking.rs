@@ -5,9 +5,24 @@ use rok_facades::runs::{DriveEnd, Verb};
 use rok_vocabulary::{Actor, Outcome};
 use rstest::rstest;
 use std::collections::BTreeSet;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier, OnceLock};
 
 const GATE: &str = "steps: { ask: { call: ok, gate: manual } }";
+
+/// The other server is faster, after this one has looked for the request's run.
+#[test]
+fn the_same_request_at_two_servers_over_a_folder_makes_one_run() {
+    let house = house(In::Memory);
+    let mut asked = house.submission(GATE);
+    asked.idempotency_key = Some("k1".into());
+    let made = Arc::new(OnceLock::new());
+    let (of_other, other, same) = (Arc::clone(&made), house.folders(|| {}), asked.clone());
+    let slower = house.folders(move || {
+        of_other.get_or_init(|| other.submit(same.clone()).unwrap());
+    });
+    let run = slower.submit(asked).unwrap();
+    assert_eq!(Some(&run), made.get());
+}
 
 #[rstest]
 fn a_request_with_a_key_makes_one_run(#[values(In::Memory, In::Sqlite)] of: In) {

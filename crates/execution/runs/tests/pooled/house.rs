@@ -124,6 +124,22 @@ impl House {
         PoolBuilder::new(settings, self.store(), self.services.clone(), outfitter)
     }
 
+    /// A server over run folders, that does this as it prepares a run.
+    pub(crate) fn folders(&self, preparing: impl Fn() + Send + Sync + 'static) -> RunsFacade {
+        let services = self.services.clone();
+        let services_for: ServicesFor = Arc::new(move |_| {
+            preparing();
+            Ok(Governed {
+                services: services.clone(),
+                policies: None,
+            })
+        });
+        let user = Actor::User("ann".into());
+        let mut setup = RunsSetup::new(self.dir.path().join("folders"), user);
+        setup.durability = Durability::Flush;
+        RunsFacade::new(Arc::new(Runs::new(setup, services_for)))
+    }
+
     /// A pool on threads of its own.
     pub(crate) fn pool(&self) -> WorkerPool {
         let settings = PoolSettings {

@@ -338,3 +338,35 @@ fn what_a_store_that_could_not_be_written_has_left_goes_on_before_its_lease_ends
     pool.settle();
     world.succeeded("run-0");
 }
+
+#[test]
+fn a_shard_that_fails_over_and_over_is_told_and_tells_it_ever_more_rarely() {
+    let mut world = world();
+    world.submit("run-0", PLANS[0]);
+    let down = Arc::new(AtomicBool::new(true));
+    let flaky = Flaky {
+        inner: world.store.clone(),
+        left: Arc::new(AtomicI64::new(0)),
+        written: false,
+        poisoned: false,
+        down: Arc::clone(&down),
+    };
+    let clock = Arc::clone(&world.clock);
+    let monotonic = crate::world::monotonic(Arc::clone(&clock));
+    let builder = world.builder_over(settings("a"), flaky.another());
+    let mut pool = builder.clock(clock, monotonic).by_hand();
+    for _ in 0..100 {
+        // A turn between two failures says nothing.
+        let _ = pool.turn(0);
+    }
+    assert!(pool.stats().restarts >= 40, "{:?}", pool.stats());
+    assert_eq!(pool.stats().failing, 1);
+    let told = world.tales("worker.pool.shard_failed");
+    assert!(told.len() <= 7, "{told:?}");
+    assert!(told[1].contains(" times=2: "), "{told:?}");
+    down.store(false, Ordering::SeqCst);
+    pool.settle();
+    world.succeeded("run-0");
+    world.pass(&mut [&mut pool], seconds(15));
+    assert_eq!(pool.stats().failing, 0);
+}

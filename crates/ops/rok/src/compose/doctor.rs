@@ -13,7 +13,7 @@ use rok_log::{Cells as _, OUTBOX, PoolStore as _, Records as _, StoreError, Work
 use rok_notify::{DELIVERIES, Delivery, FailureClass, Standing as Way};
 use rok_runner::{Clock as _, SystemClock};
 use rok_runs::{Differs, DomainTables, SharedStore};
-use rok_service::{Check, Logs, Rounds, Tables};
+use rok_service::{Check, Logs, Rounds, Tables, unattested};
 use rok_store_sqlite::SqliteStore;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -69,6 +69,9 @@ pub fn doctor(settings: &Settings, Rounds { tables, logs }: Rounds) -> Vec<Check
     }
     if let Ok(runs) = &runs {
         checks.extend(of_runs(runs));
+        if settings.signing_key.is_some() {
+            checks.extend(attested(runs));
+        }
         checks.extend(logs::checks(runs, logs));
     }
     checks.push(clock::probe(&clock::Machine::new()));
@@ -88,6 +91,7 @@ fn refused(area: &'static str, error: &RunsError) -> Check {
 fn server(settings: &Settings) -> Check {
     let asked = runs_of(settings);
     let asked = asked.and_then(|runs| {
+        runs.ready()?;
         runs.page(&PageQuery {
             limit: Some(1),
             ..PageQuery::default()
@@ -120,6 +124,7 @@ fn store(settings: &Settings, runs: Option<&RunsFacade>) -> Vec<Check> {
         let written = runs.map(|runs| runs.ready());
         let written = match written {
             Some(Ok(())) => Check::ok("store", "run folders, can be written").of(name),
+            Some(Err(error)) if error.code == "ROK0140" => refused("keys", &error),
             Some(Err(error)) => refused("store", &error).of(name),
             None => Check::warning("store", "not tried: see `start`").of(name),
         };
@@ -410,6 +415,27 @@ fn desk(settings: &Settings) -> Check {
         "desk",
         format!("{said}; what was done about {about}{until} is not chained"),
     )
+}
+
+/// Whether what is sealed is attested, where a key is configured.
+fn attested(runs: &RunsFacade) -> Vec<Check> {
+    let missing = match unattested(runs) {
+        Ok(missing) => missing,
+        Err(error) => return vec![refused("attestations", &error)],
+    };
+    if missing.is_empty() {
+        let said = "none is missing among the newest runs";
+        return vec![Check::ok("attestations", said)];
+    }
+    let named = missing.iter().take(NAMED).map(|run| {
+        let help = format!("rok attest {run}");
+        Check::warning("attestations", "it is sealed and not attested")
+            .of(run.to_string())
+            .help(help)
+    });
+    let more = missing.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| Check::warning("attestations", format!("and {more} more")));
+    named.chain(more).collect()
 }
 
 /// Makes the tables of a database anew, and says what differed.

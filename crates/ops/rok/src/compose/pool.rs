@@ -108,6 +108,8 @@ pub fn pooled(
     let own = Vec::new();
     let made = composed(settings, functions, agents, own, host, Some(store.clone()))?;
     let (engine, services) = made;
+    // What the pool seals is attested, wherever the key's file goes meanwhile.
+    engine.hold_key()?;
     let store: Box<dyn PoolStore> = Box::new(store);
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let processes = settings
@@ -131,9 +133,10 @@ pub fn pooled(
     let pool_settings = pool_settings(settings, ask.grace);
     let queue = Mutex::new(store.another());
     let outfitter = Arc::new(Told {
-        outfitter: RunsOutfitter::new(Arc::clone(&engine)),
+        outfitter: RunsOutfitter::new(Arc::clone(&engine)).log(Arc::clone(&log)),
         ended: ask.ended,
     });
+    let told = Arc::clone(&outfitter);
     let pool = PoolBuilder::new(pool_settings, store, services, outfitter)
         .gone(owner::is_gone)
         .log(Arc::new(move |event: &PoolEvent| {
@@ -149,6 +152,7 @@ pub fn pooled(
     })?;
     let driving = Driving {
         pool,
+        told,
         file,
         queue,
         courier: Mutex::new(courier),
@@ -213,6 +217,7 @@ impl Outfitter for Told {
 
 struct Driving {
     pool: WorkerPool,
+    told: Arc<Told>,
     file: SqliteStore,
     queue: Mutex<Box<dyn PoolStore>>,
     courier: Mutex<Option<Courier>>,
@@ -223,6 +228,7 @@ impl RunsPool for Driving {
     fn stop(&self) {
         self.pool.drain();
         self.pool.join();
+        self.told.outfitter.finish();
         // What it has not delivered waits in the outbox.
         let mut courier = self.courier.lock().unwrap_or_else(PoisonError::into_inner);
         drop(courier.take());
@@ -246,6 +252,7 @@ impl RunsPool for Driving {
             commits: stats.turns,
             events: stats.events,
             renewals: stats.renewals,
+            failing: stats.failing,
         }
     }
 

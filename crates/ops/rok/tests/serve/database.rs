@@ -180,6 +180,13 @@ fn readiness_fails_while_the_database_cannot_be_written_and_comes_back() {
     std::fs::rename(&file, &away).expect("it moves");
     becomes(&served, 503);
     served.get("/livez").is(200);
+    let server = format!("http://{}", served.client.address());
+    let doctor = served.bench.rok(["doctor", "--server", &server]).exits(1);
+    assert!(
+        doctor.out.contains("runs cannot be carried out now"),
+        "{}",
+        doctor.out
+    );
     let refused = served.post("/api/v1/runs", &json!({ "plan": "hello" }));
     assert!(refused.status >= 500, "{}", refused.body);
     std::fs::rename(&away, &file).expect("it moves back");
