@@ -13,8 +13,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// As much as a line of a log: what is left of a full disk may hold a few bytes.
-const PROBE: &[u8] = &[b'.'; 4096];
+/// More than the creation of a usual run writes: where one was refused for want
+/// of room, what it has left may hold less.
+const PROBE: &[u8] = &[b'.'; 256 * 1024];
 
 impl Runs {
     pub(crate) fn artifact_of(

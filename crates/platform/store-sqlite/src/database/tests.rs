@@ -5,8 +5,8 @@ use crate::open::Place;
 use rok_chain::verify_log;
 use rok_log::{
     Command, CommandKind, CommitResult, Durability, EventReader, Fence, Inbox, Lease, Namespace,
-    Owner, RunFilter, RunIndex, RunQueue, RunStore, SCRIPT_LEASE, SCRIPT_START, Script, Signal,
-    Signals, StoreError, WorkQueue,
+    Owner, PoolStore as _, Records as _, RunFilter, RunIndex, RunQueue, RunStore, SCRIPT_LEASE,
+    SCRIPT_START, Script, Signal, Signals, StoreError, WorkQueue,
 };
 use rok_vocabulary::{Actor, CommandId, Outcome, RunId};
 use rstest::rstest;
@@ -114,6 +114,23 @@ fn a_full_disk_is_told_and_outlived() {
         &store.commit(&[script.steps(fence, 20)]).unwrap()
     ));
     check(&store, acknowledged.0 + 20);
+}
+
+/// A small write that still fits says nothing of a run that is to be created.
+#[test]
+fn what_has_no_room_for_a_run_is_not_said_to_be_writable() {
+    let (_folder, place) = place();
+    place.max_pages.store(60, Ordering::Relaxed);
+    let mut store = SqliteStore::at(place.clone()).unwrap();
+    assert!(is_committed(
+        &store.commit(&[Script::new(&id("r")).create()]).unwrap()
+    ));
+    let refused = store.try_to_write().unwrap_err();
+    assert!(matches!(refused, StoreError::Full { .. }), "{refused:?}");
+    place.max_pages.store(1_000_000, Ordering::Relaxed);
+    store.try_to_write().unwrap();
+    let left = store.records("rok.probe", None, 1).unwrap();
+    assert!(left.is_empty(), "it is taken away again");
 }
 
 /// Another program that keeps the file to itself is waited for, and then
