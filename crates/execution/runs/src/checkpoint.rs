@@ -4,6 +4,8 @@
 use crate::engine::Runs;
 use crate::fault;
 use crate::home::Home;
+use crate::load::Loaded;
+use crate::subruns::missing_plans;
 use crate::verify::traces::Traces;
 use crate::vouched::Vouched;
 use rok_attest::{Checkpoint, Head, PublicKey};
@@ -42,8 +44,10 @@ pub(crate) fn head_at(store: &Home, run: &RunId, lines: u64) -> Result<Option<He
             RunsError::new(ErrorKind::Protocol, "ROK0105", message).help("`rok verify` tells more")
         );
     }
-    // Of a run whose row is not what its log says, nothing is vouched for.
-    crate::verify::row::holds(store, run)?;
+    // A run that was about to be created has no line yet, and nothing beside it.
+    if chain.events > 0 || store.is_shared() {
+        of_a_piece(store, run, &traces)?;
+    }
     let log = store.read(run).map_err(|error| fault::store(&error))?;
     vouched.hold(run, &log.bytes)?;
     if let Some(what) = traces.cut(chain.events) {
@@ -53,6 +57,22 @@ pub(crate) fn head_at(store: &Home, run: &RunId, lines: u64) -> Result<Option<He
         );
     }
     Ok(after(run, &log.bytes, lines))
+}
+
+/// Refuses a run whose log does not fit what is beside it: plans, the output of
+/// attempts, a row. Nothing is vouched for of such a run.
+fn of_a_piece(store: &Home, run: &RunId, traces: &Traces) -> Result<(), RunsError> {
+    let loaded = Loaded::read(store, run)?;
+    traces.hold(run, loaded.state())?;
+    if let Some(sha256) = missing_plans(store, &loaded).into_iter().next() {
+        let message = format!(
+            "plans/{sha256}.json of run {run} is missing, or is not the plan that the log names"
+        );
+        return Err(
+            RunsError::new(ErrorKind::Protocol, "ROK0105", message).help("`rok verify` tells more")
+        );
+    }
+    crate::verify::row::holds(store, run, loaded)
 }
 
 /// The head after the first `lines` of whole lines.

@@ -6,7 +6,7 @@ use crate::load::Loaded;
 use crate::tables::{DomainTables, rows_of};
 use crate::verify::row::differences;
 use rok_facades::runs::RunsError;
-use rok_log::{KBASE, Record, RunEntry, RunFilter, StoreError};
+use rok_log::{KBASE, Record, RunEntry, RunFilter, RunOrder, StoreError};
 use rok_projections::{INCIDENTS, KbaseRow, LESSONS, Notices};
 use rok_runner::row_of;
 use rok_vocabulary::RunId;
@@ -54,9 +54,21 @@ pub struct Told {
 }
 
 impl DomainTables {
-    /// Holds the tables of the shared store against the logs. The tables are
-    /// read first: what comes meanwhile is in the logs too.
-    pub fn against_logs(&self) -> Result<Told, RunsError> {
+    /// What of the tables differs from the logs: those of the newest runs, or of
+    /// all. What differs only because runs went on meanwhile is none of it.
+    pub fn differences(&self, newest: Option<usize>) -> Result<Vec<Difference>, RunsError> {
+        let mut found = self.against_logs(newest)?.differences;
+        if !found.is_empty() {
+            let again = self.against_logs(newest)?.differences;
+            found.retain(|difference| again.contains(difference));
+        }
+        Ok(found)
+    }
+
+    /// Holds the tables of the shared store against the logs of the newest runs,
+    /// or of all. The tables are read first: what comes meanwhile is in the logs
+    /// too.
+    pub fn against_logs(&self, newest: Option<usize>) -> Result<Told, RunsError> {
         let failed = |error: StoreError| fault::store(&error);
         let mut told = Told::default();
         let Some((home, store)) = self.shared() else {
@@ -68,7 +80,12 @@ impl DomainTables {
             held.extend(rows.into_iter().map(|(key, json)| ((table, key), json)));
         }
         let (mut said, mut read) = (BTreeMap::new(), BTreeSet::new());
-        for entry in home.list(&RunFilter::default()).map_err(failed)? {
+        let filter = RunFilter {
+            order: RunOrder::NewestFirst,
+            limit: newest,
+            ..RunFilter::default()
+        };
+        for entry in home.list(&filter).map_err(failed)? {
             let (run, row) = match entry {
                 RunEntry::Run { run, row } => (run, row),
                 RunEntry::Broken { name, .. } => {

@@ -10,6 +10,7 @@ use crate::load::{Loaded, plan_of};
 use crate::setup::{Governed, Needs};
 use crate::submit::{load_secrets, owner, refuse_reason};
 use crate::subruns::Lineage;
+use crate::verify::traces::Traces;
 use crate::vouched::Vouched;
 use rok_chain::Framing;
 use rok_executor::Withdrawn;
@@ -270,6 +271,7 @@ impl Runs {
         let log = store.read(run).map_err(|error| fault::store(&error))?;
         vouched.hold(run, &log.bytes)?;
         let (plan, created) = plan_of(&store, run, &log)?;
+        Traces::hold_log(&store, run, &plan, &log)?;
         let processes = created.settings.max_processes;
         let needs = Needs::of(plan.plan(), created.cwd.as_deref(), processes);
         let Governed { services, policies } = self.services(&needs)?;

@@ -88,8 +88,15 @@ impl DomainTables {
     /// The shared store, and where its runs are; `None`: run folders.
     pub(crate) fn shared(&self) -> Option<(Home, &SharedStore)> {
         let (store, _) = self.store.as_ref()?;
-        let home = Home::shared(self.root.clone(), self.durability, store);
-        Some((home, store))
+        Some((self.home(), store))
+    }
+
+    /// Where the runs are.
+    pub(crate) fn home(&self) -> Home {
+        match &self.store {
+            Some((store, _)) => Home::shared(self.root.clone(), self.durability, store),
+            None => Home::folders(self.root.clone(), self.durability),
+        }
     }
 
     /// What a table of a shared store holds, by key.

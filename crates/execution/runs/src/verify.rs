@@ -298,6 +298,7 @@ fn replay(
         report.faults.push(file_fault(&file, what));
     }
     traces.check(loaded.state(), report);
+    report.notes.extend(traces::set_aside(&loaded.dir));
     files::check(&loaded, &contents(store), place, report);
     row::check(store, run, loaded.replay, report)
 }

@@ -303,6 +303,32 @@ fn a_log_that_is_not_what_was_written_is_found() {
     );
 }
 
+/// A plan that is another, and output of an attempt that no log knows.
+#[test]
+fn what_does_not_fit_a_log_that_is_whole_is_found() {
+    let bench = Bench::new();
+    bench.write("p.yaml", "plan: p\nsteps: { a: { run: ['true'] } }\n");
+    bench.rok(["run", "p.yaml", "--run-id", "r1"]).exits(0);
+    for (file, unfit) in [
+        ("plan.json", "{}"),
+        ("plan.json", ""),
+        ("logs/a.7.log", "x"),
+    ] {
+        let path = bench.runs().join("r1").join(file);
+        let before = std::fs::read(&path).ok();
+        assert_eq!(found(&doctor(&bench, &[]).exits(0), "logs"), ["ok"]);
+        std::fs::write(&path, unfit).expect("it is ours");
+        bench.rok(["verify", "r1"]).exits(4);
+        let ran = doctor(&bench, &[]).exits(1);
+        assert_eq!(found(&ran, "logs"), ["r1 fault", "ok"]);
+        assert!(ran.out.contains(file), "{}", ran.out);
+        match before {
+            Some(before) => std::fs::write(&path, before).expect("it is ours"),
+            None => std::fs::remove_file(&path).expect("it is ours"),
+        }
+    }
+}
+
 #[test]
 fn a_log_in_a_database_that_was_changed_is_found() {
     let bench = Bench::new();

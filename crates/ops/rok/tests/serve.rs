@@ -7,6 +7,8 @@ mod access;
 mod agents;
 #[path = "serve/attested.rs"]
 mod attested;
+#[path = "serve/backup.rs"]
+mod backup;
 #[path = "serve/batches.rs"]
 mod batches;
 #[path = "serve/client.rs"]

@@ -1,5 +1,6 @@
 //! Claims, and what is due.
 
+mod doubts;
 mod pull;
 
 use crate::access::{Access, unknown};
@@ -17,6 +18,7 @@ use rusqlite::{OptionalExtension, named_params};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(crate) use doubts::{differences, mend};
 pub(crate) use pull::{begin_claim, next_due};
 
 /// What a claim came to, before the log was looked at.

@@ -78,6 +78,25 @@ impl SqliteStore {
         self.database.read("read", list::labels::differences)
     }
 
+    /// Runs whose rows say of the queue what cannot be, in words. `lapsed` is when
+    /// every lease of now has run out.
+    pub fn queue_differences(
+        &self,
+        lapsed: Timestamp,
+    ) -> Result<Vec<(String, &'static str)>, StoreError> {
+        self.read("read", |at, space| queue::differences(at, space, lapsed))
+    }
+
+    /// Makes such rows say what holds.
+    pub fn mend_queue(&self, lapsed: Timestamp) -> Result<(), StoreError> {
+        let space = self.namespace.clone();
+        self.database.write("mend the queue of", move |at| {
+            queue::mend(at, &space, lapsed)
+        })?;
+        self.tell(&Signal::Due);
+        Ok(())
+    }
+
     /// Copies the whole log of the file (`-wal`) into it and empties it, so that
     /// a copy of the file alone has all that was written. False: somebody reads
     /// or writes just now, and a part of the log is left.

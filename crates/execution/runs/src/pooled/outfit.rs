@@ -6,6 +6,7 @@ use crate::load::{event_of, plan_by};
 use crate::setup::{Governed, Needs};
 use crate::submit::load_secrets;
 use crate::subruns::Lineage;
+use crate::verify::traces::Traces;
 use crate::vouched::Vouched;
 use rok_events::{Body, CreatedData};
 use rok_kernel::{CompiledPlan, RunState};
@@ -168,6 +169,8 @@ impl Outfitter for RunsOutfitter {
             return Err("line 1 is no run.created".into());
         };
         let plan = self.plan(run, &created)?;
+        let unsaid = Traces::hold_log(&home, run, &plan, log);
+        unsaid.map_err(|error| error.message)?;
         let processes = created.settings.max_processes;
         let needs = Needs::of(plan.plan(), created.cwd.as_deref(), processes);
         let (services, policies) = self.services(&needs)?;

@@ -120,11 +120,10 @@ pub(super) fn check(
 }
 
 /// Refuses a run of a shared store whose row says something else than its log.
-pub(crate) fn holds(store: &Home, run: &RunId) -> Result<(), RunsError> {
+pub(crate) fn holds(store: &Home, run: &RunId, loaded: Loaded) -> Result<(), RunsError> {
     if !store.is_shared() {
         return Ok(());
     }
-    let loaded = Loaded::read(store, run)?;
     let lines = loaded.replay.count();
     let wrong = wrong(store, run, loaded.replay, lines).map_err(|error| fault::store(&error))?;
     if wrong.is_empty() {

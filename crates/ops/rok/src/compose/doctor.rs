@@ -15,6 +15,7 @@ use rok_runner::{Clock as _, SystemClock};
 use rok_runs::{Differs, DomainTables, SharedStore};
 use rok_service::{Check, Logs, Rounds, Tables, unattested};
 use rok_store_sqlite::SqliteStore;
+use rok_vocabulary::Timestamp;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -27,6 +28,11 @@ const LITTLE_ROOM: u64 = 1024 * 1024 * 1024;
 const NO_ROOM: u64 = 64 * 1024 * 1024;
 /// So many runs tell where the clock was, and what is broken.
 const LOOKED_AT: usize = 100;
+/// No server lets a lease last as long: one that does was written by hand.
+const LONGEST_LEASE: Duration = Duration::from_hours(1);
+/// So many of the newest runs have their rows of tables held against their logs,
+/// without being told to look at all.
+const HELD: usize = 50;
 /// More of one kind are counted, not named.
 const NAMED: usize = 20;
 
@@ -65,6 +71,9 @@ pub fn doctor(settings: &Settings, Rounds { tables, logs }: Rounds) -> Vec<Check
         if tables == Tables::Rebuild {
             let rebuilt = rebuilt(settings);
             checks.extend(rebuilt.unwrap_or_else(|error| vec![refused("tables", &error)]));
+        } else {
+            let differ = differing(settings, logs);
+            checks.extend(differ.unwrap_or_else(|error| vec![refused("tables", &error)]));
         }
     }
     if let Ok(runs) = &runs {
@@ -137,14 +146,19 @@ fn store(settings: &Settings, runs: Option<&RunsFacade>) -> Vec<Check> {
     }
     let mut checks = vec![only_mine("store", file)];
     match pool::opened(file, settings.durability) {
-        Ok(store) => checks.extend(database(&store, &name)),
+        Ok(store) => checks.extend(database(&store, &name, lapsed(settings))),
         Err(error) => checks.push(refused("store", &error).of(name)),
     }
     checks.push(room(file.parent().unwrap_or(file)));
     checks
 }
 
-fn database(store: &SqliteStore, name: &str) -> Vec<Check> {
+/// When every lease of now has run out.
+fn lapsed(settings: &Settings) -> Timestamp {
+    SystemClock.now().after(LONGEST_LEASE.max(settings.lease))
+}
+
+fn database(store: &SqliteStore, name: &str, lapsed: Timestamp) -> Vec<Check> {
     let mut checks = Vec::new();
     checks.push(match store.try_to_write() {
         Ok(()) => Check::ok("store", "it opens and can be written").of(name),
@@ -171,6 +185,14 @@ fn database(store: &SqliteStore, name: &str) -> Vec<Check> {
             );
             checks.push(Check::ok("queue", said));
         }
+        Err(error) => checks.push(Check::fault("queue", super::told(&error))),
+    }
+    match store.queue_differences(lapsed) {
+        Ok(found) => checks.extend(found.into_iter().map(|(run, what)| {
+            let said = format!("its row {what}");
+            let help = "rok doctor --rebuild makes it say what holds";
+            Check::fault("queue", said).of(run).help(help)
+        })),
         Err(error) => checks.push(Check::fault("queue", super::told(&error))),
     }
     checks
@@ -438,27 +460,85 @@ fn attested(runs: &RunsFacade) -> Vec<Check> {
     named.chain(more).collect()
 }
 
-/// Makes the tables of a database anew, and says what differed.
-fn rebuilt(settings: &Settings) -> Result<Vec<Check>, RunsError> {
-    let failed =
-        |error: StoreError| RunsError::new(ErrorKind::Storage, "ROK0106", super::told(&error));
-    let Some(store) = pool::made(settings)? else {
-        let said = "run folders have none: what they would say is read from the logs each time";
-        return Ok(vec![Check::ok("tables", said)]);
-    };
+fn failed(error: &StoreError) -> RunsError {
+    RunsError::new(ErrorKind::Storage, "ROK0106", super::told(error))
+}
+
+/// The tables of a database, over its runs' logs.
+fn tables_of(settings: &Settings, store: &SqliteStore) -> DomainTables {
     let root = settings.files_of_store();
     let root = root.unwrap_or_else(|| settings.dir.clone());
     let shared = SharedStore::new(Box::new(store.clone()));
-    let tables = DomainTables::in_store(root, settings.durability, shared, None);
-    let by_hand = store.kbase_differences().map_err(failed)?;
-    let told = tables.against_logs()?;
+    DomainTables::in_store(root, settings.durability, shared, None)
+}
+
+/// Which rows of a database's tables are not what the logs say.
+fn differing(settings: &Settings, logs: Logs) -> Result<Vec<Check>, RunsError> {
+    let Some(store) = pool::made(settings)? else {
+        return Ok(Vec::new());
+    };
+    let newest = (logs == Logs::Newest).then_some(HELD);
+    let of_logs = tables_of(settings, &store).differences(newest)?.into_iter();
+    let of_logs = of_logs.map(|found| {
+        let how = match found.how {
+            Differs::Missing => "is not there, and its log says it",
+            Differs::Altered => "says something else than its log",
+            Differs::Stray => "comes of no log",
+        };
+        (format!("{} {}", found.table, found.key), how)
+    });
+    let by_hand = store
+        .kbase_differences()
+        .map_err(|error| failed(&error))?
+        .into_iter();
+    let by_hand = by_hand.map(|id| (format!("row of kbase_events {id}"), "is not its record"));
+    let found: Vec<_> = of_logs.chain(by_hand).collect();
+    let more = found.len().saturating_sub(NAMED);
+    let named = found.into_iter().take(NAMED).map(|(name, how)| {
+        let help = "rok doctor --rebuild makes the tables anew from the logs";
+        Check::fault("tables", how).of(name).help(help)
+    });
+    let more = (more > 0).then(|| Check::fault("tables", format!("and {more} more")));
+    Ok(named.chain(more).collect())
+}
+
+/// Sets aside what attempts printed that no log knows, and says which.
+fn set_aside(tables: &DomainTables) -> Result<Vec<Check>, RunsError> {
+    let moved = tables.set_aside()?.into_iter();
+    let told = moved.map(|moved| {
+        let said = format!(
+            "was printed by an attempt that its log does not know, and is set aside as {}",
+            moved.to.display()
+        );
+        Check::warning("logs", said).of(format!("{} logs/{}", moved.run, moved.file))
+    });
+    Ok(told.collect())
+}
+
+/// Makes the tables of a database anew, and says what differed.
+fn rebuilt(settings: &Settings) -> Result<Vec<Check>, RunsError> {
+    let Some(store) = pool::made(settings)? else {
+        let folders = DomainTables::in_folders(settings.dir.clone(), settings.durability);
+        let mut checks = set_aside(&folders)?;
+        let said = "run folders have none: what they would say is read from the logs each time";
+        checks.push(Check::ok("tables", said));
+        return Ok(checks);
+    };
+    let tables = tables_of(settings, &store);
+    let by_hand = store.kbase_differences().map_err(|error| failed(&error))?;
+    let told = tables.against_logs(None)?;
     let stray = told.differences.iter();
     let stray = stray.filter(|found| found.how == Differs::Stray);
     let stray = stray
         .map(|found| (found.table, found.key.clone()))
         .collect();
-    store.rebuild(told.put, stray).map_err(failed)?;
-    let mut checks = Vec::new();
+    store
+        .rebuild(told.put, stray)
+        .map_err(|error| failed(&error))?;
+    store
+        .mend_queue(lapsed(settings))
+        .map_err(|error| failed(&error))?;
+    let mut checks = set_aside(&tables)?;
     let differed = told.differences.len() + by_hand.len();
     let differences = told.differences.iter().map(|found| {
         let how = match found.how {

@@ -82,6 +82,16 @@ fn what_a_hand_altered_is_made_anew_from_the_logs() {
          UPDATE kbase_events SET payload = '{}' WHERE type = 'run_status' AND payload LIKE '%started%';
          DELETE FROM worker_failures;",
     );
+    let seen = served.bench.rok(["doctor", "--store", "sqlite:rok.db"]);
+    let seen = seen.exits(1).out;
+    for expected in [
+        "is not there, and its log says it",
+        "says something else than its log",
+        "comes of no log",
+        "is not its record",
+    ] {
+        assert!(seen.contains(expected), "{expected} in {seen}");
+    }
     let said = rebuild(&served);
     for expected in [
         "was not there",

@@ -67,6 +67,7 @@ fn change(place: &Place, sql: &str) {
     "UPDATE runs SET closed = 0",
     "its column closed: says false of FAILED"
 )]
+#[case::key("UPDATE runs SET concurrency_key = 'k'", "cannot be believed")]
 #[case::head(
     "UPDATE runs SET head = zeroblob(32)",
     "its column head: its seal says"
@@ -376,4 +377,33 @@ fn a_changed_log_is_shown_and_told(
         assert!(shown || at == Where::Server, "{}", told.out);
         assert!(told.err.contains("error[ROK0105]"), "{}", told.err);
     }
+}
+
+/// What the queue goes by is in no log: doctor says what cannot be, and mends it.
+#[rstest]
+#[case::placed("UPDATE runs SET placed = 1", "(placed)")]
+#[case::commands("UPDATE runs SET commands = 3", "(commands)")]
+#[case::owner(
+    "UPDATE runs SET owner = 'x', leased_until = 9000000000000",
+    "(owner, leased_until)"
+)]
+#[case::endless(
+    "UPDATE runs SET owner = 'x', leased_until = NULL",
+    "(owner, leased_until)"
+)]
+#[case::broken("UPDATE runs SET broken = 1", "(broken)")]
+fn what_a_row_says_of_the_queue_and_cannot_be_is_found(#[case] sql: &str, #[case] told: &str) {
+    let mut place = Place::new(Where::Database);
+    place.ran(GOOD, "r1");
+    place.served().stop();
+    place.rok(&["doctor"]).exits(0);
+    change(&place, sql);
+    let looked = place.rok(&["doctor"]).exits(1).out;
+    assert!(
+        looked.contains("r1: its row") && looked.contains(told),
+        "{looked}"
+    );
+    // What it found before it mended it is told.
+    place.rok(&["doctor", "--rebuild"]).exits(1);
+    place.rok(&["doctor"]).exits(0);
 }
