@@ -167,6 +167,8 @@ mod tests {
             let json = serde_json::json!(double).to_string();
             for written in [shortest, full, json] {
                 prop_assert!(is_exact(&written), "{}", written);
+                let read: f64 = serde_json::from_str(&written).expect("a number");
+                prop_assert_eq!(read.to_bits(), double.to_bits(), "{}", written);
             }
         }
     }
