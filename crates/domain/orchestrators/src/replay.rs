@@ -86,7 +86,9 @@ pub(crate) fn compared(
 pub(crate) fn of_replay(ended: Option<ReportStatus>, report: &RunReport) -> Option<ReportStatus> {
     let diverged = report.replay.as_ref().is_some_and(|replay| replay.diverged);
     match ended {
-        Some(ReportStatus::Success) if diverged => Some(ReportStatus::Failed),
+        Some(ReportStatus::Success | ReportStatus::Partial) if diverged => {
+            Some(ReportStatus::Failed)
+        }
         ended => ended,
     }
 }
@@ -115,4 +117,29 @@ fn divergences(recorded: &RunSummary, now: &RunSummary) -> Vec<String> {
         found.push(format!("the run: was {old}, is {new}"));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rok_vocabulary::Timestamp;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::same(false, ReportStatus::Partial, ReportStatus::Partial)]
+    #[case::success(true, ReportStatus::Success, ReportStatus::Failed)]
+    #[case::partial(true, ReportStatus::Partial, ReportStatus::Failed)]
+    #[case::cancelled(true, ReportStatus::Cancelled, ReportStatus::Cancelled)]
+    fn what_came_out_otherwise_is_no_success(
+        #[case] diverged: bool,
+        #[case] ended: ReportStatus,
+        #[case] told: ReportStatus,
+    ) {
+        let mut report = RunReport::begun("test", "sync", "r", Timestamp::default());
+        report.replay = Some(ReplayReport {
+            diverged,
+            ..ReplayReport::default()
+        });
+        assert_eq!(of_replay(Some(ended), &report), Some(told));
+    }
 }

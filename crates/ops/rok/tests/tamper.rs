@@ -630,11 +630,11 @@ fn what_is_unknown_is_shown_and_not_driven() {
         assert!(told.contains(what), "{told}");
         let decide = ["approve", RUN, "gate", "--reason", "blind"];
         run.bench.rok(decide).exits(4);
-        // A viewer shows it, byte for byte.
-        let shown = run.bench.rok(["events", RUN, "--json"]).exits(0).out;
+        // A viewer shows it, byte for byte, and says that it cannot be believed.
+        let shown = run.bench.rok(["events", RUN, "--json"]).exits(4).out;
         let line = &run.lines()[at];
         assert!(shown.lines().any(|shown| shown == line), "{shown}");
-        let human = run.bench.rok(["events", RUN]).exits(0).out;
+        let human = run.bench.rok(["events", RUN]).exits(4).out;
         let event_type = events[at]["event_type"].as_str().expect("a type");
         assert!(human.contains(event_type), "{human}");
     }

@@ -101,6 +101,8 @@ impl SqliteStore {
     /// a copy of the file alone has all that was written. False: somebody reads
     /// or writes just now, and a part of the log is left.
     pub fn copy_log(&self) -> Result<bool, StoreError> {
+        // What nobody waits for is in line before this.
+        self.database.write("copy the log of", |_| Ok(()))?;
         let place = &self.database.place;
         let db = place
             .copier()

@@ -127,7 +127,7 @@ fn json_that_is_none_fails() {
     assert!(
         failure
             .reason
-            .contains("is not the `application/json` it says"),
+            .contains("cannot be taken as the `application/json` it says"),
         "{failure}"
     );
 }

@@ -32,7 +32,7 @@ fn outputs_are_read(#[case] script: &str, #[case] outputs: serde_json::Value) {
 )]
 #[case(
     r#"echo '{"a": 1, "b": {"c": 1, "c": 2}}' > $ROK_OUTPUT"#,
-    "ROK_OUTPUT is no JSON: key `c` is given twice"
+    "ROK_OUTPUT is no JSON to take: key `c` is given twice"
 )]
 #[case(": > $ROK_OUTPUT", "ROK_OUTPUT is empty")]
 #[case("mkfifo $ROK_OUTPUT", "ROK_OUTPUT is no regular file")]

@@ -10,6 +10,7 @@ use rok_log::{
 };
 use rok_vocabulary::{CommandId, RunId, Seq, Timestamp};
 use rok_worker_pool::PoolSettings;
+use rok_worker_pool::testing::HandPool;
 use rstest::rstest;
 use std::io;
 use std::sync::Arc;
@@ -301,22 +302,27 @@ fn whichever_commit_fails_every_run_ends(#[values(false, true)] written: bool) {
     }
 }
 
-#[test]
-fn what_a_store_that_could_not_be_written_has_left_goes_on_before_its_lease_ends() {
-    let mut world = world();
-    world.submit("run-0", PLANS[0]);
-    let down = Arc::new(AtomicBool::new(false));
+/// A pool whose store cannot be written while it is down.
+fn pool_over(world: &World, down: &Arc<AtomicBool>) -> HandPool {
     let flaky = Flaky {
         inner: world.store.clone(),
         left: Arc::new(AtomicI64::new(0)),
         written: false,
         poisoned: false,
-        down: Arc::clone(&down),
+        down: Arc::clone(down),
     };
     let clock = Arc::clone(&world.clock);
     let monotonic = crate::world::monotonic(Arc::clone(&clock));
     let builder = world.builder_over(settings("a"), flaky.another());
-    let mut pool = builder.clock(clock, monotonic).by_hand();
+    builder.clock(clock, monotonic).by_hand()
+}
+
+#[test]
+fn what_a_store_that_could_not_be_written_has_left_goes_on_before_its_lease_ends() {
+    let mut world = world();
+    world.submit("run-0", PLANS[0]);
+    let down = Arc::new(AtomicBool::new(false));
+    let mut pool = pool_over(&world, &down);
     // It is claimed, and then nothing can be written: not that it is let go.
     assert!(pool.turn(0).expect("it goes on"));
     down.store(true, Ordering::SeqCst);
@@ -344,17 +350,7 @@ fn a_shard_that_fails_over_and_over_is_told_and_tells_it_ever_more_rarely() {
     let mut world = world();
     world.submit("run-0", PLANS[0]);
     let down = Arc::new(AtomicBool::new(true));
-    let flaky = Flaky {
-        inner: world.store.clone(),
-        left: Arc::new(AtomicI64::new(0)),
-        written: false,
-        poisoned: false,
-        down: Arc::clone(&down),
-    };
-    let clock = Arc::clone(&world.clock);
-    let monotonic = crate::world::monotonic(Arc::clone(&clock));
-    let builder = world.builder_over(settings("a"), flaky.another());
-    let mut pool = builder.clock(clock, monotonic).by_hand();
+    let mut pool = pool_over(&world, &down);
     for _ in 0..100 {
         // A turn between two failures says nothing.
         let _ = pool.turn(0);

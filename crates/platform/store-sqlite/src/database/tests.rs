@@ -454,6 +454,18 @@ fn the_end_of_a_run_is_told_to_those_whom_it_concerns(
     assert_eq!(due, told);
 }
 
+#[test]
+fn a_log_is_copied_with_what_nobody_waited_for() {
+    let (_folder, place) = place();
+    let log = format!("{}-wal", place.path.display());
+    let mut store = SqliteStore::at(place).unwrap();
+    let (_, fence) = owned(&mut store, "r");
+    store.release(&id("r"), fence, None);
+    assert!(store.copy_log().unwrap());
+    assert!(!store.database.has_posted());
+    assert_eq!(fs::metadata(log).unwrap().len(), 0);
+}
+
 /// It is told when it is so: whoever looks then finds it.
 #[test]
 fn what_is_due_again_is_told() {
