@@ -6,6 +6,7 @@ use crate::metrics::Metrics;
 use crate::options::Log;
 use rok_service::views::{
     DriveEnd, DriveOptions, ErrorKind, EventLine, Observer, RunId, RunsError, StopSignal,
+    not_attested_in_words,
 };
 use rok_service::{RollbackRequest, RunHandle, ServiceError};
 use std::collections::{HashMap, VecDeque};
@@ -168,10 +169,7 @@ impl Drivers {
     /// The run's outcome is what it was; nobody but the log hears of it.
     fn not_attested(&self, run: &RunId, error: &RunsError) {
         self.metrics.failed(run.as_str(), error.code);
-        self.log.tell(&format!(
-            "run {run} is sealed and not attested: {}; `rok attest {run}` attests it",
-            error.message
-        ));
+        self.log.tell(&not_attested_in_words(run, &error.message));
     }
 
     /// What stays noted is looked at again by the next server.

@@ -37,7 +37,7 @@ pub use pool::{EndedRun, PoolAsk, PoolFigures, QueueFigures, RunsPool};
 pub use proof::{
     AttestOptions, AttestationView, Attested, CheckpointView, CosignerView, ExportOptions,
     Exported, GivenCheckpoint, ImportOptions, Imported, SignatureCheck, VerifyFault, VerifyOptions,
-    VerifyReport, VerifyVerdict,
+    VerifyReport, VerifyVerdict, not_attested_in_words,
 };
 pub use replay::{DivergenceView, RedecidedView};
 pub use requests::{

@@ -56,6 +56,7 @@ fn of_run(home: &Home, run: &RunId, moved: &mut Vec<SetAside>) -> Result<(), Run
         let to = away(&loaded.dir, &file).map_err(|error| {
             let message = format!("logs/{file} of run {run} cannot be set aside: {error}");
             RunsError::new(ErrorKind::Storage, "ROK0106", message)
+                .help("make room, or give yourself the right to write there, and ask once more")
         })?;
         let run = run.clone();
         moved.push(SetAside { run, file, to });

@@ -218,3 +218,10 @@ pub struct VerifyFault {
     /// What is wrong.
     pub what: String,
 }
+
+/// What is told where a run was sealed and could not be attested: the seal
+/// stands whatever comes of attesting it.
+#[must_use]
+pub fn not_attested_in_words(run: &RunId, why: &str) -> String {
+    format!("run {run} is sealed and not attested: {why}; `rok attest {run}` attests it")
+}

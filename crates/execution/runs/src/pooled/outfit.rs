@@ -9,6 +9,7 @@ use crate::subruns::Lineage;
 use crate::verify::traces::Traces;
 use crate::vouched::Vouched;
 use rok_events::{Body, CreatedData};
+use rok_facades::runs::not_attested_in_words;
 use rok_kernel::{CompiledPlan, RunState};
 use rok_log::{LogBytes, PoolStore};
 use rok_plan::{Action, Plan};
@@ -55,7 +56,7 @@ impl Signer {
         let thread = Builder::new().name("rok-sign".into()).spawn(move || {
             for run in closed {
                 if let Some(Err(error)) = runs.attest_closed(&run) {
-                    log(&unsigned(&run, &error.message));
+                    log(&not_attested_in_words(&run, &error.message));
                 }
             }
         })?;
@@ -64,11 +65,6 @@ impl Signer {
             thread,
         })
     }
-}
-
-/// The seal stands whatever comes of attesting it.
-fn unsigned(run: &RunId, why: &str) -> String {
-    format!("run {run} is sealed and not attested: {why}; `rok attest {run}` attests it")
 }
 
 /// Services, and which policies they hold.
@@ -119,8 +115,11 @@ impl RunsOutfitter {
         match begun {
             Ok(begun) if begun.closed.send(run.clone()).is_ok() => *signer = Some(begun),
             // The next one begins another thread.
-            Ok(_) => (self.log)(&unsigned(run, "what signs has stopped")),
-            Err(error) => (self.log)(&unsigned(run, &format!("nothing signs here: {error}"))),
+            Ok(_) => (self.log)(&not_attested_in_words(run, "what signs has stopped")),
+            Err(error) => (self.log)(&not_attested_in_words(
+                run,
+                &format!("nothing signs here: {error}"),
+            )),
         }
     }
 

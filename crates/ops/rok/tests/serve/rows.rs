@@ -21,6 +21,15 @@ fn change(place: &Place, sql: &str) {
     assert_eq!(changed.expect("it is changed"), 1);
 }
 
+/// A database with a failed run, of which something was edited since.
+fn edited(sql: &str) -> Place {
+    let place = Place::new(Where::Database);
+    place.ran(BAD, "r1");
+    place.rok(&["verify", "r1"]).exits(0);
+    change(&place, sql);
+    place
+}
+
 #[rstest]
 #[case::good(
     "UPDATE runs SET phase = 'COMPLETED', outcome = 'succeeded'",
@@ -74,10 +83,7 @@ fn change(place: &Place, sql: &str) {
 )]
 #[case::unknown("UPDATE runs SET phase = 'DONE'", "its row: cannot be believed")]
 fn a_row_that_was_edited_is_broken(#[case] sql: &str, #[case] told: &str) {
-    let place = Place::new(Where::Database);
-    place.ran(BAD, "r1");
-    place.rok(&["verify", "r1"]).exits(0);
-    change(&place, sql);
+    let place = edited(sql);
     for at in [Where::Database, Where::Server] {
         let broken = place.rok_at(at, &["verify", "r1"]).exits(4);
         let said = format!("{}{}", broken.out, broken.err);
@@ -123,10 +129,7 @@ fn a_table_of_labels_that_was_edited_is_told_and_the_run_kept(
     #[case] sql: &str,
     #[case] told: &str,
 ) {
-    let place = Place::new(Where::Database);
-    place.ran(BAD, "r1");
-    place.rok(&["verify", "r1"]).exits(0);
-    change(&place, sql);
+    let place = edited(sql);
     for at in [Where::Database, Where::Server] {
         let broken = place.rok_at(at, &["verify", "r1"]).exits(4);
         let what = format!("its labels: {told}");
