@@ -272,12 +272,10 @@ impl RunsEngine for Runs {
 
     fn summary(&self, run: &RunId) -> Result<RunSummary, RunsError> {
         let store = self.store_of(run);
-        let driver = store.driver(run).map_err(|error| fault::store(&error))?;
-        let loaded = Loaded::read(&store, run)?;
+        let (loaded, driver) = Loaded::read_driven(&store, run)?;
         let mut summary = crate::summary::summary(&loaded);
         let open = !summary.phase.is_terminal();
-        // A claim that is about to be let go says nothing of a closed run.
-        summary.driven_by = driver.filter(|_| open || !store.is_shared());
+        summary.driven_by = driver;
         summary.rollback = crate::rollback::view_with_sub_runs(&store, &loaded);
         if summary.hold.is_none() {
             summary.hold = crate::waits::waits(&store, loaded.state());

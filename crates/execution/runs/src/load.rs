@@ -21,6 +21,33 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// The run, and who drives it now, in words.
+    pub(crate) fn read_driven(
+        store: &Home,
+        run: &RunId,
+    ) -> Result<(Self, Option<String>), RunsError> {
+        let driver = || store.driver(run).map_err(|error| fault::store(&error));
+        if !store.is_shared() {
+            // Before the log: who lets go of a run has written its end by then.
+            let driver = driver()?;
+            return Ok((Self::read(store, run)?, driver));
+        }
+        loop {
+            let loaded = Self::read(store, run)?;
+            // A claim that is about to be let go says nothing of a closed run,
+            // and whoever asks for it waits until it is.
+            if loaded.state().phase().is_terminal() {
+                return Ok((loaded, None));
+            }
+            let driver = driver()?;
+            let next = store.next_seq(run).map_err(|error| fault::store(&error))?;
+            // Else who drove it has written more, and let it go.
+            if driver.is_some() || next == loaded.state().next_seq() {
+                return Ok((loaded, driver));
+            }
+        }
+    }
+
     pub(crate) fn read(store: &Home, run: &RunId) -> Result<Self, RunsError> {
         let vouched = Vouched::read(store, run);
         // Whoever tells a run's state vouches for it.

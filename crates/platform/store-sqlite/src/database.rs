@@ -45,11 +45,12 @@ impl Database {
         self.readers.read(&self.place, operation, work)
     }
 
-    /// Does the work in a transaction, and returns when that is durable.
+    /// Does the work in a transaction, and returns when that is durable. It may
+    /// be begun more than once; what came of it before is undone by then.
     pub(crate) fn write<T: Send + 'static>(
         &self,
         operation: &'static str,
-        work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl FnMut(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.write(Answered::Durable, operation, work)
     }
@@ -59,7 +60,7 @@ impl Database {
     pub(crate) fn write_queue<T: Send + 'static>(
         &self,
         operation: &'static str,
-        work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl FnMut(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.write(Answered::Written, operation, work)
     }
@@ -70,7 +71,7 @@ impl Database {
     pub(crate) fn post(
         &self,
         operation: &'static str,
-        work: impl FnOnce(Access<'_>) -> Result<bool, Failure> + Send + 'static,
+        work: impl FnMut(Access<'_>) -> Result<bool, Failure> + Send + 'static,
         tell: impl FnOnce() + Send + 'static,
     ) {
         let mut posted = self.lock();
@@ -91,7 +92,7 @@ impl Database {
     pub(crate) fn begin<T: Send + 'static>(
         &self,
         operation: &'static str,
-        work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl FnMut(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Posted<T> {
         self.writer
             .post(Answered::Sometime, operation, work, |_| {})

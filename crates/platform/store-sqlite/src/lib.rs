@@ -9,7 +9,7 @@
 //!
 //! ```text
 //!  shards ── commit ──┐            ┌ BEGIN IMMEDIATE
-//!  pool ──── claim ───┼─▶ line ────┤   a savepoint a caller; a claim goes with a commit
+//!  pool ──── claim ───┼─▶ line ────┤   all of them, one after another; kept apart if one fails
 //!  anyone ── put ─────┘ (one leads) └ COMMIT: synced, then all are answered
 //!                            │ after that: is the log to be copied (thread),
 //!                            │ has another process written?

@@ -25,9 +25,13 @@ const STATEMENTS: usize = 96;
 /// indexes of a store of millions.
 const WRITER_CACHE: i64 = 32 * 1024;
 
-/// From how many pages on the log is copied into the file: 16 MiB, so that
-/// pages that are written often are copied once.
-const PACE: i32 = 4096;
+/// From how many bytes on the log is copied into the file, so that pages that
+/// are written often are copied once.
+const PACE: u32 = 16 * 1024 * 1024;
+
+/// How long the pages of a new file are, in bytes: a row of a log that has a
+/// step's start and end is some 1.5 kB, of which five fit, and two fit half.
+const PAGE: u32 = 8192;
 
 /// Where the file is, and how connections to it are set up.
 #[derive(Debug, Clone)]
@@ -36,8 +40,8 @@ pub(crate) struct Place {
     pub(crate) durability: Durability,
     /// How long to wait for another process.
     pub(crate) patience: Duration,
-    /// From how many pages on the log is copied into the file.
-    pub(crate) pace: i32,
+    /// From how many bytes on the log is copied into the file.
+    pub(crate) pace: u32,
     /// How many pages the file may have; 0 for any number.
     pub(crate) max_pages: Arc<AtomicU32>,
     identity: Identity,
@@ -122,6 +126,8 @@ impl Place {
     pub(crate) fn writer(&self) -> Result<Connection, Unopened> {
         let mut db = self.connect()?;
         self.judge(&db)?;
+        // Those of a file that has any stay as they are.
+        db.pragma_update(None, "page_size", PAGE)?;
         self.use_log(&db)?;
         self.sync(&db)?;
         db.pragma_update(None, "cache_size", -WRITER_CACHE)?;

@@ -152,11 +152,11 @@ pub(crate) fn renew(
              WHERE namespace = ?1 AND id = ?2 AND fence = ?3 AND owner IS NOT NULL",
         )?;
         let mut lost = Vec::new();
-        for (run, fence) in held {
+        for (run, fence) in &held {
             let until = lease.until.as_millis();
             let row = (space.as_str(), run.as_str(), fence.0 as i64, until);
             if update.execute(row)? == 0 {
-                lost.push(run);
+                lost.push(run.clone());
             }
         }
         Ok(lost)

@@ -24,6 +24,10 @@ pub(crate) use work::{Answered, Posted};
 /// dozens of decisions already, and those who came first want their answer.
 const BATCH: usize = 256;
 
+/// How many transactions whoever leads sees to before somebody else has to be
+/// woken for it: of who came during the first all are asleep, and it is not.
+const TURNS: usize = 2;
+
 /// How often to ask whether another process has written, while somebody
 /// listens.
 const LOOK: Duration = Duration::from_millis(100);
@@ -114,7 +118,7 @@ impl Writer {
         &self,
         answered: Answered,
         operation: &'static str,
-        work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl FnMut(Access<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         let posted = self.post(answered, operation, work, |_| {});
         self.wait(&posted)
@@ -126,7 +130,7 @@ impl Writer {
         &self,
         answered: Answered,
         operation: &'static str,
-        work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl FnMut(Access<'_>) -> Result<T, Failure> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Posted<T> {
         let (task, posted) = task(answered, operation, work, then);
@@ -204,22 +208,28 @@ impl Shared {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does all that is in line, as far as one transaction takes it in, where
-    /// the desk is free.
-    fn lead(&self, mut line: MutexGuard<'_, Line>) {
-        let Some(desk) = line.desk.take() else {
-            return;
-        };
-        let most = line.works.len().min(BATCH);
-        let batch: Vec<_> = line.works.drain(..most).collect();
-        line.since = (!line.works.is_empty()).then(Instant::now);
-        drop(line);
-        self.work_at(desk, |desk| desk.turn(batch));
+    /// Does what is in line, each time as far as one transaction takes it in,
+    /// where the desk is free.
+    fn lead<'a>(&'a self, mut line: MutexGuard<'a, Line>) {
+        for _ in 0..TURNS {
+            if line.works.is_empty() {
+                break;
+            }
+            let Some(desk) = line.desk.take() else {
+                return;
+            };
+            let most = line.works.len().min(BATCH);
+            let batch: Vec<_> = line.works.drain(..most).collect();
+            line.since = (!line.works.is_empty()).then(Instant::now);
+            drop(line);
+            line = self.work_at(desk, |desk| desk.turn(batch));
+        }
+        line.wake_next();
     }
 
-    /// Works at the desk, and gives it back. Work of another caller must not
+    /// Works at the desk, and puts it back. Work of another caller must not
     /// take this thread with it.
-    fn work_at(&self, mut desk: Box<Desk>, work: impl FnOnce(&mut Desk)) {
+    fn work_at(&self, mut desk: Box<Desk>, work: impl FnOnce(&mut Desk)) -> MutexGuard<'_, Line> {
         let worked = catch_unwind(AssertUnwindSafe(move || {
             work(&mut desk);
             desk
@@ -227,14 +237,14 @@ impl Shared {
         let mut line = self.lock();
         if let Ok(desk) = worked {
             line.desk = Some(desk);
-            line.wake_next();
-            return;
+            return line;
         }
         line.is_broken = true;
         let left = std::mem::take(&mut line.works);
         drop(line);
         // Whoever waits for them is told so.
         drop(left);
+        self.lock()
     }
 
     /// Does what nobody waits for, and looks for what others write while
@@ -291,7 +301,7 @@ impl Shared {
     fn look(&self, mut line: MutexGuard<'_, Line>) {
         if let Some(desk) = line.desk.take() {
             drop(line);
-            self.work_at(desk, Desk::look);
+            self.work_at(desk, Desk::look).wake_next();
         }
     }
 }

@@ -377,7 +377,7 @@ fn the_log_is_copied_and_begins_anew(
     #[values(Durability::Fsync, Durability::Flush)] durability: Durability,
 ) {
     let (_folder, mut place) = place();
-    (place.durability, place.pace) = (durability, 64);
+    (place.durability, place.pace) = (durability, 512 * 1024);
     let mut store = SqliteStore::at(place.clone()).unwrap();
     let (mut script, fence) = owned(&mut store, "r");
     let size = |suffix| fs::metadata(beside(&place, suffix)).unwrap().len();

@@ -29,9 +29,11 @@ pub(super) struct Desk {
     db: Option<Connection>,
     /// Whether its commits wait for the disk.
     syncs: bool,
-    /// How long the log is.
+    /// How long the log is, in pages.
     pages: Arc<AtomicI32>,
-    /// How long it was when it was last to be copied into the file.
+    /// From how many pages on it is copied into the file.
+    pace: i32,
+    /// How long it was when it was last to be copied.
     copied: i32,
     /// Who copies it, once it is long.
     copier: Option<Copier>,
@@ -50,6 +52,7 @@ impl Desk {
             db: None,
             syncs: true,
             pages: Arc::default(),
+            pace: 0,
             copied: 0,
             copier: None,
             others: 0,
@@ -98,26 +101,17 @@ impl Desk {
         let mut answered = batch.iter().map(|work| work.answered());
         self.sync(answered.any(|answered| answered == Answered::Durable))?;
         let db = self.db.as_ref().expect("it was opened above");
-        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let others = data_version(db)?;
-        if others != self.others {
-            let version = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            self.place.known(version)?;
-            self.known.forget();
-        }
+        let mut others = self.begin(db)?;
         let at = Access::writing(db, &self.place.path, &self.known);
-        let results = match batch {
-            [work] => match work.run(at) {
-                Ok(()) => vec![Ok(())],
-                Err(failure) if failure.spares_connection() => {
-                    db.prepare_cached("ROLLBACK")?.execute([])?;
-                    self.known.forget();
-                    return Ok(vec![Err(failure)]);
-                }
-                Err(failure) => return Err(Broken::Work(failure)),
-            },
-            many => {
-                let each = many.iter_mut().map(|work| apart(at, work.as_mut()));
+        let results = match together(at, batch)? {
+            Some(results) => results,
+            // It is rare, and to keep them apart costs each of them as much as
+            // a row: hence only now.
+            None => {
+                db.prepare_cached("ROLLBACK")?.execute([])?;
+                self.known.forget();
+                others = self.begin(db)?;
+                let each = batch.iter_mut().map(|work| apart(at, work.as_mut()));
                 each.collect::<Result<_, _>>()?
             }
         };
@@ -132,6 +126,18 @@ impl Desk {
         Ok(results)
     }
 
+    /// Begins a transaction. Says which commits of others it comes after.
+    fn begin(&self, db: &Connection) -> Result<i64, Broken> {
+        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let others = data_version(db)?;
+        if others != self.others {
+            let version = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            self.place.known(version)?;
+            self.known.forget();
+        }
+        Ok(others)
+    }
+
     fn ready(&mut self) -> Result<(), Unopened> {
         if self.db.is_some() {
             return Ok(());
@@ -144,6 +150,8 @@ impl Desk {
         }))?;
         // Another connection counts differently: whoever listens looks again.
         self.others = data_version(&db)?;
+        let page: u32 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        self.pace = i32::try_from(self.place.pace / page).unwrap_or(i32::MAX);
         self.log = Some(self.place.log()?);
         self.known.forget();
         self.board.tell_all(&Signal::Any);
@@ -169,7 +177,7 @@ impl Desk {
     /// begins anew only once all of it is copied, so that what the other thread
     /// has left is copied here when the log is long.
     fn copy(&mut self, pages: i32) {
-        let pace = self.place.pace;
+        let pace = self.pace;
         let since = pages - self.copied;
         if since >= pace {
             if self.copier.is_none() {
@@ -203,6 +211,30 @@ impl Desk {
             self.board.tell_all(&Signal::Any);
         }
     }
+}
+
+/// Does the work of all of them, one after the other. None: one failed that had
+/// changed something by then, so that all of it is to be undone.
+fn together(
+    at: Access<'_>,
+    batch: &mut [Box<dyn Work>],
+) -> Result<Option<Vec<Result<(), Failure>>>, Broken> {
+    let mut results = Vec::with_capacity(batch.len());
+    for work in batch {
+        let before = at.total_changes();
+        let result = work.run(at);
+        match &result {
+            Ok(()) => {}
+            Err(failure) if failure.spares_connection() && !at.is_autocommit() => {
+                if at.total_changes() != before {
+                    return Ok(None);
+                }
+            }
+            Err(_) => return result.map(|()| None).map_err(Broken::Work),
+        }
+        results.push(result);
+    }
+    Ok(Some(results))
 }
 
 /// Does one caller's work so that its failure undoes nothing else.

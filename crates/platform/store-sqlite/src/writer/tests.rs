@@ -3,6 +3,7 @@
 use super::*;
 use crate::database::Database;
 use rok_log::Durability;
+use rstest::rstest;
 use std::sync::mpsc;
 use tempfile::TempDir;
 
@@ -28,6 +29,12 @@ fn keys(database: &Database) -> String {
 
 /// What a caller does, by its key.
 fn act(at: Access<'_>, key: &str) -> Result<(), Failure> {
+    if key == "n" {
+        return Err(StoreError::Unknown {
+            run: "n".parse().unwrap(),
+        }
+        .into());
+    }
     insert(at, key)?;
     match key {
         // A second row with the key: a constraint says no.
@@ -46,8 +53,8 @@ fn act(at: Access<'_>, key: &str) -> Result<(), Failure> {
 }
 
 /// Lets callers come while the writer is busy, so that they share its next
-/// transaction, and returns what each was told.
-fn together(database: &Arc<Database>, each: &[&'static str]) -> Vec<Result<(), StoreError>> {
+/// transaction, and returns how many times each was begun until it was done.
+fn together(database: &Arc<Database>, each: &[&'static str]) -> Vec<Result<usize, StoreError>> {
     let (busy, is_busy) = mpsc::channel();
     let (go_on, may_go_on) = mpsc::channel::<()>();
     thread::scope(|scope| {
@@ -63,7 +70,12 @@ fn together(database: &Arc<Database>, each: &[&'static str]) -> Vec<Result<(), S
             .iter()
             .zip(1..)
             .map(|(key, before)| {
-                let caller = scope.spawn(|| database.write("write", |at| act(at, key)));
+                let (mut times, key) = (0, *key);
+                let work = move |at: Access<'_>| {
+                    times += 1;
+                    act(at, key).map(|()| times)
+                };
+                let caller = scope.spawn(move || database.write("write", work));
                 while database.arrived() <= before {
                     thread::yield_now();
                 }
@@ -88,6 +100,25 @@ fn a_failure_is_its_callers_alone() {
     assert_eq!(keys(&database), "abz");
 }
 
+/// Whoever fails and has changed something is kept apart from the others, all of
+/// which begin once more; who fails and has not costs them nothing.
+#[rstest]
+#[case::nothing_was_changed("n", 1)]
+#[case::a_row_was_put_in("c", 2)]
+#[case::and_the_work_itself_refused("d", 2)]
+fn a_failure_is_undone_where_there_is_something_to_undo(
+    #[case] fails: &'static str,
+    #[case] times: usize,
+) {
+    let (_folder, database) = database();
+    let results = together(&database, &["a", fails, "b"]);
+    assert_eq!(results[0].as_ref().unwrap(), &times);
+    assert!(results[1].is_err());
+    // Nothing was done of the last one where it was to begin anew.
+    assert_eq!(results[2].as_ref().unwrap(), &1);
+    assert_eq!(keys(&database), "ab");
+}
+
 #[test]
 fn nobody_is_told_of_success_when_the_transaction_is_lost() {
     let (_folder, database) = database();
@@ -109,7 +140,7 @@ fn one_caller_alone_is_rolled_back_alike() {
 }
 
 #[track_caller]
-fn is_poisoned(answer: &Result<(), StoreError>) {
+fn is_poisoned<T: std::fmt::Debug>(answer: &Result<T, StoreError>) {
     let is = matches!(answer, Err(StoreError::Poisoned { .. }));
     assert!(is, "{answer:?}");
 }
@@ -160,7 +191,7 @@ fn whoever_waits_writes_for_all_in_line() {
                 for time in 0..TIMES {
                     let key = format!("{caller}:{time};");
                     let told = key.clone();
-                    let work = move |at: Access<'_>| insert(at, &key).map(|()| key);
+                    let work = move |at: Access<'_>| insert(at, &key).map(|()| key.clone());
                     assert_eq!(database.write("write", work).unwrap(), told);
                 }
                 thread::current().id()

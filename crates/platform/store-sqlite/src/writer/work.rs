@@ -21,6 +21,7 @@ pub(crate) enum Answered {
 
 /// Something to be done within a transaction.
 pub(super) trait Work: Send {
+    /// Does it; once more, where what it did was undone since.
     fn run(&mut self, at: Access<'_>) -> Result<(), Failure>;
     fn answered(&self) -> Answered;
     fn operation(&self) -> &'static str;
@@ -34,7 +35,7 @@ pub(super) trait Work: Send {
 struct Task<F, G, T> {
     operation: &'static str,
     answered: Answered,
-    work: Option<F>,
+    work: F,
     /// What is done with the value before anybody has it.
     then: G,
     value: Option<T>,
@@ -44,13 +45,13 @@ struct Task<F, G, T> {
 impl<T, F, G> Work for Task<F, G, T>
 where
     T: Send,
-    F: FnOnce(Access<'_>) -> Result<T, Failure> + Send,
+    F: FnMut(Access<'_>) -> Result<T, Failure> + Send,
     G: FnOnce(&T) + Send,
 {
     fn run(&mut self, at: Access<'_>) -> Result<(), Failure> {
-        if let Some(work) = self.work.take() {
-            self.value = Some(work(at)?);
-        }
+        // That of a time before was undone.
+        self.value = None;
+        self.value = Some((self.work)(at)?);
         Ok(())
     }
 
@@ -85,7 +86,7 @@ where
 pub(super) fn task<T: Send + 'static>(
     answered: Answered,
     operation: &'static str,
-    work: impl FnOnce(Access<'_>) -> Result<T, Failure> + Send + 'static,
+    work: impl FnMut(Access<'_>) -> Result<T, Failure> + Send + 'static,
     then: impl FnOnce(&T) + Send + 'static,
 ) -> (Box<dyn Work>, Posted<T>) {
     let slot = Arc::new(Slot::default());
@@ -93,7 +94,7 @@ pub(super) fn task<T: Send + 'static>(
     let task = Task {
         operation,
         answered,
-        work: Some(work),
+        work,
         then,
         value: None,
         caller: Caller(slot),
