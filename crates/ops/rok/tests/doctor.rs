@@ -153,12 +153,19 @@ fn a_database_is_opened_written_and_read_whole() {
     assert_eq!(found(&ran, "store")[0], format!("{} fault", file.display()));
     expose(&file, 0o600);
     // The root page of an index, somewhere behind the schema.
+    let db = rusqlite::Connection::open(&file).expect("a database");
+    let page: u32 = db
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .expect("it has pages");
+    drop(db);
     let mut open = std::fs::OpenOptions::new()
         .write(true)
         .open(&file)
         .expect("it is there");
-    open.seek(SeekFrom::Start(4_096 * 5)).expect("it is long");
-    open.write_all(&[0xa5; 4_096]).expect("there is room");
+    let place = SeekFrom::Start(u64::from(page) * 5);
+    open.seek(place).expect("it is long");
+    open.write_all(&vec![0xa5; page as usize])
+        .expect("there is room");
     drop(open);
     let ran = doctor(&bench, &args).exits(1);
     let store = found(&ran, "store");

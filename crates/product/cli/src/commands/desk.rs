@@ -17,6 +17,7 @@ pub(crate) fn incidents(
     terminal: &mut Terminal,
     args: IncidentsArgs,
 ) -> Result<Exit, ServiceError> {
+    service.refuse_absent_folder()?;
     let desk = service.desk()?;
     match args.command {
         None => list_incidents(&desk, terminal, args.filter),
@@ -45,6 +46,7 @@ pub(crate) fn lessons(
     terminal: &mut Terminal,
     args: LessonsArgs,
 ) -> Result<Exit, ServiceError> {
+    service.refuse_absent_folder()?;
     let desk = service.desk()?;
     match args.command {
         None => list_lessons(&desk, terminal, args.filter),

@@ -16,6 +16,7 @@ pub(crate) fn verify(
     args: &VerifyArgs,
 ) -> Result<Exit, ServiceError> {
     let Some(run) = &args.run else {
+        service.refuse_absent_folder()?;
         let proof = service.desk()?.prove()?;
         let text = render::book(&proof, terminal.out_look);
         return terminal.tell(&proof, &text);

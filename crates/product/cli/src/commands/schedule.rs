@@ -24,6 +24,10 @@ pub(crate) fn schedule(
     terminal: &mut Terminal,
     command: ScheduleCommand,
 ) -> Result<Exit, ServiceError> {
+    // The first one that is added makes it.
+    if !matches!(command, ScheduleCommand::Add { .. }) {
+        service.refuse_absent_folder()?;
+    }
     let book = service.schedules()?;
     match command {
         ScheduleCommand::List { schedule } => list(&book, terminal, schedule.as_deref()),
