@@ -7,7 +7,7 @@ use rok_facades::runs::{
     VerifyVerdict,
 };
 use rok_facades::testing::{TestEngine, facades_over};
-use rok_log::{Durability, MemoryStore, Owner, PoolStore};
+use rok_log::{Durability, MemoryStore, Owner, PoolStore, Standing};
 use rok_runner::Services;
 use rok_runs::{Governed, Runs, RunsOutfitter, RunsSetup, ServicesFor, SharedStore};
 use rok_store_sqlite::SqliteStore;
@@ -192,11 +192,16 @@ impl House {
         self.runs.drive(run, &options, &stop, &mut ()).unwrap()
     }
 
+    /// Waits until a run ends, and its pool has let it go.
     pub(crate) fn outcome(&self, run: &RunId) -> Outcome {
-        match self.driven(run, true) {
-            DriveEnd::Ended { outcome, .. } => outcome,
-            other => panic!("{run}: {other:?}"),
+        let DriveEnd::Ended { outcome, .. } = self.driven(run, true) else {
+            panic!("{run} has not ended");
+        };
+        let store = self.store();
+        while matches!(store.standing(run), Ok(Some(Standing::Claimed { .. }))) {
+            std::thread::yield_now();
         }
+        outcome
     }
 
     /// Waits until an event of that type is in the log.
