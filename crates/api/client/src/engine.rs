@@ -272,6 +272,12 @@ impl RunsEngine for RemoteRuns {
         let from = self.summary(run)?.events;
         let body = json!({ "reason": options.reason });
         let _: RunStanding = self.connection.post(&path(run, &["resume"]), &body, None)?;
+        // That it waits was said before, and is not said again.
+        if !options.drive.wait_on_hold
+            && let Some(hold) = self.hold(run)?
+        {
+            return Ok(DriveEnd::Held(hold));
+        }
         self.watch(run, from, &options.drive, stop, observer)
     }
 

@@ -2,6 +2,7 @@
 //! step that waits for a place, a record that was changed.
 
 use super::killed::until;
+use super::places::{Place, Where};
 use super::{Served, bench};
 use crate::support::{Bench, Ran};
 use rstest::rstest;
@@ -154,7 +155,7 @@ fn a_command_that_cannot_be_obeyed_here_waits_and_says_so() {
 /// What is advised of a database's run can be done.
 #[test]
 fn a_server_is_named_where_it_alone_can_resume() {
-    let place = super::places::Place::new(super::places::Where::Database);
+    let place = Place::new(Where::Database);
     place.ran(
         "plan: bad\nsteps: { a: { run: ['false'], idempotent: true } }\n",
         "bad",
@@ -166,7 +167,7 @@ fn a_server_is_named_where_it_alone_can_resume() {
     }
     let closed = place.rok(&["cancel", "bad"]).exits(1).err;
     assert!(closed.contains("`rok resume bad --server URL`"), "{closed}");
-    let there = super::places::Where::Server;
+    let there = Where::Server;
     place.rok_at(there, &["resume", "bad"]).exits(1);
     let again = place.rok(&["status", "bad", "--json"]).exits(0).json();
     assert_eq!(again["epoch"], 1);
@@ -288,4 +289,19 @@ fn a_list_ticks_nothing_that_was_changed(#[case] from: &str, #[case] to: &str, #
         .rok(["ls", "--status", "succeeded", "--json"])
         .exits(0);
     assert_eq!(good.json(), json!([]));
+}
+
+/// That it waits is in its log already, and comes no second time.
+#[test]
+fn who_resumes_what_waits_for_a_person_is_told_so() {
+    let place = Place::new(Where::Database);
+    let plan = "plan: gate\nsteps:\n  a: { run: ['true'] }\n  pub: { gate: manual, run: ['true'], needs: [a] }\n";
+    place.bench().write("gate.yaml", plan);
+    let at_server = |args: &[&str]| place.rok_at(Where::Server, args);
+    at_server(&["run", "gate.yaml", "--run-id", "r1"]).exits(1);
+    let told = at_server(&["resume", "r1"]).exits(1);
+    assert!(told.err.contains("approve r1 pub"), "{}", told.err);
+    at_server(&["pause", "r1", "--reason", "lunch"]).exits(0);
+    let told = at_server(&["resume", "r1"]).exits(1);
+    assert!(told.err.contains("unpause r1"), "{}", told.err);
 }

@@ -317,7 +317,48 @@ pub(crate) fn scalar_text(value: &Value<'_>) -> Option<String> {
         Value::Bool(b) => Some(b.to_string()),
         Value::Int(i) => Some(i.to_string()),
         Value::Uint(u) => Some(u.to_string()),
-        Value::Double(d) => Some(d.to_string()),
+        Value::Double(d) => Some(double_text(*d)),
         _ => None,
+    }
+}
+
+/// The digits of a double as JSON has them, so that a step is given what the
+/// record says; a whole number without `.0`, and one beyond 64 bits with its
+/// power of ten, which is how it can be read again.
+fn double_text(double: f64) -> String {
+    // 2^63.
+    const WHOLE: f64 = 9_223_372_036_854_775_808.0;
+    let Some(json) = serde_json::Number::from_f64(double) else {
+        return double.to_string();
+    };
+    let json = json.to_string();
+    match json.strip_suffix(".0") {
+        Some(whole) => whole.to_string(),
+        None if json.contains('e') && double.abs() < WHOLE => double.to_string(),
+        None => json,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(5.0, "5")]
+    #[case(-0.0, "-0")]
+    #[case(0.1, "0.1")]
+    #[case(1e-7, "0.0000001")]
+    #[case(1e16, "10000000000000000")]
+    #[case(1e21, "1e+21")]
+    #[case(-1.5e300, "-1.5e+300")]
+    #[case::as_near_as_another(76_878_210_872_300.12, "76878210872300.12")]
+    #[case::as_near_as_another(-606_497_932_677_899.2, "-606497932677899.2")]
+    #[case(f64::INFINITY, "inf")]
+    fn a_double_has_the_digits_of_json(#[case] double: f64, #[case] text: &str) {
+        assert_eq!(double_text(double), text);
+        if double.is_finite() {
+            assert_eq!(text.parse::<f64>().unwrap().to_bits(), double.to_bits());
+        }
     }
 }
