@@ -493,3 +493,26 @@ pub(crate) fn cancel() -> Command {
         at: SCRIPT_START,
     }
 }
+
+/// Pages are as long as the file was made with, whoever opens it.
+#[rstest]
+#[case::a_new_file(None, 8192)]
+#[case::one_that_has_pages(Some(4096), 4096)]
+fn a_file_keeps_the_length_of_its_pages(#[case] had: Option<i64>, #[case] has: i64) {
+    let (_folder, place) = place();
+    if let Some(had) = had {
+        let db = Connection::open(&place.path).unwrap();
+        db.pragma_update(None, "page_size", had).unwrap();
+        db.execute_batch("VACUUM; PRAGMA journal_mode = WAL;")
+            .unwrap();
+    }
+    let mut store = SqliteStore::at(place.clone()).unwrap();
+    let created = store.commit(&[Script::new(&id("r")).create()]).unwrap();
+    assert!(is_committed(&created));
+    drop(store);
+    let db = Connection::open(&place.path).unwrap();
+    let size: i64 = db
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .unwrap();
+    assert_eq!(size, has);
+}
